@@ -1,0 +1,3 @@
+//! Blobs, manifests, tags and referrers.
+
+pub mod uploads;

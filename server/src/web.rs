@@ -1,0 +1,5 @@
+//! Pages.
+
+pub mod errors;
+pub mod guard;
+pub mod health;
