@@ -62,7 +62,7 @@ async fn of_bearer(app: &App, request: &HttpRequest) -> Result<Principal> {
         Error::Unauthorized("use `docker login`: the registry takes bearer tokens of its token endpoint".into())
     })?;
     let claims = bearer::verify(app, bearer)?;
-    let who = match claims.sub {
+    let who = match claims.credential {
         bearer::Credential::Anonymous => Principal::ANONYMOUS,
         bearer::Credential::Token(id) => tokens::principal_of_token(app, id).await?,
         bearer::Credential::Attempt(id) => tokens::principal_of_attempt(app, id).await?,
