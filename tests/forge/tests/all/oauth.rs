@@ -29,11 +29,11 @@ fn authorize_url(world: &World, verifier: Option<&str>) -> Url {
 /// Presses a button and gives the query of the address that the browser is sent to.
 async fn press(world: &World, url: &Url, decision: &str) -> Vec<(String, String)> {
     let request = world.http.post(url.clone()).form(&[("decision", decision)]);
-    let response = request.send().await.unwrap();
-    let location = response.headers()["location"].to_str().unwrap();
+    let response = request.send().await.expect("the forge answers");
+    let location = response.headers()["location"].to_str().expect("it is text");
     assert!(location.starts_with(BACK), "{location}");
     Url::parse(location)
-        .unwrap()
+        .expect("it is a URL")
         .query_pairs()
         .into_owned()
         .collect()
@@ -96,14 +96,8 @@ async fn a_code_becomes_a_token_once() {
     let url = format!("{}/user", world.forge.api_url());
     let response = world.http.get(url).bearer_auth(token).send().await.unwrap();
     assert_eq!(response.headers()["x-oauth-scopes"], "repo, read:org");
-    assert_eq!(
-        response
-            .text()
-            .await
-            .unwrap()
-            .contains("\"login\":\"mona\""),
-        true
-    );
+    let text = response.text().await.unwrap();
+    assert!(text.contains("\"login\":\"mona\""), "{text}");
     let again = exchange(&world, &code, &[("code_verifier", "a-long-verifier")]).await;
     assert_eq!(again["error"], "bad_verification_code");
 }

@@ -13,15 +13,15 @@ use reqwest::{Client, Method, RequestBuilder, redirect::Policy};
 use serde_json::Value;
 use slipway_forge::{Forge, ForgeConfig, Repo};
 
-pub struct World {
-    pub forge: Forge,
-    pub repo: Repo,
-    pub token: String,
-    pub http: Client,
+pub(crate) struct World {
+    pub(crate) forge: Forge,
+    pub(crate) repo: Repo,
+    pub(crate) token: String,
+    pub(crate) http: Client,
 }
 
 /// Mona with a private repository of one commit, and a token for it.
-pub fn world() -> World {
+pub(crate) fn world() -> World {
     let forge = Forge::start(ForgeConfig::default());
     forge.person("mona");
     let repo = forge.repository("mona", "hello", true);
@@ -48,21 +48,21 @@ pub fn world() -> World {
 
 impl World {
     /// An API call with Mona's token.
-    pub fn call(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn call(&self, method: Method, path: &str) -> RequestBuilder {
         self.anonymous(method, path).bearer_auth(&self.token)
     }
 
-    pub fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.forge.api_url());
         self.http.request(method, url).header("user-agent", "test")
     }
 
-    pub async fn get(&self, path: &str) -> (u16, Value) {
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
         answer(self.call(Method::GET, path)).await
     }
 
     /// Registers a hook for the listener; the ping is not waited for.
-    pub async fn hook(&self, listener: &Listener) -> u64 {
+    pub(crate) async fn hook(&self, listener: &Listener) -> u64 {
         let body = serde_json::json!({
             "name": "web", "active": true, "events": ["push", "create", "delete"],
             "config": { "url": listener.url, "content_type": "json", "secret": "s3cret" },
@@ -78,7 +78,7 @@ impl World {
     }
 }
 
-pub async fn answer(request: RequestBuilder) -> (u16, Value) {
+pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.expect("the forge answers");
     let status = response.status().as_u16();
     let text = response.text().await.expect("the answer has a body");
@@ -89,24 +89,24 @@ pub async fn answer(request: RequestBuilder) -> (u16, Value) {
 }
 
 /// A web server that remembers what it was sent and answers 202.
-pub struct Listener {
-    pub url: String,
+pub(crate) struct Listener {
+    pub(crate) url: String,
     received: Receiver<Received>,
 }
 
-pub struct Received {
-    pub headers: BTreeMap<String, String>,
-    pub body: String,
+pub(crate) struct Received {
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: String,
 }
 
 impl Received {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).expect("hooks are sent JSON")
     }
 }
 
 impl Listener {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let socket = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let url = format!("http://{}/hook", socket.local_addr().expect("it is bound"));
         let (sender, received) = channel();
@@ -141,13 +141,13 @@ impl Listener {
         Self { url, received }
     }
 
-    pub fn next(&self) -> Received {
+    pub(crate) fn next(&self) -> Received {
         self.received
             .recv_timeout(Duration::from_secs(10))
             .expect("a delivery comes")
     }
 
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.received
             .recv_timeout(Duration::from_millis(300))
             .is_err()
@@ -155,7 +155,7 @@ impl Listener {
 }
 
 /// Runs git, without the configuration of this machine; gives whether it went well, and what it said.
-pub fn git(folder: &std::path::Path, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn git(folder: &std::path::Path, arguments: &[&str]) -> (bool, String) {
     let output = Command::new("git")
         .current_dir(folder)
         .args(["-c", "user.name=Mona", "-c", "user.email=mona@example.com"])
