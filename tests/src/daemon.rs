@@ -18,6 +18,8 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{sync::watch, time::timeout};
 
+use crate::paths;
+
 /// How a daemon is asked to end, before it is killed ten seconds later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
@@ -48,7 +50,13 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn spawn(spec: DaemonSpec) -> Self {
-        let DaemonSpec { program, args, env, folder, end } = spec;
+        let DaemonSpec {
+            program,
+            args,
+            env,
+            folder,
+            end,
+        } = spec;
         fs::remove_file(folder.join(".keep")).ok();
         let signal = match end {
             End::Terminate => "TERM",
@@ -59,6 +67,8 @@ impl Daemon {
             .args(["-c", include_str!("reaper.sh"), "reaper", signal])
             .args([folder.join("log"), folder.clone(), program])
             .args(args)
+            .env_clear()
+            .envs(paths::environment())
             .envs(env)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -74,12 +84,20 @@ impl Daemon {
         let (tell, exit) = watch::channel(None);
         thread::spawn(move || {
             for line in said.lines().map_while(Result::ok) {
-                let status = line.strip_prefix("exit ").and_then(|text| text.parse().ok());
+                let status = line
+                    .strip_prefix("exit ")
+                    .and_then(|text| text.parse().ok());
                 tell.send_replace(status);
             }
         });
         let pid = pid.expect("the reaper's first line is a pid");
-        Self { reaper, guard, pid, exit, folder }
+        Self {
+            reaper,
+            guard,
+            pid,
+            exit,
+            folder,
+        }
     }
 
     pub fn pid(&self) -> i32 {
@@ -99,8 +117,9 @@ impl Daemon {
     /// Waits for the end and answers the exit status as a shell counts it: 128 + signal if killed.
     pub async fn ended(&mut self, limit: Duration) -> i32 {
         let wait = timeout(limit, self.exit.wait_for(Option::is_some)).await;
+        let wait = wait.map(|seen| seen.map(|status| status.expect("waited for a status")));
         match wait {
-            Ok(Ok(status)) => status.expect("waited for a status"),
+            Ok(Ok(status)) => status,
             Ok(Err(_closed)) => panic!("the reaper of {} is gone", self.folder.display()),
             Err(_late) => panic!("still running after {limit:?}:\n{}", self.log()),
         }

@@ -1,7 +1,9 @@
 //! Where the programs, the cache and the free ports are.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs,
     net::TcpListener,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU16, Ordering},
@@ -68,6 +70,11 @@ pub(crate) fn own_program(name: &str) -> PathBuf {
         program.display()
     );
     program
+}
+
+/// The environment that programs start from: ours, without Slipway's settings of whoever runs the tests.
+pub(crate) fn environment() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("SLIPWAY_"))
 }
 
 /// A port on 127.0.0.1 where nobody listens.

@@ -5,6 +5,8 @@ use std::{ffi::OsString, fmt, path::PathBuf, process::Stdio, time::Duration};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
+use crate::paths;
+
 /// A program about to run.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -68,6 +70,13 @@ impl Run {
         self
     }
 
+    /// Program and arguments, for a caller that starts it as a daemon.
+    pub(crate) fn into_words(self) -> Vec<OsString> {
+        let mut words = vec![self.program.into_os_string()];
+        words.extend(self.args);
+        words
+    }
+
     /// Runs it; the program and its children are killed when the time is up or the test ends.
     pub async fn output(self) -> Output {
         let words: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
@@ -75,6 +84,8 @@ impl Run {
         let mut process = Command::new(&self.program);
         process
             .args(&self.args)
+            .env_clear()
+            .envs(paths::environment())
             .envs(self.env)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -137,7 +148,15 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, status, stdout, stderr } = self;
-        write!(f, "{command}\nexit {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+        let Self {
+            command,
+            status,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "{command}\nexit {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
     }
 }
