@@ -92,6 +92,29 @@ impl Outbox {
         }
     }
 
+    /// Waits until a batch is worth sending without waiting for more.
+    pub(crate) async fn until_urgent(&self) {
+        while !self.urgent() {
+            self.added.notified().await;
+        }
+    }
+
+    /// Waits until no more records will come and the server has them all.
+    pub(crate) async fn delivered(&self) {
+        loop {
+            let taken = self.taken.notified();
+            tokio::pin!(taken);
+            taken.as_mut().enable();
+            {
+                let state = self.state();
+                if state.closed && state.records.is_empty() {
+                    return;
+                }
+            }
+            taken.await;
+        }
+    }
+
     /// Whether a batch is worth sending without waiting for more.
     pub(crate) fn urgent(&self) -> bool {
         let state = self.state();

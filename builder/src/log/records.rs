@@ -1,13 +1,12 @@
 //! Turns the events of one build into records, in order.
 //!
-//! Steps are numbered as they first appear. Nothing leaves here unmasked.
+//! Steps come with their number, the order in which they appeared. Nothing leaves here unmasked.
 
 use super::mask::{Masker, Secrets};
 use super::now;
 use super::split::Splitter;
 use crate::config::LogLimits;
 use slipway_protocol::{Line, Record, StepDone, StepStarted, Stream};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The registry's address as the builder reaches it, and the one that people may read.
@@ -30,7 +29,6 @@ pub(crate) struct Recorder {
     secrets: Arc<Secrets>,
     hosts: Hosts,
     limits: LogLimits,
-    numbers: HashMap<String, u32>,
     steps: Vec<Step>,
     lines: u32,
     bytes: u64,
@@ -60,7 +58,6 @@ impl Recorder {
             secrets,
             hosts,
             limits,
-            numbers: HashMap::new(),
             steps: Vec::new(),
             lines: 0,
             bytes: 0,
@@ -81,10 +78,9 @@ impl Recorder {
             .replace('\0', "\u{FFFD}")
     }
 
-    pub(crate) fn started(&mut self, vertex: &str, name: &str, at: i64) {
-        let step = self.number(vertex);
+    pub(crate) fn started(&mut self, step: u32, vertex: &str, name: &str, at: i64) {
         let name = self.clean(name);
-        let state = &mut self.steps[step as usize - 1];
+        let state = self.step(step);
         state.open = true;
         state.own = !name.starts_with('[') || name.starts_with("[internal]");
         self.ready.push(Record::StepStarted(StepStarted {
@@ -96,14 +92,12 @@ impl Recorder {
     }
 
     /// Output of a step, cut anywhere.
-    pub(crate) fn output(&mut self, vertex: &str, stream: Stream, at: i64, bytes: &[u8]) {
-        let step = self.number(vertex);
-        let secrets = &self.secrets;
-        let output =
-            self.steps[step as usize - 1].streams[index(stream)].get_or_insert_with(|| Output {
-                masker: Masker::new(secrets.clone()),
-                splitter: Splitter::default(),
-            });
+    pub(crate) fn output(&mut self, step: u32, stream: Stream, at: i64, bytes: &[u8]) {
+        let secrets = self.secrets.clone();
+        let output = self.step(step).streams[index(stream)].get_or_insert_with(|| Output {
+            masker: Masker::new(secrets),
+            splitter: Splitter::default(),
+        });
         let safe = output.masker.push(bytes);
         for text in output.splitter.push(&safe) {
             self.line(step, stream, at, text);
@@ -111,9 +105,9 @@ impl Recorder {
     }
 
     /// Bytes or layers of a pull or push.
-    pub(crate) fn progress(&mut self, vertex: &str, id: &str, current: i64, total: i64) {
+    pub(crate) fn progress(&mut self, step: u32, id: &str, current: i64, total: i64) {
         let record = Record::Progress {
-            step: self.number(vertex),
+            step,
             id: self.clean(id),
             current,
             total,
@@ -121,10 +115,9 @@ impl Recorder {
         self.ready.push(record);
     }
 
-    pub(crate) fn done(&mut self, vertex: &str, at: i64, cached: bool, error: Option<&str>) {
-        let step = self.number(vertex);
+    pub(crate) fn done(&mut self, step: u32, at: i64, cached: bool, error: Option<&str>) {
         self.flush(step, at);
-        self.steps[step as usize - 1].open = false;
+        self.step(step).open = false;
         let error = error.map(|text| self.clean(text));
         self.ready.push(Record::StepDone(StepDone {
             step,
@@ -144,7 +137,7 @@ impl Recorder {
         let at = now();
         for step in 1..=u32::try_from(self.steps.len()).unwrap_or(u32::MAX) {
             self.flush(step, at);
-            let state = &mut self.steps[step as usize - 1];
+            let state = self.step(step);
             if std::mem::take(&mut state.open)
                 && let Some(why) = why
             {
@@ -158,20 +151,18 @@ impl Recorder {
         }
     }
 
-    fn number(&mut self, vertex: &str) -> u32 {
-        if let Some(number) = self.numbers.get(vertex) {
-            return *number;
+    /// The state of a step; steps are counted from 1.
+    fn step(&mut self, step: u32) -> &mut Step {
+        let index = step.saturating_sub(1) as usize;
+        while self.steps.len() <= index {
+            self.steps.push(Step::default());
         }
-        self.steps.push(Step::default());
-        let number = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(vertex.to_owned(), number);
-        number
+        &mut self.steps[index]
     }
 
     fn flush(&mut self, step: u32, at: i64) {
         for stream in [Stream::Out, Stream::Err] {
-            let Some(mut output) = self.steps[step as usize - 1].streams[index(stream)].take()
-            else {
+            let Some(mut output) = self.step(step).streams[index(stream)].take() else {
                 continue;
             };
             let rest = output.masker.finish();
@@ -185,8 +176,9 @@ impl Recorder {
 
     fn line(&mut self, step: u32, stream: Stream, at: i64, text: String) {
         let limits = self.limits;
-        let state = &mut self.steps[step as usize - 1];
-        if state.full || self.full {
+        let (lines_before, bytes_before, build_full) = (self.lines, self.bytes, self.full);
+        let state = self.step(step);
+        if state.full || build_full {
             return;
         }
         let size = text.len() as u64 + 1;
@@ -198,7 +190,7 @@ impl Recorder {
             ));
             return;
         }
-        if self.lines >= limits.build_lines || self.bytes + size > limits.build_bytes {
+        if lines_before >= limits.build_lines || bytes_before + size > limits.build_bytes {
             self.full = true;
             let (lines, mib) = (limits.build_lines, limits.build_bytes >> 20);
             self.notice(&format!(
@@ -208,16 +200,17 @@ impl Recorder {
         }
         state.lines += 1;
         state.bytes += size;
+        let (line, own) = (state.lines, state.own);
         self.lines += 1;
         self.bytes += size;
-        let text = if state.own {
+        let text = if own {
             self.hosts.publish(&text)
         } else {
             text
         };
         self.ready.push(Record::Line(Line {
             step,
-            line: self.steps[step as usize - 1].lines,
+            line,
             stream,
             at,
             text,
@@ -257,13 +250,13 @@ mod tests {
     #[test]
     fn lines_are_numbered_inside_their_step_and_masked_across_chunks() {
         let mut log = recorder(LogLimits::default());
-        log.started("sha256:a", "[1/2] RUN a", 1);
-        log.started("sha256:b", "[2/2] RUN b", 1);
-        log.output("sha256:a", Stream::Out, 2, b"one s3cr3t-");
-        log.output("sha256:b", Stream::Out, 2, b"other\n");
-        log.output("sha256:a", Stream::Out, 3, b"value\ntwo");
-        log.output("sha256:a", Stream::Err, 3, b"to stderr\n");
-        log.done("sha256:a", 4, false, Some("exit code: 1 s3cr3t-value"));
+        log.started(1, "sha256:a", "[1/2] RUN a", 1);
+        log.started(2, "sha256:b", "[2/2] RUN b", 1);
+        log.output(1, Stream::Out, 2, b"one s3cr3t-");
+        log.output(2, Stream::Out, 2, b"other\n");
+        log.output(1, Stream::Out, 3, b"value\ntwo");
+        log.output(1, Stream::Err, 3, b"to stderr\n");
+        log.done(1, 4, false, Some("exit code: 1 s3cr3t-value"));
         let records = log.take();
         assert_eq!(lines(&records), [
             (2, 1, "other"),
@@ -280,7 +273,7 @@ mod tests {
     #[test]
     fn the_internal_registry_is_not_named() {
         let mut log = recorder(LogLimits::default());
-        log.started("v", "pushing manifest for 127.0.0.1:8080/acme/web", 1);
+        log.started(1, "v", "pushing manifest for 127.0.0.1:8080/acme/web", 1);
         let Record::StepStarted(step) = &log.take()[0] else {
             panic!("a step")
         };
@@ -293,8 +286,8 @@ mod tests {
             step_lines: 2,
             ..LogLimits::default()
         });
-        log.started("v", "[1/1] RUN yes", 1);
-        log.output("v", Stream::Out, 1, b"1\n2\n3\n4\n");
+        log.started(1, "v", "[1/1] RUN yes", 1);
+        log.output(1, Stream::Out, 1, b"1\n2\n3\n4\n");
         let records = log.take();
         assert_eq!(lines(&records).len(), 2);
         let notices = records
@@ -306,8 +299,8 @@ mod tests {
     #[test]
     fn the_end_of_the_build_closes_open_steps() {
         let mut log = recorder(LogLimits::default());
-        log.started("v", "[1/1] RUN sleep", 1);
-        log.output("v", Stream::Out, 1, b"no end");
+        log.started(1, "v", "[1/1] RUN sleep", 1);
+        log.output(1, Stream::Out, 1, b"no end");
         log.end(Some("cancelled"));
         let records = log.take();
         assert_eq!(lines(&records), [(1, 1, "no end")]);
