@@ -13,12 +13,18 @@ mod request;
 mod session;
 mod solve;
 mod steps;
+mod task;
 
 pub use admin::{CacheRecord, Info, PruneOptions, Pruned, Worker};
 pub use client::{Addr, Client, ClientError, Tls, connect};
 pub use error::{BuildError, ErrorClass, ExcerptLine, Location};
 pub use event::{Event, LogStream};
-pub use filesync::{Limits, LocalDir, Sent};
+pub use filesync::{FileSync, Limits, LocalDir, Sent};
 pub use request::{BuildRequest, CacheOption, Export};
 pub use session::{Credential, Credentials, Secret, Secrets, Services, Session};
 pub use solve::{Build, Events, Outcome, Solving, solve};
+
+/// For names that must be unique at the daemon.
+pub(crate) fn random_id() -> String {
+    uuid::Uuid::new_v4().simple().to_string()
+}
