@@ -7,11 +7,11 @@ mod request;
 use crate::attempt::Journal;
 use crate::claim::Builder;
 use crate::daemon::{Lease, Registries};
-use crate::failure::{because, internal};
+use crate::failure::{Failed, because, internal};
 use crate::readiness;
 use materials::Materials;
 use slipway_buildkit::{Build, ErrorClass, Event, Outcome, solve};
-use slipway_protocol::{Assignment, Failure, Material, Reason};
+use slipway_protocol::{Assignment, Material, Reason};
 use std::time::Duration;
 
 /// After the end of a solve, the last events have so long to come.
@@ -22,7 +22,7 @@ pub(crate) async fn run(
     builder: &Builder,
     assignment: &Assignment,
     journal: &mut Journal,
-) -> Result<(String, Vec<Material>), Failure> {
+) -> Result<(String, Vec<Material>), Failed> {
     let target = &assignment.target;
     if let Some(platform) = readiness::foreign(&target.platforms, &builder.platforms) {
         let text = format!(
@@ -33,20 +33,28 @@ pub(crate) async fn run(
     }
     request::check(target)?;
     let commit = assignment.source.commit.get(..12).unwrap_or_default();
-    journal.source_started(&format!("[source] {} at {commit}", assignment.source.clone_url));
+    journal.source_started(&format!(
+        "[source] {} at {commit}",
+        assignment.source.clone_url
+    ));
     let registries = Registries::of(assignment);
-    let checkout = builder.checkouts.make(assignment.attempt_id, &assignment.source, target);
+    let checkout = builder
+        .checkouts
+        .make(assignment.attempt_id, &assignment.source, target);
     let daemon = builder.daemons.lease(&assignment.trust_domain, &registries);
     let (checkout, daemon) = tokio::join!(checkout, daemon);
-    let error = checkout.as_ref().err().map(|failure| failure.message.as_str());
+    let error = checkout
+        .as_ref()
+        .err()
+        .map(|failure| failure.message.as_str());
     journal.source_done(error);
-    let checkout = checkout.map_err(|failure| Failure {
-        message: journal.clean(&failure.message),
-        ..failure
+    let checkout = checkout.map_err(|mut failure| {
+        failure.message = journal.clean(&failure.message);
+        failure
     })?;
-    let daemon = daemon.map_err(|error| Failure {
-        reason: Reason::BuilderUnavailable,
-        ..internal("the build cannot start", &error)
+    let daemon = daemon.map_err(|error| {
+        let failure = internal("the build cannot start", &error);
+        because(Reason::BuilderUnavailable, failure.message.as_str())
     })?;
     let request = request::make(assignment, &checkout.places)
         .map_err(|error| internal("read the checkout", &error.into()))?;
@@ -55,7 +63,10 @@ pub(crate) async fn run(
     let build = solve(daemon.client(), request);
     let outcome = follow(build, &daemon, journal, &mut materials).await?;
     let digest = outcome.digest.ok_or_else(|| {
-        because(Reason::Other, "BuildKit pushed the image and did not say its digest")
+        because(
+            Reason::Other,
+            "BuildKit pushed the image and did not say its digest",
+        )
     })?;
     Ok((digest, materials.all()))
 }
@@ -66,7 +77,7 @@ async fn follow(
     daemon: &Lease,
     journal: &mut Journal,
     materials: &mut Materials,
-) -> Result<Outcome, Failure> {
+) -> Result<Outcome, Failed> {
     let Build {
         mut events,
         solving,
@@ -77,13 +88,7 @@ async fn follow(
     let unavailable = |how: String| because(Reason::BuilderUnavailable, how);
     let result = loop {
         tokio::select! {
-            event = events.next() => match event {
-                Some(event) => take(event, journal, materials).await,
-                None => tokio::select! {
-                    result = &mut solving => break result,
-                    how = &mut failed => return Err(unavailable(how)),
-                },
-            },
+            Some(event) = events.next() => take(event, journal, materials).await,
             how = &mut failed => return Err(unavailable(how)),
             result = &mut solving => {
                 let rest = async {

@@ -11,10 +11,10 @@ mod tree;
 pub(crate) use paths::Places;
 
 use crate::config::Config;
-use crate::failure::{because, internal};
+use crate::failure::{Failed, because, internal};
 use anyhow::{Context, Result};
 use git::Git;
-use slipway_protocol::{Failure, Reason, SourceSpec, Target};
+use slipway_protocol::{Reason, SourceSpec, Target};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -67,10 +67,13 @@ impl Checkouts {
         attempt: Uuid,
         source: &SourceSpec,
         target: &Target,
-    ) -> Result<Checkout, Failure> {
+    ) -> Result<Checkout, Failed> {
         let wanted = paths::Wanted::parse(target)?;
         if !is_commit(&source.commit) {
-            return Err(because(Reason::SourceUnavailable, "the commit is no full hash"));
+            return Err(because(
+                Reason::SourceUnavailable,
+                "the commit is no full hash",
+            ));
         }
         let lock = self.lock(source.id);
         let _one_at_a_time = lock.lock().await;
@@ -99,7 +102,12 @@ impl Checkouts {
         Ok(checkout)
     }
 
-    async fn lay_out(&self, mirror: &mirror::Mirror<'_>, folder: &Path, files: &Path) -> Result<()> {
+    async fn lay_out(
+        &self,
+        mirror: &mirror::Mirror<'_>,
+        folder: &Path,
+        files: &Path,
+    ) -> Result<()> {
         let _ = std::fs::remove_dir_all(folder);
         std::fs::create_dir_all(files)?;
         for dir in [folder, files] {
@@ -113,7 +121,9 @@ impl Checkouts {
                 .env("GIT_INDEX_FILE", &index)
                 .patience(Duration::from_mins(10))
         };
-        call().run(["read-tree", "--end-of-options", mirror.commit()]).await?;
+        call()
+            .run(["read-tree", "--end-of-options", mirror.commit()])
+            .await?;
         call().run(["checkout-index", "--all", "--quiet"]).await?;
         Ok(())
     }
@@ -141,7 +151,9 @@ impl Drop for Checkout {
 /// 40 or 64 lower case hex digits: nothing that git could take for an option or a name.
 fn is_commit(text: &str) -> bool {
     matches!(text.len(), 40 | 64)
-        && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 #[cfg(test)]

@@ -64,7 +64,11 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 }
 
 /// Runs until dropped.
-async fn claims(builder: &Arc<Builder>, stopping: &watch::Receiver<bool>, attempts: &mut JoinSet<()>) {
+async fn claims(
+    builder: &Arc<Builder>,
+    stopping: &watch::Receiver<bool>,
+    attempts: &mut JoinSet<()>,
+) {
     let slots = usize::try_from(builder.config.slots.max(1)).unwrap_or(1);
     let slots = Arc::new(Semaphore::new(slots));
     let mut pause = Duration::ZERO;

@@ -140,13 +140,9 @@ fn is_executable(file: &Path) -> bool {
 }
 
 fn host_name() -> String {
-    let name = rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned();
-    if name.is_empty() {
-        "builder".to_owned()
-    } else {
-        name
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "builder".to_owned(),
+        name => name.to_owned(),
     }
 }

@@ -84,7 +84,9 @@ impl Pool {
                 tracing::warn!("the BuildKit daemon of {domain} does not answer: killing it");
                 daemon.kill();
             } else if idle && daemon.registries != *registries {
-                tracing::info!("the registry settings changed: starting the BuildKit daemon of {domain} again");
+                tracing::info!(
+                    "the registry settings changed: starting the BuildKit daemon of {domain} again"
+                );
                 daemon.stop().await;
             } else {
                 let lease = Lease::new(daemon.clone());

@@ -9,11 +9,15 @@ const PLUGINS: &[&str] = &["bridge", "firewall", "host-local", "loopback"];
 pub(crate) fn unable(config: &Config) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some(
-            "the builder does not run as root, which BuildKit needs here: start it as root".to_owned(),
+            "the builder does not run as root, which BuildKit needs here: start it as root"
+                .to_owned(),
         );
     }
     let missing = |program: &&str| config.program(program).is_none();
-    if let Some(program) = ["buildkitd", "runc"].iter().find(|program| missing(program)) {
+    if let Some(program) = ["buildkitd", "runc"]
+        .iter()
+        .find(|program| missing(program))
+    {
         return Some(format!(
             "BuildKit is not complete: `{program}` was not found; run script/bootstrap, or name its folder with `--bin-dir`"
         ));
@@ -94,7 +98,11 @@ pub(crate) fn foreign<'a>(wanted: &'a [String], able: &[String]) -> Option<&'a s
 fn plain(platform: &str) -> &str {
     ["linux/amd64", "linux/arm64"]
         .into_iter()
-        .find(|base| platform.strip_prefix(base).is_some_and(|rest| rest.starts_with("/v")))
+        .find(|base| {
+            platform
+                .strip_prefix(base)
+                .is_some_and(|rest| rest.starts_with("/v"))
+        })
         .unwrap_or(platform)
 }
 
@@ -106,7 +114,10 @@ mod tests {
     fn platforms_are_compared_without_idle_variants() {
         let able = vec!["linux/amd64".to_owned(), "linux/386".to_owned()];
         let wanted = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-        assert_eq!(foreign(&wanted(&["linux/amd64/v2", "linux/386"]), &able), None);
+        assert_eq!(
+            foreign(&wanted(&["linux/amd64/v2", "linux/386"]), &able),
+            None
+        );
         assert_eq!(
             foreign(&wanted(&["linux/amd64", "linux/arm64/v8"]), &able),
             Some("linux/arm64/v8")

@@ -100,7 +100,9 @@ impl Journal {
             Event::Warning {
                 short, file, lines, ..
             } => {
-                let place = lines.first().map(|(first, _)| format!(" ({file} line {first})"));
+                let place = lines
+                    .first()
+                    .map(|(first, _)| format!(" ({file} line {first})"));
                 log.notice(&format!("warning: {short}{}", place.unwrap_or_default()));
             }
         }

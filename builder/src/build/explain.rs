@@ -1,12 +1,13 @@
 //! Says in the words of the build page why BuildKit failed.
 
 use crate::attempt::Journal;
+use crate::failure::Failed;
 use slipway_buildkit::{BuildError, ErrorClass};
 use slipway_protocol::{Failure, Location, Reason};
 
 const LONGEST: usize = 1000;
 
-pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) -> Failure {
+pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) -> Failed {
     let location = error.location.map(|location| Location {
         file: full_name(&location.file, dockerfile),
         first_line: location.first_line,
@@ -17,13 +18,13 @@ pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) ->
             .map(|line| (line.number, journal.clean(&line.text)))
             .collect(),
     });
-    Failure {
+    Failed::from(Failure {
         reason: reason(error.class),
         message: sentence(&journal.clean(&error.message), error.exit_code),
         exit_code: error.exit_code.map(u64::from),
         vertex: error.vertex,
         location,
-    }
+    })
 }
 
 fn reason(class: ErrorClass) -> Reason {
@@ -43,7 +44,10 @@ fn reason(class: ErrorClass) -> Reason {
 }
 
 fn sentence(message: &str, exit_code: Option<u32>) -> String {
-    let mut text = message.trim().trim_start_matches("failed to solve: ").to_owned();
+    let mut text = message
+        .trim()
+        .trim_start_matches("failed to solve: ")
+        .to_owned();
     text.truncate(text.floor_char_boundary(LONGEST));
     if exit_code == Some(137) {
         text.push_str(" (it was killed, most often because memory ran out)");

@@ -1,23 +1,34 @@
 //! What BuildKit is asked: all of it is written here, and nothing of the user's goes beyond the values.
 
 use crate::checkout::Places;
-use crate::failure::because;
+use crate::failure::{Failed, because};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use slipway_buildkit::{BuildRequest, CacheOption, Credential, Export, LocalDir, Secret};
-use slipway_protocol::{Assignment, Failure, Reason, Target};
+use slipway_protocol::{Assignment, Reason, Target};
 use std::collections::BTreeMap;
 
 type Attrs = BTreeMap<String, String>;
 
 /// `ADD` from these would be fetched by the daemon itself, from the machine that builds.
-const DENIED_HOSTS: &[&str] = &["127.*", "localhost*", "0.0.0.0*", "[::1]*", "[::]*", "169.254.*", "0:*", "0/*"];
+const DENIED_HOSTS: &[&str] = &[
+    "127.*",
+    "localhost*",
+    "0.0.0.0*",
+    "[::1]*",
+    "[::]*",
+    "169.254.*",
+    "0:*",
+    "0/*",
+];
 
 /// Refuses arguments that are not for users to set.
-pub(super) fn check(target: &Target) -> Result<(), Failure> {
+pub(super) fn check(target: &Target) -> Result<(), Failed> {
     for name in target.build_args.keys() {
         let mut letters = name.bytes();
-        let starts = letters.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        let starts = letters
+            .next()
+            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
         if !starts || !letters.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             let text = format!("`{}` is no name for a build argument", name.escape_debug());
             return Err(because(Reason::NotAllowed, text));
@@ -99,7 +110,10 @@ fn attrs(assignment: &Assignment, places: &Places) -> Attrs {
     }
     // With the gateway off, a `# syntax=` line would fail the build; with this it is not followed.
     set("cmdline", "docker/dockerfile:1");
-    set("build-arg:BUILDKIT_CACHE_MOUNT_NS", &assignment.trust_domain);
+    set(
+        "build-arg:BUILDKIT_CACHE_MOUNT_NS",
+        &assignment.trust_domain,
+    );
     set("vcs:source", &assignment.source.clone_url);
     set("vcs:revision", &assignment.source.commit);
     set("attest:provenance", "mode=max");
@@ -127,7 +141,10 @@ fn cache(assignment: &Assignment, more: &[(&str, &str)]) -> CacheOption {
     let push = &assignment.push;
     let mut attrs = Attrs::new();
     let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
-    set("ref", &format!("{}/{}", push.host, assignment.cache.reference));
+    set(
+        "ref",
+        &format!("{}/{}", push.host, assignment.cache.reference),
+    );
     for (key, value) in more {
         set(key, value);
     }
@@ -160,7 +177,11 @@ fn logins(assignment: &Assignment) -> impl Iterator<Item = (String, Credential)>
 
 fn denied() -> Vec<String> {
     let schemes = ["http", "https", "git"];
-    let each = |scheme: &'static str| DENIED_HOSTS.iter().map(move |host| format!("{scheme}://{host}"));
+    let each = |scheme: &'static str| {
+        DENIED_HOSTS
+            .iter()
+            .map(move |host| format!("{scheme}://{host}"))
+    };
     schemes.into_iter().flat_map(each).collect()
 }
 
@@ -174,7 +195,10 @@ mod tests {
             context: String::new(),
             stage: None,
             platforms: Vec::new(),
-            build_args: args.iter().map(|a| ((*a).to_owned(), "a,b=\"c\"\n".to_owned())).collect(),
+            build_args: args
+                .iter()
+                .map(|a| ((*a).to_owned(), "a,b=\"c\"\n".to_owned()))
+                .collect(),
             labels: BTreeMap::new(),
             no_cache: false,
         }
@@ -183,7 +207,17 @@ mod tests {
     #[test]
     fn build_arguments_have_names_and_are_not_buildkits_own() {
         assert!(check(&target(&["VERSION", "_x1", "HTTP_PROXY"])).is_ok());
-        for name in ["", "1a", "a-b", "a=b", "a,b", "a b", "é", "BUILDKIT_SYNTAX", "buildkit_x"] {
+        for name in [
+            "",
+            "1a",
+            "a-b",
+            "a=b",
+            "a,b",
+            "a b",
+            "é",
+            "BUILDKIT_SYNTAX",
+            "buildkit_x",
+        ] {
             let failure = check(&target(&[name])).unwrap_err();
             assert_eq!(failure.reason, Reason::NotAllowed, "{name}");
         }

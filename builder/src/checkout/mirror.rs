@@ -2,9 +2,9 @@
 
 use super::git::{Call, Git, GitError};
 use super::tree::{self, Entry};
-use crate::failure::{because, internal};
+use crate::failure::{Failed, because, internal};
 use sha2::{Digest, Sha256};
-use slipway_protocol::{Failure, Reason, SourceSpec};
+use slipway_protocol::{Reason, SourceSpec};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
@@ -21,13 +21,20 @@ pub(super) struct Mirror<'a> {
 }
 
 impl<'a> Mirror<'a> {
-    pub(super) fn new(git: &'a Git, mirrors: &Path, source: &'a SourceSpec) -> Result<Self, Failure> {
+    pub(super) fn new(
+        git: &'a Git,
+        mirrors: &Path,
+        source: &'a SourceSpec,
+    ) -> Result<Self, Failed> {
         let url = Url::parse(&source.clone_url).ok().filter(|url| {
             let http = matches!(url.scheme(), "http" | "https") && url.host().is_some();
             http && url.username().is_empty() && url.password().is_none()
         });
         let url = url.ok_or_else(|| {
-            because(Reason::SourceUnsupported, "the clone address is no http or https URL")
+            because(
+                Reason::SourceUnsupported,
+                "the clone address is no http or https URL",
+            )
         })?;
         Ok(Self {
             git,
@@ -47,7 +54,7 @@ impl<'a> Mirror<'a> {
     }
 
     /// Fetches the commit unless it is here.
-    pub(super) async fn bring(&self) -> Result<(), Failure> {
+    pub(super) async fn bring(&self) -> Result<(), Failed> {
         if !self.is_ours() || self.packs() > MOST_PACKS {
             let _ = std::fs::remove_dir_all(&self.dir);
         }
@@ -74,8 +81,15 @@ impl<'a> Mirror<'a> {
     }
 
     /// All files of the commit.
-    pub(super) async fn list(&self) -> Result<Vec<Entry>, Failure> {
-        let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options"];
+    pub(super) async fn list(&self) -> Result<Vec<Entry>, Failed> {
+        let args = [
+            "ls-tree",
+            "-r",
+            "-l",
+            "-z",
+            "--full-tree",
+            "--end-of-options",
+        ];
         let args = args.into_iter().chain([self.commit()]);
         let out = self.call(&self.dir).run(args).await;
         let out = out.map_err(|error| internal("read the commit", &error))?;
@@ -88,7 +102,11 @@ impl<'a> Mirror<'a> {
         }
         std::fs::create_dir_all(&self.dir)?;
         self.git.own(&self.dir)?;
-        let format = if self.commit().len() == 64 { "sha256" } else { "sha1" };
+        let format = if self.commit().len() == 64 {
+            "sha256"
+        } else {
+            "sha1"
+        };
         let format = format!("--object-format={format}");
         let args = ["init", "-q", "--bare", "--template=", &format];
         self.call(&self.dir).run(args).await?;
@@ -97,7 +115,10 @@ impl<'a> Mirror<'a> {
 
     async fn has_commit(&self) -> bool {
         let commit = format!("{}^{{commit}}", self.commit());
-        self.call(&self.dir).run(["cat-file", "-e", &commit]).await.is_ok()
+        self.call(&self.dir)
+            .run(["cat-file", "-e", &commit])
+            .await
+            .is_ok()
     }
 
     async fn fetch(&self) -> anyhow::Result<()> {
@@ -110,14 +131,23 @@ impl<'a> Mirror<'a> {
             let header = format!("Authorization: {}", authorization.0);
             call = call.setting(format!("http.{origin}/.extraHeader"), header);
         }
-        let args = ["fetch", "-q", "--depth=1", "--no-tags", "--no-recurse-submodules"];
-        let args = args.into_iter().chain(["--no-write-fetch-head", "--no-auto-maintenance"]);
-        call.run(args.chain(["--", self.url.as_str(), &refspec])).await?;
+        let args = [
+            "fetch",
+            "-q",
+            "--depth=1",
+            "--no-tags",
+            "--no-recurse-submodules",
+        ];
+        let args = args
+            .into_iter()
+            .chain(["--no-write-fetch-head", "--no-auto-maintenance"]);
+        call.run(args.chain(["--", self.url.as_str(), &refspec]))
+            .await?;
         Ok(())
     }
 
     /// What a failed fetch means, and whether another try is of no use.
-    fn explain(&self, error: &anyhow::Error) -> (bool, Failure) {
+    fn explain(&self, error: &anyhow::Error) -> (bool, Failed) {
         let Some(GitError { text, .. }) = error.downcast_ref() else {
             return (true, internal("fetch the source", error));
         };
@@ -127,7 +157,12 @@ impl<'a> Mirror<'a> {
             let text = format!("commit {short} is no longer at {}", self.source.clone_url);
             return (true, because(Reason::SourceUnavailable, text));
         }
-        if has(&["could not read Username", "Authentication failed", "ot found", "error: 40"]) {
+        if has(&[
+            "could not read Username",
+            "Authentication failed",
+            "ot found",
+            "error: 40",
+        ]) {
             let text = format!(
                 "{} cannot be read: it is gone, or the connection to the forge lost the right to it",
                 self.source.clone_url
@@ -139,7 +174,10 @@ impl<'a> Mirror<'a> {
             return (true, because(Reason::SourceUnsupported, text));
         }
         if has(&["No space left"]) {
-            return (true, because(Reason::DiskFull, "the builder's disk is full"));
+            return (
+                true,
+                because(Reason::DiskFull, "the builder's disk is full"),
+            );
         }
         let text = format!("{} could not be fetched: {text}", self.source.clone_url);
         (false, because(Reason::SourceUnavailable, text))

@@ -1,8 +1,8 @@
 //! The Dockerfile and the context folder inside a checkout.
 
 use super::tree::{Entry, Kind};
-use crate::failure::{because, internal};
-use slipway_protocol::{Failure, Reason, Target};
+use crate::failure::{Failed, because, internal};
+use slipway_protocol::{Reason, Target};
 use std::path::{Component, Path, PathBuf};
 
 /// Of a list of Dockerfiles, so many are named.
@@ -28,11 +28,14 @@ pub(crate) struct Places {
 }
 
 impl Wanted {
-    pub(super) fn parse(target: &Target) -> Result<Self, Failure> {
+    pub(super) fn parse(target: &Target) -> Result<Self, Failed> {
         let context = relative("context", &target.context)?;
         let dockerfile = relative("Dockerfile", &target.dockerfile)?;
         if dockerfile.as_os_str().is_empty() {
-            return Err(because(Reason::DockerfileMissing, "the rule names no Dockerfile"));
+            return Err(because(
+                Reason::DockerfileMissing,
+                "the rule names no Dockerfile",
+            ));
         }
         Ok(Self {
             context,
@@ -41,9 +44,12 @@ impl Wanted {
     }
 }
 
-fn relative(what: &str, path: &str) -> Result<PathBuf, Failure> {
+fn relative(what: &str, path: &str) -> Result<PathBuf, Failed> {
     let outside = || {
-        let text = format!("the {what} path `{}` leads outside of the source", path.escape_debug());
+        let text = format!(
+            "the {what} path `{}` leads outside of the source",
+            path.escape_debug()
+        );
         because(Reason::NotAllowed, text)
     };
     if path.contains('\0') || path.len() > 4096 {
@@ -64,13 +70,16 @@ fn relative(what: &str, path: &str) -> Result<PathBuf, Failure> {
 }
 
 /// Finds both in the checkout, refusing links that lead out of it.
-pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<Places, Failure> {
+pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<Places, Failed> {
     let files = files
         .canonicalize()
         .map_err(|error| internal("read the checkout", &error.into()))?;
     let context = resolve(&files, &wanted.context)?.filter(|path| files.join(path).is_dir());
     let context = context.ok_or_else(|| {
-        let text = format!("there is no folder `{}` in this commit", wanted.context.display());
+        let text = format!(
+            "there is no folder `{}` in this commit",
+            wanted.context.display()
+        );
         because(Reason::FileMissing, text)
     })?;
     let dockerfile = resolve(&files, &wanted.dockerfile)?;
@@ -78,9 +87,8 @@ pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<P
         return Err(because(Reason::DockerfileMissing, missing(entries, wanted)));
     };
     let name = dockerfile.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| {
-        because(Reason::NotAllowed, "the Dockerfile's name is not UTF-8")
-    })?;
+    let name =
+        name.ok_or_else(|| because(Reason::NotAllowed, "the Dockerfile's name is not UTF-8"))?;
     Ok(Places {
         context,
         dockerfile_dir: dockerfile.parent().unwrap_or(Path::new("")).to_owned(),
@@ -90,7 +98,7 @@ pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<P
 }
 
 /// The path with its links followed, relative to `files`; `None` if there is nothing.
-fn resolve(files: &Path, path: &Path) -> Result<Option<PathBuf>, Failure> {
+fn resolve(files: &Path, path: &Path) -> Result<Option<PathBuf>, Failed> {
     let Ok(real) = files.join(path).canonicalize() else {
         return Ok(None);
     };
@@ -120,7 +128,11 @@ fn missing(entries: &[Entry], wanted: &Wanted) -> String {
 }
 
 fn is_dockerfile(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
     ["dockerfile", "containerfile"].iter().any(|word| {
         let rest = name.strip_prefix(word);
         let named = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -134,10 +146,29 @@ mod tests {
 
     #[test]
     fn paths_stay_inside_the_source() {
-        for path in ["", ".", "./", "docker", "a/./b", "a//b", "--upload-pack=x", "a b,c=\"d\""] {
+        for path in [
+            "",
+            ".",
+            "./",
+            "docker",
+            "a/./b",
+            "a//b",
+            "--upload-pack=x",
+            "a b,c=\"d\"",
+        ] {
             assert!(relative("context", path).is_ok(), "{path}");
         }
-        for path in ["/", "/etc", "..", "a/../b", "../x", "a/..", ".git", "a/.git/hooks", "a\0b"] {
+        for path in [
+            "/",
+            "/etc",
+            "..",
+            "a/../b",
+            "../x",
+            "a/..",
+            ".git",
+            "a/.git/hooks",
+            "a\0b",
+        ] {
             let failure = relative("context", path).unwrap_err();
             assert_eq!(failure.reason, Reason::NotAllowed, "{path}");
         }
@@ -145,10 +176,20 @@ mod tests {
 
     #[test]
     fn dockerfiles_are_known_by_their_names() {
-        for name in ["Dockerfile", "x/Containerfile", "api.Dockerfile", "Dockerfile.prod"] {
+        for name in [
+            "Dockerfile",
+            "x/Containerfile",
+            "api.Dockerfile",
+            "Dockerfile.prod",
+        ] {
             assert!(is_dockerfile(Path::new(name)), "{name}");
         }
-        for name in ["Dockerfiles", "Dockerfile.dockerignore", "main.rs", ".dockerignore"] {
+        for name in [
+            "Dockerfiles",
+            "Dockerfile.dockerignore",
+            "main.rs",
+            ".dockerignore",
+        ] {
             assert!(!is_dockerfile(Path::new(name)), "{name}");
         }
     }

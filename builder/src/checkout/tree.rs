@@ -1,8 +1,8 @@
 //! What is in a commit, and what of it we refuse.
 
 use super::paths::Wanted;
-use crate::failure::because;
-use slipway_protocol::{Failure, Reason};
+use crate::failure::{Failed, because};
+use slipway_protocol::Reason;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -55,7 +55,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
 }
 
 /// Refuses what is too large, and submodules where the build would miss them.
-pub(super) fn check(entries: &[Entry], wanted: &Wanted, max_bytes: u64) -> Result<(), Failure> {
+pub(super) fn check(entries: &[Entry], wanted: &Wanted, max_bytes: u64) -> Result<(), Failed> {
     let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
     if entries.len() > MOST_FILES || bytes > max_bytes {
         let text = format!(
@@ -83,7 +83,7 @@ pub(super) fn refuse_lfs_pointers(
     files: &Path,
     entries: &[Entry],
     wanted: &Wanted,
-) -> Result<(), Failure> {
+) -> Result<(), Failed> {
     let small = entries.iter().filter(|entry| {
         let fits = (LFS_POINTER.len() as u64..LFS_LARGEST).contains(&entry.size);
         entry.kind == Kind::File && fits && entry.path.starts_with(&wanted.context)
@@ -109,12 +109,15 @@ mod tests {
 
     #[test]
     fn a_listing_is_read_with_any_file_name() {
-        let listing = b"100644 blob aaaa      12\tdir/a b\n\xFF.txt\0120000 blob bbbb       3\tlink\0160000 commit cccc       -\tlib/dep\0";
+        let listing = b"100644 blob aaaa      12\tdir/a b\n\xFF.txt\x00120000 blob bbbb       3\tlink\x00160000 commit cccc       -\tlib/dep\0";
         let entries = parse(listing);
         assert_eq!(entries.len(), 3);
         assert_eq!((entries[0].kind, entries[0].size), (Kind::File, 12));
         assert_eq!(entries[0].path.as_os_str().as_bytes(), b"dir/a b\n\xFF.txt");
         assert_eq!(entries[1].kind, Kind::Link);
-        assert_eq!((entries[2].kind, entries[2].object.as_str()), (Kind::Submodule, "cccc"));
+        assert_eq!(
+            (entries[2].kind, entries[2].object.as_str()),
+            (Kind::Submodule, "cccc")
+        );
     }
 }

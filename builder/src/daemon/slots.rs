@@ -138,7 +138,9 @@ fn edit<T>(file: &Path, change: impl FnOnce(&mut Table) -> T) -> Result<T> {
     let result = change(&mut table);
     handle.seek(SeekFrom::Start(0)).with_context(name)?;
     handle.set_len(0).with_context(name)?;
-    handle.write_all(&serde_json::to_vec(&table)?).with_context(name)?;
+    handle
+        .write_all(&serde_json::to_vec(&table)?)
+        .with_context(name)?;
     Ok(result)
 }
 
@@ -170,7 +172,10 @@ mod tests {
         drop((a, b));
         let c = take(dir.path(), "c");
         assert_eq!(take(dir.path(), "b").number, number);
-        assert_eq!(c.number, 2, "what others had is left to them while there is more");
+        assert_eq!(
+            c.number, 2,
+            "what others had is left to them while there is more"
+        );
     }
 
     #[test]

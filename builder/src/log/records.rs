@@ -203,11 +203,7 @@ impl Recorder {
         let (line, own) = (state.lines, state.own);
         self.lines += 1;
         self.bytes += size;
-        let text = if own {
-            self.hosts.publish(&text)
-        } else {
-            text
-        };
+        let text = if own { self.hosts.publish(&text) } else { text };
         self.ready.push(Record::Line(Line {
             step,
             line,
@@ -258,12 +254,15 @@ mod tests {
         log.output(1, Stream::Err, 3, b"to stderr\n");
         log.done(1, 4, false, Some("exit code: 1 s3cr3t-value"));
         let records = log.take();
-        assert_eq!(lines(&records), [
-            (2, 1, "other"),
-            (1, 1, "one ***"),
-            (1, 2, "to stderr"),
-            (1, 3, "two")
-        ]);
+        assert_eq!(
+            lines(&records),
+            [
+                (2, 1, "other"),
+                (1, 1, "one ***"),
+                (1, 2, "to stderr"),
+                (1, 3, "two")
+            ]
+        );
         let Some(Record::StepDone(done)) = records.last() else {
             panic!("{records:?}")
         };
@@ -277,7 +276,10 @@ mod tests {
         let Record::StepStarted(step) = &log.take()[0] else {
             panic!("a step")
         };
-        assert_eq!(step.name, "pushing manifest for registry.example.com/acme/web");
+        assert_eq!(
+            step.name,
+            "pushing manifest for registry.example.com/acme/web"
+        );
     }
 
     #[test]

@@ -64,9 +64,10 @@ mod tests {
     fn lines_end_at_newlines_only() {
         let mut splitter = Splitter::default();
         assert_eq!(splitter.push(b"one\ntw"), ["one"]);
-        assert_eq!(splitter.push(b"o\n10%\r20%\n\nthree\r\n"), [
-            "two", "10%\r20%", "", "three"
-        ]);
+        assert_eq!(
+            splitter.push(b"o\n10%\r20%\n\nthree\r\n"),
+            ["two", "10%\r20%", "", "three"]
+        );
         assert_eq!(splitter.push(b"tail"), Vec::<String>::new());
         assert_eq!(splitter.finish().as_deref(), Some("tail"));
         assert_eq!(splitter.finish(), None);
