@@ -56,7 +56,7 @@ pub enum ClientError {
     },
     #[error("the BuildKit daemon at {addr} did not answer within {secs} s")]
     TimedOut { addr: String, secs: u64 },
-    #[error("a session's shared key must be printable ASCII")]
+    #[error("a session's shared key must be one printable line")]
     SharedKey,
     #[error("the BuildKit daemon refused: {}", .0.message())]
     Refused(#[from] Box<tonic::Status>),

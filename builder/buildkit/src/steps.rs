@@ -67,6 +67,10 @@ impl Steps {
             .filter(|at| seen.started.as_ref() != Some(at))
         {
             seen.started = Some(at);
+            if let Some(known) = self.indexes.get(&vertex.digest) {
+                let earlier = |end: &mut Event| matches!(end, Event::StepDone { index, .. } if index == known);
+                starts.extend(ends.extract_if(.., earlier));
+            }
             starts.push(self.start(&vertex.digest, millis(&at)));
         }
         if let Some(at) = ended {

@@ -15,7 +15,11 @@ const WORDS: &[(&[&str], ErrorClass)] = &[
         &["is not allowed by build daemon configuration"],
         ErrorClass::NotAllowed,
     ),
-    (&["is not allowed", "network.host"], ErrorClass::NotAllowed),
+    (&["network.host is not allowed"], ErrorClass::NotAllowed),
+    (
+        &["security.insecure is not allowed"],
+        ErrorClass::NotAllowed,
+    ),
     (&["not allowed by policy"], ErrorClass::NotAllowed),
     (&["denied by policy"], ErrorClass::NotAllowed),
     (&["invalid frontend"], ErrorClass::NotAllowed),

@@ -164,3 +164,20 @@ fn the_end_of_a_step_comes_after_its_output() {
         ]
     );
 }
+
+#[test]
+fn a_step_that_starts_again_in_the_same_message_ends_first() {
+    let again = vertexes(vec![
+        vertex("a", &[], at(1), at(2)),
+        vertex("a", &[], at(3), None),
+    ]);
+    let events = short(&Steps::default().apply(again));
+    assert_eq!(
+        events,
+        [
+            "1 started \"step a\" [] 1000",
+            "1 done false None 2000",
+            "1 started \"step a\" [] 3000"
+        ]
+    );
+}
