@@ -106,7 +106,9 @@ async fn follow(
         Err(error) if error.class == ErrorClass::DaemonUnavailable => {
             // The daemon's own last words say more, if it is dead.
             let how = tokio::time::timeout(Duration::from_secs(1), failed).await;
-            Err(unavailable(how.unwrap_or(error.message)))
+            Err(unavailable(
+                how.unwrap_or_else(|_alive| journal.clean(&error.message)),
+            ))
         }
         Err(error) => Err(explain::explain(error, journal, materials.dockerfile())),
     }

@@ -88,10 +88,11 @@ impl Running {
         self.is_alive() && matches!(info.await, Ok(Ok(_)))
     }
 
-    /// Waits for its end and gives the reason, with what it logged last.
+    /// Waits for its end and tells how it was. What it logged last is for the operator.
     pub(super) async fn gone(&self) -> String {
         let how = self.process.gone().await;
-        format!("BuildKit ended ({how}): {}", self.process.last_words())
+        tracing::warn!("BuildKit ended ({how}): {}", self.process.last_words());
+        format!("BuildKit ended in the middle of the build ({how})")
     }
 
     pub(super) fn touch(&self) {

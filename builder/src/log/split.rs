@@ -88,7 +88,7 @@ mod tests {
     fn invalid_bytes_are_replaced() {
         let mut splitter = Splitter::default();
         assert_eq!(splitter.push(b"a\xFFb\0c\n"), ["a\u{FFFD}b\u{FFFD}c"]);
-        let lines = splitter.push(&[&[0xFFu8; LONGEST][..], b"\n"].concat());
+        let lines = splitter.push(&[vec![0xFFu8; LONGEST], b"\n".to_vec()].concat());
         assert!(lines.iter().all(|line| line.len() <= LONGEST));
     }
 }
