@@ -116,3 +116,14 @@ pub async fn moves(c: &impl Ask, repository_id: Uuid, name: &str, limit: u64) ->
 pub async fn moved_by_build(c: &impl Ask, build_id: Uuid) -> Result<Vec<rows::TagMove>> {
     Ok(tag_move::Entity::find().filter(tag_move::Column::BuildId.eq(build_id)).all(c.connection()).await?)
 }
+
+/// Whether a ref of a source was deleted there (or never seen).
+pub async fn ref_is_gone(c: &impl Ask, source_id: Uuid, ref_name: &str) -> Result<bool> {
+    use super::entity::sources::source_ref;
+    let found = source_ref::Entity::find()
+        .filter(source_ref::Column::SourceId.eq(source_id))
+        .filter(source_ref::Column::Name.eq(ref_name))
+        .one(c.connection())
+        .await?;
+    Ok(found.is_none_or(|r| r.deleted_at.is_some()))
+}
