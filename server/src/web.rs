@@ -1,0 +1,5 @@
+//! The pages.
+
+pub mod ansi;
+pub mod assets;
+pub mod views;
