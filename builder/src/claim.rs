@@ -31,10 +31,7 @@ impl Builder {
     async fn new(config: Config) -> Result<Self> {
         let made = std::fs::create_dir_all(&config.work_dir);
         made.with_context(|| format!("make {}", config.work_dir.display()))?;
-        let config = Config {
-            work_dir: config.work_dir.canonicalize()?,
-            ..config
-        };
+        let config = Config { work_dir: config.work_dir.canonicalize()?, ..config };
         trust::write_bundle(&config)?;
         let config = Arc::new(config);
         Ok(Self {
@@ -64,11 +61,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 }
 
 /// Runs until dropped.
-async fn claims(
-    builder: &Arc<Builder>,
-    stopping: &watch::Receiver<bool>,
-    attempts: &mut JoinSet<()>,
-) {
+async fn claims(builder: &Arc<Builder>, stopping: &watch::Receiver<bool>, attempts: &mut JoinSet<()>) {
     let slots = usize::try_from(builder.config.slots.max(1)).unwrap_or(1);
     let slots = Arc::new(Semaphore::new(slots));
     let mut pause = Duration::ZERO;

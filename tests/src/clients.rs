@@ -31,26 +31,14 @@ pub struct Client {
 impl Client {
     /// Any program of the machine or of `script/tools`.
     pub fn new(name: &str) -> Self {
-        let home = tempfile::Builder::new()
-            .prefix("slipway-client-")
-            .tempdir()
-            .expect("a temporary folder");
+        let home = tempfile::Builder::new().prefix("slipway-client-").tempdir().expect("a temporary folder");
         let config = home.path().join(".config/containers");
         let policy = json!({ "default": [{ "type": "insecureAcceptAnything" }] });
         fs::create_dir_all(&config).expect("the home is ours");
         fs::create_dir_all(home.path().join(".docker")).expect("the home is ours");
         fs::write(config.join("policy.json"), policy.to_string()).expect("the home is ours");
-        fs::write(
-            config.join("registries.conf"),
-            "unqualified-search-registries = []\n",
-        )
-        .expect("the home is ours");
-        Self {
-            name: name.into(),
-            program: tool(name),
-            first: Vec::new(),
-            home: Arc::new(home),
-        }
+        fs::write(config.join("registries.conf"), "unqualified-search-registries = []\n").expect("the home is ours");
+        Self { name: name.into(), program: tool(name), first: Vec::new(), home: Arc::new(home) }
     }
 
     /// podman with storage of its own. Run containers with `--network=none`.
@@ -94,8 +82,7 @@ impl Client {
 
     pub fn git() -> Self {
         let git = Self::new("git");
-        let config =
-            "[user]\nname = Mona\nemail = mona@example.com\n[init]\ndefaultBranch = main\n";
+        let config = "[user]\nname = Mona\nemail = mona@example.com\n[init]\ndefaultBranch = main\n";
         fs::write(git.home().join(".gitconfig"), config).expect("the home is ours");
         git
     }
@@ -149,12 +136,6 @@ impl Client {
         let client = Self::new(name);
         let home = client.home().to_path_buf();
         let path = |folder: &str| home.join(folder).to_string_lossy().into_owned();
-        client.first(&[
-            "--root",
-            &path("storage"),
-            "--runroot",
-            &path("run"),
-            "--storage-driver=vfs",
-        ])
+        client.first(&["--root", &path("storage"), "--runroot", &path("run"), "--storage-driver=vfs"])
     }
 }

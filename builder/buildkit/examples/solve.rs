@@ -33,11 +33,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = LocalDir::open(&directory)?;
     let request = BuildRequest {
         frontend_attrs: options.attrs,
-        local_dirs: [
-            ("context".to_owned(), dir.clone()),
-            ("dockerfile".to_owned(), dir),
-        ]
-        .into(),
+        local_dirs: [("context".to_owned(), dir.clone()), ("dockerfile".to_owned(), dir)].into(),
         shared_key: directory,
         exports: options.exports,
         ..BuildRequest::default()
@@ -47,19 +43,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     match options.cancel_after {
         Some(after) => {
             // Dropping the build cancels it.
-            if tokio::time::timeout(after, follow(build, options.quiet))
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(after, follow(build, options.quiet)).await.is_err() {
                 println!("cancelled after {:?}", start.elapsed());
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
         }
         None => follow(build, options.quiet).await,
     }
-    let tasks = tokio::runtime::Handle::current()
-        .metrics()
-        .num_alive_tasks();
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     println!("took {:?}, {tasks} tasks alive", start.elapsed());
     Ok(())
 }
@@ -92,15 +83,10 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn st
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quiet" => options.quiet = true,
-            "--opt" => options
-                .attrs
-                .extend(pairs(&args.next().ok_or("--opt key=value")?)),
+            "--opt" => options.attrs.extend(pairs(&args.next().ok_or("--opt key=value")?)),
             "--image" => {
                 let attrs = pairs(&args.next().ok_or("--image name=…")?);
-                options.exports.push(Export {
-                    kind: "image".to_owned(),
-                    attrs,
-                });
+                options.exports.push(Export { kind: "image".to_owned(), attrs });
             }
             "--cancel-after" => {
                 let millis = args.next().ok_or("--cancel-after ms")?.parse()?;
@@ -114,7 +100,5 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn st
 
 fn pairs(text: &str) -> BTreeMap<String, String> {
     let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }

@@ -30,12 +30,7 @@ struct State {
 
 impl Outbox {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            limit,
-            added: Notify::new(),
-            taken: Notify::new(),
-        }
+        Self { state: Mutex::default(), limit, added: Notify::new(), taken: Notify::new() }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -136,10 +131,7 @@ impl Outbox {
             })
             .map(|(record, _)| record.clone())
             .collect();
-        RecordBatch {
-            first: state.acknowledged + 1,
-            records,
-        }
+        RecordBatch { first: state.acknowledged + 1, records }
     }
 
     /// The server has all up to `number`.
@@ -179,10 +171,7 @@ mod tests {
     use std::time::Duration;
 
     fn notice(size: usize) -> Record {
-        Record::Notice {
-            at: 0,
-            text: "x".repeat(size),
-        }
+        Record::Notice { at: 0, text: "x".repeat(size) }
     }
 
     #[tokio::test]

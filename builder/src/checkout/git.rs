@@ -75,17 +75,10 @@ impl Git {
         if git.unprivileged {
             git.own(probe)?;
             let reached = git.in_dir(probe).run(["--version"]).await.is_ok()
-                && git
-                    .in_dir(probe)
-                    .run(["init", "-q", "--bare", "probe"])
-                    .await
-                    .is_ok();
+                && git.in_dir(probe).run(["init", "-q", "--bare", "probe"]).await.is_ok();
             let _ = std::fs::remove_dir_all(probe.join("probe"));
             if !reached {
-                tracing::warn!(
-                    "git runs as root: {} cannot be reached by other users",
-                    probe.display()
-                );
+                tracing::warn!("git runs as root: {} cannot be reached by other users", probe.display());
                 git.unprivileged = false;
                 git.own(probe)?;
             }
@@ -104,13 +97,7 @@ impl Git {
     }
 
     pub(crate) fn in_dir<'a>(&'a self, dir: &'a Path) -> Call<'a> {
-        Call {
-            git: self,
-            dir,
-            env: Vec::new(),
-            settings: Vec::new(),
-            patience: Duration::from_mins(2),
-        }
+        Call { git: self, dir, env: Vec::new(), settings: Vec::new(), patience: Duration::from_mins(2) }
     }
 
     fn command(&self) -> Command {
@@ -120,12 +107,7 @@ impl Git {
         if self.unprivileged {
             let id = NOBODY.to_string();
             command.args(["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]);
-            command.args([
-                "--no-new-privs",
-                "--inh-caps=-all",
-                "--bounding-set=-all",
-                "--",
-            ]);
+            command.args(["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"]);
         }
         command.arg(&self.program);
         command
@@ -177,30 +159,20 @@ impl Call<'_> {
     }
 
     /// Runs it to its end and gives what it printed. Dropping the future kills git and its helpers.
-    pub(crate) async fn run<A: AsRef<OsStr>>(
-        self,
-        args: impl IntoIterator<Item = A>,
-    ) -> Result<Vec<u8>> {
+    pub(crate) async fn run<A: AsRef<OsStr>>(self, args: impl IntoIterator<Item = A>) -> Result<Vec<u8>> {
         let args: Vec<A> = args.into_iter().collect();
-        let verb = args
-            .first()
-            .map(|arg| arg.as_ref().to_string_lossy().into_owned());
+        let verb = args.first().map(|arg| arg.as_ref().to_string_lossy().into_owned());
         let verb = verb.unwrap_or_default();
         let mut command = self.git.command();
         command.args(args).current_dir(self.dir).envs(self.env);
-        let fixed = SETTINGS
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let fixed = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let settings: Vec<_> = fixed.chain(self.settings).collect();
         command.env("GIT_CONFIG_COUNT", settings.len().to_string());
         for (n, (key, value)) in settings.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{n}"), key);
             command.env(format!("GIT_CONFIG_VALUE_{n}"), value);
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.process_group(0).kill_on_drop(true).spawn();
         let child = child.with_context(|| format!("start {}", self.git.program.display()))?;
         let group = Group(child.id());
@@ -213,11 +185,7 @@ impl Call<'_> {
         if output.status.success() {
             Ok(output.stdout)
         } else {
-            Err(GitError {
-                verb,
-                text: last_words(&output),
-            }
-            .into())
+            Err(GitError { verb, text: last_words(&output) }.into())
         }
     }
 }
@@ -237,11 +205,7 @@ impl Drop for Group {
 /// What git said last, on one line.
 fn last_words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut last = lines[lines.len().saturating_sub(3)..].join("; ");
     last.truncate(last.floor_char_boundary(500));
     if last.is_empty() {

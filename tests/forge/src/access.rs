@@ -42,16 +42,9 @@ impl Caller {
 }
 
 /// Reads an `Authorization` header: `Bearer`, `token`, or basic with a token or a password.
-pub(crate) fn authenticate(
-    app: &App,
-    header: Option<&str>,
-) -> Result<Option<Caller>, BadCredentials> {
+pub(crate) fn authenticate(app: &App, header: Option<&str>) -> Result<Option<Caller>, BadCredentials> {
     let Some((scheme, value)) = header.and_then(|header| header.trim().split_once(' ')) else {
-        return if header.is_some() {
-            Err(BadCredentials)
-        } else {
-            Ok(None)
-        };
+        return if header.is_some() { Err(BadCredentials) } else { Ok(None) };
     };
     let found = match scheme.to_ascii_lowercase().as_str() {
         "bearer" | "token" => app.read(|state| by_token(state, value.trim())),
@@ -71,32 +64,21 @@ pub(crate) fn authenticate(
 /// User and password of a basic `Authorization` value.
 pub(crate) fn basic(value: &str) -> Option<(String, String)> {
     let text = String::from_utf8(BASE64_STANDARD.decode(value.trim()).ok()?).ok()?;
-    text.split_once(':')
-        .map(|(user, password)| (user.to_owned(), password.to_owned()))
+    text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
 }
 
 fn by_token(state: &State, value: &str) -> Option<Caller> {
     let token = state.tokens.iter().find(|token| token.value == value)?;
     let login = state.account(token.person)?.login.clone();
     let scopes = token.scopes.clone();
-    Some(Caller {
-        person: token.person,
-        login,
-        token: Some(value.to_owned()),
-        scopes,
-    })
+    Some(Caller { person: token.person, login, token: Some(value.to_owned()), scopes })
 }
 
 fn by_password(state: &State, user: &str, password: &str) -> Option<Caller> {
     let account = state.account_named(user)?;
     let right = !account.organization && account.password == password;
     let (person, login) = (account.id, account.login.clone());
-    right.then_some(Caller {
-        person,
-        login,
-        token: None,
-        scopes: Vec::new(),
-    })
+    right.then_some(Caller { person, login, token: None, scopes: Vec::new() })
 }
 
 /// What a person may do in a repository, whatever the token.
@@ -104,47 +86,27 @@ pub(crate) fn role(state: &State, repository: &Repository, person: u64) -> Permi
     if repository.owner == person {
         return Permission::Admin;
     }
-    let member = state
-        .account(repository.owner)
-        .and_then(|owner| owner.members.get(&person));
+    let member = state.account(repository.owner).and_then(|owner| owner.members.get(&person));
     let by_membership = match member {
         Some(true) => Permission::Admin,
         Some(false) => Permission::Pull,
         None => Permission::None,
     };
-    let invited = repository
-        .collaborators
-        .get(&person)
-        .copied()
-        .unwrap_or(Permission::None);
+    let invited = repository.collaborators.get(&person).copied().unwrap_or(Permission::None);
     by_membership.max(invited)
 }
 
 /// What this call may do in a repository: the person's role, as far as the token reaches.
-pub(crate) fn permission(
-    state: &State,
-    repository: &Repository,
-    caller: Option<&Caller>,
-) -> Permission {
-    let role = caller.map_or(Permission::None, |caller| {
-        role(state, repository, caller.person)
-    });
+pub(crate) fn permission(state: &State, repository: &Repository, caller: Option<&Caller>) -> Permission {
+    let role = caller.map_or(Permission::None, |caller| role(state, repository, caller.person));
     if !repository.private {
         return role.max(Permission::Pull);
     }
-    if caller.is_some_and(|caller| caller.has("repo")) {
-        role
-    } else {
-        Permission::None
-    }
+    if caller.is_some_and(|caller| caller.has("repo")) { role } else { Permission::None }
 }
 
 /// The organisation that keeps this token out because it has not approved the OAuth app.
-pub(crate) fn restricted_by(
-    state: &State,
-    repository: &Repository,
-    caller: Option<&Caller>,
-) -> Option<String> {
+pub(crate) fn restricted_by(state: &State, repository: &Repository, caller: Option<&Caller>) -> Option<String> {
     let by_app = caller.is_some_and(|caller| caller.token.is_some());
     let owner = state.account(repository.owner)?;
     (by_app && owner.restricts_apps).then(|| owner.login.clone())

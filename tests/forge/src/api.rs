@@ -14,9 +14,7 @@ pub(crate) mod user;
 
 use std::{collections::HashMap, future::Ready, future::ready};
 
-use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web::Data,
-};
+use actix_web::{FromRequest, HttpRequest, HttpResponse, dev::Payload, http::StatusCode, web::Data};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -71,45 +69,24 @@ impl FromRequest for Call {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let app = request
-            .app_data::<Data<App>>()
-            .expect("the app is given to all routes")
-            .clone();
-        let header = request
-            .headers()
-            .get("authorization")
-            .map(|value| value.to_str().unwrap_or("?"));
+        let app = request.app_data::<Data<App>>().expect("the app is given to all routes").clone();
+        let header = request.headers().get("authorization").map(|value| value.to_str().unwrap_or("?"));
         let parts = request.match_info().load().unwrap_or_default();
         let query = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
         ready(match access::authenticate(&app, header) {
-            Ok(caller) => Ok(Self {
-                app,
-                caller,
-                request: request.clone(),
-                parts,
-                query,
-            }),
-            Err(access::BadCredentials) => {
-                Err(ApiError::new(StatusCode::UNAUTHORIZED, "Bad credentials"))
-            }
+            Ok(caller) => Ok(Self { app, caller, request: request.clone(), parts, query }),
+            Err(access::BadCredentials) => Err(ApiError::new(StatusCode::UNAUTHORIZED, "Bad credentials")),
         })
     }
 }
 
 impl Call {
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
-        self.query
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.query.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// Somebody must be signed in.
@@ -127,9 +104,9 @@ impl Call {
                 None => state.repository_named(owner, name),
             };
             let Some(repository) = found else {
-                let moved = state.repository_formerly(owner, name).filter(|moved| {
-                    access::permission(state, moved, self.caller.as_ref()) > Permission::None
-                });
+                let moved = state
+                    .repository_formerly(owner, name)
+                    .filter(|moved| access::permission(state, moved, self.caller.as_ref()) > Permission::None);
                 return Err(moved.map_or_else(not_found, |moved| self.moved_to(moved.id)));
             };
             let permission = access::permission(state, repository, self.caller.as_ref());
@@ -140,9 +117,7 @@ impl Call {
                 self.person()?;
             }
             let restricted = access::restricted_by(state, repository, self.caller.as_ref());
-            if let Some(organization) =
-                restricted.filter(|_| repository.private || need != Need::Read)
-            {
+            if let Some(organization) = restricted.filter(|_| repository.private || need != Need::Read) {
                 let message = access::restriction_message(&organization);
                 return Err(ApiError::new(StatusCode::FORBIDDEN, &message));
             }
@@ -150,25 +125,15 @@ impl Call {
             let allowed = match need {
                 Need::Read => true,
                 Need::WriteStatus => permission >= Permission::Push && has("repo:status"),
-                Need::Hooks => {
-                    permission == Permission::Admin && (has("repo") || has("write:repo_hook"))
-                }
+                Need::Hooks => permission == Permission::Admin && (has("repo") || has("write:repo_hook")),
             };
-            if allowed {
-                Ok(repository.clone())
-            } else {
-                Err(not_found())
-            }
+            if allowed { Ok(repository.clone()) } else { Err(not_found()) }
         })
     }
 
     /// GitHub redirects a renamed repository to its address by id.
     fn moved_to(&self, id: u64) -> ApiError {
-        let prefix = format!(
-            "/api/v3/repos/{}/{}",
-            self.parts.owner.as_str(),
-            self.parts.repo.as_str()
-        );
+        let prefix = format!("/api/v3/repos/{}/{}", self.parts.owner.as_str(), self.parts.repo.as_str());
         let uri = self.request.uri().to_string();
         let rest = uri.strip_prefix(&prefix).unwrap_or_default();
         let mut error = ApiError::new(StatusCode::MOVED_PERMANENTLY, "Moved Permanently");
@@ -192,37 +157,22 @@ impl Call {
         let etag = format!("W/\"{}\"", hex::encode(Sha256::digest(text.as_bytes())));
         let known = self.header("if-none-match");
         let same = |tag: &str| tag.trim().trim_start_matches("W/") == etag.trim_start_matches("W/");
-        let status = if known.split(',').any(same) {
-            StatusCode::NOT_MODIFIED
-        } else {
-            StatusCode::OK
-        };
+        let status = if known.split(',').any(same) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
         let mut builder = HttpResponse::build(status);
-        builder
-            .insert_header(("etag", etag))
-            .insert_header(("cache-control", "private, max-age=60, s-maxage=60"));
+        builder.insert_header(("etag", etag)).insert_header(("cache-control", "private, max-age=60, s-maxage=60"));
         if let Some(link) = link {
             builder.insert_header(("link", link));
         }
         if status == StatusCode::NOT_MODIFIED {
             return builder.finish();
         }
-        builder
-            .content_type("application/json; charset=utf-8")
-            .body(text)
+        builder.content_type("application/json; charset=utf-8").body(text)
     }
 
     /// Page and page size that were asked for.
     pub(crate) fn paging(&self) -> (usize, usize) {
-        let number = |name, or: usize| {
-            self.query(name)
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(or)
-        };
-        (
-            number("page", 1).max(1),
-            number("per_page", 30).clamp(1, 100),
-        )
+        let number = |name, or: usize| self.query(name).and_then(|text| text.parse().ok()).unwrap_or(or);
+        (number("page", 1).max(1), number("per_page", 30).clamp(1, 100))
     }
 
     /// One page of a list, with GitHub's `Link` header.
@@ -232,21 +182,12 @@ impl Call {
         let start = items.len().min((page - 1) * size);
         let items = items.drain(start..).take(size).collect();
         let link = |number: usize, rel: &str| {
-            let mut pairs: Vec<(&str, String)> = self
-                .query
-                .iter()
-                .map(|(k, v)| (k.as_str(), v.clone()))
-                .collect();
+            let mut pairs: Vec<(&str, String)> = self.query.iter().map(|(k, v)| (k.as_str(), v.clone())).collect();
             pairs.retain(|(key, _)| *key != "page");
             pairs.sort();
             pairs.push(("page", number.to_string()));
-            let query =
-                serde_urlencoded::to_string(pairs).expect("pairs of text have a query form");
-            format!(
-                "<{}{}?{query}>; rel=\"{rel}\"",
-                self.origin(),
-                self.request.path()
-            )
+            let query = serde_urlencoded::to_string(pairs).expect("pairs of text have a query form");
+            format!("<{}{}?{query}>; rel=\"{rel}\"", self.origin(), self.request.path())
         };
         let mut links = Vec::new();
         if page > 1 {

@@ -48,11 +48,7 @@ impl App {
 
     /// The folder is named by id, so that a rename moves nothing.
     pub(crate) fn git(&self, repository: &Repository) -> Git {
-        Git::at(
-            self.data
-                .join("repositories")
-                .join(format!("{}.git", repository.id)),
-        )
+        Git::at(self.data.join("repositories").join(format!("{}.git", repository.id)))
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

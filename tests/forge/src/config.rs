@@ -33,10 +33,7 @@ impl Default for ForgeConfig {
             public_url: None,
             client: Client::new("slipway-test"),
             app_name: "Slipway".to_owned(),
-            callback_urls: vec![
-                "http://127.0.0.1/".to_owned(),
-                "http://localhost/".to_owned(),
-            ],
+            callback_urls: vec!["http://127.0.0.1/".to_owned(), "http://localhost/".to_owned()],
             refuse_local_hooks: false,
             control: true,
             tree_limit: 100_000,
@@ -54,10 +51,7 @@ pub struct Client {
 impl Client {
     /// A client with a fresh secret.
     pub fn new(client_id: &str) -> Self {
-        Self {
-            client_id: client_id.to_owned(),
-            client_secret: random_hex(20),
-        }
+        Self { client_id: client_id.to_owned(), client_secret: random_hex(20) }
     }
 }
 

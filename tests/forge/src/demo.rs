@@ -26,30 +26,17 @@ impl Demo {
         for sample in samples() {
             if forge.find_repository("mona", sample.name).is_none() {
                 let busybox = fs::read(busybox).with_context(|| {
-                    format!(
-                        "reading {} (Debian's package `busybox-static` has it)",
-                        busybox.display()
-                    )
+                    format!("reading {} (Debian's package `busybox-static` has it)", busybox.display())
                 })?;
                 let repo = forge.repository("mona", sample.name, false);
                 repo.describe(sample.description);
-                let change = repo
-                    .change("main")
-                    .author("Mona Lisa", &mona.email)
-                    .executable("busybox", &busybox);
-                let change = sample
-                    .files
-                    .iter()
-                    .fold(change, |change, (path, text)| change.file(path, text));
+                let change = repo.change("main").author("Mona Lisa", &mona.email).executable("busybox", &busybox);
+                let change = sample.files.iter().fold(change, |change, (path, text)| change.file(path, text));
                 change.commit(sample.message);
             }
             repositories.push(format!("mona/{}", sample.name));
         }
-        Ok(Self {
-            login: mona.login,
-            password: mona.password,
-            repositories,
-        })
+        Ok(Self { login: mona.login, password: mona.password, repositories })
     }
 }
 

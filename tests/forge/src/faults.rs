@@ -53,18 +53,12 @@ pub(crate) enum FaultKind {
 
 impl Faults {
     pub(crate) fn plan(&self, path: &str, left: u32, kind: FaultKind) {
-        lock(&self.planned).push(Fault {
-            path: path.to_owned(),
-            left,
-            kind,
-        });
+        lock(&self.planned).push(Fault { path: path.to_owned(), left, kind });
     }
 
     fn take(&self, path: &str) -> Option<FaultKind> {
         let mut planned = lock(&self.planned);
-        let at = planned
-            .iter()
-            .position(|fault| path.contains(&fault.path))?;
+        let at = planned.iter().position(|fault| path.contains(&fault.path))?;
         planned[at].left = planned[at].left.saturating_sub(1);
         let kind = planned[at].kind;
         if planned[at].left == 0 {
@@ -80,26 +74,15 @@ pub(crate) async fn gate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let app = request
-        .app_data::<Data<App>>()
-        .expect("the app is given to all routes")
-        .clone();
+    let app = request.app_data::<Data<App>>().expect("the app is given to all routes").clone();
     let path = request.path().to_owned();
     if path.starts_with("/_control") {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
-    *lock(&app.faults.requests)
-        .entry(format!("{} {path}", request.method()))
-        .or_default() += 1;
-    let fault = if app.faults.down.load(Ordering::Relaxed) {
-        Some(FaultKind::Status(503))
-    } else {
-        app.faults.take(&path)
-    };
-    let authorization = request
-        .headers()
-        .get("authorization")
-        .and_then(|value| value.to_str().ok());
+    *lock(&app.faults.requests).entry(format!("{} {path}", request.method())).or_default() += 1;
+    let fault =
+        if app.faults.down.load(Ordering::Relaxed) { Some(FaultKind::Status(503)) } else { app.faults.take(&path) };
+    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     let caller = access::authenticate(&app, authorization).ok().flatten();
     let mut response = match fault {
         Some(fault) => request.into_response(fail(fault).await),
@@ -123,20 +106,16 @@ async fn fail(kind: FaultKind) -> HttpResponse {
         401 => "Bad credentials",
         403 => "Forbidden",
         404 => "Not Found",
-        429 => {
-            "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-        }
+        429 => "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
         503 => "No server is currently available to service your request.",
         _ => "Server Error",
     };
-    let code = actix_web::http::StatusCode::from_u16(status)
-        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
+    let code =
+        actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
     let mut builder = HttpResponse::build(code);
     if status == 429 {
         // One second, so that tests can wait for it.
-        builder
-            .insert_header(("retry-after", "1"))
-            .insert_header(("x-ratelimit-remaining", "0"));
+        builder.insert_header(("retry-after", "1")).insert_header(("x-ratelimit-remaining", "0"));
         builder.insert_header(("x-ratelimit-reset", (hour_end() - 3600 + 1).to_string()));
     }
     builder.json(json!({ "message": message, "documentation_url": "https://docs.github.com/rest" }))
@@ -144,10 +123,7 @@ async fn fail(kind: FaultKind) -> HttpResponse {
 
 fn decorate(app: &App, caller: Option<&access::Caller>, response: &mut HttpResponse) {
     let unchanged = response.status() == 304;
-    let used = app
-        .faults
-        .used
-        .fetch_add(u64::from(!unchanged), Ordering::Relaxed);
+    let used = app.faults.used.fetch_add(u64::from(!unchanged), Ordering::Relaxed);
     let remaining = REQUESTS_PER_HOUR.saturating_sub(used % REQUESTS_PER_HOUR + 1);
     let mut add = |name: &'static str, value: String| {
         let name = actix_web::http::header::HeaderName::from_static(name);
@@ -159,10 +135,7 @@ fn decorate(app: &App, caller: Option<&access::Caller>, response: &mut HttpRespo
     add("x-github-media-type", "github.v3; format=json".to_owned());
     add("x-ratelimit-limit", REQUESTS_PER_HOUR.to_string());
     add("x-ratelimit-remaining", remaining.to_string());
-    add(
-        "x-ratelimit-used",
-        (REQUESTS_PER_HOUR - remaining).to_string(),
-    );
+    add("x-ratelimit-used", (REQUESTS_PER_HOUR - remaining).to_string());
     add("x-ratelimit-reset", hour_end().to_string());
     add("x-ratelimit-resource", "core".to_owned());
     add("vary", "Accept, Authorization, Cookie".to_owned());

@@ -44,26 +44,10 @@ impl Forge {
     }
 
     pub fn try_start(config: ForgeConfig) -> Result<Self> {
-        let temporary = if config.data.is_none() {
-            Some(tempfile::tempdir()?)
-        } else {
-            None
-        };
+        let temporary = if config.data.is_none() { Some(tempfile::tempdir()?) } else { None };
         let client = config.client.clone();
-        let Started {
-            app,
-            address,
-            server,
-            thread,
-        } = start::start(config, temporary.as_ref().map(TempDir::path))?;
-        Ok(Self {
-            app,
-            address,
-            client,
-            server,
-            thread: Some(thread),
-            _data: temporary,
-        })
+        let Started { app, address, server, thread } = start::start(config, temporary.as_ref().map(TempDir::path))?;
+        Ok(Self { app, address, client, server, thread: Some(thread), _data: temporary })
     }
 
     /// `http://127.0.0.1:PORT`, or the public URL that was configured
@@ -93,12 +77,7 @@ impl Forge {
         self.app.change(|state| {
             let known = state.account_named(login).cloned();
             let account = known.unwrap_or_else(|| state.add_account(login, false).clone());
-            Person {
-                id: account.id,
-                login: account.login,
-                email: account.email,
-                password: account.password,
-            }
+            Person { id: account.id, login: account.login, email: account.email, password: account.password }
         })
     }
 
@@ -109,10 +88,7 @@ impl Forge {
             let known = state.account_named(login).map(|account| account.id);
             let id = known.unwrap_or_else(|| state.add_account(login, true).id);
             let account = state.accounts.iter_mut().find(|account| account.id == id);
-            account
-                .expect("it was found or made just now")
-                .members
-                .insert(owner, true);
+            account.expect("it was found or made just now").members.insert(owner, true);
             id
         })
     }
@@ -132,34 +108,21 @@ impl Forge {
 
     fn organization_mut(&self, login: &str, act: impl FnOnce(&mut crate::model::Account)) {
         self.app.change(|state| {
-            let found = state
-                .accounts
-                .iter_mut()
-                .find(|account| account.login == login && account.organization);
+            let found = state.accounts.iter_mut().find(|account| account.login == login && account.organization);
             act(found.expect("the organisation exists"));
         });
     }
 
     /// The repository `owner/name`; an empty one is made when there is none.
     pub fn repository(&self, owner: &str, name: &str, private: bool) -> Repo {
-        let known = self
-            .app
-            .read(|state| state.repository_named(owner, name).map(|found| found.id));
+        let known = self.app.read(|state| state.repository_named(owner, name).map(|found| found.id));
         let id = known.map_or_else(|| create_repository(&self.app, owner, name, private), Ok);
-        Repo {
-            app: Arc::clone(&self.app),
-            id: id.expect("the repository can be made"),
-        }
+        Repo { app: Arc::clone(&self.app), id: id.expect("the repository can be made") }
     }
 
     pub fn find_repository(&self, owner: &str, name: &str) -> Option<Repo> {
-        let id = self
-            .app
-            .read(|state| state.repository_named(owner, name).map(|found| found.id))?;
-        Some(Repo {
-            app: Arc::clone(&self.app),
-            id,
-        })
+        let id = self.app.read(|state| state.repository_named(owner, name).map(|found| found.id))?;
+        Some(Repo { app: Arc::clone(&self.app), id })
     }
 
     /// A token as the OAuth flow would give it, without the flow.
@@ -190,13 +153,7 @@ impl Forge {
 
     /// Sends a delivery again, as the button on GitHub's page does.
     pub fn redeliver(&self, id: u64) {
-        let delivery = self.app.read(|state| {
-            state
-                .deliveries
-                .iter()
-                .find(|delivery| delivery.id == id)
-                .cloned()
-        });
+        let delivery = self.app.read(|state| state.deliveries.iter().find(|delivery| delivery.id == id).cloned());
         webhooks::redeliver(&self.app, &delivery.expect("the delivery exists"));
     }
 
@@ -212,9 +169,7 @@ impl Forge {
 
     /// The next `count` API requests get no answer for this long, then 504.
     pub fn hang_next(&self, count: u32, time: Duration) {
-        self.app
-            .faults
-            .plan("/api/v3/", count, FaultKind::Silence(time));
+        self.app.faults.plan("/api/v3/", count, FaultKind::Silence(time));
     }
 
     /// Forgets failures that were planned.
@@ -236,11 +191,7 @@ impl Forge {
     /// How many requests had this text in `METHOD /path`.
     pub fn requests(&self, text: &str) -> u64 {
         let requests = lock(&self.app.faults.requests);
-        requests
-            .iter()
-            .filter(|(line, _)| line.contains(text))
-            .map(|(_, count)| count)
-            .sum()
+        requests.iter().filter(|(line, _)| line.contains(text)).map(|(_, count)| count).sum()
     }
 }
 

@@ -35,13 +35,7 @@ impl Git {
     pub(crate) fn init(folder: &Path, default_branch: &str) -> Result<Self> {
         fs::create_dir_all(folder)?;
         let git = Self::at(folder.to_owned());
-        git.run(&[
-            "init",
-            "--quiet",
-            "--bare",
-            "--initial-branch",
-            default_branch,
-        ])?;
+        git.run(&["init", "--quiet", "--bare", "--initial-branch", default_branch])?;
         for (key, value) in [
             ("http.receivepack", "true"),
             ("uploadpack.allowAnySHA1InWant", "true"),
@@ -64,11 +58,7 @@ impl Git {
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<Vec<u8>> {
-        let output = self
-            .command()
-            .args(arguments)
-            .output()
-            .context("starting git")?;
+        let output = self.command().args(arguments).output().context("starting git")?;
         if !output.status.success() {
             let text = String::from_utf8_lossy(&output.stderr);
             bail!("git {} failed: {}", arguments.join(" "), text.trim());
@@ -79,9 +69,7 @@ impl Git {
     /// Output as text, without the newline at its end.
     pub(crate) fn text(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run(arguments)?;
-        Ok(String::from_utf8_lossy(&output)
-            .trim_end_matches('\n')
-            .to_owned())
+        Ok(String::from_utf8_lossy(&output).trim_end_matches('\n').to_owned())
     }
 
     /// Branches and tags; an annotated tag has the id of its tag object.
@@ -89,9 +77,7 @@ impl Git {
         let format = "--format=%(refname) %(objectname)";
         let text = self.text(&["for-each-ref", format, "refs/heads", "refs/tags"])?;
         let pairs = text.lines().filter_map(|line| line.rsplit_once(' '));
-        Ok(pairs
-            .map(|(name, id)| (name.to_owned(), id.to_owned()))
-            .collect::<BTreeMap<_, _>>())
+        Ok(pairs.map(|(name, id)| (name.to_owned(), id.to_owned())).collect::<BTreeMap<_, _>>())
     }
 
     /// What a ref points at when tag objects are peeled off.
@@ -105,11 +91,7 @@ impl Git {
             return None;
         }
         let hash = name.len() >= 4 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let mut candidates = if hash {
-            vec![name.to_owned()]
-        } else {
-            Vec::new()
-        };
+        let mut candidates = if hash { vec![name.to_owned()] } else { Vec::new() };
         for folder in ["refs/heads/", "refs/tags/", "refs/"] {
             candidates.push(format!("{folder}{name}"));
         }
@@ -120,8 +102,7 @@ impl Git {
     }
 
     pub(crate) fn verify(&self, revision: &str) -> Option<String> {
-        self.text(&["rev-parse", "--verify", "--quiet", revision])
-            .ok()
+        self.text(&["rev-parse", "--verify", "--quiet", revision]).ok()
     }
 
     pub(crate) fn is_ancestor(&self, old: &str, new: &str) -> bool {

@@ -36,23 +36,13 @@ pub(crate) async fn serve(
 ) -> HttpResponse {
     let (owner, name, service) = path.into_inner();
     let name = name.strip_suffix(".git").unwrap_or(&name);
-    let pushes_in = service == "git-receive-pack"
-        || request.query_string().contains("service=git-receive-pack");
+    let pushes_in = service == "git-receive-pack" || request.query_string().contains("service=git-receive-pack");
     let (repository, caller) = match admit(&app, &request, &owner, name, pushes_in) {
         Ok(admitted) => admitted,
         Err(refusal) => return refusal.respond(),
     };
     let push = (service == "git-receive-pack").then_some(caller).flatten();
-    match run(
-        &app.into_inner(),
-        &repository,
-        &service,
-        &request,
-        body,
-        push,
-    )
-    .await
-    {
+    match run(&app.into_inner(), &repository, &service, &request, body, push).await {
         Ok(response) => response,
         Err(error) => {
             tracing::error!("git http-backend failed: {error:#}");
@@ -69,41 +59,25 @@ fn admit(
     name: &str,
     pushes_in: bool,
 ) -> Result<(Repository, Option<Caller>), Refusal> {
-    let header = request
-        .headers()
-        .get("authorization")
-        .map(|value| value.to_str().unwrap_or("?"));
+    let header = request.headers().get("authorization").map(|value| value.to_str().unwrap_or("?"));
     let caller = access::authenticate(app, header).map_err(|_bad| ask_for_credentials())?;
     let missing = || refuse(StatusCode::NOT_FOUND, "Repository not found.");
     app.read(|state| {
-        let found = state
-            .repository_named(owner, name)
-            .or_else(|| state.repository_formerly(owner, name));
+        let found = state.repository_named(owner, name).or_else(|| state.repository_formerly(owner, name));
         let Some(repository) = found else {
-            return Err(if caller.is_some() {
-                missing()
-            } else {
-                ask_for_credentials()
-            });
+            return Err(if caller.is_some() { missing() } else { ask_for_credentials() });
         };
         let permission = access::permission(state, repository, caller.as_ref());
         let Some(known) = &caller else {
             let open = permission >= Permission::Pull && !pushes_in;
-            return if open {
-                Ok((repository.clone(), None))
-            } else {
-                Err(ask_for_credentials())
-            };
+            return if open { Ok((repository.clone(), None)) } else { Err(ask_for_credentials()) };
         };
         if permission == Permission::None {
             return Err(missing());
         }
         let restricted = access::restricted_by(state, repository, caller.as_ref());
         if let Some(organization) = restricted.filter(|_| repository.private || pushes_in) {
-            return Err(refuse(
-                StatusCode::FORBIDDEN,
-                &access::restriction_message(&organization),
-            ));
+            return Err(refuse(StatusCode::FORBIDDEN, &access::restriction_message(&organization)));
         }
         if pushes_in && (permission < Permission::Push || !known.has("public_repo")) {
             let full_name = state.full_name(repository);
@@ -125,9 +99,7 @@ impl Refusal {
         if self.status == StatusCode::UNAUTHORIZED {
             builder.insert_header((WWW_AUTHENTICATE, "Basic realm=\"GitHub\""));
         }
-        builder
-            .content_type("text/plain; charset=utf-8")
-            .body(self.text)
+        builder.content_type("text/plain; charset=utf-8").body(self.text)
     }
 }
 
@@ -136,10 +108,7 @@ fn ask_for_credentials() -> Refusal {
 }
 
 fn refuse(status: StatusCode, text: &str) -> Refusal {
-    Refusal {
-        status,
-        text: text.to_owned(),
-    }
+    Refusal { status, text: text.to_owned() }
 }
 
 async fn run(
@@ -194,12 +163,7 @@ fn start(
     request: &HttpRequest,
     push: Option<&Caller>,
 ) -> Result<Child> {
-    let header = |name| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-    };
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let mut command = Command::new("git");
     command
         .arg("http-backend")
@@ -249,17 +213,10 @@ async fn read_head(output: &mut BufReader<ChildStdout>) -> Result<(StatusCode, H
     }
 }
 
-async fn copy_body(
-    output: &mut BufReader<ChildStdout>,
-    sender: &mpsc::Sender<Result<Bytes, std::io::Error>>,
-) {
+async fn copy_body(output: &mut BufReader<ChildStdout>, sender: &mpsc::Sender<Result<Bytes, std::io::Error>>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(length @ 1..) = output.read(&mut buffer).await {
-        drop(
-            sender
-                .send(Ok(Bytes::copy_from_slice(&buffer[..length])))
-                .await,
-        );
+        drop(sender.send(Ok(Bytes::copy_from_slice(&buffer[..length]))).await);
     }
 }
 

@@ -38,13 +38,7 @@ impl Repo {
 
     /// `owner/name`, as it is now
     pub fn full_name(&self) -> String {
-        self.app
-            .read(|state| {
-                state
-                    .repository(self.id)
-                    .map(|found| state.full_name(found))
-            })
-            .expect("it exists")
+        self.app.read(|state| state.repository(self.id).map(|found| state.full_name(found))).expect("it exists")
     }
 
     pub fn clone_url(&self) -> String {
@@ -53,17 +47,12 @@ impl Repo {
 
     /// The clone URL with a token in it, for `git push` in tests.
     pub fn clone_url_with(&self, token: &str) -> String {
-        self.clone_url()
-            .replacen("://", &format!("://x-access-token:{token}@"), 1)
+        self.clone_url().replacen("://", &format!("://x-access-token:{token}@"), 1)
     }
 
     /// Adds a commit with these files to a branch (made when absent) and gives its hash.
     pub fn commit(&self, branch: &str, files: &[(&str, &str)], message: &str) -> String {
-        let change = files
-            .iter()
-            .fold(self.change(branch), |change, (path, text)| {
-                change.file(path, text)
-            });
+        let change = files.iter().fold(self.change(branch), |change, (path, text)| change.file(path, text));
         change.commit(message)
     }
 
@@ -93,11 +82,7 @@ impl Repo {
 
     /// Several tags in one push; GitHub says nothing about more than three.
     pub fn tags(&self, names: &[&str], at: &str) {
-        self.push(|git| {
-            names
-                .iter()
-                .try_for_each(|name| git.set_ref(&format!("refs/tags/{name}"), at))
-        });
+        self.push(|git| names.iter().try_for_each(|name| git.set_ref(&format!("refs/tags/{name}"), at)));
     }
 
     pub fn annotated_tag(&self, name: &str, at: &str, message: &str) {
@@ -136,9 +121,7 @@ impl Repo {
 
     pub fn set_default_branch(&self, branch: &str) {
         let name = format!("refs/heads/{branch}");
-        self.git()
-            .run(&["symbolic-ref", "HEAD", &name])
-            .expect("git can move HEAD");
+        self.git().run(&["symbolic-ref", "HEAD", &name]).expect("git can move HEAD");
         self.alter(|found| branch.clone_into(&mut found.default_branch));
     }
 
@@ -156,30 +139,20 @@ impl Repo {
     }
 
     pub fn delete(self) {
-        self.app
-            .change(|state| state.repositories.retain(|found| found.id != self.id));
+        self.app.change(|state| state.repositories.retain(|found| found.id != self.id));
         fs::remove_dir_all(&self.git().folder).expect("the repository's folder can be removed");
     }
 
     pub(crate) fn git(&self) -> Git {
-        Git::at(
-            self.app
-                .data
-                .join("repositories")
-                .join(format!("{}.git", self.id)),
-        )
+        Git::at(self.app.data.join("repositories").join(format!("{}.git", self.id)))
     }
 
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Repository) -> T) -> T {
-        self.app
-            .read(|state| state.repository(self.id).map(look))
-            .expect("the repository exists")
+        self.app.read(|state| state.repository(self.id).map(look)).expect("the repository exists")
     }
 
     fn alter(&self, act: impl FnOnce(&mut Repository)) {
-        self.app
-            .change(|state| state.repository_mut(self.id).map(act))
-            .expect("the repository exists");
+        self.app.change(|state| state.repository_mut(self.id).map(act)).expect("the repository exists");
     }
 
     /// Moves refs and tells the hooks, as if the owner had pushed.
@@ -193,35 +166,19 @@ impl Repo {
 
     /// The owner, or the first owner of the organisation.
     fn pusher(&self, repository: &Repository) -> u64 {
-        let owner = self
-            .app
-            .read(|state| state.account(repository.owner).cloned());
+        let owner = self.app.read(|state| state.account(repository.owner).cloned());
         let owner = owner.expect("each repository has an owner");
-        let first = owner
-            .members
-            .iter()
-            .find(|(_, is_owner)| **is_owner)
-            .map(|(id, _)| *id);
-        if owner.organization {
-            first.unwrap_or(owner.id)
-        } else {
-            owner.id
-        }
+        let first = owner.members.iter().find(|(_, is_owner)| **is_owner).map(|(id, _)| *id);
+        if owner.organization { first.unwrap_or(owner.id) } else { owner.id }
     }
 }
 
 /// Makes an empty repository and gives its id.
 pub(crate) fn create_repository(app: &App, owner: &str, name: &str, private: bool) -> Result<u64> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    ensure!(
-        !name.is_empty() && name.chars().all(plain),
-        "`{name}` is no name for a repository"
-    );
+    ensure!(!name.is_empty() && name.chars().all(plain), "`{name}` is no name for a repository");
     let id = app.change(|state| {
-        let owner = state
-            .account_named(owner)
-            .context("the owner has no account")?
-            .id;
+        let owner = state.account_named(owner).context("the owner has no account")?.id;
         let id = state.take_id();
         state.repositories.push(Repository {
             id,
@@ -239,9 +196,6 @@ pub(crate) fn create_repository(app: &App, owner: &str, name: &str, private: boo
         });
         Ok::<_, anyhow::Error>(id)
     })?;
-    Git::init(
-        &app.data.join("repositories").join(format!("{id}.git")),
-        "main",
-    )?;
+    Git::init(&app.data.join("repositories").join(format!("{id}.git")), "main")?;
     Ok(id)
 }

@@ -54,12 +54,7 @@ struct Serve {
     #[arg(long, requires = "client_secret")]
     client_id: Option<String>,
     /// Secret of the OAuth app
-    #[arg(
-        long,
-        requires = "client_id",
-        env = "SLIPWAY_FORGE_CLIENT_SECRET",
-        hide_env_values = true
-    )]
+    #[arg(long, requires = "client_id", env = "SLIPWAY_FORGE_CLIENT_SECRET", hide_env_values = true)]
     client_secret: Option<String>,
     /// Name of the OAuth app on the consent page
     #[arg(long, default_value = "Slipway")]
@@ -88,12 +83,9 @@ fn main() -> Result<()> {
 }
 
 fn serve(options: &Serve) -> Result<()> {
-    fs::create_dir_all(&options.data)
-        .with_context(|| format!("making {}", options.data.display()))?;
+    fs::create_dir_all(&options.data).with_context(|| format!("making {}", options.data.display()))?;
     let client = client(options)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let forge = Forge::try_start(ForgeConfig {
         listen: options.listen,
         data: Some(options.data.clone()),
@@ -105,29 +97,14 @@ fn serve(options: &Serve) -> Result<()> {
         control: options.control,
         ..ForgeConfig::default()
     })?;
-    let mut lines = vec![format!(
-        "The forge is at {}, its API at {}.",
-        forge.url(),
-        forge.api_url()
-    )];
+    let mut lines = vec![format!("The forge is at {}, its API at {}.", forge.url(), forge.api_url())];
     if options.demo {
         let demo = Demo::prepare(&forge, &options.busybox)?;
-        lines.push(format!(
-            "Push as {} with the password {}.",
-            demo.login, demo.password
-        ));
-        lines.extend(
-            demo.repositories
-                .iter()
-                .map(|name| format!("  git clone {}/{name}.git", forge.url())),
-        );
+        lines.push(format!("Push as {} with the password {}.", demo.login, demo.password));
+        lines.extend(demo.repositories.iter().map(|name| format!("  git clone {}/{name}.git", forge.url())));
     }
     let file = options.data.join("client.json");
-    lines.push(format!(
-        "OAuth client id {}, secret in {}.",
-        client.client_id,
-        file.display()
-    ));
+    lines.push(format!("OAuth client id {}, secret in {}.", client.client_id, file.display()));
     lines.push(String::new());
     std::io::stdout().write_all(lines.join("\n").as_bytes())?;
     runtime.block_on(stop_asked())
@@ -137,14 +114,10 @@ fn serve(options: &Serve) -> Result<()> {
 fn client(options: &Serve) -> Result<Client> {
     let file = options.data.join("client.json");
     let client = match (&options.client_id, &options.client_secret) {
-        (Some(id), Some(secret)) => Client {
-            client_id: id.clone(),
-            client_secret: secret.clone(),
-        },
+        (Some(id), Some(secret)) => Client { client_id: id.clone(), client_secret: secret.clone() },
         _ if file.exists() => {
             let text = fs::read(&file)?;
-            return serde_json::from_slice(&text)
-                .with_context(|| format!("understanding {}", file.display()));
+            return serde_json::from_slice(&text).with_context(|| format!("understanding {}", file.display()));
         }
         _ => Client::new("slipway-demo"),
     };
@@ -153,12 +126,7 @@ fn client(options: &Serve) -> Result<Client> {
 }
 
 fn write_private(file: &Path, text: &[u8]) -> Result<()> {
-    let mut open = fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(file)?;
+    let mut open = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
     open.set_permissions(fs::Permissions::from_mode(0o600))?;
     open.write_all(text)?;
     Ok(())
@@ -166,10 +134,7 @@ fn write_private(file: &Path, text: &[u8]) -> Result<()> {
 
 async fn stop_asked() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}

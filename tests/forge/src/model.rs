@@ -133,11 +133,8 @@ pub(crate) struct Grant {
 
 /// The time as GitHub writes it, in whole seconds.
 pub(crate) fn now() -> String {
-    let now = OffsetDateTime::now_utc()
-        .replace_nanosecond(0)
-        .expect("zero is a nanosecond");
-    now.format(&Rfc3339)
-        .expect("a time of our era has an RFC 3339 form")
+    let now = OffsetDateTime::now_utc().replace_nanosecond(0).expect("zero is a nanosecond");
+    now.format(&Rfc3339).expect("a time of our era has an RFC 3339 form")
 }
 
 /// Seconds since 1970 of a time that [`now`] wrote.

@@ -62,31 +62,20 @@ pub(crate) fn announce(app: &Arc<App>, repository: u64, pusher: u64) -> Result<(
     let changes = {
         let mut announced = lock(&app.announced);
         let after = git.refs()?;
-        let before = announced
-            .insert(repository.id, after.clone())
-            .unwrap_or_default();
+        let before = announced.insert(repository.id, after.clone()).unwrap_or_default();
         compare(&before, &after)
     };
     if changes.is_empty() {
         return Ok(());
     }
     let repository = touch(app, &repository);
-    let pusher: Account = app
-        .read(|state| state.account(pusher).cloned())
-        .context("the pusher is gone")?;
+    let pusher: Account = app.read(|state| state.account(pusher).cloned()).context("the pusher is gone")?;
     let tags = changes.iter().filter(|change| !change.is_branch()).count();
-    for change in changes
-        .iter()
-        .filter(|change| change.is_branch() || tags <= TAGS_AT_MOST)
-    {
+    for change in changes.iter().filter(|change| change.is_branch() || tags <= TAGS_AT_MOST) {
         let body = payload::push(app, &git, &repository, &pusher, change)?;
         webhooks::emit(app, repository.id, "push", &body);
         if change.before.is_none() || change.after.is_none() {
-            let event = if change.before.is_none() {
-                "create"
-            } else {
-                "delete"
-            };
+            let event = if change.before.is_none() { "create" } else { "delete" };
             let body = payload::create_or_delete(app, &repository, &pusher, change);
             webhooks::emit(app, repository.id, event, &body);
         }
@@ -95,16 +84,12 @@ pub(crate) fn announce(app: &Arc<App>, repository: u64, pusher: u64) -> Result<(
 }
 
 fn compare(before: &Refs, after: &Refs) -> Vec<RefChange> {
-    let heads = before
-        .iter()
-        .filter(|(name, _)| name.starts_with("refs/heads/"));
+    let heads = before.iter().filter(|(name, _)| name.starts_with("refs/heads/"));
     let known: Vec<String> = heads.map(|(_, sha)| sha.clone()).collect();
     let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
     names.sort();
     names.dedup();
-    let changed = names
-        .into_iter()
-        .filter(|name| before.get(*name) != after.get(*name));
+    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
     let change = |name: &String| RefChange {
         name: name.clone(),
         before: before.get(name).cloned(),

@@ -3,9 +3,7 @@
 use actix_web::web::{self, ServiceConfig, delete, get, patch, post, resource, scope};
 
 use crate::{
-    api::{
-        commits, contents, deliveries, hooks, organizations, refs, repositories, statuses, user,
-    },
+    api::{commits, contents, deliveries, hooks, organizations, refs, repositories, statuses, user},
     app::App,
     control, git_http,
     oauth::{consent, token},
@@ -18,11 +16,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, app: &App) {
         config.service(scope("/_control").configure(control::routes));
     }
     config
-        .service(
-            resource("/login/oauth/authorize")
-                .route(get().to(consent::show))
-                .route(post().to(consent::decide)),
-        )
+        .service(resource("/login/oauth/authorize").route(get().to(consent::show)).route(post().to(consent::decide)))
         .service(resource("/login/oauth/access_token").route(post().to(token::exchange)))
         .service(resource("/login/as/{login}").route(get().to(settings::sign_in)))
         .service(
@@ -31,12 +25,9 @@ pub(crate) fn configure(config: &mut ServiceConfig, app: &App) {
                 .route(post().to(settings::change)),
         )
         .service(resource("/avatars/{id}").route(get().to(front::avatar)));
-    config
-        .service(resource("/{owner}/{repo}/{service:info/refs}").route(get().to(git_http::serve)))
-        .service(
-            resource("/{owner}/{repo}/{service:git-upload-pack|git-receive-pack}")
-                .route(post().to(git_http::serve)),
-        );
+    config.service(resource("/{owner}/{repo}/{service:info/refs}").route(get().to(git_http::serve))).service(
+        resource("/{owner}/{repo}/{service:git-upload-pack|git-receive-pack}").route(post().to(git_http::serve)),
+    );
     config
         .service(resource("/").route(get().to(front::home)))
         .service(resource("/{owner}").route(get().to(front::home)))
@@ -57,26 +48,14 @@ fn api(config: &mut ServiceConfig) {
         .route("/user", get().to(user::show))
         .route("/user/emails", get().to(user::emails))
         .route("/user/orgs", get().to(organizations::mine))
-        .route(
-            "/user/memberships/orgs",
-            get().to(organizations::memberships),
-        )
-        .route(
-            "/user/memberships/orgs/{org}",
-            get().to(organizations::my_membership),
-        )
+        .route("/user/memberships/orgs", get().to(organizations::memberships))
+        .route("/user/memberships/orgs/{org}", get().to(organizations::my_membership))
         .route("/user/repos", get().to(user::repositories))
         .route("/users/{login}", get().to(user::find))
-        .route(
-            "/users/{login}/repos",
-            get().to(organizations::repositories),
-        )
+        .route("/users/{login}/repos", get().to(organizations::repositories))
         .route("/orgs/{org}", get().to(organizations::show))
         .route("/orgs/{login}/repos", get().to(organizations::repositories))
-        .route(
-            "/applications/{client}/{what:token|grant}",
-            delete().to(token::give_back),
-        )
+        .route("/applications/{client}/{what:token|grant}", delete().to(token::give_back))
         .service(scope("/repos/{owner}/{repo}").configure(repository))
         .service(scope("/repositories/{id}").configure(repository))
         .default_service(web::to(repositories::unknown));
@@ -103,11 +82,7 @@ fn repository(config: &mut ServiceConfig) {
         .route("/commits/{ref:.*}/statuses", get().to(statuses::list))
         .route("/commits/{ref:.*}/status", get().to(statuses::combined))
         .route("/commits/{ref:.*}", get().to(commits::show))
-        .service(
-            resource("/hooks")
-                .route(get().to(hooks::list))
-                .route(post().to(hooks::create)),
-        )
+        .service(resource("/hooks").route(get().to(hooks::list)).route(post().to(hooks::create)))
         .service(
             resource("/hooks/{hook}")
                 .route(get().to(hooks::show))
@@ -121,12 +96,6 @@ fn repository(config: &mut ServiceConfig) {
         )
         .route("/hooks/{hook}/pings", post().to(hooks::ping))
         .route("/hooks/{hook}/deliveries", get().to(deliveries::list))
-        .route(
-            "/hooks/{hook}/deliveries/{delivery}",
-            get().to(deliveries::show),
-        )
-        .route(
-            "/hooks/{hook}/deliveries/{delivery}/attempts",
-            post().to(deliveries::redeliver),
-        );
+        .route("/hooks/{hook}/deliveries/{delivery}", get().to(deliveries::show))
+        .route("/hooks/{hook}/deliveries/{delivery}/attempts", post().to(deliveries::redeliver));
 }

@@ -65,9 +65,7 @@ impl State {
 
     /// Logins are compared without regard to case, as at GitHub.
     pub(crate) fn account_named(&self, login: &str) -> Option<&Account> {
-        self.accounts
-            .iter()
-            .find(|account| account.login.eq_ignore_ascii_case(login))
+        self.accounts.iter().find(|account| account.login.eq_ignore_ascii_case(login))
     }
 
     pub(crate) fn people(&self) -> impl Iterator<Item = &Account> {
@@ -87,21 +85,15 @@ impl State {
             restricts_apps: false,
             created_at: now(),
         });
-        self.accounts
-            .last_mut()
-            .expect("an account was pushed just now")
+        self.accounts.last_mut().expect("an account was pushed just now")
     }
 
     pub(crate) fn repository(&self, id: u64) -> Option<&Repository> {
-        self.repositories
-            .iter()
-            .find(|repository| repository.id == id)
+        self.repositories.iter().find(|repository| repository.id == id)
     }
 
     pub(crate) fn repository_mut(&mut self, id: u64) -> Option<&mut Repository> {
-        self.repositories
-            .iter_mut()
-            .find(|repository| repository.id == id)
+        self.repositories.iter_mut().find(|repository| repository.id == id)
     }
 
     pub(crate) fn repository_named(&self, owner: &str, name: &str) -> Option<&Repository> {
@@ -118,17 +110,12 @@ impl State {
     }
 
     pub(crate) fn full_name(&self, repository: &Repository) -> String {
-        let owner = self
-            .account(repository.owner)
-            .map_or("ghost", |owner| &owner.login);
+        let owner = self.account(repository.owner).map_or("ghost", |owner| &owner.login);
         format!("{owner}/{}", repository.name)
     }
 
     pub(crate) fn hook_mut(&mut self, repository: u64, hook: u64) -> Option<&mut Hook> {
-        self.repository_mut(repository)?
-            .hooks
-            .iter_mut()
-            .find(|candidate| candidate.id == hook)
+        self.repository_mut(repository)?.hooks.iter_mut().find(|candidate| candidate.id == hook)
     }
 
     pub(crate) fn app(&self, client_id: &str) -> Option<&OAuthApp> {
@@ -145,17 +132,13 @@ impl State {
     pub(crate) fn revoke(&mut self, person: u64, client_id: Option<&str>) -> usize {
         let before = self.tokens.len();
         let of_app = |id: &str| client_id.is_none_or(|wanted| wanted == id);
-        self.tokens
-            .retain(|token| token.person != person || !of_app(&token.client_id));
-        self.grants
-            .retain(|grant| grant.person != person || !of_app(&grant.client_id));
+        self.tokens.retain(|token| token.person != person || !of_app(&token.client_id));
+        self.grants.retain(|grant| grant.person != person || !of_app(&grant.client_id));
         before - self.tokens.len()
     }
 }
 
 fn title_case(login: &str) -> String {
     let mut letters = login.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -24,21 +24,13 @@ const ANSWER_KEPT: usize = 16 * 1024;
 
 /// Sends an event to all hooks of a repository that want it.
 pub(crate) fn emit(app: &Arc<App>, repository: u64, event: &str, body: &Value) {
-    let wants =
-        |hook: &&Hook| hook.active && hook.events.iter().any(|name| name == event || name == "*");
+    let wants = |hook: &&Hook| hook.active && hook.events.iter().any(|name| name == event || name == "*");
     let hooks: Vec<Hook> = app.read(|state| {
         let found = state.repository(repository);
-        found.map_or_else(Vec::new, |found| {
-            found.hooks.iter().filter(wants).cloned().collect()
-        })
+        found.map_or_else(Vec::new, |found| found.hooks.iter().filter(wants).cloned().collect())
     });
     for hook in hooks {
-        let parcel = Parcel {
-            repository,
-            event: event.to_owned(),
-            guid: new_guid(),
-            redelivery: false,
-        };
+        let parcel = Parcel { repository, event: event.to_owned(), guid: new_guid(), redelivery: false };
         start(app, parcel, hook, body.to_string());
     }
 }
@@ -58,12 +50,7 @@ pub(crate) fn ping(app: &Arc<App>, repository: u64, hook: u64) {
         Some((hook.clone(), body.to_string()))
     });
     if let Some((hook, body)) = ready {
-        let parcel = Parcel {
-            repository,
-            event: "ping".to_owned(),
-            guid: new_guid(),
-            redelivery: false,
-        };
+        let parcel = Parcel { repository, event: "ping".to_owned(), guid: new_guid(), redelivery: false };
         start(app, parcel, hook, body);
     }
 }
@@ -76,12 +63,7 @@ pub(crate) fn redeliver(app: &Arc<App>, old: &Delivery) {
     });
     if let Some(hook) = hook {
         let (event, guid) = (old.event.clone(), old.guid.clone());
-        let parcel = Parcel {
-            repository: old.repository_id,
-            event,
-            guid,
-            redelivery: true,
-        };
+        let parcel = Parcel { repository: old.repository_id, event, guid, redelivery: true };
         start(app, parcel, hook, old.payload.clone());
     }
 }
@@ -103,23 +85,13 @@ fn start(app: &Arc<App>, parcel: Parcel, hook: Hook, payload: String) {
     let app = Arc::clone(app);
     app.runtime.clone().spawn(async move {
         let delivery = send(&app, parcel, &hook, payload).await;
-        tracing::info!(
-            "{} to {}: {}",
-            delivery.event,
-            delivery.url,
-            delivery.status
-        );
+        tracing::info!("{} to {}: {}", delivery.event, delivery.url, delivery.status);
         app.change(|state| {
             if let Some(hook) = state.hook_mut(delivery.repository_id, delivery.hook_id) {
                 let answered = delivery.status_code > 0;
                 hook.last_response = LastResponse {
                     code: answered.then_some(delivery.status_code),
-                    status: if delivery.status == "OK" {
-                        "active"
-                    } else {
-                        "error"
-                    }
-                    .to_owned(),
+                    status: if delivery.status == "OK" { "active" } else { "error" }.to_owned(),
                     message: Some(delivery.status.clone()),
                 };
             }
@@ -165,11 +137,8 @@ async fn send(app: &App, parcel: Parcel, hook: &Hook, payload: String) -> Delive
             delivery.status_code = response.status().as_u16();
             let text = response.status().canonical_reason().unwrap_or_default();
             let good = response.status().is_success();
-            delivery.status = if good {
-                "OK".to_owned()
-            } else {
-                format!("Invalid HTTP Response: {}", delivery.status_code)
-            };
+            delivery.status =
+                if good { "OK".to_owned() } else { format!("Invalid HTTP Response: {}", delivery.status_code) };
             tracing::debug!("the hook answered {} {text}", delivery.status_code);
             for (name, value) in response.headers() {
                 let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -196,11 +165,7 @@ fn describe(error: &reqwest::Error) -> String {
 }
 
 fn headers(parcel: &Parcel, hook: &Hook, body: &str, form: bool) -> BTreeMap<String, String> {
-    let kind = if form {
-        "application/x-www-form-urlencoded"
-    } else {
-        "application/json"
-    };
+    let kind = if form { "application/x-www-form-urlencoded" } else { "application/json" };
     let mut headers = vec![
         ("Accept", "*/*".to_owned()),
         ("Content-Type", kind.to_owned()),
@@ -208,31 +173,16 @@ fn headers(parcel: &Parcel, hook: &Hook, body: &str, form: bool) -> BTreeMap<Str
         ("X-GitHub-Event", parcel.event.clone()),
         ("X-GitHub-Delivery", parcel.guid.clone()),
         ("X-GitHub-Hook-ID", hook.id.to_string()),
-        (
-            "X-GitHub-Hook-Installation-Target-ID",
-            parcel.repository.to_string(),
-        ),
-        (
-            "X-GitHub-Hook-Installation-Target-Type",
-            "repository".to_owned(),
-        ),
+        ("X-GitHub-Hook-Installation-Target-ID", parcel.repository.to_string()),
+        ("X-GitHub-Hook-Installation-Target-Type", "repository".to_owned()),
     ];
     if let Some(secret) = &hook.secret {
         let sign = |algorithm| {
             let key = hmac::Key::new(algorithm, secret.as_bytes());
             hex::encode(hmac::sign(&key, body.as_bytes()))
         };
-        headers.push((
-            "X-Hub-Signature",
-            format!("sha1={}", sign(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY)),
-        ));
-        headers.push((
-            "X-Hub-Signature-256",
-            format!("sha256={}", sign(hmac::HMAC_SHA256)),
-        ));
+        headers.push(("X-Hub-Signature", format!("sha1={}", sign(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY))));
+        headers.push(("X-Hub-Signature-256", format!("sha256={}", sign(hmac::HMAC_SHA256))));
     }
-    headers
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -15,19 +15,12 @@ use crate::{git::Git, model::Repository};
 pub(crate) async fn list(call: Call) -> Reply {
     let repository = call.repository(Need::Read)?;
     let git = call.app.git(&repository);
-    let sha = resolve(
-        &git,
-        &repository,
-        call.query("sha").unwrap_or(&repository.default_branch),
-    )?;
+    let sha = resolve(&git, &repository, call.query("sha").unwrap_or(&repository.default_branch))?;
     // 1,000 are more than a client of a demo pages through.
     let commits = git.log(&[&sha], 0, 1000)?;
     let items = call.app.read(|state| {
         let name = state.full_name(&repository);
-        commits
-            .iter()
-            .map(|commit| shapes::commit(&call.app, state, &name, commit))
-            .collect()
+        commits.iter().map(|commit| shapes::commit(&call.app, state, &name, commit)).collect()
     });
     Ok(call.page(items))
 }
@@ -37,18 +30,12 @@ pub(crate) async fn show(call: Call) -> Reply {
     let repository = call.repository(Need::Read)?;
     let git = call.app.git(&repository);
     let sha = resolve(&git, &repository, call.parts.reference.as_str())?;
-    if call.header("accept").contains("github.sha")
-        || call.header("accept").contains("github.v3.sha")
-    {
-        return Ok(HttpResponse::Ok()
-            .content_type("application/vnd.github.sha; charset=utf-8")
-            .body(sha));
+    if call.header("accept").contains("github.sha") || call.header("accept").contains("github.v3.sha") {
+        return Ok(HttpResponse::Ok().content_type("application/vnd.github.sha; charset=utf-8").body(sha));
     }
     let commit = git.commit(&sha)?;
     let files = files(&call, &git, &sha)?;
-    let mut body = call
-        .app
-        .read(|state| shapes::commit(&call.app, state, &state.full_name(&repository), &commit));
+    let mut body = call.app.read(|state| shapes::commit(&call.app, state, &state.full_name(&repository), &commit));
     body["stats"] = json!({ "total": 0, "additions": 0, "deletions": 0 });
     body["files"] = Value::Array(files);
     Ok(call.json(&body))
@@ -57,11 +44,7 @@ pub(crate) async fn show(call: Call) -> Reply {
 fn files(call: &Call, git: &Git, sha: &str) -> Result<Vec<Value>, ApiError> {
     let api = repository_api(call);
     let mut files = Vec::new();
-    for (list, status) in git
-        .changed_files(sha)?
-        .into_iter()
-        .zip(["added", "removed", "modified"])
-    {
+    for (list, status) in git.changed_files(sha)?.into_iter().zip(["added", "removed", "modified"]) {
         for name in list {
             files.push(json!({
                 "sha": null, "filename": name, "status": status, "additions": 0, "deletions": 0, "changes": 0,

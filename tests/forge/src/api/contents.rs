@@ -23,22 +23,11 @@ pub(crate) async fn show(call: Call) -> Reply {
     let repository = call.repository(Need::Read)?;
     let git = call.app.git(&repository);
     let at = call.query("ref").unwrap_or(&repository.default_branch);
-    let missing = || {
-        ApiError::new(
-            StatusCode::NOT_FOUND,
-            &format!("No commit found for the ref {at}"),
-        )
-    };
+    let missing = || ApiError::new(StatusCode::NOT_FOUND, &format!("No commit found for the ref {at}"));
     let commit = git.resolve(at).ok_or_else(missing)?;
-    match git
-        .look(&commit, call.parts.path.as_str())
-        .ok_or_else(not_found)?
-    {
+    match git.look(&commit, call.parts.path.as_str()).ok_or_else(not_found)? {
         Found::Folder(entries) => {
-            let items: Vec<Value> = entries
-                .iter()
-                .map(|entry| content(&call, &repository, entry, at))
-                .collect();
+            let items: Vec<Value> = entries.iter().map(|entry| content(&call, &repository, entry, at)).collect();
             Ok(call.json(&Value::Array(items)))
         }
         Found::File(entry) => file(&call, &git, &repository, &entry, at),
@@ -52,20 +41,14 @@ fn file(call: &Call, git: &Git, repository: &Repository, entry: &Entry, at: &str
     }
     let bytes = git.blob(&entry.sha)?;
     if call.header("accept").contains("raw") {
-        return Ok(HttpResponse::Ok()
-            .content_type("application/vnd.github.raw; charset=utf-8")
-            .body(bytes));
+        return Ok(HttpResponse::Ok().content_type("application/vnd.github.raw; charset=utf-8").body(bytes));
     }
     let large = bytes.len() > LARGE;
     if entry.mode == "120000" {
         body["target"] = json!(String::from_utf8_lossy(&bytes));
     }
     body["encoding"] = json!(if large { "none" } else { "base64" });
-    body["content"] = json!(if large {
-        String::new()
-    } else {
-        wrapped(&bytes)
-    });
+    body["content"] = json!(if large { String::new() } else { wrapped(&bytes) });
     Ok(call.json(&body))
 }
 
@@ -74,11 +57,7 @@ fn content(call: &Call, repository: &Repository, entry: &Entry, at: &str) -> Val
     let full_name = call.app.read(|state| state.full_name(repository));
     let path = &entry.path;
     let url = format!("{api}/contents/{path}?ref={at}");
-    let git_url = format!(
-        "{api}/git/{}s/{}",
-        if entry.kind == "tree" { "tree" } else { "blob" },
-        entry.sha
-    );
+    let git_url = format!("{api}/git/{}s/{}", if entry.kind == "tree" { "tree" } else { "blob" }, entry.sha);
     let html = call.app.url(&format!("/{full_name}/blob/{at}/{path}"));
     let kind = match (entry.kind.as_str(), entry.mode.as_str()) {
         ("tree", _) => "dir",
@@ -108,25 +87,18 @@ pub(crate) async fn tree(call: Call) -> Reply {
     let name = call.parts.sha.as_str();
     let commit = git.resolve(name).map(|commit| format!("{commit}^{{tree}}"));
     let revision = commit.unwrap_or_else(|| format!("{name}^{{tree}}"));
-    let sha = git
-        .verify(&revision)
-        .filter(|_| !name.starts_with('-'))
-        .ok_or_else(not_found)?;
+    let sha = git.verify(&revision).filter(|_| !name.starts_with('-')).ok_or_else(not_found)?;
     let mut entries = git.tree(&sha, call.query("recursive").is_some())?;
     let truncated = entries.len() > call.app.tree_limit;
     entries.truncate(call.app.tree_limit);
     let api = repository_api(&call);
-    let items: Vec<Value> = entries
-        .iter()
-        .map(|entry| tree_entry(&api, entry))
-        .collect();
+    let items: Vec<Value> = entries.iter().map(|entry| tree_entry(&api, entry)).collect();
     let url = format!("{api}/git/trees/{sha}");
     Ok(call.json(&json!({ "sha": sha, "url": url, "tree": items, "truncated": truncated })))
 }
 
 fn tree_entry(api: &str, entry: &Entry) -> Value {
-    let mut item =
-        json!({ "path": entry.path, "mode": entry.mode, "type": entry.kind, "sha": entry.sha });
+    let mut item = json!({ "path": entry.path, "mode": entry.mode, "type": entry.kind, "sha": entry.sha });
     if let Some(size) = entry.size {
         item["size"] = json!(size);
     }
@@ -148,9 +120,7 @@ pub(crate) async fn blob(call: Call) -> Reply {
         not_found()
     })?;
     if call.header("accept").contains("raw") {
-        return Ok(HttpResponse::Ok()
-            .content_type("application/vnd.github.raw; charset=utf-8")
-            .body(bytes));
+        return Ok(HttpResponse::Ok().content_type("application/vnd.github.raw; charset=utf-8").body(bytes));
     }
     Ok(call.json(&json!({
         "sha": sha,

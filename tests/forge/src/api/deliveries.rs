@@ -14,11 +14,7 @@ use crate::{model::Delivery, webhooks};
 pub(crate) async fn list(call: Call) -> Reply {
     let (_, hook) = hooks::find(&call)?;
     let items = call.app.read(|state| {
-        let of_hook = state
-            .deliveries
-            .iter()
-            .rev()
-            .filter(|delivery| delivery.hook_id == hook.id);
+        let of_hook = state.deliveries.iter().rev().filter(|delivery| delivery.hook_id == hook.id);
         of_hook.map(summary).collect()
     });
     Ok(call.page(items))
@@ -31,8 +27,7 @@ pub(crate) async fn show(call: Call) -> Reply {
     body["url"] = json!(delivery.url);
     let payload: Value = serde_json::from_str(&delivery.payload).unwrap_or_default();
     body["request"] = json!({ "headers": delivery.request_headers, "payload": payload });
-    body["response"] =
-        json!({ "headers": delivery.response_headers, "payload": delivery.response_body });
+    body["response"] = json!({ "headers": delivery.response_headers, "payload": delivery.response_body });
     Ok(call.json(&body))
 }
 
@@ -47,9 +42,7 @@ fn find(call: &Call) -> Result<Delivery, ApiError> {
     let (_, hook) = hooks::find(call)?;
     let id: u64 = call.parts.delivery.parse().unwrap_or_default();
     let wanted = |delivery: &&Delivery| delivery.id == id && delivery.hook_id == hook.id;
-    call.app
-        .read(|state| state.deliveries.iter().find(wanted).cloned())
-        .ok_or_else(not_found)
+    call.app.read(|state| state.deliveries.iter().find(wanted).cloned()).ok_or_else(not_found)
 }
 
 fn summary(delivery: &Delivery) -> Value {

@@ -15,12 +15,7 @@ pub(crate) struct ApiError {
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: &str) -> Self {
-        Self {
-            status,
-            message: message.to_owned(),
-            errors: None,
-            location: None,
-        }
+        Self { status, message: message.to_owned(), errors: None, location: None }
     }
 }
 

@@ -44,23 +44,14 @@ pub(crate) struct ConfigInput {
 
 pub(crate) async fn list(call: Call) -> Reply {
     let repository = call.repository(Need::Hooks)?;
-    let items = call.app.read(|state| {
-        repository
-            .hooks
-            .iter()
-            .map(|hook| shape(&call.app, state, &repository, hook))
-            .collect()
-    });
+    let items =
+        call.app.read(|state| repository.hooks.iter().map(|hook| shape(&call.app, state, &repository, hook)).collect());
     Ok(call.page(items))
 }
 
 pub(crate) async fn show(call: Call) -> Reply {
     let (repository, hook) = find(&call)?;
-    Ok(call.json(
-        &call
-            .app
-            .read(|state| shape(&call.app, state, &repository, &hook)),
-    ))
+    Ok(call.json(&call.app.read(|state| shape(&call.app, state, &repository, &hook))))
 }
 
 /// `POST …/hooks`; GitHub pings a new hook at once.
@@ -78,34 +69,20 @@ pub(crate) async fn create(call: Call, input: Json<HookInput>) -> Reply {
         content_type: "form".to_owned(),
         secret: None,
         insecure_ssl: "0".to_owned(),
-        last_response: LastResponse {
-            code: None,
-            status: "unused".to_owned(),
-            message: None,
-        },
+        last_response: LastResponse { code: None, status: "unused".to_owned(), message: None },
         created_at: now(),
         updated_at: now(),
     };
     configure(&call.app, &mut hook, input.config.unwrap_or_default())?;
-    if repository
-        .hooks
-        .iter()
-        .any(|known| known.url == hook.url && known.events == hook.events)
-    {
+    if repository.hooks.iter().any(|known| known.url == hook.url && known.events == hook.events) {
         return Err(invalid("Hook", "Hook already exists on this repository"));
     }
     if repository.hooks.len() >= HOOKS_AT_MOST {
-        return Err(invalid(
-            "Hook",
-            "The \"push\" event cannot have more than 20 hooks",
-        ));
+        return Err(invalid("Hook", "The \"push\" event cannot have more than 20 hooks"));
     }
     let body = call.app.change(|state| {
         hook.id = state.take_id();
-        state
-            .repository_mut(repository.id)?
-            .hooks
-            .push(hook.clone());
+        state.repository_mut(repository.id)?.hooks.push(hook.clone());
         Some(shape(&call.app, state, &repository, &hook))
     });
     let body = body.ok_or_else(not_found)?;
@@ -113,9 +90,7 @@ pub(crate) async fn create(call: Call, input: Json<HookInput>) -> Reply {
         webhooks::ping(&call.app.clone().into_inner(), repository.id, hook.id);
     }
     let location = body["url"].as_str().unwrap_or_default().to_owned();
-    Ok(HttpResponse::Created()
-        .insert_header(("location", location))
-        .json(body))
+    Ok(HttpResponse::Created().insert_header(("location", location)).json(body))
 }
 
 pub(crate) async fn update(call: Call, input: Json<HookInput>) -> Reply {
@@ -124,19 +99,14 @@ pub(crate) async fn update(call: Call, input: Json<HookInput>) -> Reply {
     hook.active = input.active.unwrap_or(hook.active);
     hook.events = input.events.unwrap_or(hook.events);
     hook.events.extend(input.add_events);
-    hook.events
-        .retain(|event| !input.remove_events.contains(event));
+    hook.events.retain(|event| !input.remove_events.contains(event));
     if let Some(config) = input.config {
         // A config without secret removes the secret: GitHub replaces it as a whole.
         hook.secret = None;
         configure(&call.app, &mut hook, config)?;
     }
     save(&call, &repository, &hook)?;
-    Ok(call.json(
-        &call
-            .app
-            .read(|state| shape(&call.app, state, &repository, &hook)),
-    ))
+    Ok(call.json(&call.app.read(|state| shape(&call.app, state, &repository, &hook))))
 }
 
 pub(crate) async fn show_config(call: Call) -> Reply {
@@ -172,20 +142,12 @@ pub(crate) async fn ping(call: Call) -> Reply {
 pub(crate) fn find(call: &Call) -> Result<(Repository, Hook), ApiError> {
     let repository = call.repository(Need::Hooks)?;
     let id: u64 = call.parts.hook.parse().unwrap_or_default();
-    let hook = repository
-        .hooks
-        .iter()
-        .find(|hook| hook.id == id)
-        .cloned()
-        .ok_or_else(not_found)?;
+    let hook = repository.hooks.iter().find(|hook| hook.id == id).cloned().ok_or_else(not_found)?;
     Ok((repository, hook))
 }
 
 fn save(call: &Call, repository: &Repository, hook: &Hook) -> Result<(), ApiError> {
-    let changed = Hook {
-        updated_at: now(),
-        ..hook.clone()
-    };
+    let changed = Hook { updated_at: now(), ..hook.clone() };
     let change = |state: &mut State| {
         *state.hook_mut(repository.id, hook.id)? = changed;
         Some(())
@@ -210,18 +172,13 @@ fn configure(app: &App, hook: &mut Hook, config: ConfigInput) -> Result<(), ApiE
         Some(_) => return Err(invalid("Hook", "content_type must be `json` or `form`")),
     }
     if let Some(insecure) = config.insecure_ssl {
-        insecure
-            .to_string()
-            .trim_matches('"')
-            .clone_into(&mut hook.insecure_ssl);
+        insecure.to_string().trim_matches('"').clone_into(&mut hook.insecure_ssl);
     }
     Ok(())
 }
 
 fn check_address(text: &str, refuse_local: bool) -> Result<(), ApiError> {
-    let url = Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let Some(host) = url.as_ref().and_then(Url::host) else {
         return Err(invalid("Hook", "url is not a valid URL"));
     };
@@ -230,20 +187,11 @@ fn check_address(text: &str, refuse_local: bool) -> Result<(), ApiError> {
             let last = name.trim_end_matches('.').rsplit('.').next();
             !name.contains('.') || matches!(last, Some("localhost" | "local"))
         }
-        Host::Ipv4(ip) => {
-            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
-        }
-        Host::Ipv6(ip) => {
-            ip.is_loopback()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-                || ip.is_unspecified()
-        }
+        Host::Ipv4(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
+        Host::Ipv6(ip) => ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified(),
     };
     if local && refuse_local {
-        let message = format!(
-            "url is not supported because it isn't reachable over the public Internet ({host})"
-        );
+        let message = format!("url is not supported because it isn't reachable over the public Internet ({host})");
         return Err(invalid("Hook", &message));
     }
     Ok(())
@@ -251,11 +199,7 @@ fn check_address(text: &str, refuse_local: bool) -> Result<(), ApiError> {
 
 /// A hook as the API and the ping event write it. The secret is never shown.
 pub(crate) fn shape(app: &App, state: &State, repository: &Repository, hook: &Hook) -> Value {
-    let url = app.api(&format!(
-        "/repos/{}/hooks/{}",
-        state.full_name(repository),
-        hook.id
-    ));
+    let url = app.api(&format!("/repos/{}/hooks/{}", state.full_name(repository), hook.id));
     json!({
         "type": "Repository",
         "id": hook.id,

@@ -18,20 +18,14 @@ use crate::{
     model::{Account, Permission},
 };
 
-const NEEDS_SCOPE: &str =
-    "You need at least read:org scope or user scope to list your organizations.";
+const NEEDS_SCOPE: &str = "You need at least read:org scope or user scope to list your organizations.";
 
 /// `GET /user/orgs`
 pub(crate) async fn mine(call: Call) -> Reply {
     let person = may_read_organizations(&call, NEEDS_SCOPE)?;
     let items = call.app.read(|state| {
-        let mine = state
-            .accounts
-            .iter()
-            .filter(|account| account.members.contains_key(&person));
-        mine.filter(|org| !hidden(&call, org))
-            .map(|org| shape(&call.app, org))
-            .collect()
+        let mine = state.accounts.iter().filter(|account| account.members.contains_key(&person));
+        mine.filter(|org| !hidden(&call, org)).map(|org| shape(&call.app, org)).collect()
     });
     Ok(call.page(items))
 }
@@ -43,15 +37,11 @@ pub(crate) async fn memberships(call: Call) -> Reply {
         return Ok(call.page(Vec::new()));
     }
     let items = call.app.read(|state| {
-        let orgs = state
-            .accounts
-            .iter()
-            .filter(|account| !hidden(&call, account));
+        let orgs = state.accounts.iter().filter(|account| !hidden(&call, account));
         let Some(me) = state.account(person) else {
             return Vec::new();
         };
-        orgs.filter_map(|org| membership(&call.app, org, me))
-            .collect()
+        orgs.filter_map(|org| membership(&call.app, org, me)).collect()
     });
     Ok(call.page(items))
 }
@@ -60,9 +50,7 @@ pub(crate) async fn memberships(call: Call) -> Reply {
 pub(crate) async fn my_membership(call: Call) -> Reply {
     let person = may_read_organizations(&call, NEEDS_SCOPE)?;
     let body = call.app.read(|state| {
-        let org = state
-            .account_named(call.parts.org.as_str())
-            .ok_or_else(not_found)?;
+        let org = state.account_named(call.parts.org.as_str()).ok_or_else(not_found)?;
         if hidden(&call, org) {
             let message = access::restriction_message(&org.login);
             return Err(ApiError::new(StatusCode::FORBIDDEN, &message));
@@ -76,15 +64,9 @@ pub(crate) async fn my_membership(call: Call) -> Reply {
 /// `GET /orgs/{org}`
 pub(crate) async fn show(call: Call) -> Reply {
     let body = call.app.read(|state| {
-        let found = state
-            .account_named(call.parts.org.as_str())
-            .filter(|account| account.organization)?;
+        let found = state.account_named(call.parts.org.as_str()).filter(|account| account.organization)?;
         let mut body = shape(&call.app, found);
-        let public = state
-            .repositories
-            .iter()
-            .filter(|r| r.owner == found.id && !r.private)
-            .count();
+        let public = state.repositories.iter().filter(|r| r.owner == found.id && !r.private).count();
         body["name"] = json!(found.name);
         body["type"] = json!("Organization");
         body["html_url"] = json!(call.app.url(&format!("/{}", found.login)));
@@ -98,20 +80,12 @@ pub(crate) async fn show(call: Call) -> Reply {
 /// `GET /orgs/{login}/repos` and `GET /users/{login}/repos`
 pub(crate) async fn repositories(call: Call) -> Reply {
     let items = call.app.read(|state| {
-        let owner = state
-            .account_named(call.parts.login.as_str())
-            .ok_or_else(not_found)?
-            .id;
+        let owner = state.account_named(call.parts.login.as_str()).ok_or_else(not_found)?.id;
         let caller = call.caller.as_ref();
         let mut items = Vec::new();
-        for repository in state
-            .repositories
-            .iter()
-            .filter(|repository| repository.owner == owner)
-        {
+        for repository in state.repositories.iter().filter(|repository| repository.owner == owner) {
             let permission = access::permission(state, repository, caller);
-            let kept_out =
-                repository.private && access::restricted_by(state, repository, caller).is_some();
+            let kept_out = repository.private && access::restricted_by(state, repository, caller).is_some();
             if permission > Permission::None && !kept_out {
                 items.push(shapes::repository(&call.app, state, repository, permission));
             }
@@ -122,11 +96,7 @@ pub(crate) async fn repositories(call: Call) -> Reply {
 }
 
 fn hidden(call: &Call, organization: &Account) -> bool {
-    organization.restricts_apps
-        && call
-            .caller
-            .as_ref()
-            .is_some_and(|caller| caller.token.is_some())
+    organization.restricts_apps && call.caller.as_ref().is_some_and(|caller| caller.token.is_some())
 }
 
 fn membership(app: &App, organization: &Account, person: &Account) -> Option<Value> {

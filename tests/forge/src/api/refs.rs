@@ -15,12 +15,8 @@ pub(crate) async fn branches(call: Call) -> Reply {
     let repository = call.repository(Need::Read)?;
     let api = repository_api(&call);
     let refs = call.app.git(&repository).refs()?;
-    let heads = refs
-        .iter()
-        .filter_map(|(name, sha)| Some((name.strip_prefix("refs/heads/")?, sha)));
-    let items = heads
-        .map(|(name, sha)| branch_entry(&api, name, sha))
-        .collect();
+    let heads = refs.iter().filter_map(|(name, sha)| Some((name.strip_prefix("refs/heads/")?, sha)));
+    let items = heads.map(|(name, sha)| branch_entry(&api, name, sha)).collect();
     Ok(call.page(items))
 }
 
@@ -30,19 +26,14 @@ pub(crate) async fn branch(call: Call) -> Reply {
     let git = call.app.git(&repository);
     let name = call.parts.branch.as_str();
     let missing = || ApiError::new(StatusCode::NOT_FOUND, "Branch not found");
-    let sha = git
-        .refs()?
-        .remove(&format!("refs/heads/{name}"))
-        .ok_or_else(missing)?;
+    let sha = git.refs()?.remove(&format!("refs/heads/{name}")).ok_or_else(missing)?;
     let api = repository_api(&call);
     let commit = git.commit(&sha)?;
     let body = call.app.read(|state| {
         let mut body = branch_entry(&api, name, &sha);
         body["commit"] = shapes::commit(&call.app, state, &state.full_name(&repository), &commit);
         body["protection"] = json!({ "enabled": false });
-        let html = call
-            .app
-            .url(&format!("/{}/tree/{name}", state.full_name(&repository)));
+        let html = call.app.url(&format!("/{}/tree/{name}", state.full_name(&repository)));
         body["_links"] = json!({ "self": format!("{api}/branches/{name}"), "html": html });
         body
     });
@@ -88,9 +79,7 @@ pub(crate) async fn matching(call: Call) -> Reply {
     let start = format!("refs/{}", call.parts.reference.as_str());
     let refs = git.refs()?;
     let found = refs.iter().filter(|(name, _)| name.starts_with(&start));
-    let items = found
-        .map(|(name, id)| ref_entry(&git, &api, name, id))
-        .collect();
+    let items = found.map(|(name, id)| ref_entry(&git, &api, name, id)).collect();
     Ok(call.page(items))
 }
 
@@ -104,8 +93,7 @@ pub(crate) async fn one(call: Call) -> Reply {
 }
 
 fn ref_entry(git: &Git, api: &str, name: &str, id: &str) -> Value {
-    let annotated =
-        name.starts_with("refs/tags/") && git.peel(id).is_some_and(|commit| commit != id);
+    let annotated = name.starts_with("refs/tags/") && git.peel(id).is_some_and(|commit| commit != id);
     let kind = if annotated { "tag" } else { "commit" };
     json!({
         "ref": name,
@@ -117,9 +105,6 @@ fn ref_entry(git: &Git, api: &str, name: &str, id: &str) -> Value {
 
 /// `…/api/v3/repos/{owner}/{repo}` of the repository that is asked about.
 pub(crate) fn repository_api(call: &Call) -> String {
-    let name = call
-        .repository(Need::Read)
-        .map(|found| call.app.read(|state| state.full_name(&found)));
-    call.app
-        .api(&format!("/repos/{}", name.unwrap_or_default()))
+    let name = call.repository(Need::Read).map(|found| call.app.read(|state| state.full_name(&found)));
+    call.app.api(&format!("/repos/{}", name.unwrap_or_default()))
 }

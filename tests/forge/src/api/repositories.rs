@@ -21,9 +21,7 @@ pub(crate) async fn show(call: Call) -> Reply {
 
 /// `GET /meta`, which tells Enterprise apart from github.com
 pub(crate) async fn meta(call: Call) -> Reply {
-    Ok(call.json(
-        &json!({ "verifiable_password_authentication": true, "installed_version": "3.15.0" }),
-    ))
+    Ok(call.json(&json!({ "verifiable_password_authentication": true, "installed_version": "3.15.0" })))
 }
 
 pub(crate) async fn rate_limit(call: Call) -> Reply {
@@ -42,8 +40,5 @@ pub(crate) async fn root(call: Call) -> Reply {
 }
 
 pub(crate) async fn unknown() -> Reply {
-    Err(super::error::ApiError::new(
-        StatusCode::NOT_FOUND,
-        "Not Found",
-    ))
+    Err(super::error::ApiError::new(StatusCode::NOT_FOUND, "Not Found"))
 }

@@ -41,17 +41,10 @@ pub(crate) fn account(app: &App, account: &Account) -> Value {
 }
 
 pub(crate) fn account_by_id(app: &App, state: &State, id: u64) -> Value {
-    state
-        .account(id)
-        .map_or(Value::Null, |found| account(app, found))
+    state.account(id).map_or(Value::Null, |found| account(app, found))
 }
 
-pub(crate) fn repository(
-    app: &App,
-    state: &State,
-    repository: &Repository,
-    permission: Permission,
-) -> Value {
+pub(crate) fn repository(app: &App, state: &State, repository: &Repository, permission: Permission) -> Value {
     let full_name = state.full_name(repository);
     let html = app.url(&format!("/{full_name}"));
     let api = app.api(&format!("/repos/{full_name}"));
@@ -83,9 +76,7 @@ pub(crate) fn repository(
         },
         "topics": [],
     });
-    let fields = object
-        .as_object_mut()
-        .expect("it is written as an object above");
+    let fields = object.as_object_mut().expect("it is written as an object above");
     add_urls(fields, &api);
     add_counts(fields);
     object
@@ -148,22 +139,10 @@ fn add_counts(fields: &mut Map<String, Value>) {
     ] {
         fields.insert(name.to_owned(), json!(0));
     }
-    for name in [
-        "archived",
-        "disabled",
-        "fork",
-        "has_pages",
-        "has_wiki",
-        "is_template",
-    ] {
+    for name in ["archived", "disabled", "fork", "has_pages", "has_wiki", "is_template"] {
         fields.insert(name.to_owned(), json!(false));
     }
-    for name in [
-        "has_downloads",
-        "has_issues",
-        "has_projects",
-        "allow_forking",
-    ] {
+    for name in ["has_downloads", "has_issues", "has_projects", "allow_forking"] {
         fields.insert(name.to_owned(), json!(true));
     }
     for name in ["homepage", "language", "license", "mirror_url"] {

@@ -33,15 +33,8 @@ pub(crate) async fn create(call: Call, new: Json<NewStatus>) -> Reply {
     if !["error", "failure", "pending", "success"].contains(&new.state.as_str()) {
         return Err(invalid("Status", "state is not included in the list"));
     }
-    if new
-        .description
-        .as_ref()
-        .is_some_and(|text| text.chars().count() > 140)
-    {
-        return Err(invalid(
-            "Status",
-            "description is too long (maximum is 140 characters)",
-        ));
+    if new.description.as_ref().is_some_and(|text| text.chars().count() > 140) {
+        return Err(invalid("Status", "description is too long (maximum is 140 characters)"));
     }
     let sha = call.parts.sha.as_str().to_owned();
     if sha.len() != 40 || call.app.git(&repository).resolve(&sha).is_none() {
@@ -58,12 +51,7 @@ pub(crate) async fn create(call: Call, new: Json<NewStatus>) -> Reply {
             creator,
             created_at: now(),
         };
-        let body = shape(
-            &call.app,
-            state,
-            &repository_url(state, &call, repository.id),
-            &status,
-        );
+        let body = shape(&call.app, state, &repository_url(state, &call, repository.id), &status);
         state.repository_mut(repository.id)?.statuses.push(status);
         Some(body)
     });
@@ -73,21 +61,11 @@ pub(crate) async fn create(call: Call, new: Json<NewStatus>) -> Reply {
 /// `GET …/commits/{ref}/statuses`, newest first
 pub(crate) async fn list(call: Call) -> Reply {
     let repository = call.repository(Need::Read)?;
-    let sha = resolve(
-        &call.app.git(&repository),
-        &repository,
-        call.parts.reference.as_str(),
-    )?;
+    let sha = resolve(&call.app.git(&repository), &repository, call.parts.reference.as_str())?;
     let api = repository_api(&call);
     let items = call.app.read(|state| {
-        let of_commit = repository
-            .statuses
-            .iter()
-            .rev()
-            .filter(|status| status.sha == sha);
-        of_commit
-            .map(|status| shape(&call.app, state, &api, status))
-            .collect()
+        let of_commit = repository.statuses.iter().rev().filter(|status| status.sha == sha);
+        of_commit.map(|status| shape(&call.app, state, &api, status)).collect()
     });
     Ok(call.page(items))
 }
@@ -95,11 +73,7 @@ pub(crate) async fn list(call: Call) -> Reply {
 /// `GET …/commits/{ref}/status`: the newest status of each context, and what they add up to
 pub(crate) async fn combined(call: Call) -> Reply {
     let repository = call.repository(Need::Read)?;
-    let sha = resolve(
-        &call.app.git(&repository),
-        &repository,
-        call.parts.reference.as_str(),
-    )?;
+    let sha = resolve(&call.app.git(&repository), &repository, call.parts.reference.as_str())?;
     let api = repository_api(&call);
     let newest = newest(&repository.statuses, &sha);
     let body = call.app.read(|state| {
@@ -129,11 +103,7 @@ pub(crate) fn newest<'a>(statuses: &'a [Status], sha: &str) -> Vec<&'a Status> {
 }
 
 fn sum(statuses: &[&Status]) -> &'static str {
-    let any = |wanted: &[&str]| {
-        statuses
-            .iter()
-            .any(|status| wanted.contains(&status.state.as_str()))
-    };
+    let any = |wanted: &[&str]| statuses.iter().any(|status| wanted.contains(&status.state.as_str()));
     if any(&["error", "failure"]) {
         "failure"
     } else if statuses.is_empty() || any(&["pending"]) {
@@ -144,10 +114,7 @@ fn sum(statuses: &[&Status]) -> &'static str {
 }
 
 fn repository_url(state: &State, call: &Call, repository: u64) -> String {
-    let name = state
-        .repository(repository)
-        .map(|found| state.full_name(found))
-        .unwrap_or_default();
+    let name = state.repository(repository).map(|found| state.full_name(found)).unwrap_or_default();
     call.app.api(&format!("/repos/{name}"))
 }
 

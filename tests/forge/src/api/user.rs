@@ -18,31 +18,21 @@ use crate::{
 pub(crate) async fn show(call: Call) -> Reply {
     let caller = call.person()?;
     let (id, mail) = (caller.person, caller.has("user:email"));
-    let body = call.app.read(|state| {
-        state
-            .account(id)
-            .map(|person| profile(&call.app, state, person, mail))
-    });
+    let body = call.app.read(|state| state.account(id).map(|person| profile(&call.app, state, person, mail)));
     Ok(call.json(&body.ok_or_else(not_found)?))
 }
 
 /// `GET /users/{login}`
 pub(crate) async fn find(call: Call) -> Reply {
     let body = call.app.read(|state| {
-        state
-            .account_named(call.parts.login.as_str())
-            .map(|person| profile(&call.app, state, person, false))
+        state.account_named(call.parts.login.as_str()).map(|person| profile(&call.app, state, person, false))
     });
     Ok(call.json(&body.ok_or_else(not_found)?))
 }
 
 fn profile(app: &App, state: &State, person: &Account, mail: bool) -> Value {
     let mut body = shapes::account(app, person);
-    let public = state
-        .repositories
-        .iter()
-        .filter(|r| r.owner == person.id && !r.private)
-        .count();
+    let public = state.repositories.iter().filter(|r| r.owner == person.id && !r.private).count();
     let more = json!({
         "name": person.name,
         "company": null,
@@ -70,13 +60,8 @@ pub(crate) async fn emails(call: Call) -> Reply {
     if !caller.has("user:email") {
         return Err(not_found());
     }
-    let email = call.app.read(|state| {
-        state
-            .account(caller.person)
-            .map(|person| person.email.clone())
-    });
-    let entry =
-        json!({ "email": email, "primary": true, "verified": true, "visibility": "public" });
+    let email = call.app.read(|state| state.account(caller.person).map(|person| person.email.clone()));
+    let entry = json!({ "email": email, "primary": true, "verified": true, "visibility": "public" });
     Ok(call.page(vec![entry]))
 }
 
@@ -88,16 +73,13 @@ pub(crate) async fn repositories(call: Call) -> Reply {
         (Some("private"), _) | (_, Some("private")) => Some(true),
         _ => None,
     };
-    let affiliation = call
-        .query("affiliation")
-        .unwrap_or("owner,collaborator,organization_member");
+    let affiliation = call.query("affiliation").unwrap_or("owner,collaborator,organization_member");
     let items = call.app.read(|state| {
         let mut found = Vec::new();
         for repository in &state.repositories {
             let role = access::role(state, repository, caller.person);
             let kept_out = repository.private
-                && (!caller.has("repo")
-                    || access::restricted_by(state, repository, Some(caller)).is_some());
+                && (!caller.has("repo") || access::restricted_by(state, repository, Some(caller)).is_some());
             let how = if repository.owner == caller.person {
                 "owner"
             } else if repository.collaborators.contains_key(&caller.person) {
@@ -105,8 +87,7 @@ pub(crate) async fn repositories(call: Call) -> Reply {
             } else {
                 "organization_member"
             };
-            let wanted = only.is_none_or(|private| private == repository.private)
-                && affiliation.contains(how);
+            let wanted = only.is_none_or(|private| private == repository.private) && affiliation.contains(how);
             if role > Permission::None && !kept_out && wanted {
                 found.push((repository, role));
             }
@@ -117,16 +98,11 @@ pub(crate) async fn repositories(call: Call) -> Reply {
             "updated" | "pushed" => repository.pushed_at.clone(),
             _ => state.full_name(repository).to_lowercase(),
         });
-        let ascending = call
-            .query("direction")
-            .map_or(sort == "full_name", |direction| direction == "asc");
+        let ascending = call.query("direction").map_or(sort == "full_name", |direction| direction == "asc");
         if !ascending {
             found.reverse();
         }
-        found
-            .into_iter()
-            .map(|(repository, role)| shapes::repository(&call.app, state, repository, role))
-            .collect()
+        found.into_iter().map(|(repository, role)| shapes::repository(&call.app, state, repository, role)).collect()
     });
     Ok(call.page(items))
 }

@@ -41,13 +41,7 @@ pub(crate) async fn deliveries(app: Forge) -> Reply {
 }
 
 pub(crate) async fn redeliver(app: Forge, id: Path<u64>) -> Reply {
-    let found = app.read(|state| {
-        state
-            .deliveries
-            .iter()
-            .find(|delivery| delivery.id == *id)
-            .cloned()
-    });
+    let found = app.read(|state| state.deliveries.iter().find(|delivery| delivery.id == *id).cloned());
     webhooks::redeliver(&app.into_inner(), &found.ok_or_else(not_found)?);
     Ok(done())
 }
@@ -67,11 +61,7 @@ pub(crate) async fn plan_fault(app: Forge, new: Json<NewFault>) -> Reply {
         (None, Some(time)) => FaultKind::Silence(Duration::from_millis(time)),
         (None, None) => return Err(unprocessable("give `status` or `silence_ms`")),
     };
-    app.faults.plan(
-        new.path.as_deref().unwrap_or("/api/v3/"),
-        new.count.unwrap_or(1),
-        kind,
-    );
+    app.faults.plan(new.path.as_deref().unwrap_or("/api/v3/"), new.count.unwrap_or(1), kind);
     Ok(done())
 }
 
@@ -124,10 +114,7 @@ pub(crate) async fn add_organization(app: Forge, new: Json<NewAccount>) -> Reply
 
 pub(crate) async fn restrict(app: Forge, login: Path<String>, switch: Json<Switch>) -> Reply {
     app.change(|state| {
-        let found = state
-            .accounts
-            .iter_mut()
-            .find(|account| account.organization && account.login == *login);
+        let found = state.accounts.iter_mut().find(|account| account.organization && account.login == *login);
         found.map(|account| account.restricts_apps = switch.on)
     })
     .ok_or_else(not_found)?;
@@ -148,12 +135,8 @@ pub(crate) struct NewToken {
 }
 
 pub(crate) async fn issue_token(app: Forge, login: Path<String>, new: Json<NewToken>) -> Reply {
-    let person = app
-        .read(|state| state.account_named(&login).map(|person| person.id))
-        .ok_or_else(not_found)?;
-    let client = app
-        .read(|state| state.apps.last().map(|app| app.client_id.clone()))
-        .unwrap_or_default();
+    let person = app.read(|state| state.account_named(&login).map(|person| person.id)).ok_or_else(not_found)?;
+    let client = app.read(|state| state.apps.last().map(|app| app.client_id.clone())).unwrap_or_default();
     let token = oauth::token::issue(&app, person, &client, new.scopes.clone());
     Ok(HttpResponse::Created().json(json!({ "token": token.value })))
 }
@@ -216,11 +199,7 @@ pub(crate) struct NewCommit {
     quiet: bool,
 }
 
-pub(crate) async fn commit(
-    app: Forge,
-    path: Path<(String, String)>,
-    new: Json<NewCommit>,
-) -> Reply {
+pub(crate) async fn commit(app: Forge, path: Path<(String, String)>, new: Json<NewCommit>) -> Reply {
     let repo = find(app, &path)?;
     let mut change = repo.change(new.branch.as_deref().unwrap_or("main"));
     for (file, text) in &new.files {
@@ -241,23 +220,13 @@ pub(crate) struct NewTags {
 
 pub(crate) async fn tag(app: Forge, path: Path<(String, String)>, new: Json<NewTags>) -> Reply {
     let repo = find(app, &path)?;
-    let at = repo
-        .git()
-        .resolve(new.at.as_deref().unwrap_or("main"))
-        .ok_or_else(not_found)?;
+    let at = repo.git().resolve(new.at.as_deref().unwrap_or("main")).ok_or_else(not_found)?;
     let names: Vec<&str> = new.names.iter().map(String::as_str).collect();
     repo.tags(&names, &at);
     Ok(done())
 }
 
 fn find(app: Forge, path: &(String, String)) -> Result<Repo, ApiError> {
-    let id = app.read(|state| {
-        state
-            .repository_named(&path.0, &path.1)
-            .map(|found| found.id)
-    });
-    Ok(Repo {
-        app: Arc::clone(&app.into_inner()),
-        id: id.ok_or_else(not_found)?,
-    })
+    let id = app.read(|state| state.repository_named(&path.0, &path.1).map(|found| found.id));
+    Ok(Repo { app: Arc::clone(&app.into_inner()), id: id.ok_or_else(not_found)? })
 }

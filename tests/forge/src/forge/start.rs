@@ -35,20 +35,12 @@ pub(super) struct Started {
 
 /// `temporary` is used when the configuration names no folder.
 pub(super) fn start(config: ForgeConfig, temporary: Option<&Path>) -> Result<Started> {
-    let listener = TcpListener::bind(config.listen)
-        .with_context(|| format!("listening on {}", config.listen))?;
+    let listener = TcpListener::bind(config.listen).with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr()?;
-    let data = config
-        .data
-        .clone()
-        .or_else(|| temporary.map(Path::to_owned))
-        .context("there is no folder")?;
+    let data = config.data.clone().or_else(|| temporary.map(Path::to_owned)).context("there is no folder")?;
     let (sender, receiver) = mpsc::channel();
     let run = move || {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build();
+        let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let started = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
             let app = Arc::new(open(config, &data, address, runtime.handle().clone())?);
             let server = runtime.block_on(async { serve(&app, listener) })?;
@@ -65,39 +57,25 @@ pub(super) fn start(config: ForgeConfig, temporary: Option<&Path>) -> Result<Sta
             Err(error) => drop(sender.send(Err(error))),
         }
     };
-    let thread = std::thread::Builder::new()
-        .name("forge".to_owned())
-        .spawn(run)?;
+    let thread = std::thread::Builder::new().name("forge".to_owned()).spawn(run)?;
     let (app, server) = receiver.recv().context("the forge's thread ended")??;
-    Ok(Started {
-        app,
-        address,
-        server,
-        thread,
-    })
+    Ok(Started { app, address, server, thread })
 }
 
 fn open(config: ForgeConfig, data: &Path, address: SocketAddr, runtime: Handle) -> Result<App> {
     fs::create_dir_all(data.join("repositories"))?;
     let data = data.canonicalize()?;
     let mut state = State::load(&data.join("state.json"))?;
-    state
-        .apps
-        .retain(|app| app.client_id != config.client.client_id);
+    state.apps.retain(|app| app.client_id != config.client.client_id);
     state.apps.push(OAuthApp {
         client_id: config.client.client_id,
         client_secret: config.client.client_secret,
         name: config.app_name,
         callback_urls: config.callback_urls,
     });
-    let public_url = config
-        .public_url
-        .unwrap_or_else(|| format!("http://{address}"));
+    let public_url = config.public_url.unwrap_or_else(|| format!("http://{address}"));
     // GitHub follows no redirects when it delivers.
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()?;
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
     let app = App {
         data,
         public_url: public_url.trim_end_matches('/').to_owned(),
@@ -125,10 +103,5 @@ fn serve(app: &Arc<App>, listener: TcpListener) -> Result<Server> {
             .wrap(from_fn(faults::gate))
             .configure(move |config| routes::configure(config, &app))
     });
-    Ok(server
-        .workers(2)
-        .shutdown_timeout(0)
-        .disable_signals()
-        .listen(listener)?
-        .run())
+    Ok(server.workers(2).shutdown_timeout(0).disable_signals().listen(listener)?.run())
 }

@@ -38,16 +38,11 @@ impl Git {
         arguments.extend(revisions);
         arguments.push("--");
         let text = self.text(&arguments)?;
-        text.split('\0')
-            .filter(|record| !record.is_empty())
-            .map(parse)
-            .collect()
+        text.split('\0').filter(|record| !record.is_empty()).map(parse).collect()
     }
 
     pub(crate) fn commit(&self, sha: &str) -> Result<Commit> {
-        self.log(&[sha], 0, 1)?
-            .pop()
-            .context("there is no such commit")
+        self.log(&[sha], 0, 1)?.pop().context("there is no such commit")
     }
 
     /// Files that a commit added, removed and modified, compared with its first parent.
@@ -89,24 +84,9 @@ fn parse(record: &str) -> Result<Commit> {
     let mut fields = record.splitn(10, '\u{1f}').map(str::to_owned);
     let mut next = || fields.next().context("git printed a short commit");
     let (sha, tree, parents) = (next()?, next()?, next()?);
-    let author = Signature {
-        name: next()?,
-        email: next()?,
-        date: next()?,
-    };
-    let committer = Signature {
-        name: next()?,
-        email: next()?,
-        date: next()?,
-    };
+    let author = Signature { name: next()?, email: next()?, date: next()? };
+    let committer = Signature { name: next()?, email: next()?, date: next()? };
     let parents = parents.split_whitespace().map(str::to_owned).collect();
     let message = next()?.trim_end().to_owned();
-    Ok(Commit {
-        sha,
-        tree,
-        parents,
-        author,
-        committer,
-        message,
-    })
+    Ok(Commit { sha, tree, parents, author, committer, message })
 }

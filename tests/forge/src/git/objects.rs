@@ -36,9 +36,7 @@ impl Git {
         if path.is_empty() {
             return self.tree(commit, false).ok().map(Found::Folder);
         }
-        let one = self
-            .text(&["ls-tree", "-z", "--long", "--full-tree", commit, "--", path])
-            .ok()?;
+        let one = self.text(&["ls-tree", "-z", "--long", "--full-tree", commit, "--", path]).ok()?;
         let entry = parse(&one).into_iter().find(|entry| entry.path == path)?;
         if entry.kind != "tree" {
             return Some(Found::File(entry));
@@ -57,9 +55,7 @@ impl Git {
 
 /// Lines are `mode kind sha   size\tpath`, parted by NUL.
 fn parse(text: &str) -> Vec<Entry> {
-    let records = text
-        .split('\0')
-        .filter_map(|record| record.split_once('\t'));
+    let records = text.split('\0').filter_map(|record| record.split_once('\t'));
     let entry = |(head, path): (&str, &str)| {
         let mut words = head.split_whitespace().map(str::to_owned);
         Some(Entry {

@@ -58,10 +58,7 @@ impl Git {
                     continue;
                 }
             };
-            finish(
-                with_index(&["update-index", "--add", "--replace", "--cacheinfo", &entry]),
-                None,
-            )?;
+            finish(with_index(&["update-index", "--add", "--replace", "--cacheinfo", &entry]), None)?;
         }
         let tree = finish(with_index(&["write-tree"]), None)?;
         let mut command = self.command();
@@ -70,12 +67,8 @@ impl Git {
             command.args(["-p", parent]);
         }
         if let Some((name, email)) = new.author {
-            command
-                .env("GIT_AUTHOR_NAME", name)
-                .env("GIT_AUTHOR_EMAIL", email);
-            command
-                .env("GIT_COMMITTER_NAME", name)
-                .env("GIT_COMMITTER_EMAIL", email);
+            command.env("GIT_AUTHOR_NAME", name).env("GIT_AUTHOR_EMAIL", email);
+            command.env("GIT_COMMITTER_NAME", name).env("GIT_COMMITTER_EMAIL", email);
         }
         finish(command, Some(new.message.as_bytes()))
     }
@@ -89,33 +82,21 @@ impl Git {
     }
 
     pub(crate) fn annotated_tag(&self, name: &str, at: &str, message: &str) -> Result<()> {
-        self.run(&["tag", "--annotate", "--message", message, name, at])
-            .map(drop)
+        self.run(&["tag", "--annotate", "--message", message, name, at]).map(drop)
     }
 }
 
 /// Runs a command with `input` and gives its output as text.
 fn finish(mut command: Command, input: Option<&[u8]>) -> Result<String> {
-    let stdin = if input.is_some() {
-        Stdio::piped()
-    } else {
-        Stdio::null()
-    };
-    let mut child = command
-        .stdin(stdin)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
+    let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     if let Some(input) = input {
         let mut stdin = child.stdin.take().context("stdin is piped")?;
         stdin.write_all(input)?;
     }
     let output = child.wait_with_output()?;
     if !output.status.success() {
-        bail!(
-            "git failed: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("git failed: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }

@@ -21,14 +21,7 @@ pub struct Change {
 impl Change {
     pub(crate) fn new(repo: Repo, branch: &str) -> Self {
         let parent = repo.head(branch);
-        Self {
-            repo,
-            branch: branch.to_owned(),
-            parent,
-            files: Vec::new(),
-            author: None,
-            quiet: false,
-        }
+        Self { repo, branch: branch.to_owned(), parent, files: Vec::new(), author: None, quiet: false }
     }
 
     pub fn file(self, path: &str, content: impl AsRef<[u8]>) -> Self {
@@ -45,12 +38,7 @@ impl Change {
 
     /// An entry for a submodule; its commit need not exist here.
     pub fn submodule(mut self, path: &str, commit: &str) -> Self {
-        self.files.push((
-            path.to_owned(),
-            FileChange::Submodule {
-                commit: commit.to_owned(),
-            },
-        ));
+        self.files.push((path.to_owned(), FileChange::Submodule { commit: commit.to_owned() }));
         self
     }
 
@@ -78,28 +66,14 @@ impl Change {
 
     /// Writes the commit, moves the branch, tells the hooks; gives the commit's hash.
     pub fn commit(self, message: &str) -> String {
-        let author = self
-            .author
-            .as_ref()
-            .map(|(name, email)| (name.as_str(), email.as_str()));
-        let new = NewCommit {
-            parent: self.parent,
-            message,
-            author,
-            files: &self.files,
-        };
-        let sha = self
-            .repo
-            .git()
-            .write_commit(&new)
-            .expect("git writes the commit");
+        let author = self.author.as_ref().map(|(name, email)| (name.as_str(), email.as_str()));
+        let new = NewCommit { parent: self.parent, message, author, files: &self.files };
+        let sha = self.repo.git().write_commit(&new).expect("git writes the commit");
         let name = format!("refs/heads/{}", self.branch);
         if self.quiet {
             let repository = self.repo.look(Repository::clone);
             let moved = self.repo.git().set_ref(&name, &sha);
-            moved
-                .and_then(|()| pushes::keep_quiet(&self.repo.app, &repository))
-                .expect("git moves the branch");
+            moved.and_then(|()| pushes::keep_quiet(&self.repo.app, &repository)).expect("git moves the branch");
         } else {
             self.repo.push(|git| git.set_ref(&name, &sha));
         }
@@ -107,13 +81,7 @@ impl Change {
     }
 
     fn write(mut self, path: &str, mode: &'static str, content: &[u8]) -> Self {
-        self.files.push((
-            path.to_owned(),
-            FileChange::Write {
-                mode,
-                content: content.to_vec(),
-            },
-        ));
+        self.files.push((path.to_owned(), FileChange::Write { mode, content: content.to_vec() }));
         self
     }
 }

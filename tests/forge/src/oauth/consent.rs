@@ -67,13 +67,8 @@ pub(crate) async fn show(app: Data<App>, ask: Query<Ask>, request: HttpRequest) 
     };
     let asked = ask.scopes();
     let granted = app.read(|state| {
-        let mine =
-            |grant: &&Grant| grant.person == person.id && grant.client_id == client.client_id;
-        state
-            .grants
-            .iter()
-            .find(mine)
-            .map(|grant| grant.scopes.clone())
+        let mine = |grant: &&Grant| grant.person == person.id && grant.client_id == client.client_id;
+        state.grants.iter().find(mine).map(|grant| grant.scopes.clone())
     });
     if let Some(granted) = granted
         && ask.prompt.is_none()
@@ -82,13 +77,7 @@ pub(crate) async fn show(app: Data<App>, ask: Query<Ask>, request: HttpRequest) 
         let scopes = if asked.is_empty() { granted } else { asked };
         return approve(&app, &ask, &client, &back, &person, scopes);
     }
-    let others = app.read(|state| {
-        state
-            .people()
-            .filter(|other| other.id != person.id)
-            .cloned()
-            .collect()
-    });
+    let others = app.read(|state| state.people().filter(|other| other.id != person.id).cloned().collect());
     let mut scopes = vec!["Your public profile"];
     scopes.extend(asked.iter().map(|scope| describe(scope)));
     pages::render(&ConsentPage {
@@ -114,25 +103,16 @@ pub(crate) async fn decide(
     };
     if form.decision != "authorize" {
         let text = "The user has denied your application access.";
-        return go_back(
-            &back,
-            &ask,
-            &[("error", "access_denied"), ("error_description", text)],
-        );
+        return go_back(&back, &ask, &[("error", "access_denied"), ("error_description", text)]);
     }
     let scopes = ask.scopes();
     app.change(|state| {
-        let same =
-            |grant: &&mut Grant| grant.person == person.id && grant.client_id == client.client_id;
+        let same = |grant: &&mut Grant| grant.person == person.id && grant.client_id == client.client_id;
         if let Some(grant) = state.grants.iter_mut().find(same) {
             grant.scopes = split_scopes(&[&grant.scopes[..], &scopes[..]].concat().join(" "));
         } else {
             let client_id = client.client_id.clone();
-            state.grants.push(Grant {
-                person: person.id,
-                client_id,
-                scopes: scopes.clone(),
-            });
+            state.grants.push(Grant { person: person.id, client_id, scopes: scopes.clone() });
         }
     });
     approve(&app, &ask, &client, &back, &person, scopes)
@@ -146,38 +126,23 @@ fn check(
     request: &HttpRequest,
 ) -> Result<(OAuthApp, Url, Account), Box<HttpResponse>> {
     let Some(client) = app.read(|state| state.app(&ask.client_id).cloned()) else {
-        return Err(Box::new(pages::not_found(
-            "There is no OAuth app with this client id.",
-        )));
+        return Err(Box::new(pages::not_found("There is no OAuth app with this client id.")));
     };
     let Some(back) = redirect::check(&client, ask.redirect_uri.as_deref()) else {
         let text = "The redirect_uri is not associated with this application.";
         return Err(Box::new(pages::problem("Be careful!", text)));
     };
     if ask.code_challenge.is_some() && ask.code_challenge_method.as_deref() != Some("S256") {
-        return Err(Box::new(pages::problem(
-            "This request is not safe",
-            "code_challenge_method must be S256.",
-        )));
+        return Err(Box::new(pages::problem("This request is not safe", "code_challenge_method must be S256.")));
     }
     let chosen = login.and_then(|login| pages::person_named(app, login));
     match chosen.or_else(|| pages::person(app, request)) {
         Some(person) => Ok((client, back, person)),
-        None => Err(Box::new(pages::problem(
-            "Nobody lives here yet",
-            "The forge has no people to sign in as.",
-        ))),
+        None => Err(Box::new(pages::problem("Nobody lives here yet", "The forge has no people to sign in as."))),
     }
 }
 
-fn approve(
-    app: &App,
-    ask: &Ask,
-    client: &OAuthApp,
-    back: &Url,
-    person: &Account,
-    scopes: Vec<String>,
-) -> HttpResponse {
+fn approve(app: &App, ask: &Ask, client: &OAuthApp, back: &Url, person: &Account, scopes: Vec<String>) -> HttpResponse {
     let value = random_hex(10);
     let mut codes = lock(&app.codes);
     codes.retain(|code| code.issued.elapsed() < CODE_LIFETIME);
@@ -201,9 +166,7 @@ fn go_back(back: &Url, ask: &Ask, pairs: &[(&str, &str)]) -> HttpResponse {
     if let Some(state) = &ask.state {
         back.query_pairs_mut().append_pair("state", state);
     }
-    HttpResponse::Found()
-        .insert_header((header::LOCATION, back.to_string()))
-        .finish()
+    HttpResponse::Found().insert_header((header::LOCATION, back.to_string())).finish()
 }
 
 /// A scope in words.

@@ -10,18 +10,11 @@ use crate::model::OAuthApp;
 /// addresses the port is free.
 pub(crate) fn check(app: &OAuthApp, wanted: Option<&str>) -> Option<Url> {
     let Some(wanted) = wanted else {
-        return app
-            .callback_urls
-            .first()
-            .and_then(|url| Url::parse(url).ok());
+        return app.callback_urls.first().and_then(|url| Url::parse(url).ok());
     };
     let wanted = Url::parse(wanted).ok()?;
-    let plain =
-        wanted.username().is_empty() && wanted.password().is_none() && wanted.fragment().is_none();
-    let mut callbacks = app
-        .callback_urls
-        .iter()
-        .filter_map(|url| Url::parse(url).ok());
+    let plain = wanted.username().is_empty() && wanted.password().is_none() && wanted.fragment().is_none();
+    let mut callbacks = app.callback_urls.iter().filter_map(|url| Url::parse(url).ok());
     (plain && callbacks.any(|callback| covers(&callback, &wanted))).then_some(wanted)
 }
 
@@ -33,10 +26,7 @@ fn covers(callback: &Url, wanted: &Url) -> bool {
         None => false,
     };
     let folder = callback.path().trim_end_matches('/');
-    let below = wanted
-        .path()
-        .strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below = wanted.path().strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     callback.scheme() == wanted.scheme()
         && callback.host() == wanted.host()
         && (loopback || callback.port_or_known_default() == wanted.port_or_known_default())
@@ -53,10 +43,7 @@ mod tests {
             client_id: String::new(),
             client_secret: String::new(),
             name: String::new(),
-            callback_urls: vec![
-                "http://localhost/login".to_owned(),
-                "https://slipway.example".to_owned(),
-            ],
+            callback_urls: vec!["http://localhost/login".to_owned(), "https://slipway.example".to_owned()],
         };
         let cases = [
             ("http://localhost:8080/login/callback", true),

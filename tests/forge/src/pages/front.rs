@@ -41,10 +41,7 @@ pub(crate) async fn home(app: Data<App>, request: HttpRequest) -> HttpResponse {
             Some(login) => Some(state.account_named(login)?.id),
             None => None,
         };
-        let visible = state
-            .repositories
-            .iter()
-            .filter(|repository| may_see(state, repository, person.as_ref()));
+        let visible = state.repositories.iter().filter(|repository| may_see(state, repository, person.as_ref()));
         let mut repositories: Vec<Listed> = visible
             .filter(|repository| only.is_none_or(|owner| owner == repository.owner))
             .map(|repository| Listed {
@@ -55,21 +52,10 @@ pub(crate) async fn home(app: Data<App>, request: HttpRequest) -> HttpResponse {
             .collect();
         repositories.sort_by(|one, other| one.full_name.cmp(&other.full_name));
         let here = person.as_ref().map(|person| person.id);
-        let others = state
-            .people()
-            .filter(|other| Some(other.id) != here)
-            .cloned()
-            .collect();
-        Some(HomePage {
-            person: person.clone(),
-            others,
-            repositories,
-        })
+        let others = state.people().filter(|other| Some(other.id) != here).cloned().collect();
+        Some(HomePage { person: person.clone(), others, repositories })
     });
-    page.map_or_else(
-        || not_found("Nobody here has that name."),
-        |page| render(&page),
-    )
+    page.map_or_else(|| not_found("Nobody here has that name."), |page| render(&page))
 }
 
 struct Row {
@@ -100,40 +86,22 @@ pub(crate) async fn repository(app: Data<App>, request: HttpRequest) -> HttpResp
     };
     let refs = view.git.refs().unwrap_or_default();
     let names = |folder: &str| -> Vec<String> {
-        refs.keys()
-            .filter_map(|name| name.strip_prefix(folder))
-            .map(str::to_owned)
-            .collect()
+        refs.keys().filter_map(|name| name.strip_prefix(folder)).map(str::to_owned).collect()
     };
-    let chosen = request
-        .match_info()
-        .get("branch")
-        .filter(|name| !name.is_empty());
+    let chosen = request.match_info().get("branch").filter(|name| !name.is_empty());
     let branch = chosen.unwrap_or(&view.repository.default_branch).to_owned();
     let head = view.git.resolve(&branch).unwrap_or_default();
     if head.is_empty() && chosen.is_some() {
         return View::missing();
     }
     let files = match view.git.look(&head, "") {
-        Some(Found::Folder(entries)) => entries
-            .into_iter()
-            .filter(|entry| entry.kind == "blob")
-            .map(|entry| entry.path)
-            .collect(),
+        Some(Found::Folder(entries)) => {
+            entries.into_iter().filter(|entry| entry.kind == "blob").map(|entry| entry.path).collect()
+        }
         _ => Vec::new(),
     };
-    let log = if head.is_empty() {
-        Vec::new()
-    } else {
-        view.git.log(&[&head], 0, COMMITS_SHOWN).unwrap_or_default()
-    };
-    let commits = log
-        .into_iter()
-        .map(|commit| Row {
-            statuses: view.statuses(&commit.sha),
-            commit,
-        })
-        .collect();
+    let log = if head.is_empty() { Vec::new() } else { view.git.log(&[&head], 0, COMMITS_SHOWN).unwrap_or_default() };
+    let commits = log.into_iter().map(|commit| Row { statuses: view.statuses(&commit.sha), commit }).collect();
     render(&RepositoryPage {
         private: view.repository.private,
         description: view.repository.description.clone(),
@@ -174,19 +142,9 @@ pub(crate) async fn commit(app: Data<App>, request: HttpRequest) -> HttpResponse
         Some(b'd') => "file",
         _ => "",
     };
-    let patch = patch
-        .lines()
-        .map(|line| (kind(line), line.to_owned()))
-        .collect();
-    let row = Row {
-        statuses: view.statuses(&commit.sha),
-        commit,
-    };
-    render(&CommitPage {
-        full_name: view.full_name,
-        row,
-        patch,
-    })
+    let patch = patch.lines().map(|line| (kind(line), line.to_owned())).collect();
+    let row = Row { statuses: view.statuses(&commit.sha), commit };
+    render(&CommitPage { full_name: view.full_name, row, patch })
 }
 
 #[derive(Template)]
@@ -205,20 +163,14 @@ pub(crate) async fn blob(app: Data<App>, request: HttpRequest) -> HttpResponse {
     let Some((view, bytes)) = file(&app, &request) else {
         return View::missing();
     };
-    let text = String::from_utf8(bytes.clone())
-        .ok()
-        .filter(|text| !text.contains('\0'));
+    let text = String::from_utf8(bytes.clone()).ok().filter(|text| !text.contains('\0'));
     let parts = request.match_info();
     render(&BlobPage {
         full_name: view.full_name,
         at: parts.query("ref").to_owned(),
         path: parts.query("path").to_owned(),
         binary: text.is_none(),
-        lines: text
-            .unwrap_or_default()
-            .lines()
-            .map(str::to_owned)
-            .collect(),
+        lines: text.unwrap_or_default().lines().map(str::to_owned).collect(),
         size: bytes.len(),
     })
 }
@@ -247,10 +199,7 @@ fn file(app: &App, request: &HttpRequest) -> Option<(View, Vec<u8>)> {
 /// A coloured square with the first letter of a login.
 pub(crate) async fn avatar(app: Data<App>, id: Path<u64>) -> HttpResponse {
     let login = app.read(|state| state.account(*id).map(|account| account.login.clone()));
-    let letter = login
-        .and_then(|login| login.chars().next())
-        .filter(char::is_ascii_alphanumeric)
-        .unwrap_or('?');
+    let letter = login.and_then(|login| login.chars().next()).filter(char::is_ascii_alphanumeric).unwrap_or('?');
     let hue = *id * 137 % 360;
     let svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 40 40\"><rect width=\"40\" height=\"40\" \
@@ -258,8 +207,5 @@ pub(crate) async fn avatar(app: Data<App>, id: Path<u64>) -> HttpResponse {
          text-anchor=\"middle\" fill=\"#fff\">{}</text></svg>",
         letter.to_ascii_uppercase()
     );
-    HttpResponse::Ok()
-        .content_type("image/svg+xml")
-        .insert_header(("cache-control", "max-age=3600"))
-        .body(svg)
+    HttpResponse::Ok().content_type("image/svg+xml").insert_header(("cache-control", "max-age=3600")).body(svg)
 }

@@ -20,21 +20,14 @@ pub(crate) struct Return {
 }
 
 /// `/login/as/{login}`: the forge has no passwords in the browser.
-pub(crate) async fn sign_in(
-    app: Data<App>,
-    login: Path<String>,
-    query: Query<Return>,
-) -> HttpResponse {
+pub(crate) async fn sign_in(app: Data<App>, login: Path<String>, query: Query<Return>) -> HttpResponse {
     let Some(person) = person_named(&app, &login) else {
         return not_found("There is no such person.");
     };
     let target = query.return_to.as_deref().unwrap_or("/");
-    let local = target.starts_with('/')
-        && !target.starts_with("//")
-        && !target.contains(['\\', '\r', '\n']);
-    let mut response = HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, if local { target } else { "/" }))
-        .finish();
+    let local = target.starts_with('/') && !target.starts_with("//") && !target.contains(['\\', '\r', '\n']);
+    let mut response =
+        HttpResponse::SeeOther().insert_header((header::LOCATION, if local { target } else { "/" })).finish();
     remember(&mut response, &person.login);
     response
 }
@@ -50,38 +43,23 @@ struct SettingsPage {
 }
 
 /// `/settings/connections/applications/{client}`: where apps send people to grant access.
-pub(crate) async fn show(
-    app: Data<App>,
-    client: Path<String>,
-    request: HttpRequest,
-) -> HttpResponse {
+pub(crate) async fn show(app: Data<App>, client: Path<String>, request: HttpRequest) -> HttpResponse {
     let Some(person) = person(&app, &request) else {
         return not_found("The forge has no people.");
     };
     let page = app.read(|state| {
         let found = state.app(&client)?;
-        let grant = state
-            .grants
-            .iter()
-            .find(|grant| grant.person == person.id && grant.client_id == *client);
-        let mine = state
-            .accounts
-            .iter()
-            .filter(|account| account.members.contains_key(&person.id));
+        let grant = state.grants.iter().find(|grant| grant.person == person.id && grant.client_id == *client);
+        let mine = state.accounts.iter().filter(|account| account.members.contains_key(&person.id));
         Some(SettingsPage {
             app_name: found.name.clone(),
             authorized: grant.is_some(),
-            scopes: grant
-                .map(|grant| grant.scopes.join(", "))
-                .unwrap_or_default(),
+            scopes: grant.map(|grant| grant.scopes.join(", ")).unwrap_or_default(),
             organizations: mine.cloned().collect(),
             person: person.clone(),
         })
     });
-    page.map_or_else(
-        || not_found("There is no such OAuth app."),
-        |page| render(&page),
-    )
+    page.map_or_else(|| not_found("There is no such OAuth app."), |page| render(&page))
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,15 +84,12 @@ pub(crate) async fn change(
             return;
         }
         let wanted = |account: &&mut Account| {
-            form.organization.as_ref() == Some(&account.login)
-                && account.members.get(&person.id) == Some(&true)
+            form.organization.as_ref() == Some(&account.login) && account.members.get(&person.id) == Some(&true)
         };
         if let Some(organization) = state.accounts.iter_mut().find(wanted) {
             organization.restricts_apps = form.action == "restrict";
         }
     });
     let back = format!("/settings/connections/applications/{client}");
-    HttpResponse::SeeOther()
-        .insert_header((header::LOCATION, back))
-        .finish()
+    HttpResponse::SeeOther().insert_header((header::LOCATION, back)).finish()
 }

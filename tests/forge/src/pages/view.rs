@@ -27,9 +27,7 @@ impl View {
         let person = person(app, request);
         app.read(|state| {
             let owner = parts.query("owner");
-            let found = state
-                .repository_named(owner, name)
-                .or_else(|| state.repository_formerly(owner, name))?;
+            let found = state.repository_named(owner, name).or_else(|| state.repository_formerly(owner, name))?;
             may_see(state, found, person.as_ref()).then(|| Self {
                 full_name: state.full_name(found),
                 git: app.git(found),
@@ -39,22 +37,15 @@ impl View {
     }
 
     pub(super) fn missing() -> HttpResponse {
-        not_found(
-            "This is not the page you are looking for. It may be private: try another person on the first page.",
-        )
+        not_found("This is not the page you are looking for. It may be private: try another person on the first page.")
     }
 
     pub(super) fn statuses(&self, sha: &str) -> Vec<Status> {
-        newest(&self.repository.statuses, sha)
-            .into_iter()
-            .cloned()
-            .collect()
+        newest(&self.repository.statuses, sha).into_iter().cloned().collect()
     }
 }
 
 pub(super) fn may_see(state: &State, repository: &Repository, person: Option<&Account>) -> bool {
-    let role = person.map_or(Permission::None, |person| {
-        access::role(state, repository, person.id)
-    });
+    let role = person.map_or(Permission::None, |person| access::role(state, repository, person.id));
     !repository.private || role > Permission::None
 }

@@ -34,22 +34,13 @@ pub(crate) fn repository(app: &App, state: &State, repository: &Repository) -> V
     body
 }
 
-pub(crate) fn push(
-    app: &App,
-    git: &Git,
-    found: &Repository,
-    pusher: &Account,
-    change: &RefChange,
-) -> Result<Value> {
+pub(crate) fn push(app: &App, git: &Git, found: &Repository, pusher: &Account, change: &RefChange) -> Result<Value> {
     let (before, after) = (change.before.as_deref(), change.after.as_deref());
     let commits = match (before, after) {
         (_, Some(after)) if change.is_branch() => new_commits(git, change, after)?,
         _ => Vec::new(),
     };
-    let head = after
-        .and_then(|after| git.peel(after))
-        .map(|sha| git.commit(&sha))
-        .transpose()?;
+    let head = after.and_then(|after| git.peel(after)).map(|sha| git.commit(&sha)).transpose()?;
     let forced = match (before, after) {
         (Some(before), Some(after)) => !git.is_ancestor(before, after),
         _ => false,
@@ -78,12 +69,7 @@ pub(crate) fn push(
 }
 
 /// The `create` event of a new ref, or the `delete` event of one that went.
-pub(crate) fn create_or_delete(
-    app: &App,
-    found: &Repository,
-    pusher: &Account,
-    change: &RefChange,
-) -> Value {
+pub(crate) fn create_or_delete(app: &App, found: &Repository, pusher: &Account, change: &RefChange) -> Value {
     app.read(|state| {
         let mut body = json!({
             "ref": change.short_name(),
@@ -94,8 +80,7 @@ pub(crate) fn create_or_delete(
         });
         if change.after.is_some() {
             body["master_branch"] = json!(found.default_branch);
-            body["description"] =
-                json!((!found.description.is_empty()).then_some(&found.description));
+            body["description"] = json!((!found.description.is_empty()).then_some(&found.description));
         }
         add_organization(app, state, found, &mut body);
         body
@@ -103,10 +88,7 @@ pub(crate) fn create_or_delete(
 }
 
 fn add_organization(app: &App, state: &State, repository: &Repository, body: &mut Value) {
-    if let Some(owner) = state
-        .account(repository.owner)
-        .filter(|owner| owner.organization)
-    {
+    if let Some(owner) = state.account(repository.owner).filter(|owner| owner.organization) {
         let url = app.api(&format!("/orgs/{}", owner.login));
         body["organization"] = json!({
             "login": owner.login, "id": owner.id, "node_id": shapes::node_id("Organization", owner.id), "url": url,
@@ -134,15 +116,11 @@ fn new_commits(git: &Git, change: &RefChange, after: &str) -> Result<Vec<Commit>
 
 /// The branch that a new ref starts from, if one points at the same commit.
 fn base_ref(git: &Git, change: &RefChange) -> Option<String> {
-    let after = change
-        .after
-        .as_deref()
-        .filter(|_| change.before.is_none())?;
+    let after = change.after.as_deref().filter(|_| change.before.is_none())?;
     let commit = git.peel(after)?;
     let refs = git.refs().ok()?;
-    let is_base = |(name, sha): &(&String, &String)| {
-        name.starts_with("refs/heads/") && **name != change.name && **sha == commit
-    };
+    let is_base =
+        |(name, sha): &(&String, &String)| name.starts_with("refs/heads/") && **name != change.name && **sha == commit;
     refs.iter().find(is_base).map(|(name, _)| name.clone())
 }
 
@@ -153,11 +131,7 @@ fn compare(html: &str, change: &RefChange, commits: &[Commit]) -> String {
             format!("{html}/compare/{}...{}", short(before), short(after))
         }
         (Some(before), None, _) => format!("{html}/compare/{}...{}", short(before), short(ZERO)),
-        (_, _, [first, .., last]) => format!(
-            "{html}/compare/{}^...{}",
-            short(&first.sha),
-            short(&last.sha)
-        ),
+        (_, _, [first, .., last]) => format!("{html}/compare/{}^...{}", short(&first.sha), short(&last.sha)),
         (_, _, [only]) => format!("{html}/commit/{}", short(&only.sha)),
         _ => format!("{html}/compare/{}", change.short_name()),
     }
@@ -181,12 +155,8 @@ fn commit_shape(git: &Git, state: &State, html: &str, commit: &Commit) -> Value 
 }
 
 fn signature(state: &State, signature: &Signature) -> Value {
-    let mut body =
-        json!({ "name": signature.name, "email": signature.email, "date": signature.date });
-    if let Some(person) = state
-        .people()
-        .find(|person| person.email == signature.email)
-    {
+    let mut body = json!({ "name": signature.name, "email": signature.email, "date": signature.date });
+    if let Some(person) = state.people().find(|person| person.email == signature.email) {
         body["username"] = json!(person.login);
     }
     body

@@ -50,27 +50,13 @@ async fn silence_and_being_down() {
 async fn another_process_steers_by_control_calls() {
     let world = world();
     let control = |path: &str, body: serde_json::Value| {
-        world
-            .http
-            .post(format!("{}/_control{path}", world.forge.url()))
-            .json(&body)
+        world.http.post(format!("{}/_control{path}", world.forge.url())).json(&body)
     };
-    assert_eq!(
-        answer(control("/faults", json!({ "count": 1, "status": 500 })))
-            .await
-            .0,
-        200
-    );
+    assert_eq!(answer(control("/faults", json!({ "count": 1, "status": 500 }))).await.0, 200);
     assert_eq!(world.get("/user").await.0, 500);
     let commit = json!({ "files": { "a": "b" }, "message": "By control" });
     let (status, body) = answer(control("/repositories/mona/hello/commits", commit)).await;
-    assert_eq!(
-        (status, body["sha"].as_str()),
-        (201, world.repo.head("main").as_deref())
-    );
-    assert_eq!(
-        answer(control("/people/mona/revoke", json!({}))).await.1["revoked"],
-        1
-    );
+    assert_eq!((status, body["sha"].as_str()), (201, world.repo.head("main").as_deref()));
+    assert_eq!(answer(control("/people/mona/revoke", json!({}))).await.1["revoked"], 1);
     assert_eq!(world.get("/user").await.0, 401);
 }

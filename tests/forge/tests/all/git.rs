@@ -11,30 +11,16 @@ async fn a_private_repository_needs_credentials() {
     let clone = |url: &str, to: &str| git(folder.path(), &["clone", "--quiet", url, to]);
     assert!(!clone(&world.repo.clone_url(), "a").0);
     assert!(!clone(&world.repo.clone_url_with("gho_wrong"), "b").0);
-    assert!(
-        !clone(
-            &world
-                .repo
-                .clone_url_with(&world.forge.token_for("mona", &[])),
-            "c"
-        )
-        .0
-    );
+    assert!(!clone(&world.repo.clone_url_with(&world.forge.token_for("mona", &[])), "c").0);
     let (good, text) = clone(&world.repo.clone_url_with(&world.token), "d");
     assert!(good, "{text}");
     assert!(folder.path().join("d/app/main.c").exists());
     let with_password = world.repo.clone_url().replacen("://", "://mona:demo@", 1);
     assert!(clone(&with_password, "e").0);
-    let response = world.http.get(format!(
-        "{}/info/refs?service=git-upload-pack",
-        world.repo.clone_url()
-    ));
+    let response = world.http.get(format!("{}/info/refs?service=git-upload-pack", world.repo.clone_url()));
     let response = response.send().await.unwrap();
     assert_eq!(response.status(), 401);
-    assert_eq!(
-        response.headers()["www-authenticate"],
-        "Basic realm=\"GitHub\""
-    );
+    assert_eq!(response.headers()["www-authenticate"], "Basic realm=\"GitHub\"");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,19 +29,11 @@ async fn a_public_repository_is_read_by_all_and_written_by_few() {
     world.repo.set_private(false);
     let reader = world.forge.person("octocat");
     let folder = tempfile::tempdir().unwrap();
-    let (good, text) = git(
-        folder.path(),
-        &["clone", "--quiet", &world.repo.clone_url(), "."],
-    );
+    let (good, text) = git(folder.path(), &["clone", "--quiet", &world.repo.clone_url(), "."]);
     assert!(good, "{text}");
-    git(
-        folder.path(),
-        &["commit", "--quiet", "--allow-empty", "-m", "Try"],
-    );
+    git(folder.path(), &["commit", "--quiet", "--allow-empty", "-m", "Try"]);
     assert!(!git(folder.path(), &["push", "origin", "main"]).0);
-    let url = world
-        .repo
-        .clone_url_with(&world.forge.token_for("octocat", &["repo"]));
+    let url = world.repo.clone_url_with(&world.forge.token_for("octocat", &["repo"]));
     let (good, text) = git(folder.path(), &["push", &url, "main"]);
     assert!(!good && text.contains("403"), "{text}");
     world.repo.collaborator(&reader, Permission::Push);
@@ -71,17 +49,7 @@ async fn one_commit_is_fetched_by_its_hash() {
     let folder = tempfile::tempdir().unwrap();
     git(folder.path(), &["init", "--quiet", "."]);
     let url = world.repo.clone_url_with(&world.token);
-    let (good, text) = git(
-        folder.path(),
-        &[
-            "fetch",
-            "--quiet",
-            "--depth=1",
-            "--filter=blob:none",
-            &url,
-            &old,
-        ],
-    );
+    let (good, text) = git(folder.path(), &["fetch", "--quiet", "--depth=1", "--filter=blob:none", &url, &old]);
     assert!(good, "{text}");
     assert!(git(folder.path(), &["cat-file", "-e", &old]).0);
 }
@@ -111,18 +79,7 @@ async fn a_renamed_repository_is_still_found() {
     let old = world.repo.clone_url_with(&world.token);
     world.repo.rename("greeting");
     assert!(git(folder.path(), &["clone", "--quiet", &old, "a"]).0);
-    assert!(
-        git(
-            folder.path(),
-            &[
-                "clone",
-                "--quiet",
-                &world.repo.clone_url_with(&world.token),
-                "b"
-            ]
-        )
-        .0
-    );
+    assert!(git(folder.path(), &["clone", "--quiet", &world.repo.clone_url_with(&world.token), "b"]).0);
     world.repo.clone().delete();
     assert!(!git(folder.path(), &["clone", "--quiet", &old, "c"]).0);
 }

@@ -42,10 +42,7 @@ async fn a_push_is_delivered_signed() {
     assert_eq!(body["repository"]["id"], world.repo.id());
     assert_eq!(body["repository"]["full_name"], "mona/hello");
     assert_eq!(body["pusher"]["name"], "mona");
-    assert_eq!(
-        [&body["created"], &body["deleted"], &body["forced"]],
-        [&json!(false); 3]
-    );
+    assert_eq!([&body["created"], &body["deleted"], &body["forced"]], [&json!(false); 3]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,20 +55,14 @@ async fn branches_and_tags_come_and_go_with_two_events() {
     both.sort_by_key(|received| received.headers["x-github-event"].clone());
     assert_eq!(both[0].json()["ref"], "feature/one");
     let push = both[1].json();
-    assert_eq!(
-        (&push["created"], &push["base_ref"]),
-        (&json!(true), &json!("refs/heads/main"))
-    );
+    assert_eq!((&push["created"], &push["base_ref"]), (&json!(true), &json!("refs/heads/main")));
     assert_eq!(push["commits"], json!([]));
     world.repo.delete_branch("feature/one");
     let mut both = [listener.next(), listener.next()];
     both.sort_by_key(|received| received.headers["x-github-event"].clone());
     assert_eq!(both[0].headers["x-github-event"], "delete");
     let push = both[1].json();
-    assert_eq!(
-        (&push["deleted"], &push["head_commit"]),
-        (&json!(true), &json!(null))
-    );
+    assert_eq!((&push["deleted"], &push["head_commit"]), (&json!(true), &json!(null)));
     world.repo.annotated_tag("v1", &head, "One");
     let mut both = [listener.next(), listener.next()];
     both.sort_by_key(|received| received.headers["x-github-event"].clone());
@@ -85,12 +76,7 @@ async fn branches_and_tags_come_and_go_with_two_events() {
 async fn a_force_push_says_so() {
     let (world, listener) = (world(), Listener::start());
     world.hook(&listener).await;
-    world
-        .repo
-        .change("main")
-        .on_top_of(None)
-        .file("other", "x")
-        .commit("Begin again");
+    world.repo.change("main").on_top_of(None).file("other", "x").commit("Begin again");
     assert_eq!(listener.next().json()["forced"], true);
 }
 
@@ -100,12 +86,7 @@ async fn four_tags_at_once_and_quiet_commits_are_not_told() {
     world.hook(&listener).await;
     let head = world.repo.head("main").unwrap();
     world.repo.tags(&["a", "b", "c", "d"], &head);
-    world
-        .repo
-        .change("main")
-        .file("x", "y")
-        .quietly()
-        .commit("Lost");
+    world.repo.change("main").file("x", "y").quietly().commit("Lost");
     assert!(listener.is_silent());
     world.repo.tags(&["e", "f", "g"], &head);
     for _ in 0..6 {
@@ -124,11 +105,7 @@ async fn a_delivery_can_be_sent_again() {
     let path = format!("/repos/mona/hello/hooks/{hook}/deliveries");
     let (_, list) = world.get(&path).await;
     assert_eq!(
-        (
-            &list[0]["event"],
-            &list[0]["status"],
-            &list[0]["status_code"]
-        ),
+        (&list[0]["event"], &list[0]["status"], &list[0]["status_code"]),
         (&json!("push"), &json!("OK"), &json!(202))
     );
     let one = format!("{path}/{}", list[0]["id"]);
@@ -139,19 +116,8 @@ async fn a_delivery_can_be_sent_again() {
     assert_eq!(status, 202);
     let again = listener.next();
     assert_eq!(first.body, again.body);
-    assert_eq!(
-        first.headers["x-github-delivery"],
-        again.headers["x-github-delivery"]
-    );
-    assert!(
-        world
-            .forge
-            .deliveries_sent()
-            .await
-            .last()
-            .unwrap()
-            .redelivery
-    );
+    assert_eq!(first.headers["x-github-delivery"], again.headers["x-github-delivery"]);
+    assert!(world.forge.deliveries_sent().await.last().unwrap().redelivery);
     assert_eq!(world.repo.hooks()[0].last_response.code, Some(202));
 }
 
@@ -167,18 +133,11 @@ async fn local_hooks_are_refused_when_asked_for() {
         ("https://slipway.example/hooks/1", false),
     ] {
         let body = json!({ "config": { "url": url, "content_type": "json" }, "active": false });
-        let (status, body) = answer(
-            world
-                .call(Method::POST, "/repos/mona/hello/hooks")
-                .json(&body),
-        )
-        .await;
+        let (status, body) = answer(world.call(Method::POST, "/repos/mona/hello/hooks").json(&body)).await;
         assert_eq!(status == 422, refused, "{url}: {body}");
         if refused {
             let message = body["errors"][0]["message"].as_str().unwrap();
-            assert!(message.starts_with(
-                "url is not supported because it isn't reachable over the public Internet"
-            ));
+            assert!(message.starts_with("url is not supported because it isn't reachable over the public Internet"));
         }
     }
 }
@@ -191,22 +150,13 @@ async fn hooks_are_listed_changed_and_removed_by_those_who_may() {
     let (_, body) = world.get(&path).await;
     assert_eq!(body["config"]["secret"], "********");
     let change = json!({ "events": ["push"], "active": false });
-    assert_eq!(
-        answer(world.call(Method::PATCH, &path).json(&change))
-            .await
-            .1["active"],
-        false
-    );
+    assert_eq!(answer(world.call(Method::PATCH, &path).json(&change)).await.1["active"], false);
     assert_eq!(world.repo.hooks()[0].secret.as_deref(), Some("s3cret"));
-    let stranger = world
-        .forge
-        .token_for("octocat", &["repo", "admin:repo_hook"]);
+    let stranger = world.forge.token_for("octocat", &["repo", "admin:repo_hook"]);
     let unscoped = world.forge.token_for("mona", &["user"]);
     world.repo.set_private(false);
     for token in [stranger, unscoped] {
-        let request = world
-            .anonymous(Method::GET, "/repos/mona/hello/hooks")
-            .bearer_auth(token);
+        let request = world.anonymous(Method::GET, "/repos/mona/hello/hooks").bearer_auth(token);
         assert_eq!(answer(request).await.0, 404);
     }
     assert_eq!(answer(world.call(Method::DELETE, &path)).await.0, 204);

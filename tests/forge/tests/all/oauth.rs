@@ -10,8 +10,7 @@ use crate::support::{World, answer, world};
 const BACK: &str = "http://127.0.0.1:4711/login/callback";
 
 fn authorize_url(world: &World, verifier: Option<&str>) -> Url {
-    let mut url =
-        Url::parse(&format!("{}/login/oauth/authorize", world.forge.url())).expect("it is a URL");
+    let mut url = Url::parse(&format!("{}/login/oauth/authorize", world.forge.url())).expect("it is a URL");
     url.query_pairs_mut()
         .append_pair("client_id", world.forge.client_id())
         .append_pair("redirect_uri", BACK)
@@ -19,9 +18,7 @@ fn authorize_url(world: &World, verifier: Option<&str>) -> Url {
         .append_pair("state", "xyz");
     if let Some(verifier) = verifier {
         let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier));
-        url.query_pairs_mut()
-            .append_pair("code_challenge", &challenge)
-            .append_pair("code_challenge_method", "S256");
+        url.query_pairs_mut().append_pair("code_challenge", &challenge).append_pair("code_challenge_method", "S256");
     }
     url
 }
@@ -32,11 +29,7 @@ async fn press(world: &World, url: &Url, decision: &str) -> Vec<(String, String)
     let response = request.send().await.expect("the forge answers");
     let location = response.headers()["location"].to_str().expect("it is text");
     assert!(location.starts_with(BACK), "{location}");
-    Url::parse(location)
-        .expect("it is a URL")
-        .query_pairs()
-        .into_owned()
-        .collect()
+    Url::parse(location).expect("it is a URL").query_pairs().into_owned().collect()
 }
 
 async fn code(world: &World, verifier: Option<&str>) -> String {
@@ -55,14 +48,7 @@ async fn exchange(world: &World, code: &str, more: &[(&str, &str)]) -> Value {
     form.retain(|(name, _)| more.iter().all(|(other, _)| name != other));
     form.extend(more);
     let url = format!("{}/login/oauth/access_token", world.forge.url());
-    let (status, body) = answer(
-        world
-            .http
-            .post(url)
-            .header("accept", "application/json")
-            .form(&form),
-    )
-    .await;
+    let (status, body) = answer(world.http.post(url).header("accept", "application/json").form(&form)).await;
     assert_eq!(status, 200);
     body
 }
@@ -73,13 +59,7 @@ async fn the_consent_page_names_app_and_scopes_in_words() {
     let (status, page) = answer(world.http.get(authorize_url(&world, None))).await;
     let page = page.as_str().unwrap();
     assert_eq!(status, 200);
-    for text in [
-        "Authorize Slipway",
-        "mona",
-        "public and private",
-        "memberships in organisations",
-        "Cancel",
-    ] {
+    for text in ["Authorize Slipway", "mona", "public and private", "memberships in organisations", "Cancel"] {
         assert!(page.contains(text), "{text} is missing in {page}");
     }
 }
@@ -107,10 +87,7 @@ async fn a_wrong_or_absent_verifier_is_refused() {
     let world = world();
     for more in [vec![("code_verifier", "another")], vec![]] {
         let code = code(&world, Some("a-long-verifier")).await;
-        assert_eq!(
-            exchange(&world, &code, &more).await["error"],
-            "bad_verification_code"
-        );
+        assert_eq!(exchange(&world, &code, &more).await["error"], "bad_verification_code");
     }
 }
 
@@ -120,16 +97,9 @@ async fn wrong_secret_and_wrong_address_are_refused() {
     let first = code(&world, None).await;
     let body = exchange(&world, &first, &[("client_secret", "no")]).await;
     assert_eq!(body["error"], "incorrect_client_credentials");
-    let body = exchange(
-        &world,
-        &first,
-        &[("redirect_uri", "http://127.0.0.1:4711/other")],
-    )
-    .await;
+    let body = exchange(&world, &first, &[("redirect_uri", "http://127.0.0.1:4711/other")]).await;
     assert_eq!(body["error"], "redirect_uri_mismatch");
-    let evil = authorize_url(&world, None)
-        .to_string()
-        .replace("127.0.0.1%3A4711", "evil.example");
+    let evil = authorize_url(&world, None).to_string().replace("127.0.0.1%3A4711", "evil.example");
     assert_eq!(answer(world.http.get(evil)).await.0, 400);
 }
 
@@ -157,8 +127,5 @@ async fn a_revoked_token_has_bad_credentials() {
     assert_eq!(world.get("/user").await.0, 200);
     assert_eq!(world.forge.revoke_tokens("mona"), 1);
     let (status, body) = world.get("/user").await;
-    assert_eq!(
-        (status, body["message"].as_str().unwrap()),
-        (401, "Bad credentials")
-    );
+    assert_eq!((status, body["message"].as_str().unwrap()), (401, "Bad credentials"));
 }

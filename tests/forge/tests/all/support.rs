@@ -25,25 +25,10 @@ pub(crate) fn world() -> World {
     let forge = Forge::start(ForgeConfig::default());
     forge.person("mona");
     let repo = forge.repository("mona", "hello", true);
-    repo.commit(
-        "main",
-        &[
-            ("Dockerfile", "FROM scratch\n"),
-            ("app/main.c", "int main;\n"),
-        ],
-        "Start",
-    );
+    repo.commit("main", &[("Dockerfile", "FROM scratch\n"), ("app/main.c", "int main;\n")], "Start");
     let token = forge.token_for("mona", &["repo", "read:org", "user:email"]);
-    let http = Client::builder()
-        .redirect(Policy::none())
-        .build()
-        .expect("a client can be built");
-    World {
-        forge,
-        repo,
-        token,
-        http,
-    }
+    let http = Client::builder().redirect(Policy::none()).build().expect("a client can be built");
+    World { forge, repo, token, http }
 }
 
 impl World {
@@ -67,11 +52,7 @@ impl World {
             "name": "web", "active": true, "events": ["push", "create", "delete"],
             "config": { "url": listener.url, "content_type": "json", "secret": "s3cret" },
         });
-        let (status, hook) = answer(
-            self.call(Method::POST, "/repos/mona/hello/hooks")
-                .json(&body),
-        )
-        .await;
+        let (status, hook) = answer(self.call(Method::POST, "/repos/mona/hello/hooks").json(&body)).await;
         assert_eq!(status, 201, "{hook}");
         assert_eq!(listener.next().headers["x-github-event"], "ping");
         hook["id"].as_u64().expect("a hook has an id")
@@ -82,10 +63,7 @@ pub(crate) async fn answer(request: RequestBuilder) -> (u16, Value) {
     let response = request.send().await.expect("the forge answers");
     let status = response.status().as_u16();
     let text = response.text().await.expect("the answer has a body");
-    (
-        status,
-        serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    )
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
 /// A web server that remembers what it was sent and answers 202.
@@ -121,17 +99,11 @@ impl Listener {
                     }
                     line.clear();
                 }
-                let length = headers
-                    .get("content-length")
-                    .and_then(|text| text.parse().ok());
+                let length = headers.get("content-length").and_then(|text| text.parse().ok());
                 let mut body = vec![0; length.unwrap_or(0)];
                 reader.read_exact(&mut body).expect("the body comes");
-                let answer =
-                    "HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
-                reader
-                    .get_mut()
-                    .write_all(answer.as_bytes())
-                    .expect("the forge reads the answer");
+                let answer = "HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok";
+                reader.get_mut().write_all(answer.as_bytes()).expect("the forge reads the answer");
                 let body = String::from_utf8(body).expect("hooks are sent text");
                 if sender.send(Received { headers, body }).is_err() {
                     return;
@@ -142,15 +114,11 @@ impl Listener {
     }
 
     pub(crate) fn next(&self) -> Received {
-        self.received
-            .recv_timeout(Duration::from_secs(10))
-            .expect("a delivery comes")
+        self.received.recv_timeout(Duration::from_secs(10)).expect("a delivery comes")
     }
 
     pub(crate) fn is_silent(&self) -> bool {
-        self.received
-            .recv_timeout(Duration::from_millis(300))
-            .is_err()
+        self.received.recv_timeout(Duration::from_millis(300)).is_err()
     }
 }
 
@@ -166,8 +134,5 @@ pub(crate) fn git(folder: &std::path::Path, arguments: &[&str]) -> (bool, String
         .output()
         .expect("git runs");
     let text = [output.stdout, output.stderr].concat();
-    (
-        output.status.success(),
-        String::from_utf8_lossy(&text).into_owned(),
-    )
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
