@@ -5,6 +5,7 @@
 
 pub mod blobs;
 pub mod document;
+pub mod images;
 pub mod manifests;
 pub mod repositories;
 pub mod tags;

@@ -137,3 +137,38 @@ pub async fn revive(tx: &Tx, ids: &[Uuid]) -> Result<bool> {
     }
     Ok(true)
 }
+
+/// Bytes of a repository's blobs: those that only it links, and those that others link too.
+pub async fn sizes(c: &impl Ask, repository_id: Uuid) -> Result<(i64, i64)> {
+    let place = if c.is_postgres() { "$1" } else { "?" };
+    let sql = format!(
+        "SELECT COALESCE(CAST(SUM(CASE WHEN links = 1 THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS own, \
+         COALESCE(CAST(SUM(CASE WHEN links > 1 THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS shared FROM \
+         (SELECT b.size_bytes, (SELECT COUNT(*) FROM repository_blob o WHERE o.blob_id = b.id) AS links \
+         FROM blob b JOIN repository_blob l ON l.blob_id = b.id WHERE l.repository_id = {place}) AS x"
+    );
+    let row = one(c, sql, repository_id).await?;
+    Ok(row.map_or((0, 0), |r| (r.own, r.shared)))
+}
+
+/// Bytes of the blobs that the repositories of a namespace link, each counted once.
+pub async fn size_of_namespace(c: &impl Ask, namespace_id: Uuid) -> Result<i64> {
+    let place = if c.is_postgres() { "$1" } else { "?" };
+    let sql = format!(
+        "SELECT COALESCE(CAST(SUM(size_bytes) AS BIGINT), 0) AS own, CAST(0 AS BIGINT) AS shared FROM blob WHERE id IN \
+         (SELECT l.blob_id FROM repository_blob l JOIN repository r ON r.id = l.repository_id WHERE r.namespace_id = {place})"
+    );
+    Ok(one(c, sql, namespace_id).await?.map_or(0, |r| r.own))
+}
+
+#[derive(sea_orm::FromQueryResult)]
+struct Sizes {
+    own: i64,
+    shared: i64,
+}
+
+async fn one(c: &impl Ask, sql: String, id: Uuid) -> Result<Option<Sizes>> {
+    use sea_orm::{DbBackend, FromQueryResult as _, Statement};
+    let backend = if c.is_postgres() { DbBackend::Postgres } else { DbBackend::Sqlite };
+    Ok(Sizes::find_by_statement(Statement::from_sql_and_values(backend, sql, [id.into()])).one(c.connection()).await?)
+}

@@ -5,7 +5,7 @@ use crate::db::rows;
 use crate::db::{self, NamespaceKind, RepositoryState, Tx, Visibility};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{RepositoryName, is_reserved};
-use crate::policy::{Allowed, BUILD_CACHE, Principal, PushImage, RepositoryAccess};
+use crate::policy::{AdministerRepository, Allowed, BUILD_CACHE, Principal, PushImage, RepositoryAccess};
 use uuid::Uuid;
 
 /// The repository that a push is for, whether it exists or would be made; `None` when there is no such namespace.
@@ -105,4 +105,59 @@ pub async fn make_live(app: &App, tx: &Tx, by: &Principal, repository: &rows::Re
 /// Full names of the live repositories that a principal may pull, after `after`, in byte order.
 pub async fn visible_names(app: &App, principal: &Principal, after: &str, limit: u64) -> Result<Vec<String>> {
     db::repositories::visible_names(&app.db, principal.user_id(), after, limit).await
+}
+
+/// How many tags (without accessories) and builds a repository has.
+pub async fn counts(app: &App, repository_id: Uuid) -> Result<(u64, u64)> {
+    let (_, tags) = db::tags::page(&app.db, repository_id, "", 0, 1).await?;
+    let builds = db::builds::count(&app.db, repository_id).await?;
+    Ok((tags, builds))
+}
+
+/// Bytes of the blobs that a repository links: its own, and those that others link too.
+pub async fn storage(app: &App, repository_id: Uuid) -> Result<(i64, i64)> {
+    db::blobs::sizes(&app.db, repository_id).await
+}
+
+/// Bytes of the blobs that the repositories of a namespace link, each counted once.
+pub async fn storage_of_namespace(app: &App, namespace_id: Uuid) -> Result<i64> {
+    db::blobs::size_of_namespace(&app.db, namespace_id).await
+}
+
+/// Changes who may pull without a role.
+pub async fn set_visibility(app: &App, allowed: &Allowed<AdministerRepository>, visibility: Visibility) -> Result<()> {
+    let on = allowed.on();
+    let now = app.clock.now();
+    let tx = app.db.begin().await?;
+    db::repositories::set_visibility(&tx, on.id, visibility, now).await?;
+    let event = db::events::NewEvent {
+        kind: "repository.visibility_changed",
+        namespace_id: Some(on.namespace_id),
+        repository_id: Some(on.id),
+        subject: on.name.to_string(),
+        cause: None,
+        body: serde_json::json!({"from": on.visibility, "to": visibility}),
+    };
+    db::events::add(&tx, allowed.principal(), event, now).await?;
+    tx.commit().await
+}
+
+/// Deletes a repository with its tags, builds and logs; blobs are the collector's business.
+pub async fn delete(app: &App, allowed: &Allowed<AdministerRepository>) -> Result<()> {
+    let on = allowed.on();
+    let tx = app.db.begin().await?;
+    let event = db::events::NewEvent {
+        kind: "repository.deleted",
+        namespace_id: Some(on.namespace_id),
+        repository_id: Some(on.id),
+        subject: on.name.to_string(),
+        cause: None,
+        body: serde_json::json!({}),
+    };
+    db::events::add(&tx, allowed.principal(), event, app.clock.now()).await?;
+    crate::sources::forget_repository(app, &tx, on.id).await?;
+    db::repositories::delete(&tx, on.id).await?;
+    tx.commit().await?;
+    app.wake.changed(on.id);
+    Ok(())
 }

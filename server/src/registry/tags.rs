@@ -1,11 +1,15 @@
 //! Tags: setting, deleting, and every move with its cause.
 
+mod by_build;
+
+pub use by_build::{Moved, move_for_build};
+
 use crate::app::App;
 use crate::clock::Millis;
-use crate::db::{self, Cause, Tx, rows};
+use crate::db::{self, Cause, PrincipalKind, Tx, rows};
 use crate::error::Result;
-use crate::names::{Digest, TagName};
-use crate::policy::{Allowed, DeleteImage, Principal, PullImage};
+use crate::names::{Digest, Reference, TagName};
+use crate::policy::{Allowed, DeleteImage, Principal, PullImage, ReadRepository};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -97,4 +101,46 @@ pub async fn delete(app: &App, tx: &Tx, allowed: &Allowed<DeleteImage>, tag: &ro
 /// Names after `after`, in byte order.
 pub async fn names(app: &App, allowed: &Allowed<PullImage>, after: &str, limit: u64) -> Result<Vec<String>> {
     db::tags::names(&app.db, allowed.on().id, after, limit).await
+}
+
+/// One move of a tag, with the names that its ids stand for.
+pub struct MoveStory {
+    pub row: rows::TagMove,
+    /// The person who did it, if one did.
+    pub person: Option<String>,
+    pub build: Option<rows::Build>,
+}
+
+/// The moves of a tag, newest first; at most 100.
+pub async fn history(app: &App, allowed: &Allowed<ReadRepository>, tag: &TagName) -> Result<Vec<MoveStory>> {
+    let mut stories = Vec::new();
+    for row in db::tags::moves(&app.db, allowed.on().id, tag.as_str(), 100).await? {
+        stories.push(story(app, row).await?);
+    }
+    Ok(stories)
+}
+
+/// Why a tag points where it points: its newest move.
+pub async fn newest_move(app: &App, tag: &rows::Tag) -> Result<Option<MoveStory>> {
+    match db::tags::moves(&app.db, tag.repository_id, &tag.name, 1).await?.pop() {
+        Some(row) => story(app, row).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn story(app: &App, row: rows::TagMove) -> Result<MoveStory> {
+    let person = match (row.principal_kind, row.principal_id) {
+        (PrincipalKind::User, Some(id)) => db::users::find(&app.db, id).await?.map(|u| u.name),
+        _ => None,
+    };
+    let build = match row.build_id {
+        Some(id) => db::builds::find(&app.db, id).await?,
+        None => None,
+    };
+    Ok(MoveStory { row, person, build })
+}
+
+/// Deletes a tag that a person pressed Delete for.
+pub async fn delete_by_name(app: &App, allowed: &Allowed<DeleteImage>, tag: &TagName) -> Result<()> {
+    super::manifests::delete(app, allowed, &Reference::Tag(tag.clone())).await
 }
