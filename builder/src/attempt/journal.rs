@@ -86,8 +86,9 @@ impl Journal {
                 id,
                 current,
                 total,
+                done,
                 ..
-            } => log.progress(index + SOURCE_STEP, &id, current, total),
+            } => log.progress(index + SOURCE_STEP, &id, (current, total), done),
             Event::StepDone {
                 index,
                 cached,
