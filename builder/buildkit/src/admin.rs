@@ -72,8 +72,7 @@ impl Client {
         let reply = self
             .control()
             .list_workers(ListWorkersRequest { filter: Vec::new() })
-            .await
-            .map_err(Box::new)?;
+            .await?;
         let worker =
             |record: bollard_buildkit_proto::moby::buildkit::v1::types::WorkerRecord| Worker {
                 id: record.id,
@@ -88,7 +87,7 @@ impl Client {
             filter: filters.to_vec(),
             age_limit: 0,
         };
-        let reply = self.control().disk_usage(request).await.map_err(Box::new)?;
+        let reply = self.control().disk_usage(request).await?;
         Ok(reply
             .into_inner()
             .record
@@ -107,14 +106,9 @@ impl Client {
             max_used_space: signed(options.max_used_bytes),
             min_free_space: signed(options.min_free_bytes),
         };
-        let mut records = self
-            .control()
-            .prune(request)
-            .await
-            .map_err(Box::new)?
-            .into_inner();
+        let mut records = self.control().prune(request).await?.into_inner();
         let mut pruned = Pruned::default();
-        while let Some(record) = records.message().await.map_err(Box::new)? {
+        while let Some(record) = records.message().await? {
             pruned.records += 1;
             pruned.bytes += unsigned(record.size);
         }
@@ -123,10 +117,7 @@ impl Client {
 }
 
 pub(crate) async fn info(channel: Channel) -> Result<Info, ClientError> {
-    let reply = control(channel)
-        .info(InfoRequest {})
-        .await
-        .map_err(Box::new)?;
+    let reply = control(channel).info(InfoRequest {}).await?;
     let BuildkitVersion {
         package,
         version,

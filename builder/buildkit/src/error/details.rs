@@ -11,7 +11,9 @@ use super::{ExcerptLine, Location};
 /// Lines shown around those that failed.
 const AROUND: u32 = 2;
 /// A failed heredoc can be a whole script; its first lines are enough.
-const MAX_EXCERPT: u32 = 60;
+const MAX_EXCERPT: usize = 60;
+/// In characters.
+const MAX_LINE: usize = 2000;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Details {
@@ -29,7 +31,7 @@ struct Vertex {
 /// `gatewayapi.ExitMessage`.
 #[derive(Deserialize)]
 struct ExitMessage {
-    #[serde(alias = "Code", default)]
+    #[serde(alias = "Code")]
     code: u32,
 }
 
@@ -106,10 +108,10 @@ fn location(source: Source) -> Option<Location> {
     let excerpt = (1..)
         .zip(text.lines())
         .filter(|(number, _)| shown.contains(number))
-        .take(MAX_EXCERPT as usize);
+        .take(MAX_EXCERPT);
     let excerpt = excerpt.map(|(number, line)| ExcerptLine {
         number,
-        text: line.to_owned(),
+        text: line.chars().take(MAX_LINE).collect(),
         failed: (first_line..=last_line).contains(&number),
     });
     Some(Location {
@@ -119,3 +121,6 @@ fn location(source: Source) -> Option<Location> {
         excerpt: excerpt.collect(),
     })
 }
+
+#[cfg(test)]
+mod tests;

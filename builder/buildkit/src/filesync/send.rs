@@ -73,7 +73,7 @@ impl Transfer {
         for _ in 0..READERS {
             let (transfer, queue, packets) = (self.clone(), Arc::clone(&queue), packets.clone());
             tokio::task::spawn_blocking(move || {
-                transfer.settle(transfer.0.read(&queue, &packets), &packets)
+                transfer.settle(transfer.0.read(&queue, &packets), &packets);
             });
         }
         let (walker, sender) = (self.clone(), packets.clone());

@@ -17,9 +17,11 @@ pub(crate) const BASE: &str = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/
 pub(crate) struct Daemon {
     pub(crate) client: Client,
     pub(crate) tools: PathBuf,
-    process: Child,
+    process: Process,
     state: TempDir,
 }
+
+struct Process(Child);
 
 /// A directory to build.
 pub(crate) struct Tree(TempDir);
@@ -34,35 +36,35 @@ impl Daemon {
         let state = TempDir::with_prefix("buildkit-test-").unwrap();
         let socket = state.path().join("buildkitd.sock");
         // A process namespace of its own: the daemon takes its RUN steps along when it is killed.
-        let process = Command::new("setpriv")
-            .args([
-                "--pdeathsig",
-                "KILL",
-                "unshare",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-            ])
-            .arg(tools.join("buildkitd"))
-            .args(["--oci-worker=true", "--containerd-worker=false", "--root"])
-            .arg(state.path().join("root"))
-            .arg("--addr")
-            .arg(format!("unix://{}", socket.display()))
-            .env(
-                "PATH",
-                format!(
-                    "{}:{}",
-                    tools.display(),
-                    std::env::var("PATH").unwrap_or_default()
-                ),
-            )
-            .env("BUILDKIT_STEP_LOG_MAX_SIZE", "-1")
-            .env("BUILDKIT_STEP_LOG_MAX_SPEED", "-1")
-            .stderr(fs::File::create(state.path().join("log")).unwrap())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = Process::start(
+            Command::new("setpriv")
+                .args([
+                    "--pdeathsig",
+                    "KILL",
+                    "unshare",
+                    "--pid",
+                    "--fork",
+                    "--kill-child",
+                    "--mount-proc",
+                ])
+                .arg(tools.join("buildkitd"))
+                .args(["--oci-worker=true", "--containerd-worker=false", "--root"])
+                .arg(state.path().join("root"))
+                .arg("--addr")
+                .arg(format!("unix://{}", socket.display()))
+                .env(
+                    "PATH",
+                    format!(
+                        "{}:{}",
+                        tools.display(),
+                        std::env::var("PATH").unwrap_or_default()
+                    ),
+                )
+                .env("BUILDKIT_STEP_LOG_MAX_SIZE", "-1")
+                .env("BUILDKIT_STEP_LOG_MAX_SPEED", "-1")
+                .stderr(fs::File::create(state.path().join("log")).unwrap())
+                .stdin(Stdio::null()),
+        );
         for _ in 0..300 {
             if let Ok(client) = connect(&Addr::Unix(socket.clone())).await {
                 return Some(Self {
@@ -86,8 +88,7 @@ impl Daemon {
 
     /// SIGKILL for the daemon and all its steps.
     pub(crate) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.process.kill();
     }
 
     /// Builds a tree to the end and gives its events, too.
@@ -113,11 +114,21 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
+impl Process {
+    fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    fn kill(&mut self) {
         // It may be dead already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 
