@@ -21,6 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// A mirror that was not used for so long is removed at the next start.
+const MIRROR_LIFE: Duration = Duration::from_hours(30 * 24);
+
 /// Makes checkouts.
 pub(crate) struct Checkouts {
     git: Git,
@@ -48,18 +51,33 @@ impl Checkouts {
         for dir in [&folders, &mirrors, &home] {
             std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
         }
+        remove_old(&mirrors);
         let probe = folders.join("probe");
         std::fs::create_dir_all(&probe)?;
         let git = Git::new(config, &home, &probe).await?;
         let _ = std::fs::remove_dir_all(&probe);
-        Ok(Self { git, mirrors, folders, max_bytes: config.max_source_bytes, locks: Mutex::default() })
+        Ok(Self {
+            git,
+            mirrors,
+            folders,
+            max_bytes: config.max_source_bytes,
+            locks: Mutex::default(),
+        })
     }
 
     /// Fetches the commit, checks what is in it, and lays its files out.
-    pub(crate) async fn make(&self, attempt: Uuid, source: &SourceSpec, target: &Target) -> Result<Checkout, Failed> {
+    pub(crate) async fn make(
+        &self,
+        attempt: Uuid,
+        source: &SourceSpec,
+        target: &Target,
+    ) -> Result<Checkout, Failed> {
         let wanted = paths::Wanted::parse(target)?;
         if !is_commit(&source.commit) {
-            return Err(because(Reason::SourceUnavailable, "the commit is no full hash"));
+            return Err(because(
+                Reason::SourceUnavailable,
+                "the commit is no full hash",
+            ));
         }
         let lock = self.lock(source.id);
         let _one_at_a_time = lock.lock().await;
@@ -70,18 +88,30 @@ impl Checkouts {
 
         let folder = self.folders.join(attempt.to_string());
         let files = folder.join("files");
-        let mut checkout = Checkout { folder: folder.clone(), places: Places::default() };
-        self.lay_out(&mirror, &folder, &files).await.map_err(|error| internal("check the source out", &error))?;
+        let mut checkout = Checkout {
+            folder: folder.clone(),
+            places: Places::default(),
+        };
+        self.lay_out(&mirror, &folder, &files)
+            .await
+            .map_err(|error| internal("check the source out", &error))?;
         let places = tokio::task::spawn_blocking(move || {
             tree::refuse_lfs_pointers(&files, &entries, &wanted)?;
             stamp::stamp(&files, &entries);
             paths::find(&files, &entries, &wanted)
         });
-        checkout.places = places.await.map_err(|error| internal("check the source out", &error.into()))??;
+        checkout.places = places
+            .await
+            .map_err(|error| internal("check the source out", &error.into()))??;
         Ok(checkout)
     }
 
-    async fn lay_out(&self, mirror: &mirror::Mirror<'_>, folder: &Path, files: &Path) -> Result<()> {
+    async fn lay_out(
+        &self,
+        mirror: &mirror::Mirror<'_>,
+        folder: &Path,
+        files: &Path,
+    ) -> Result<()> {
         let _ = std::fs::remove_dir_all(folder);
         std::fs::create_dir_all(files)?;
         for dir in [folder, files] {
@@ -95,7 +125,9 @@ impl Checkouts {
                 .env("GIT_INDEX_FILE", &index)
                 .patience(Duration::from_mins(10))
         };
-        call().run(["read-tree", "--end-of-options", mirror.commit()]).await?;
+        call()
+            .run(["read-tree", "--end-of-options", mirror.commit()])
+            .await?;
         call().run(["checkout-index", "--all", "--quiet"]).await?;
         Ok(())
     }
@@ -120,9 +152,22 @@ impl Drop for Checkout {
     }
 }
 
+/// Removes mirrors that no build has fetched into for long.
+fn remove_old(mirrors: &Path) {
+    for mirror in std::fs::read_dir(mirrors).into_iter().flatten().flatten() {
+        let changed = mirror.metadata().and_then(|meta| meta.modified()).ok();
+        if changed.is_some_and(|at| at.elapsed().is_ok_and(|age| age > MIRROR_LIFE)) {
+            let _ = std::fs::remove_dir_all(mirror.path());
+        }
+    }
+}
+
 /// 40 or 64 lower case hex digits: nothing that git could take for an option or a name.
 fn is_commit(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    matches!(text.len(), 40 | 64)
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 #[cfg(test)]

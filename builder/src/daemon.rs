@@ -3,6 +3,7 @@
 mod firewall;
 mod lease;
 mod process;
+mod room;
 mod running;
 mod settings;
 mod slots;
@@ -16,7 +17,7 @@ use process::Spawner;
 use running::Running;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,12 +36,13 @@ impl DaemonProvider {
         }
     }
 
-    /// Stops daemons that have been idle for long. Runs until dropped.
+    /// Stops daemons that have been idle for long, and clears what they keep when the disk fills. Runs until dropped.
     pub(crate) async fn sweep(&self) {
         match self {
             Self::Process(pool) => loop {
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 pool.stop_idle().await;
+                pool.make_room().await;
             },
         }
     }
@@ -58,7 +60,8 @@ pub(crate) struct Pool {
     config: Arc<Config>,
     spawner: Spawner,
     firewall: OnceCell<()>,
-    domains: Mutex<HashMap<String, Arc<Domain>>>,
+    /// By state folder.
+    domains: Mutex<HashMap<PathBuf, Arc<Domain>>>,
 }
 
 /// One place for a daemon; the lock is held while it starts or stops.
@@ -66,12 +69,18 @@ type Domain = tokio::sync::Mutex<Option<Arc<Running>>>;
 
 impl Pool {
     pub(crate) fn new(config: Arc<Config>) -> Result<Self> {
-        Ok(Self { config, spawner: Spawner::start()?, firewall: OnceCell::new(), domains: Mutex::default() })
+        Ok(Self {
+            config,
+            spawner: Spawner::start()?,
+            firewall: OnceCell::new(),
+            domains: Mutex::default(),
+        })
     }
 
     async fn lease(&self, domain: &str, registries: &Registries) -> Result<Lease> {
         self.firewall.get_or_init(|| self.raise_firewall()).await;
-        let place = self.domain(domain);
+        let state = self.state_dir(domain);
+        let place = self.domain(&state);
         let mut place = place.lock().await;
         if let Some(daemon) = place.take() {
             let idle = daemon.users.load(Ordering::Acquire) == 0;
@@ -79,7 +88,9 @@ impl Pool {
                 tracing::warn!("the BuildKit daemon of {domain} does not answer: killing it");
                 daemon.kill();
             } else if idle && daemon.registries != *registries {
-                tracing::info!("the registry settings changed: starting the BuildKit daemon of {domain} again");
+                tracing::info!(
+                    "the registry settings changed: starting the BuildKit daemon of {domain} again"
+                );
                 daemon.stop().await;
             } else {
                 let lease = Lease::new(daemon.clone());
@@ -87,7 +98,6 @@ impl Pool {
                 return Ok(lease);
             }
         }
-        let state = self.state_dir(domain);
         let daemon = Running::start(&self.config, &self.spawner, state, registries.clone());
         let daemon = Arc::new(daemon.await.with_context(|| "BuildKit does not start")?);
         *place = Some(daemon.clone());
@@ -106,9 +116,9 @@ impl Pool {
         self.config.work_dir.join("daemons").join(&name[..16])
     }
 
-    fn domain(&self, name: &str) -> Arc<Domain> {
+    fn domain(&self, state: &Path) -> Arc<Domain> {
         let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
-        domains.entry(name.to_owned()).or_default().clone()
+        domains.entry(state.to_owned()).or_default().clone()
     }
 
     fn all(&self) -> Vec<Arc<Domain>> {
@@ -122,7 +132,9 @@ impl Pool {
             let Ok(mut place) = place.try_lock() else {
                 continue;
             };
-            let done = |daemon: &mut Arc<Running>| !daemon.is_alive() || daemon.idle_for() > self.config.idle_timeout;
+            let done = |daemon: &mut Arc<Running>| {
+                !daemon.is_alive() || daemon.idle_for() > self.config.idle_timeout
+            };
             if let Some(daemon) = place.take_if(done) {
                 daemon.stop().await;
             }

@@ -82,7 +82,13 @@ impl ErrorClass {
 
 impl BuildError {
     pub(crate) fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), exit_code: None, vertex: None, location: None }
+        Self {
+            class,
+            message: message.into(),
+            exit_code: None,
+            vertex: None,
+            location: None,
+        }
     }
 
     /// Reads what the daemon put into a failed call.
@@ -90,7 +96,10 @@ impl BuildError {
         let found = details::decode(status.details());
         Self {
             class: classify::class(status, &found),
-            message: status.message().to_owned(),
+            message: match crate::client::broken_by(status) {
+                Some(cause) => crate::ClientError::Broken(cause).to_string(),
+                None => status.message().to_owned(),
+            },
             exit_code: found.exit_code,
             vertex: found.vertex,
             location: found.location,

@@ -7,6 +7,8 @@ use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::{OsStr, OsString};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -62,7 +64,10 @@ const SETTINGS: &[(&str, &str)] = &[
 impl Git {
     /// `home` is an empty folder; `probe` one that git must be able to reach as `nobody`.
     pub(crate) async fn new(config: &Config, home: &Path, probe: &Path) -> Result<Self> {
-        let program = config.program("git").context("git was not found")?;
+        // Whether it is there, `readiness` tells.
+        let program = config
+            .program("git")
+            .unwrap_or_else(|| PathBuf::from("git"));
         let ca_bundle = config.work_dir.join(crate::trust::BUNDLE);
         let mut git = Self {
             program,
@@ -75,10 +80,17 @@ impl Git {
         if git.unprivileged {
             git.own(probe)?;
             let reached = git.in_dir(probe).run(["--version"]).await.is_ok()
-                && git.in_dir(probe).run(["init", "-q", "--bare", "probe"]).await.is_ok();
+                && git
+                    .in_dir(probe)
+                    .run(["init", "-q", "--bare", "probe"])
+                    .await
+                    .is_ok();
             let _ = std::fs::remove_dir_all(probe.join("probe"));
             if !reached {
-                tracing::warn!("git runs as root: {} cannot be reached by other users", probe.display());
+                tracing::warn!(
+                    "git runs as root: {} cannot be reached by other users",
+                    probe.display()
+                );
                 git.unprivileged = false;
                 git.own(probe)?;
             }
@@ -86,8 +98,9 @@ impl Git {
         Ok(git)
     }
 
-    /// Gives a folder to the user that git runs as.
+    /// Gives a folder to the user that git runs as, and to nobody else.
     pub(crate) fn own(&self, dir: &Path) -> Result<()> {
+        std::fs::set_permissions(dir, Permissions::from_mode(0o700))?;
         if rustix::process::geteuid().is_root() {
             let id = if self.unprivileged { NOBODY } else { 0 };
             std::os::unix::fs::chown(dir, Some(id), Some(id))
@@ -97,7 +110,13 @@ impl Git {
     }
 
     pub(crate) fn in_dir<'a>(&'a self, dir: &'a Path) -> Call<'a> {
-        Call { git: self, dir, env: Vec::new(), settings: Vec::new(), patience: Duration::from_mins(2) }
+        Call {
+            git: self,
+            dir,
+            env: Vec::new(),
+            settings: Vec::new(),
+            patience: Duration::from_mins(2),
+        }
     }
 
     fn command(&self) -> Command {
@@ -107,7 +126,12 @@ impl Git {
         if self.unprivileged {
             let id = NOBODY.to_string();
             command.args(["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]);
-            command.args(["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"]);
+            command.args([
+                "--no-new-privs",
+                "--inh-caps=-all",
+                "--bounding-set=-all",
+                "--",
+            ]);
         }
         command.arg(&self.program);
         command
@@ -159,20 +183,30 @@ impl Call<'_> {
     }
 
     /// Runs it to its end and gives what it printed. Dropping the future kills git and its helpers.
-    pub(crate) async fn run<A: AsRef<OsStr>>(self, args: impl IntoIterator<Item = A>) -> Result<Vec<u8>> {
+    pub(crate) async fn run<A: AsRef<OsStr>>(
+        self,
+        args: impl IntoIterator<Item = A>,
+    ) -> Result<Vec<u8>> {
         let args: Vec<A> = args.into_iter().collect();
-        let verb = args.first().map(|arg| arg.as_ref().to_string_lossy().into_owned());
+        let verb = args
+            .first()
+            .map(|arg| arg.as_ref().to_string_lossy().into_owned());
         let verb = verb.unwrap_or_default();
         let mut command = self.git.command();
         command.args(args).current_dir(self.dir).envs(self.env);
-        let fixed = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let fixed = SETTINGS
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let settings: Vec<_> = fixed.chain(self.settings).collect();
         command.env("GIT_CONFIG_COUNT", settings.len().to_string());
         for (n, (key, value)) in settings.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{n}"), key);
             command.env(format!("GIT_CONFIG_VALUE_{n}"), value);
         }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let child = command.process_group(0).kill_on_drop(true).spawn();
         let child = child.with_context(|| format!("start {}", self.git.program.display()))?;
         let group = Group(child.id());
@@ -185,7 +219,11 @@ impl Call<'_> {
         if output.status.success() {
             Ok(output.stdout)
         } else {
-            Err(GitError { verb, text: last_words(&output) }.into())
+            Err(GitError {
+                verb,
+                text: last_words(&output),
+            }
+            .into())
         }
     }
 }
@@ -205,7 +243,11 @@ impl Drop for Group {
 /// What git said last, on one line.
 fn last_words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
     let mut last = lines[lines.len().saturating_sub(3)..].join("; ");
     last.truncate(last.floor_char_boundary(500));
     if last.is_empty() {
