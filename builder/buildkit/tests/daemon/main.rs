@@ -9,7 +9,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use host::{BASE, Daemon, Tree, output};
-use slipway_buildkit::{BuildRequest, ErrorClass, Event, PruneOptions, Secret, solve};
+use slipway_buildkit::{
+    BuildRequest, CacheOption, ErrorClass, Event, Export, PruneOptions, Secret, solve,
+};
 
 #[tokio::test]
 async fn an_image_is_the_same_as_with_buildctl() {
@@ -54,7 +56,7 @@ async fn an_image_is_the_same_as_with_buildctl() {
 
     let metadata = tree.path().join("a.key");
     let dir = |name: &str| format!("--local={name}={}", tree.path().display());
-    let status = Command::new(daemon.tools.join("buildctl"))
+    let built = Command::new(daemon.tools.join("buildctl"))
         .arg(format!("--addr=unix://{}", daemon.socket().display()))
         .args([
             "build",
@@ -67,8 +69,8 @@ async fn an_image_is_the_same_as_with_buildctl() {
             &dir("context"),
             &dir("dockerfile"),
         ])
-        .status();
-    assert!(status.unwrap().success());
+        .output();
+    assert!(built.unwrap().status.success());
     let theirs = std::fs::read_to_string(metadata).unwrap();
     assert!(theirs.contains(&outcome.digest.unwrap()), "{theirs}");
 
@@ -79,6 +81,62 @@ async fn an_image_is_the_same_as_with_buildctl() {
         .iter()
         .filter(|event| matches!(event, Event::StepDone { cached: true, .. }));
     assert_eq!(cached.count(), 4);
+}
+
+#[tokio::test]
+async fn an_image_is_pushed_and_a_cache_kept_in_a_registry_is_used() {
+    let Some(daemon) = Daemon::start().await else {
+        return;
+    };
+    let registry = daemon.registry();
+    let tree = Tree::with_dockerfile(&format!("{BASE}RUN echo made > /made\n"));
+    let attrs = |pairs: &[(&str, &str)]| {
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
+    };
+    let (image, cache) = (
+        format!("{}/a/b", registry.host),
+        format!("{}/a/cache:x", registry.host),
+    );
+    let by_digest = [
+        ("name", image.as_str()),
+        ("push", "true"),
+        ("push-by-digest", "true"),
+        ("name-canonical", "true"),
+    ];
+    let request = BuildRequest {
+        exports: vec![Export {
+            kind: "image".to_owned(),
+            attrs: attrs(&by_digest),
+        }],
+        cache_exports: vec![CacheOption {
+            kind: "registry".to_owned(),
+            attrs: attrs(&[("ref", &cache), ("mode", "max")]),
+        }],
+        cache_imports: vec![CacheOption {
+            kind: "registry".to_owned(),
+            attrs: attrs(&[("ref", &cache)]),
+        }],
+        ..tree.request()
+    };
+    // A cache that is not there yet does not fail the build.
+    let first = daemon.build(request.clone()).await.1.unwrap();
+    daemon
+        .client
+        .prune(PruneOptions {
+            all: true,
+            ..PruneOptions::default()
+        })
+        .await
+        .unwrap();
+    let (events, second) = daemon.build(request).await;
+    assert_eq!(second.unwrap().digest, first.digest);
+    let cached = events
+        .iter()
+        .filter(|event| matches!(event, Event::StepDone { cached: true, .. }));
+    assert_eq!(cached.count(), 3, "{events:?}");
 }
 
 #[tokio::test]
