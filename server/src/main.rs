@@ -1,7 +1,4 @@
 //! Slipway.
-#[expect(
-    dead_code,
-    reason = "the handlers that print these pages come with the next change"
-)]
+#[expect(dead_code, reason = "the handlers that print these pages come with the next change")]
 mod web;
 fn main() {}

@@ -49,10 +49,7 @@ impl Style {
     }
 
     fn screen(&mut self, line: &[u8]) -> Screen {
-        let mut screen = Screen {
-            style: *self,
-            ..Screen::default()
-        };
+        let mut screen = Screen { style: *self, ..Screen::default() };
         // A new parser for each line: an escape sequence without an end must not swallow the lines after it.
         Parser::new().advance(&mut screen, line);
         *self = screen.style;

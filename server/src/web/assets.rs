@@ -2,9 +2,7 @@
 //!
 //! `static/dist` is made by `script/assets` and committed, each file beside its gzip form.
 
-use actix_web::http::header::{
-    self, CacheControl, CacheDirective, ETag, EntityTag, Header, IfNoneMatch,
-};
+use actix_web::http::header::{self, CacheControl, CacheDirective, ETag, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::Embed;
 use sha2::{Digest, Sha256};
@@ -27,10 +25,7 @@ struct Asset {
 }
 
 static ASSETS: LazyLock<BTreeMap<String, Asset>> = LazyLock::new(|| {
-    Dist::iter()
-        .filter(|name| !name.ends_with(".gz"))
-        .map(|name| (name.to_string(), load(&name)))
-        .collect()
+    Dist::iter().filter(|name| !name.ends_with(".gz")).map(|name| (name.to_string(), load(&name))).collect()
 });
 
 fn load(name: &str) -> Asset {
@@ -76,11 +71,7 @@ pub async fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> H
     let gzip = asset.gzip.as_ref().filter(|_| accepts_gzip(&request));
     let tag = EntityTag::new_strong(format!("{}{}", asset.hash, gzip.map_or("", |_| "-gz")));
     let current = asset.hash.starts_with(&hash) && hash.len() >= 12;
-    let mut response = if matches(&request, &tag) {
-        HttpResponse::NotModified()
-    } else {
-        HttpResponse::Ok()
-    };
+    let mut response = if matches(&request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((header::VARY, "accept-encoding"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -96,9 +87,7 @@ pub async fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> H
     if gzip.is_some() {
         response.insert_header((header::CONTENT_ENCODING, "gzip"));
     }
-    response
-        .content_type(asset.content_type)
-        .body(gzip.unwrap_or(&asset.plain).clone())
+    response.content_type(asset.content_type).body(gzip.unwrap_or(&asset.plain).clone())
 }
 
 fn accepts_gzip(request: &HttpRequest) -> bool {
@@ -126,19 +115,13 @@ mod tests {
 
     async fn get(url: &str, headers: &[(&'static str, &str)]) -> actix_web::dev::ServiceResponse {
         let app = test::init_service(App::new().route(ROUTE, web::get().to(serve))).await;
-        let request = headers
-            .iter()
-            .fold(test::TestRequest::get().uri(url), |request, header| {
-                request.insert_header(*header)
-            });
+        let request =
+            headers.iter().fold(test::TestRequest::get().uri(url), |request, header| request.insert_header(*header));
         test::call_service(&app, request.to_request()).await
     }
 
     fn header<'a>(response: &'a actix_web::dev::ServiceResponse, name: &str) -> &'a str {
-        response
-            .headers()
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        response.headers().get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     #[actix_web::test]

@@ -10,10 +10,7 @@ impl Colour {
     }
 
     /// The parameters after 38 or 48: `5;n`, `2;r;g;b`, or the same in one parameter with colons.
-    pub(super) fn extended<'a>(
-        param: &[u16],
-        rest: &mut impl Iterator<Item = &'a [u16]>,
-    ) -> Option<Self> {
+    pub(super) fn extended<'a>(param: &[u16], rest: &mut impl Iterator<Item = &'a [u16]>) -> Option<Self> {
         if param.len() > 1 {
             return match param[1..] {
                 [5, index] => Some(Self::indexed(index)),

@@ -20,10 +20,7 @@ pub(super) fn write(screen: &Screen) -> String {
     }
     if screen.cut > 0 {
         let cut = screen.cut;
-        put(
-            &mut out,
-            format_args!(" <span class=\"cut\">{cut} more characters are in the raw log</span>"),
-        );
+        put(&mut out, format_args!(" <span class=\"cut\">{cut} more characters are in the raw log</span>"));
     }
     out
 }
@@ -44,12 +41,9 @@ fn classes(style: Style) -> String {
     if let Some(colour) = style.colour {
         add(&format!("a{}", colour.0));
     }
-    for (on, class) in [
-        (style.bold, "ab"),
-        (style.dim, "ad"),
-        (style.inverse || style.background, "ai"),
-        (style.underline, "au"),
-    ] {
+    for (on, class) in
+        [(style.bold, "ab"), (style.dim, "ad"), (style.inverse || style.background, "ai"), (style.underline, "au")]
+    {
         if on {
             add(class);
         }
@@ -78,9 +72,7 @@ fn next_url(text: &str) -> Option<(usize, usize)> {
     while let Some(found) = text[from..].find("http") {
         let start = from + found;
         let after = &text[start..];
-        let scheme = ["https://", "http://"]
-            .into_iter()
-            .find(|scheme| after.starts_with(scheme));
+        let scheme = ["https://", "http://"].into_iter().find(|scheme| after.starts_with(scheme));
         from = start + 4;
         let Some(scheme) = scheme else { continue };
         let is_part = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '"' | '\'' | '`');
@@ -101,10 +93,7 @@ fn escape(out: &mut String, text: &str) {
             '&' => out.push_str("&amp;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if is_hidden(c) => put(
-                out,
-                format_args!("<span class=\"ctl\">U+{:04X}</span>", u32::from(c)),
-            ),
+            c if is_hidden(c) => put(out, format_args!("<span class=\"ctl\">U+{:04X}</span>", u32::from(c))),
             c => out.push(c),
         }
     }

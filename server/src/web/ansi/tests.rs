@@ -10,14 +10,8 @@ fn html(line: &str) -> String {
 fn lines_become_html() {
     for (line, expected) in [
         ("plain", "plain"),
-        (
-            "<script>alert(1)</script> & \"q\"",
-            "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;q&quot;",
-        ),
-        (
-            "\x1b[1;32mCompiling\x1b[0m serde",
-            "<span class=\"a2 ab\">Compiling</span> serde",
-        ),
+        ("<script>alert(1)</script> & \"q\"", "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &quot;q&quot;"),
+        ("\x1b[1;32mCompiling\x1b[0m serde", "<span class=\"a2 ab\">Compiling</span> serde"),
         ("\x1b[91mred\x1b[39m.", "<span class=\"a9\">red</span>."),
         ("\x1b[38;5;208morange", "<span class=\"a3\">orange</span>"),
         ("\x1b[38;2;255;0;0mred", "<span class=\"a1\">red</span>"),
@@ -31,10 +25,7 @@ fn lines_become_html() {
         ("done\r", "done"),
         ("a\u{8}b\x07", "b"),
         ("\x1b]0;title\x07after", "after"),
-        (
-            "\x1b]8;;javascript:alert(1)\x1b\\text\x1b]8;;\x1b\\",
-            "text",
-        ),
+        ("\x1b]8;;javascript:alert(1)\x1b\\text\x1b]8;;\x1b\\", "text"),
         ("\x1b]no end <b>", ""),
         ("if (a\u{202e}b", "if (a<span class=\"ctl\">U+202E</span>b"),
     ] {

@@ -64,18 +64,13 @@ pub struct BuildView {
 impl BuildView {
     /// The tab's icon in this state.
     pub fn favicon(&self) -> &'static str {
-        Layout {
-            mark: self.state.mark(),
-            ..Layout::default()
-        }
-        .icon()
+        Layout { mark: self.state.mark(), ..Layout::default() }.icon()
     }
 
     /// Percent of the bar, while it runs.
     pub fn progress(&self) -> Option<u64> {
         let (secs, usual) = (self.secs?, self.usual_secs?);
-        (self.state == State::Running)
-            .then(|| (secs * 100).checked_div(usual).unwrap_or(100).min(99))
+        (self.state == State::Running).then(|| (secs * 100).checked_div(usual).unwrap_or(100).min(99))
     }
 }
 

@@ -153,11 +153,7 @@ fn ago(secs: i64) -> String {
         _ => (secs / 31_536_000, "year"),
     };
     let s = if count == 1 { "" } else { "s" };
-    if past {
-        format!("{count} {unit}{s} ago")
-    } else {
-        format!("in {count} {unit}{s}")
-    }
+    if past { format!("{count} {unit}{s} ago") } else { format!("in {count} {unit}{s}") }
 }
 
 /// A letter on a colour, both from the name: no picture is fetched from anywhere.
@@ -171,13 +167,8 @@ pub struct Avatar {
 impl Avatar {
     pub fn of(name: &str) -> Self {
         let letter = name.chars().find(|c| c.is_alphanumeric()).unwrap_or('?');
-        let sum = name
-            .bytes()
-            .fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-        Self {
-            letter: letter.to_uppercase().collect(),
-            tone: sum % 6 + 1,
-        }
+        let sum = name.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        Self { letter: letter.to_uppercase().collect(), tone: sum % 6 + 1 }
     }
 }
 
@@ -205,19 +196,11 @@ mod tests {
     #[test]
     fn a_moment_is_told_as_people_say_it() {
         let now = datetime!(2026-11-20 21:40 UTC);
-        for (secs, text) in [
-            (3, "now"),
-            (60, "1 minute ago"),
-            (10_800, "3 hours ago"),
-            (-172_800, "in 2 days"),
-        ] {
+        for (secs, text) in [(3, "now"), (60, "1 minute ago"), (10_800, "3 hours ago"), (-172_800, "in 2 days")] {
             assert_eq!(When::new(now - Duration::seconds(secs), now).ago, text);
         }
         let when = When::new(datetime!(2026-11-20 18:40:07.5 UTC), now);
-        assert_eq!(
-            (when.iso.as_str(), when.exact.as_str()),
-            ("2026-11-20T18:40:07Z", "2026-11-20 18:40 UTC")
-        );
+        assert_eq!((when.iso.as_str(), when.exact.as_str()), ("2026-11-20T18:40:07Z", "2026-11-20 18:40 UTC"));
     }
 
     #[test]

@@ -57,11 +57,7 @@ pub fn plural(count: impl Count, _: &dyn Values, one: &str, many: &str) -> Resul
 }
 
 pub fn plural_text(count: u64, one: &str, many: &str) -> String {
-    format!(
-        "{} {}",
-        number_text(count),
-        if count == 1 { one } else { many }
-    )
+    format!("{} {}", number_text(count), if count == 1 { one } else { many })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
@@ -114,22 +110,15 @@ mod tests {
 
     #[test]
     fn sizes_durations_digests_and_numbers_are_written_as_people_read_them() {
-        for (size, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (24_149_000, "24.1 MB"),
-            (612_000_000, "612 MB"),
-            (999_500_000, "1.0 GB"),
-        ] {
+        for (size, text) in
+            [(0, "0 B"), (999, "999 B"), (24_149_000, "24.1 MB"), (612_000_000, "612 MB"), (999_500_000, "1.0 GB")]
+        {
             assert_eq!(size_text(size), text);
         }
         for (secs, text) in [(0, "0s"), (64, "1m 04s"), (7500, "2h 05m")] {
             assert_eq!(duration_text(secs), text);
         }
-        assert_eq!(
-            short_digest("sha256:9f2c61d0b7aa5cd2"),
-            "sha256:9f2c61d0b7aa"
-        );
+        assert_eq!(short_digest("sha256:9f2c61d0b7aa5cd2"), "sha256:9f2c61d0b7aa");
         assert_eq!(number_text(1_234_567), "1,234,567");
         assert_eq!(number_text(123), "123");
         assert_eq!(plural_text(1, "tag", "tags"), "1 tag");

@@ -65,31 +65,20 @@ pub struct Flash {
 
 impl Layout {
     pub fn new(title: impl Into<String>, viewer: Option<Viewer>) -> Self {
-        Self {
-            title: title.into(),
-            viewer,
-            login_url: "/login".to_owned(),
-            ..Self::default()
-        }
+        Self { title: title.into(), viewer, login_url: "/login".to_owned(), ..Self::default() }
     }
 
     /// Adds a crumb with a link.
     #[must_use]
     pub fn crumb(mut self, text: impl Into<String>, url: impl Into<String>) -> Self {
-        self.crumbs.push(Crumb {
-            text: text.into(),
-            url: Some(url.into()),
-        });
+        self.crumbs.push(Crumb { text: text.into(), url: Some(url.into()) });
         self
     }
 
     /// Adds the page's own name.
     #[must_use]
     pub fn here(mut self, text: impl Into<String>) -> Self {
-        self.crumbs.push(Crumb {
-            text: text.into(),
-            url: None,
-        });
+        self.crumbs.push(Crumb { text: text.into(), url: None });
         self
     }
 

@@ -98,16 +98,9 @@ pub struct SwapRows<'a> {
 
 /// One message of the stream. `id` may be empty: then the last one stays.
 pub fn message(id: &str, html: &str) -> String {
-    let mut out = if id.is_empty() {
-        String::new()
-    } else {
-        format!("id: {id}\n")
-    };
+    let mut out = if id.is_empty() { String::new() } else { format!("id: {id}\n") };
     // SSE also ends lines at a lone carriage return, which a title may hold.
-    for line in html
-        .split(['\n', '\r'])
-        .filter(|line| !line.trim().is_empty())
-    {
+    for line in html.split(['\n', '\r']).filter(|line| !line.trim().is_empty()) {
         out.push_str("data: ");
         out.push_str(line);
         out.push('\n');
@@ -118,10 +111,7 @@ pub fn message(id: &str, html: &str) -> String {
 
 /// A named message: `finished` with a sentence, or `done`.
 pub fn event(id: &str, name: &str, text: &str) -> String {
-    format!(
-        "event: {name}\n{}",
-        message(id, if text.is_empty() { "-" } else { text })
-    )
+    format!("event: {name}\n{}", message(id, if text.is_empty() { "-" } else { text }))
 }
 
 #[cfg(test)]
@@ -130,10 +120,7 @@ mod tests {
 
     #[test]
     fn each_line_of_a_message_is_data() {
-        assert_eq!(
-            message("1-7", "<a>\n\n  <b>\rx"),
-            "id: 1-7\ndata: <a>\ndata:   <b>\ndata: x\n\n"
-        );
+        assert_eq!(message("1-7", "<a>\n\n  <b>\rx"), "id: 1-7\ndata: <a>\ndata:   <b>\ndata: x\n\n");
         assert_eq!(event("", "done", ""), "event: done\ndata: -\n\n");
     }
 }

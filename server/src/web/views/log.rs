@@ -41,36 +41,20 @@ pub struct LogOptions {
 
 impl LogOptions {
     pub fn times_url(self) -> String {
-        Self {
-            times: !self.times,
-            ..self
-        }
-        .url()
+        Self { times: !self.times, ..self }.url()
     }
 
     pub fn wrap_url(self) -> String {
-        Self {
-            nowrap: !self.nowrap,
-            ..self
-        }
-        .url()
+        Self { nowrap: !self.nowrap, ..self }.url()
     }
 
     pub fn plain_url(self) -> String {
-        Self {
-            plain: !self.plain,
-            ..self
-        }
-        .url()
+        Self { plain: !self.plain, ..self }.url()
     }
 
     fn url(self) -> String {
         let mut url = String::from("?");
-        for (on, pair) in [
-            (self.times, "ts=1"),
-            (self.nowrap, "wrap=0"),
-            (self.plain, "plain=1"),
-        ] {
+        for (on, pair) in [(self.times, "ts=1"), (self.nowrap, "wrap=0"), (self.plain, "plain=1")] {
             if on {
                 let and = if url.len() > 1 { "&" } else { "" };
                 write!(url, "{and}{pair}").expect("a string takes any text");
@@ -102,10 +86,7 @@ pub struct Step {
 impl Step {
     /// Ended without a word: it is no fold.
     pub fn is_silent(&self) -> bool {
-        self.chunks.is_empty()
-            && self.progress.is_none()
-            && self.error.is_none()
-            && !self.state.is_open()
+        self.chunks.is_empty() && self.progress.is_none() && self.error.is_none() && !self.state.is_open()
     }
 }
 
@@ -122,10 +103,7 @@ impl StepName {
     /// Splits BuildKit's name of a vertex.
     pub fn parse(name: &str) -> Self {
         let name = &ansi::visible(name);
-        let (stage, rest) = name
-            .strip_prefix('[')
-            .and_then(|name| name.split_once("] "))
-            .unwrap_or(("", name));
+        let (stage, rest) = name.strip_prefix('[').and_then(|name| name.split_once("] ")).unwrap_or(("", name));
         // `[build 2/4]` and `[linux/amd64 build 2/4]` name a stage, `[internal]` and `[auth]` do not help a reader.
         let stage = stage.rsplit_once(' ').map_or("", |(stage, _)| stage);
         let word = rest.split(' ').next().unwrap_or("");
@@ -199,11 +177,7 @@ impl Mark {
     /// Looks at a line without its colours: the shapes of rustc, gcc, tsc, npm, pip, make, Go, and of GitHub's commands.
     pub fn of(line: &str) -> Self {
         let line = line.trim_start();
-        let lower: String = line
-            .chars()
-            .take(200)
-            .collect::<String>()
-            .to_ascii_lowercase();
+        let lower: String = line.chars().take(200).collect::<String>().to_ascii_lowercase();
         let starts = |words: &[&str]| words.iter().any(|word| lower.starts_with(word));
         let holds = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         if starts(&[
@@ -223,15 +197,8 @@ impl Mark {
             || (starts(&["make["]) && holds(&["]: ***"]))
         {
             Self::Error
-        } else if starts(&[
-            "warning:",
-            "warning[",
-            "warn:",
-            "npm warn",
-            "::warning",
-            "w: ",
-            "deprecation:",
-        ]) || holds(&[": warning:", "): warning "])
+        } else if starts(&["warning:", "warning[", "warn:", "npm warn", "::warning", "w: ", "deprecation:"])
+            || holds(&[": warning:", "): warning "])
         {
             Self::Warning
         } else {
@@ -260,22 +227,10 @@ mod tests {
             rest: rest.to_owned(),
         };
         for (name, expected) in [
-            (
-                "[build 2/4] RUN cargo build",
-                parts("build", "RUN", "cargo build"),
-            ),
-            (
-                "[linux/amd64 build 2/4] RUN make",
-                parts("linux/amd64 build", "RUN", "make"),
-            ),
-            (
-                "[1/3] FROM docker.io/library/alpine",
-                parts("", "FROM", "docker.io/library/alpine"),
-            ),
-            (
-                "[internal] load .dockerignore",
-                parts("", "", "load .dockerignore"),
-            ),
+            ("[build 2/4] RUN cargo build", parts("build", "RUN", "cargo build")),
+            ("[linux/amd64 build 2/4] RUN make", parts("linux/amd64 build", "RUN", "make")),
+            ("[1/3] FROM docker.io/library/alpine", parts("", "FROM", "docker.io/library/alpine")),
+            ("[internal] load .dockerignore", parts("", "", "load .dockerignore")),
             ("exporting to image", parts("", "", "exporting to image")),
             ("", parts("", "", "")),
         ] {
@@ -302,19 +257,9 @@ mod tests {
 
     #[test]
     fn options_are_links_that_keep_each_other() {
-        let options = LogOptions {
-            times: true,
-            ..LogOptions::default()
-        };
+        let options = LogOptions { times: true, ..LogOptions::default() };
         assert_eq!(options.wrap_url(), "?ts=1&wrap=0");
         assert_eq!(options.times_url(), "?");
-        assert_eq!(
-            (
-                Chunk::index_of(1),
-                Chunk::index_of(200),
-                Chunk::index_of(201)
-            ),
-            (0, 0, 1)
-        );
+        assert_eq!((Chunk::index_of(1), Chunk::index_of(200), Chunk::index_of(201)), (0, 0, 1));
     }
 }

@@ -21,11 +21,7 @@ impl PullBox {
     }
 
     pub fn podman(&self, image: &str) -> String {
-        let tls = if self.plain_http {
-            "--tls-verify=false "
-        } else {
-            ""
-        };
+        let tls = if self.plain_http { "--tls-verify=false " } else { "" };
         format!("podman pull {tls}{image}")
     }
 }

@@ -64,48 +64,18 @@ impl RepositoryHead {
             selected: tab == selected,
         };
         let mut tabs = vec![
-            tab(
-                "Overview",
-                "",
-                "package-16",
-                "g o",
-                None,
-                RepositoryTab::Overview,
-            ),
-            tab(
-                "Tags",
-                "/-/tags",
-                "tag-16",
-                "g t",
-                Some(self.tags),
-                RepositoryTab::Tags,
-            ),
-            tab(
-                "Builds",
-                "/-/builds",
-                "play-16",
-                "g b",
-                Some(self.builds),
-                RepositoryTab::Builds,
-            ),
+            tab("Overview", "", "package-16", "g o", None, RepositoryTab::Overview),
+            tab("Tags", "/-/tags", "tag-16", "g t", Some(self.tags), RepositoryTab::Tags),
+            tab("Builds", "/-/builds", "play-16", "g b", Some(self.builds), RepositoryTab::Builds),
         ];
         if self.admin {
-            tabs.push(tab(
-                "Settings",
-                "/-/settings",
-                "gear-16",
-                "g s",
-                None,
-                RepositoryTab::Settings,
-            ));
+            tabs.push(tab("Settings", "/-/settings", "gear-16", "g s", None, RepositoryTab::Settings));
         }
         Layout {
             visibility: if self.public { "Public" } else { "Private" },
             tabs_label: "Repository",
             tabs,
-            ..Layout::new(title, viewer)
-                .crumb(&self.namespace, format!("/{}", self.namespace))
-                .crumb(&self.name, &url)
+            ..Layout::new(title, viewer).crumb(&self.namespace, format!("/{}", self.namespace)).crumb(&self.name, &url)
         }
     }
 }
@@ -224,32 +194,16 @@ pub struct Bar {
 
 impl Durations {
     pub fn bars(&self) -> Vec<Bar> {
-        let longest = self
-            .builds
-            .iter()
-            .map(|build| build.0)
-            .max()
-            .unwrap_or(0)
-            .max(1);
+        let longest = self.builds.iter().map(|build| build.0).max().unwrap_or(0).max(1);
         let bar = |(at, &(secs, good)): (usize, &(u64, bool))| {
             let height = (secs * 40 / longest).max(3);
-            Bar {
-                x: at as u64 * 9,
-                y: 40 - height,
-                height,
-                good,
-            }
+            Bar { x: at as u64 * 9, y: 40 - height, height, good }
         };
         self.builds.iter().take(30).enumerate().map(bar).collect()
     }
 
     pub fn median(&self) -> u64 {
-        let mut good: Vec<u64> = self
-            .builds
-            .iter()
-            .filter(|build| build.1)
-            .map(|build| build.0)
-            .collect();
+        let mut good: Vec<u64> = self.builds.iter().filter(|build| build.1).map(|build| build.0).collect();
         good.sort_unstable();
         good.get(good.len() / 2).copied().unwrap_or(0)
     }

@@ -24,10 +24,7 @@ fn every_page_holds_what_the_csp_allows_and_what_exists() {
         assert!(!html.contains(" style="), "{name} has a style attribute");
         assert!(!html.contains("javascript:"), "{name} has a script address");
         for (at, _) in html.match_indices("<script") {
-            assert!(
-                html[at..].starts_with("<script src=\"/assets/"),
-                "{name} has an inline script"
-            );
+            assert!(html[at..].starts_with("<script src=\"/assets/"), "{name} has an inline script");
         }
         for icon in after(&html, "octicons.svg#") {
             assert!(
@@ -38,33 +35,18 @@ fn every_page_holds_what_the_csp_allows_and_what_exists() {
         let ids = after(&html, " id=\"");
         let unique: BTreeSet<_> = ids.iter().collect();
         assert_eq!(ids.len(), unique.len(), "{name} has an id twice");
-        for target in after(&html, "popovertarget=\"")
-            .iter()
-            .chain(&after(&html, " for=\""))
-        {
+        for target in after(&html, "popovertarget=\"").iter().chain(&after(&html, " for=\"")) {
             assert!(ids.contains(target), "{name} points at #{target}");
         }
-        assert!(
-            !html.contains("{{") && !html.contains("{%"),
-            "{name} shows template code"
-        );
+        assert!(!html.contains("{{") && !html.contains("{%"), "{name} shows template code");
     }
 }
 
 #[test]
 fn hostile_names_stay_text() {
-    for (name, html) in all()
-        .into_iter()
-        .filter(|(name, _)| name.contains("hostile"))
-    {
-        assert!(
-            html.contains("&#60;") || html.contains("&lt;"),
-            "{name} shows what was given"
-        );
-        assert!(
-            !html.contains("<img src=x") && !html.contains("<script>"),
-            "{name} lets a tag through"
-        );
+    for (name, html) in all().into_iter().filter(|(name, _)| name.contains("hostile")) {
+        assert!(html.contains("&#60;") || html.contains("&lt;"), "{name} shows what was given");
+        assert!(!html.contains("<img src=x") && !html.contains("<script>"), "{name} lets a tag through");
     }
 }
 
@@ -82,7 +64,5 @@ fn samples_are_written_when_a_folder_is_given() {
 
 /// What stands between each `start` and the next quote.
 fn after<'a>(html: &'a str, start: &str) -> Vec<&'a str> {
-    html.match_indices(start)
-        .filter_map(|(at, _)| html[at + start.len()..].split('"').next())
-        .collect()
+    html.match_indices(start).filter_map(|(at, _)| html[at + start.len()..].split('"').next()).collect()
 }

@@ -36,9 +36,7 @@ pub struct RuleForm {
 
 impl RuleForm {
     pub fn has_errors(&self) -> bool {
-        self.dockerfile_error.is_some()
-            || self.context_error.is_some()
-            || self.build_args_error.is_some()
+        self.dockerfile_error.is_some() || self.context_error.is_some() || self.build_args_error.is_some()
     }
 }
 

@@ -34,11 +34,7 @@ fn home() -> Pages_ {
     failed.failure = Some("cargo build exited with code 101".to_owned());
     let dashboard = |empty: bool| Dashboard {
         layout: Layout::new("Home", mona()).here("Home"),
-        running: if empty {
-            vec![]
-        } else {
-            vec![build(150, State::Running, "Write the changelog")]
-        },
+        running: if empty { vec![] } else { vec![build(150, State::Running, "Write the changelog")] },
         failed: if empty { vec![] } else { vec![failed.clone()] },
         repositories: if empty { vec![] } else { cards() },
     };
@@ -51,47 +47,20 @@ fn home() -> Pages_ {
 }
 
 fn login() -> Pages_ {
-    let layout = || Layout {
-        login_url: String::new(),
-        ..Layout::new("Sign in", None).here("Sign in")
-    };
-    let show = |who, invited, link_refused| Login {
-        layout: layout(),
-        providers: vec![github()],
-        who,
-        invited,
-        link_refused,
-    };
-    let failed = |problem| LoginFailed {
-        layout: layout(),
-        provider: github(),
-        problem,
-        request_id: "019aa0c4-77d2".to_owned(),
-    };
+    let layout = || Layout { login_url: String::new(), ..Layout::new("Sign in", None).here("Sign in") };
+    let show =
+        |who, invited, link_refused| Login { layout: layout(), providers: vec![github()], who, invited, link_refused };
+    let failed =
+        |problem| LoginFailed { layout: layout(), provider: github(), problem, request_id: "019aa0c4-77d2".to_owned() };
     vec![
         page("login", &show(WhoMay::Named, false, false)),
         page("login-invited", &show(WhoMay::Named, true, false)),
         page("login-link-refused", &show(WhoMay::Everybody, false, true)),
         page("login-denied", &failed(LoginProblem::Denied)),
         page("login-expired", &failed(LoginProblem::StateExpired)),
-        page(
-            "login-not-allowed",
-            &failed(LoginProblem::NotAllowed {
-                account: "hubot".to_owned(),
-            }),
-        ),
-        page(
-            "login-forge-down",
-            &failed(LoginProblem::ForgeDown {
-                reason: "it answered 502".to_owned(),
-            }),
-        ),
-        page(
-            "login-refused-hostile",
-            &failed(LoginProblem::Refused {
-                reason: HOSTILE.to_owned(),
-            }),
-        ),
+        page("login-not-allowed", &failed(LoginProblem::NotAllowed { account: "hubot".to_owned() })),
+        page("login-forge-down", &failed(LoginProblem::ForgeDown { reason: "it answered 502".to_owned() })),
+        page("login-refused-hostile", &failed(LoginProblem::Refused { reason: HOSTILE.to_owned() })),
     ]
 }
 
@@ -106,32 +75,15 @@ fn rows() -> Vec<ImportRow> {
         target: format!("mona/{}", name.split('/').next_back().unwrap()),
         state,
     };
-    let found = |paths: &[&str]| ImportRowState::Found {
-        dockerfiles: paths.iter().map(|path| (*path).to_owned()).collect(),
-    };
+    let found =
+        |paths: &[&str]| ImportRowState::Found { dockerfiles: paths.iter().map(|path| (*path).to_owned()).collect() };
     vec![
         row("1", "mona/hello", found(&["Dockerfile"])),
-        row(
-            "2",
-            "acme/web",
-            found(&["Dockerfile", "docker/ci.Dockerfile"]),
-        ),
-        row(
-            "3",
-            "acme/api",
-            ImportRowState::Imported {
-                url: "/acme/api".to_owned(),
-            },
-        ),
+        row("2", "acme/web", found(&["Dockerfile", "docker/ci.Dockerfile"])),
+        row("3", "acme/api", ImportRowState::Imported { url: "/acme/api".to_owned() }),
         row("4", "acme/docs", ImportRowState::NoDockerfile),
         row("5", "acme/new", ImportRowState::Looking),
-        row(
-            "6",
-            "other/thing",
-            ImportRowState::Blocked {
-                reason: "Only an owner of other can connect it".to_owned(),
-            },
-        ),
+        row("6", "other/thing", ImportRowState::Blocked { reason: "Only an owner of other can connect it".to_owned() }),
     ]
 }
 
@@ -140,8 +92,7 @@ fn import() -> Pages_ {
         layout: Layout {
             live: state.is_listing(),
             refresh: state.is_listing(),
-            ..Layout::new("Build from a code repository", mona())
-                .here("Build from a code repository")
+            ..Layout::new("Build from a code repository", mona()).here("Build from a code repository")
         },
         forge: "GitHub".to_owned(),
         account: "mona".to_owned(),
@@ -164,31 +115,13 @@ fn import() -> Pages_ {
         broad_scopes: true,
     };
     let ready = || ImportState::Ready { at: ago(90) };
-    let hostile = Import {
-        error: Some(format!("{HOSTILE} cannot be built")),
-        ..show(ready(), rows(), HOSTILE)
-    };
+    let hostile = Import { error: Some(format!("{HOSTILE} cannot be built")), ..show(ready(), rows(), HOSTILE) };
     vec![
         page("import", &show(ready(), rows(), "")),
-        page(
-            "import-listing",
-            &show(ImportState::Listing { found: 130 }, rows(), ""),
-        ),
-        page(
-            "import-not-connected",
-            &show(ImportState::NotConnected, vec![], ""),
-        ),
+        page("import-listing", &show(ImportState::Listing { found: 130 }, rows(), "")),
+        page("import-not-connected", &show(ImportState::NotConnected, vec![], "")),
         page("import-revoked", &show(ImportState::Revoked, vec![], "")),
-        page(
-            "import-forge-down",
-            &show(
-                ImportState::ForgeDown {
-                    at: Some(ago(86_400)),
-                },
-                rows(),
-                "",
-            ),
-        ),
+        page("import-forge-down", &show(ImportState::ForgeDown { at: Some(ago(86_400)) }, rows(), "")),
         page("import-empty", &show(ready(), vec![], "")),
         page("import-no-match", &show(ready(), vec![], "nothing")),
         page("import-hostile", &hostile),
@@ -209,10 +142,7 @@ fn tokens() -> Pages_ {
     let list = |rows| TokenList {
         layout: Layout::new("Access tokens", mona())
             .here("Access tokens")
-            .flash(Some(Flash {
-                good: true,
-                text: "The token was revoked.".to_owned(),
-            })),
+            .flash(Some(Flash { good: true, text: "The token was revoked.".to_owned() })),
         rows,
         login: "docker login slipway.example.org -u mona".to_owned(),
     };
@@ -223,9 +153,7 @@ fn tokens() -> Pages_ {
         checked: value == "pull",
     };
     let new = |name: &str, error: Option<String>| TokenNew {
-        layout: Layout::new("New access token", mona())
-            .crumb("Access tokens", "/settings/tokens")
-            .here("New"),
+        layout: Layout::new("New access token", mona()).crumb("Access tokens", "/settings/tokens").here("New"),
         name: name.to_owned(),
         name_error: error,
         expires: "90".to_owned(),
@@ -245,23 +173,11 @@ fn tokens() -> Pages_ {
         login: "echo 'slp_0123456789abcdefABCDEF0123456789abcdefABCD' | docker login slipway.example.org -u mona --password-stdin".to_owned(),
     };
     vec![
-        page(
-            "tokens",
-            &list(vec![
-                row("laptop", true, false),
-                row("old machine", false, true),
-            ]),
-        ),
+        page("tokens", &list(vec![row("laptop", true, false), row("old machine", false, true)])),
         page("tokens-empty", &list(vec![])),
         page("tokens-hostile", &list(vec![row(HOSTILE, true, false)])),
         page("tokens-new", &new("", None)),
-        page(
-            "tokens-new-hostile",
-            &new(
-                HOSTILE,
-                Some("A name has at most 100 characters.".to_owned()),
-            ),
-        ),
+        page("tokens-new-hostile", &new(HOSTILE, Some("A name has at most 100 characters.".to_owned()))),
         page("tokens-created", &created),
     ]
 }
@@ -276,32 +192,11 @@ fn errors() -> Pages_ {
         way_on: Some(("/login".to_owned(), "Back to sign in".to_owned())),
         request_id: id(),
     };
-    let signed_out = Layout {
-        login_url: "/login?next=%2Facme%2Fsecret".to_owned(),
-        ..Layout::new("Not found", None)
-    };
+    let signed_out = Layout { login_url: "/login?next=%2Facme%2Fsecret".to_owned(), ..Layout::new("Not found", None) };
     vec![
-        page(
-            "error-404-signed-out",
-            &NotFound {
-                layout: signed_out,
-                request_id: id(),
-            },
-        ),
-        page(
-            "error-404",
-            &NotFound {
-                layout: Layout::new("Not found", mona()),
-                request_id: id(),
-            },
-        ),
+        page("error-404-signed-out", &NotFound { layout: signed_out, request_id: id() }),
+        page("error-404", &NotFound { layout: Layout::new("Not found", mona()), request_id: id() }),
         page("error-429", &refused),
-        page(
-            "error-500",
-            &Broken {
-                layout: Layout::new("Something broke", mona()),
-                request_id: id(),
-            },
-        ),
+        page("error-500", &Broken { layout: Layout::new("Something broke", mona()), request_id: id() }),
     ]
 }

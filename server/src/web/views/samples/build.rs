@@ -1,23 +1,15 @@
 //! The build page in each of its states, with a log.
 
 use super::super::super::ansi;
-use super::super::build::{
-    BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage,
-};
+use super::super::build::{BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage};
 use super::super::facts::State;
 use super::super::layout::Layout;
-use super::super::log::{
-    Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName,
-};
+use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
 use super::super::repository::RepositoryTab;
 use super::data::{HOSTILE, ago, commit, head, mona, page, pull, verified};
 
 pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView {
-    let stage = |name: &str, state, secs| Stage {
-        name: name.to_owned(),
-        state,
-        secs,
-    };
+    let stage = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
     let later = if state == State::Succeeded {
         State::Succeeded
     } else if state.is_open() {
@@ -46,15 +38,7 @@ pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView 
         can_rerun: !state.is_open(),
         result,
         stages: vec![
-            stage(
-                "Queue",
-                if state == State::Queued {
-                    state
-                } else {
-                    State::Succeeded
-                },
-                Some(1),
-            ),
+            stage("Queue", if state == State::Queued { state } else { State::Succeeded }, Some(1)),
             stage("Build linux/amd64", state, Some(44)),
             stage("Sign", later, None),
             stage("Move tags", later, None),
@@ -96,12 +80,7 @@ pub(super) fn step(number: u32, name: &str, state: State, cached: bool, texts: &
     let chunks = if texts.is_empty() {
         vec![]
     } else {
-        vec![Chunk {
-            step: number,
-            index: 0,
-            lines: lines(number, 1, texts),
-            gap: None,
-        }]
+        vec![Chunk { step: number, index: 0, lines: lines(number, 1, texts), gap: None }]
     };
     Step {
         number,
@@ -119,13 +98,7 @@ pub(super) fn step(number: u32, name: &str, state: State, cached: bool, texts: &
 
 fn early() -> Vec<Step> {
     vec![
-        step(
-            1,
-            "Check out acme/api at a1b2c3d",
-            State::Succeeded,
-            false,
-            &["Fetching a1b2c3d (depth 1)", "41 files"],
-        ),
+        step(1, "Check out acme/api at a1b2c3d", State::Succeeded, false, &["Fetching a1b2c3d (depth 1)", "41 files"]),
         step(
             2,
             "[internal] load build definition from Dockerfile",
@@ -133,20 +106,8 @@ fn early() -> Vec<Step> {
             false,
             &["transferring dockerfile: 1.21kB"],
         ),
-        step(
-            3,
-            "[build 1/4] FROM docker.io/library/rust:1.95-slim",
-            State::Succeeded,
-            true,
-            &[],
-        ),
-        step(
-            4,
-            "[build 2/4] COPY Cargo.toml Cargo.lock ./",
-            State::Succeeded,
-            true,
-            &[],
-        ),
+        step(3, "[build 1/4] FROM docker.io/library/rust:1.95-slim", State::Succeeded, true, &[]),
+        step(4, "[build 2/4] COPY Cargo.toml Cargo.lock ./", State::Succeeded, true, &[]),
     ]
 }
 
@@ -158,11 +119,7 @@ fn show(build: BuildView, log: LogView) -> BuildPage {
             live: true,
             refresh: open,
             mark: build.state.mark(),
-            ..head.layout(
-                &format!("Build {}", build.number),
-                mona(),
-                RepositoryTab::Builds,
-            )
+            ..head.layout(&format!("Build {}", build.number), mona(), RepositoryTab::Builds)
         },
         head,
         events_url: open.then(|| format!("{}/events?after=1-12", build.url)),
@@ -224,63 +181,26 @@ pub(super) fn ready(public: bool) -> Ready {
 
 pub(super) fn running() -> BuildPage {
     let mut steps = early();
-    let mut pull = step(
-        5,
-        "[stage-1 1/2] FROM gcr.io/distroless/cc-debian12:nonroot",
-        State::Running,
-        false,
-        &[],
-    );
-    pull.progress = Some(Progress {
-        text: "10.4 MB of 31.0 MB".to_owned(),
-        percent: Some(33),
-    });
+    let mut pull = step(5, "[stage-1 1/2] FROM gcr.io/distroless/cc-debian12:nonroot", State::Running, false, &[]);
+    pull.progress = Some(Progress { text: "10.4 MB of 31.0 MB".to_owned(), percent: Some(33) });
     steps.push(pull);
-    let mut build = step(
-        9,
-        "[build 4/4] RUN cargo build --release --locked",
-        State::Running,
-        false,
-        &CARGO[..2],
-    );
-    build
-        .notices
-        .push("The builder was lost; this is attempt 2.".to_owned());
+    let mut build = step(9, "[build 4/4] RUN cargo build --release --locked", State::Running, false, &CARGO[..2]);
+    build.notices.push("The builder was lost; this is attempt 2.".to_owned());
     steps.push(build);
-    show(
-        view(149, State::Running, BuildResult::None),
-        LogView {
-            summary: String::new(),
-            marks: false,
-            ..log(steps)
-        },
-    )
+    show(view(149, State::Running, BuildResult::None), LogView { summary: String::new(), marks: false, ..log(steps) })
 }
 
 pub(super) fn pages() -> Vec<(String, String)> {
     let queued = |blocked: Option<&str>| {
-        BuildResult::Queued(Queued {
-            place: "Third in line".to_owned(),
-            blocked: blocked.map(str::to_owned),
-        })
+        BuildResult::Queued(Queued { place: "Third in line".to_owned(), blocked: blocked.map(str::to_owned) })
     };
-    let nothing = || LogView {
-        marks: false,
-        summary: String::new(),
-        ..log(vec![])
-    };
+    let nothing = || LogView { marks: false, summary: String::new(), ..log(vec![]) };
     let failed = || LogView {
         before: Some(Before {
             text: "4 steps before this one succeeded in 3s, 2 of them from cache".to_owned(),
             steps: early(),
         }),
-        ..log(vec![step(
-            9,
-            "[build 4/4] RUN cargo build --release --locked",
-            State::Failed,
-            false,
-            CARGO,
-        )])
+        ..log(vec![step(9, "[build 4/4] RUN cargo build --release --locked", State::Failed, false, CARGO)])
     };
     let mut done = log(early());
     done.marks = false;
@@ -319,87 +239,30 @@ pub(super) fn pages() -> Vec<(String, String)> {
         )
     };
     let overtaken = BuildView {
-        newer: Some(Newer {
-            title: "Write the changelog".to_owned(),
-            ..newer
-        }),
+        newer: Some(Newer { title: "Write the changelog".to_owned(), ..newer }),
         tags: vec![],
-        ..view(
-            148,
-            State::Succeeded,
-            BuildResult::Note("The image is signed; no tag moved.".to_owned()),
-        )
+        ..view(148, State::Succeeded, BuildResult::Note("The image is signed; no tag moved.".to_owned()))
     };
-    let cancelling = BuildView {
-        cancelling: true,
-        attempt: 2,
-        ..view(149, State::Running, BuildResult::None)
-    };
+    let cancelling = BuildView { cancelling: true, attempt: 2, ..view(149, State::Running, BuildResult::None) };
     let stranger = BuildView {
         can_rerun: false,
-        ..view(
-            148,
-            State::Cancelled,
-            BuildResult::Note("Cancelled by mona after 58s.".to_owned()),
-        )
+        ..view(148, State::Cancelled, BuildResult::Note("Cancelled by mona after 58s.".to_owned()))
     };
-    let options = LogOptions {
-        times: true,
-        nowrap: true,
-        plain: false,
-    };
+    let options = LogOptions { times: true, nowrap: true, plain: false };
     vec![
-        page(
-            "build-queued",
-            &show(view(149, State::Queued, queued(None)), nothing()),
-        ),
-        page(
-            "build-no-builder",
-            &show(
-                view(149, State::Queued, queued(Some("BuildKit does not answer"))),
-                nothing(),
-            ),
-        ),
+        page("build-queued", &show(view(149, State::Queued, queued(None)), nothing())),
+        page("build-no-builder", &show(view(149, State::Queued, queued(Some("BuildKit does not answer"))), nothing())),
         page("build-running", &running()),
         page("build-cancelling", &show(cancelling, log(early()))),
-        page(
-            "build-failed",
-            &show(
-                view(146, State::Failed, BuildResult::Failed(Box::new(failure()))),
-                failed(),
-            ),
-        ),
+        page("build-failed", &show(view(146, State::Failed, BuildResult::Failed(Box::new(failure()))), failed())),
         page(
             "build-failed-times",
-            &show(
-                view(146, State::Failed, BuildResult::Failed(Box::new(failure()))),
-                LogView {
-                    options,
-                    ..failed()
-                },
-            ),
+            &show(view(146, State::Failed, BuildResult::Failed(Box::new(failure()))), LogView { options, ..failed() }),
         ),
-        page(
-            "build-done",
-            &show(
-                view(
-                    1,
-                    State::Succeeded,
-                    BuildResult::Ready(Box::new(ready(true))),
-                ),
-                done.clone(),
-            ),
-        ),
+        page("build-done", &show(view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(true)))), done.clone())),
         page(
             "build-done-private",
-            &show(
-                view(
-                    1,
-                    State::Succeeded,
-                    BuildResult::Ready(Box::new(ready(false))),
-                ),
-                log(early()),
-            ),
+            &show(view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(false)))), log(early())),
         ),
         page("build-overtaken", &show(overtaken, log(early()))),
         page("build-cancelled", &show(stranger, log(early()))),
@@ -413,13 +276,7 @@ pub(super) fn pages() -> Vec<(String, String)> {
                 log(early()),
             ),
         ),
-        page(
-            "build-partly",
-            &show(
-                view(8, State::PartlyFailed, BuildResult::None),
-                log(early()),
-            ),
-        ),
+        page("build-partly", &show(view(8, State::PartlyFailed, BuildResult::None), log(early()))),
         page("build-hostile", &show(hostile, failed())),
     ]
 }

@@ -10,8 +10,7 @@ use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
 pub(super) const NOW: OffsetDateTime = datetime!(2026-11-20 21:40 UTC);
-pub(super) const DIGEST: &str =
-    "sha256:9f2c61d0b7aa5cd2e1f6a9d5f0b4d7c8e3a1f2b6c9d0e7f8a5b4c3d2e1f0a9b8";
+pub(super) const DIGEST: &str = "sha256:9f2c61d0b7aa5cd2e1f6a9d5f0b4d7c8e3a1f2b6c9d0e7f8a5b4c3d2e1f0a9b8";
 pub(super) const HOSTILE: &str = "\"><img src=x onerror=alert(1)><script>alert('x')</script> \u{202e}gnp.exe & a very long title that goes on and on so that it has to be cut somewhere";
 
 pub(super) fn ago(secs: i64) -> When {
@@ -19,10 +18,7 @@ pub(super) fn ago(secs: i64) -> When {
 }
 
 pub(super) fn mona() -> Option<Viewer> {
-    Some(Viewer {
-        name: "mona".to_owned(),
-        namespace: Some("mona".to_owned()),
-    })
+    Some(Viewer { name: "mona".to_owned(), namespace: Some("mona".to_owned()) })
 }
 
 pub(super) fn page(name: &str, template: &impl Template) -> (String, String) {
@@ -81,11 +77,7 @@ pub(super) fn builds() -> Vec<BuildRow> {
         queued,
         build(150, State::Running, "Write the changelog"),
         failed,
-        build(
-            148,
-            State::Succeeded,
-            "Use the distroless base image (#212)",
-        ),
+        build(148, State::Succeeded, "Use the distroless base image (#212)"),
         cancelled,
         late,
         build(145, State::PartlyFailed, "Build for arm/v7 too"),
@@ -94,10 +86,7 @@ pub(super) fn builds() -> Vec<BuildRow> {
 }
 
 pub(super) fn verified() -> Signature {
-    Signature::Verified {
-        key: "instance 2026-11 (SHA256:3f9a1c07)".to_owned(),
-        checked: ago(300),
-    }
+    Signature::Verified { key: "instance 2026-11 (SHA256:3f9a1c07)".to_owned(), checked: ago(300) }
 }
 
 pub(super) fn cause(number: u64) -> Cause {
@@ -109,13 +98,8 @@ pub(super) fn cause(number: u64) -> Cause {
 }
 
 pub(super) fn images() -> Vec<ImageRow> {
-    let untrusted = Signature::Untrusted {
-        key: "SHA256:77aa0b".to_owned(),
-        checked: ago(60),
-    };
-    let unknown = Signature::CouldNotCheck {
-        reason: "the signature's layer is missing".to_owned(),
-    };
+    let untrusted = Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) };
+    let unknown = Signature::CouldNotCheck { reason: "the signature's layer is missing".to_owned() };
     let row = |tags: &[&str], platforms: &[&str], signature, secs, cause| ImageRow {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         digest: DIGEST.to_owned(),
@@ -125,33 +109,12 @@ pub(super) fn images() -> Vec<ImageRow> {
         at: ago(secs),
         cause,
     };
-    let pushed = Cause {
-        text: "pushed by mona".to_owned(),
-        ..Cause::default()
-    };
+    let pushed = Cause { text: "pushed by mona".to_owned(), ..Cause::default() };
     vec![
-        row(
-            &["latest", "1.4.2", "1.4", "1"],
-            &["amd64", "arm64", "arm/v7"],
-            verified(),
-            10_800,
-            cause(148),
-        ),
+        row(&["latest", "1.4.2", "1.4", "1"], &["amd64", "arm64", "arm/v7"], verified(), 10_800, cause(148)),
         row(&["main"], &["amd64", "arm64"], verified(), 1560, cause(147)),
-        row(
-            &["by-hand"],
-            &["amd64"],
-            Signature::NotSigned,
-            864_000,
-            pushed.clone(),
-        ),
-        row(
-            &["vendor"],
-            &["amd64"],
-            untrusted,
-            5_000_000,
-            pushed.clone(),
-        ),
+        row(&["by-hand"], &["amd64"], Signature::NotSigned, 864_000, pushed.clone()),
+        row(&["vendor"], &["amd64"], untrusted, 5_000_000, pushed.clone()),
         row(&["odd"], &[], unknown, 50_000_000, pushed),
     ]
 }
@@ -171,15 +134,8 @@ pub(super) fn push_lines() -> PushLines {
 }
 
 pub(super) fn durations() -> Durations {
-    let secs = [
-        66, 62, 70, 71, 61, 58, 64, 67, 62, 61, 120, 60, 58, 64, 66, 62, 9, 65, 63, 61,
-    ];
-    Durations {
-        builds: secs
-            .iter()
-            .map(|&secs| (secs, secs != 120 && secs != 9))
-            .collect(),
-    }
+    let secs = [66, 62, 70, 71, 61, 58, 64, 67, 62, 61, 120, 60, 58, 64, 66, 62, 9, 65, 63, 61];
+    Durations { builds: secs.iter().map(|&secs| (secs, secs != 120 && secs != 9)).collect() }
 }
 
 pub(super) fn source(pushes: Pushes) -> SourceFacts {

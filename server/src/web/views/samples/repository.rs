@@ -11,8 +11,7 @@ use super::super::repository::{
 use super::super::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
 use super::super::tags::{LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use super::data::{
-    DIGEST, HOSTILE, ago, build, builds, cause, durations, head, images, mona, page, pull,
-    push_lines, source, verified,
+    DIGEST, HOSTILE, ago, build, builds, cause, durations, head, images, mona, page, pull, push_lines, source, verified,
 };
 
 type Pages_ = Vec<(String, String)>;
@@ -31,11 +30,7 @@ pub(super) fn cards() -> Vec<RepositoryCard> {
         platforms: 3,
         size: 612_000_000,
         updated: ago(10_800),
-        durations: if tag.is_some() {
-            durations()
-        } else {
-            Durations::default()
-        },
+        durations: if tag.is_some() { durations() } else { Durations::default() },
     };
     vec![
         card("acme/api", Some(State::Succeeded), Some("1.4.2")),
@@ -46,12 +41,7 @@ pub(super) fn cards() -> Vec<RepositoryCard> {
 }
 
 fn two_pages() -> Pages {
-    Pages {
-        number: 2,
-        last: 3,
-        previous_url: Some("?page=1".to_owned()),
-        next_url: Some("?page=3".to_owned()),
-    }
+    Pages { number: 2, last: 3, previous_url: Some("?page=1".to_owned()), next_url: Some("?page=3".to_owned()) }
 }
 
 fn namespace() -> Pages_ {
@@ -64,17 +54,10 @@ fn namespace() -> Pages_ {
             url: "https://github.com/acme".to_owned(),
         }),
         repositories: cards.len() as u64,
-        pages: if cards.is_empty() {
-            Pages::default()
-        } else {
-            two_pages()
-        },
+        pages: if cards.is_empty() { Pages::default() } else { two_pages() },
         cards,
         query: query.to_owned(),
-        building: vec![
-            build(88, State::Running, "x"),
-            build(89, State::Queued, "y"),
-        ],
+        building: vec![build(88, State::Running, "x"), build(89, State::Queued, "y")],
         manager,
         push_lines: push_lines(),
         storage: 7_400_000_000,
@@ -90,25 +73,14 @@ fn namespace() -> Pages_ {
 fn show(head: RepositoryHead, pushes: Option<Pushes>) -> Overview {
     let manager = head.manager;
     Overview {
-        layout: head.layout(
-            "Overview",
-            if manager { mona() } else { None },
-            RepositoryTab::Overview,
-        ),
+        layout: head.layout("Overview", if manager { mona() } else { None }, RepositoryTab::Overview),
         gone: None,
-        last_build: Some(build(
-            148,
-            State::Succeeded,
-            "Use the distroless base image (#212)",
-        )),
+        last_build: Some(build(148, State::Succeeded, "Use the distroless base image (#212)")),
         images: images(),
         pull: Some(pull(!head.public)),
         head,
         source: pushes.map(source),
-        storage: Storage {
-            own: 612_000_000,
-            shared: 238_000_000,
-        },
+        storage: Storage { own: 612_000_000, shared: 238_000_000 },
         durations: durations(),
         push_lines: push_lines(),
         build_ref: manager.then(|| "main".to_owned()),
@@ -116,15 +88,8 @@ fn show(head: RepositoryHead, pushes: Option<Pushes>) -> Overview {
 }
 
 fn overview() -> Pages_ {
-    let webhook = || {
-        Some(Pushes::Webhook {
-            last: Some(ago(10_800)),
-        })
-    };
-    let polling = Pushes::Polling {
-        secs: 30,
-        because: "GitHub sends no webhooks to localhost".to_owned(),
-    };
+    let webhook = || Some(Pushes::Webhook { last: Some(ago(10_800)) });
+    let polling = Pushes::Polling { secs: 30, because: "GitHub sends no webhooks to localhost".to_owned() };
     let bare = |pushes, last_build| Overview {
         last_build,
         images: vec![],
@@ -137,53 +102,26 @@ fn overview() -> Pages_ {
     failed.failure = Some("cargo build exited with code 101".to_owned());
     let gone = SourceGone {
         full_name: "acme/api".to_owned(),
-        reason: "GitHub answers that it does not exist, or that mona may not see it any more"
-            .to_owned(),
+        reason: "GitHub answers that it does not exist, or that mona may not see it any more".to_owned(),
         since: ago(90_000),
         repair_url: Some("/acme/api/-/settings/webhook".to_owned()),
     };
-    let broken = Pushes::Broken {
-        because: "GitHub refused the webhook, and does not answer".to_owned(),
-    };
+    let broken = Pushes::Broken { because: "GitHub refused the webhook, and does not answer".to_owned() };
     let hostile = Overview {
         last_build: Some(build(150, State::Failed, HOSTILE)),
-        ..show(
-            head(true),
-            Some(Pushes::Polling {
-                secs: 90,
-                because: HOSTILE.to_owned(),
-            }),
-        )
+        ..show(head(true), Some(Pushes::Polling { secs: 90, because: HOSTILE.to_owned() }))
     };
-    let private = RepositoryHead {
-        public: false,
-        name: "base/rust/with/many/parts-and-a-long-name".to_owned(),
-        ..head(true)
-    };
+    let private =
+        RepositoryHead { public: false, name: "base/rust/with/many/parts-and-a-long-name".to_owned(), ..head(true) };
     vec![
         page("repository", &show(head(true), webhook())),
         page("repository-stranger", &show(head(false), webhook())),
         page("repository-private", &show(private, Some(polling))),
-        page(
-            "repository-failed",
-            &Overview {
-                last_build: Some(failed),
-                ..show(head(true), webhook())
-            },
-        ),
-        page(
-            "repository-gone",
-            &Overview {
-                gone: Some(gone),
-                ..show(head(true), Some(broken))
-            },
-        ),
+        page("repository-failed", &Overview { last_build: Some(failed), ..show(head(true), webhook()) }),
+        page("repository-gone", &Overview { gone: Some(gone), ..show(head(true), Some(broken)) }),
         page("repository-not-connected", &bare(None, None)),
         page("repository-no-build", &bare(webhook(), None)),
-        page(
-            "repository-first-build",
-            &bare(webhook(), Some(build(1, State::Running, "Initial commit"))),
-        ),
+        page("repository-first-build", &bare(webhook(), Some(build(1, State::Running, "Initial commit")))),
         page("repository-hostile", &hostile),
     ]
 }
@@ -198,17 +136,9 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
         created: Some(ago(10_800)),
         provenance,
     };
-    let layer = |command: &str, size| LayerRow {
-        command: command.to_owned(),
-        digest: DIGEST.to_owned(),
-        size,
-    };
+    let layer = |command: &str, size| LayerRow { command: command.to_owned(), digest: DIGEST.to_owned(), size };
     TagPage {
-        layout: head.layout(
-            "1.4.2",
-            if manager { mona() } else { None },
-            RepositoryTab::Tags,
-        ),
+        layout: head.layout("1.4.2", if manager { mona() } else { None }, RepositoryTab::Tags),
         head,
         tag: "1.4.2".to_owned(),
         aliases: vec!["latest".to_owned(), "1.4".to_owned(), "1".to_owned()],
@@ -218,11 +148,7 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
         at: ago(10_800),
         cause: cause(148),
         signature,
-        platforms: vec![
-            platform("linux/amd64", true),
-            platform("linux/arm64", true),
-            platform("linux/arm/v7", false),
-        ],
+        platforms: vec![platform("linux/amd64", true), platform("linux/arm64", true), platform("linux/arm/v7", false)],
         platform: "linux/amd64".to_owned(),
         layers: vec![
             layer("FROM gcr.io/distroless/cc-debian12:nonroot", 10_400_000),
@@ -232,26 +158,16 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
         ],
         pull: pull(!manager),
         history: vec![
-            TagMove {
-                to: Some(DIGEST.to_owned()),
-                at: ago(10_800),
-                cause: cause(148),
-            },
+            TagMove { to: Some(DIGEST.to_owned()), at: ago(10_800), cause: cause(148) },
             TagMove {
                 to: None,
                 at: ago(90_000),
-                cause: Cause {
-                    text: "deleted by mona".to_owned(),
-                    ..Cause::default()
-                },
+                cause: Cause { text: "deleted by mona".to_owned(), ..Cause::default() },
             },
             TagMove {
                 to: Some(DIGEST.to_owned()),
                 at: ago(900_000),
-                cause: Cause {
-                    text: "pushed by hubot".to_owned(),
-                    ..Cause::default()
-                },
+                cause: Cause { text: "pushed by hubot".to_owned(), ..Cause::default() },
             },
         ],
     }
@@ -275,17 +191,8 @@ fn tags() -> Pages_ {
     let artifact = TagPage {
         platforms: vec![],
         platform: String::new(),
-        layers: vec![LayerRow {
-            command: HOSTILE.to_owned(),
-            digest: DIGEST.to_owned(),
-            size: 0,
-        }],
-        ..tag(
-            Signature::CouldNotCheck {
-                reason: HOSTILE.to_owned(),
-            },
-            true,
-        )
+        layers: vec![LayerRow { command: HOSTILE.to_owned(), digest: DIGEST.to_owned(), size: 0 }],
+        ..tag(Signature::CouldNotCheck { reason: HOSTILE.to_owned() }, true)
     };
     vec![
         page("tags", &list(images(), "", two_pages())),
@@ -293,16 +200,7 @@ fn tags() -> Pages_ {
         page("tags-empty", &list(vec![], "", Pages::default())),
         page("tag", &tag(verified(), true)),
         page("tag-not-signed", &tag(Signature::NotSigned, false)),
-        page(
-            "tag-untrusted",
-            &tag(
-                Signature::Untrusted {
-                    key: "SHA256:77aa0b".to_owned(),
-                    checked: ago(60),
-                },
-                true,
-            ),
-        ),
+        page("tag-untrusted", &tag(Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) }, true)),
         page("tag-hostile", &artifact),
         page("tag-delete", &delete(&[])),
         page("tag-delete-aliases", &delete(&["latest", "1.4"])),
@@ -318,9 +216,8 @@ fn settings() -> Pages_ {
     };
     let rule = |wrong: bool| RuleForm {
         dockerfile: if wrong { HOSTILE } else { "Dockerfile" }.to_owned(),
-        dockerfile_error: wrong.then(|| {
-            "There is no such file at main. Found: Dockerfile, docker/ci.Dockerfile.".to_owned()
-        }),
+        dockerfile_error: wrong
+            .then(|| "There is no such file at main. Found: Dockerfile, docker/ci.Dockerfile.".to_owned()),
         context: String::new(),
         context_error: wrong.then(|| "The folder must lie inside the repository.".to_owned()),
         build_args: "VERSION=1\nFEATURES=full".to_owned(),
@@ -328,18 +225,8 @@ fn settings() -> Pages_ {
         found: vec!["Dockerfile".to_owned(), "docker/ci.Dockerfile".to_owned()],
         mapping: vec![
             mapping("Default branch", "main", &["main", "latest"], ""),
-            mapping(
-                "Each other branch",
-                "feature/login",
-                &["feature-login"],
-                "a slash is no legal part of a tag",
-            ),
-            mapping(
-                "Version tags",
-                "v1.2.3",
-                &["1.2.3", "1.2", "1"],
-                "1.2 and 1 move forward only",
-            ),
+            mapping("Each other branch", "feature/login", &["feature-login"], "a slash is no legal part of a tag"),
+            mapping("Version tags", "v1.2.3", &["1.2.3", "1.2", "1"], "1.2 and 1 move forward only"),
             mapping("Pre-releases", "v2.0.0-rc.1", &["2.0.0-rc.1"], ""),
         ],
     };
@@ -357,35 +244,20 @@ fn settings() -> Pages_ {
         size: 612_000_000,
     };
     vec![
-        page(
-            "settings",
-            &show(Some(Pushes::Webhook { last: None }), false),
-        ),
+        page("settings", &show(Some(Pushes::Webhook { last: None }), false)),
         page(
             "settings-wrong-hostile",
-            &show(
-                Some(Pushes::Polling {
-                    secs: 30,
-                    because: "the webhook was removed at GitHub".to_owned(),
-                }),
-                true,
-            ),
+            &show(Some(Pushes::Polling { secs: 30, because: "the webhook was removed at GitHub".to_owned() }), true),
         ),
         page("settings-not-connected", &show(None, false)),
         page("settings-delete", &delete(None)),
-        page(
-            "settings-delete-wrong",
-            &delete(Some("That is not the name of this repository.")),
-        ),
+        page("settings-delete-wrong", &delete(Some("That is not the name of this repository."))),
     ]
 }
 
 fn build_lists() -> Pages_ {
     let list = |rows, connected: bool, error: Option<&str>| BuildList {
-        layout: Layout {
-            live: true,
-            ..head(true).layout("Builds", mona(), RepositoryTab::Builds)
-        },
+        layout: Layout { live: true, ..head(true).layout("Builds", mona(), RepositoryTab::Builds) },
         head: head(true),
         rows,
         pages: Pages::default(),
@@ -397,25 +269,9 @@ fn build_lists() -> Pages_ {
     vec![
         page("builds", &list(builds(), true, None)),
         page("builds-empty", &list(vec![], true, None)),
-        page(
-            "builds-not-connected",
-            &BuildList {
-                build_ref: None,
-                ..list(vec![], false, None)
-            },
-        ),
-        page(
-            "builds-wrong-ref-hostile",
-            &list(
-                builds(),
-                true,
-                Some("acme/api has no such branch, tag or commit."),
-            ),
-        ),
-        page(
-            "builds-hostile",
-            &list(vec![build(150, State::Running, HOSTILE)], true, None),
-        ),
+        page("builds-not-connected", &BuildList { build_ref: None, ..list(vec![], false, None) }),
+        page("builds-wrong-ref-hostile", &list(builds(), true, Some("acme/api has no such branch, tag or commit."))),
+        page("builds-hostile", &list(vec![build(150, State::Running, HOSTILE)], true, None)),
     ]
 }
 
@@ -423,9 +279,6 @@ fn build_lists() -> Pages_ {
 fn the_parts_of_the_bar_fill_it() {
     let page = tag(verified(), true);
     let parts = page.parts();
-    assert_eq!(
-        (parts[0].from.as_str(), parts.len()),
-        ("0.00%", page.layers.len())
-    );
+    assert_eq!((parts[0].from.as_str(), parts.len()), ("0.00%", page.layers.len()));
     assert_eq!(PushLines::default().lines.len(), 0);
 }

@@ -21,25 +21,9 @@ fn messages() -> Vec<String> {
         live::message(&format!("1-{id}"), &html)
     };
     let mut out = Vec::new();
-    let mut done = step(
-        5,
-        "[stage-1 1/2] FROM gcr.io/distroless/cc-debian12:nonroot",
-        State::Succeeded,
-        false,
-        &[],
-    );
-    let progress = Progress {
-        text: "31.0 MB of 31.0 MB".to_owned(),
-        percent: Some(100),
-    };
-    out.push(next(
-        SwapProgress {
-            step: 5,
-            progress: &progress,
-        }
-        .render()
-        .unwrap(),
-    ));
+    let mut done = step(5, "[stage-1 1/2] FROM gcr.io/distroless/cc-debian12:nonroot", State::Succeeded, false, &[]);
+    let progress = Progress { text: "31.0 MB of 31.0 MB".to_owned(), percent: Some(100) };
+    out.push(next(SwapProgress { step: 5, progress: &progress }.render().unwrap()));
     done.secs = Some(4);
     out.push(next(SwapStepHead { step: &done }.render().unwrap()));
     // Lines 3 to 450 of step 9: the page holds two of the first chunk.
@@ -48,32 +32,13 @@ fn messages() -> Vec<String> {
         let line = lines(9, number, &[&text]);
         let index = Chunk::index_of(number);
         let html = if (number - 1) % 200 == 0 {
-            AppendChunk {
-                chunk: &Chunk {
-                    step: 9,
-                    index,
-                    lines: line,
-                    gap: None,
-                },
-            }
-            .render()
+            AppendChunk { chunk: &Chunk { step: 9, index, lines: line, gap: None } }.render()
         } else {
-            AppendLines {
-                step: 9,
-                chunk: index,
-                lines: &line,
-            }
-            .render()
+            AppendLines { step: 9, chunk: index, lines: &line }.render()
         };
         out.push(next(html.unwrap()));
     }
-    let built = step(
-        9,
-        "[build 4/4] RUN cargo build --release --locked",
-        State::Succeeded,
-        false,
-        &["x"],
-    );
+    let built = step(9, "[build 4/4] RUN cargo build --release --locked", State::Succeeded, false, &["x"]);
     out.push(next(SwapStepHead { step: &built }.render().unwrap()));
     let mut last = step(10, "exporting to image", State::Running, false, &[]);
     out.push(next(AppendStep { step: &last }.render().unwrap()));
@@ -81,20 +46,9 @@ fn messages() -> Vec<String> {
     out.push(next(SwapStepHead { step: &last }.render().unwrap()));
     let build = BuildView {
         status: "Succeeded".to_owned(),
-        ..view(
-            149,
-            State::Succeeded,
-            BuildResult::Ready(Box::new(ready(true))),
-        )
+        ..view(149, State::Succeeded, BuildResult::Ready(Box::new(ready(true))))
     };
-    out.push(next(
-        SwapState {
-            build: &build,
-            repository: "acme/api",
-        }
-        .render()
-        .unwrap(),
-    ));
+    out.push(next(SwapState { build: &build, repository: "acme/api" }.render().unwrap()));
     out.push(live::event("1-900", "finished", "Finished in 1m 04s"));
     let newer = Newer {
         number: 150,
@@ -103,10 +57,7 @@ fn messages() -> Vec<String> {
         title: "Next".to_owned(),
         overtook: false,
     };
-    out.push(live::message(
-        "",
-        &SwapNewer { newer: &newer }.render().unwrap(),
-    ));
+    out.push(live::message("", &SwapNewer { newer: &newer }.render().unwrap()));
     out.push(live::event("", "done", ""));
     out
 }
@@ -117,14 +68,9 @@ fn every_message_is_well_formed() {
         assert!(message.ends_with("\n\n") && !message.contains('\r'));
         let body = message.trim_end();
         assert!(
-            body.lines().all(|line| ["id: ", "data: ", "event: "]
-                .iter()
-                .any(|field| line.starts_with(field))),
+            body.lines().all(|line| ["id: ", "data: ", "event: "].iter().any(|field| line.starts_with(field))),
             "{message}"
         );
-        assert_eq!(
-            message.matches("<hx-partial").count(),
-            message.matches("</hx-partial>").count()
-        );
+        assert_eq!(message.matches("<hx-partial").count(), message.matches("</hx-partial>").count());
     }
 }
