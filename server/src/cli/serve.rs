@@ -1,0 +1,58 @@
+//! `slipway serve`: everything in one process.
+
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Context, Result};
+use crate::{db, http, jobs};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+pub async fn run(config: Config) -> Result<()> {
+    start_log(&config);
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    std::fs::create_dir_all(&config.data_dir).context("making the data folder")?;
+    let _lock = lock(&config)?;
+    let app = App::open(config).await?;
+    db::connect::migrate(&app.db).await?;
+    let server = http::server::start(&app)?;
+    let handle = server.handle();
+    tracing::info!("listening on {}, people use {}", app.config.listen, app.config.public_url);
+    let server = tokio::spawn(server);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let jobs = tokio::spawn(jobs::run(app.clone(), stopped));
+    let _schedule = jobs::start_schedule(&app).await?;
+    told_to_stop().await?;
+    tracing::info!("stopping: requests in flight may end");
+    stop.send_replace(true);
+    handle.stop(true).await;
+    jobs.await.context("the job runner")?;
+    server.await.context("the server")?.context("the server")
+}
+
+fn start_log(config: &Config) {
+    // A client that tries https on a plain port is no error of ours; migrations log each step.
+    let quiet = "actix_http::h1::dispatcher=off,actix_server=warn,sea_orm_migration=warn";
+    let filter = EnvFilter::try_new(format!("{quiet},{}", config.log_level)).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log_json { builder.json().init() } else { builder.init() }
+}
+
+async fn told_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for signals")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// One server for each data folder: the kernel lets go of the lock when the process ends, however it ends.
+fn lock(config: &Config) -> Result<std::fs::File> {
+    use rustix::fs::{FlockOperation, flock};
+    let path = config.data_dir.join("lock");
+    let file = std::fs::File::create(&path).context("opening the lock of the data folder")?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .context(&format!("another slipway runs on {}; stop it first", config.data_dir.display()))?;
+    Ok(file)
+}
