@@ -1,5 +1,21 @@
-//! Slipway.
-#[expect(dead_code, reason = "the handlers that print these pages come with the next change")]
+//! `slipway`: sign in, connect a code repository, and every push becomes a signed image.
+
+mod app;
+mod auth;
+mod cli;
+mod clock;
+mod config;
+mod db;
+mod error;
+mod http;
+mod jobs;
+mod names;
+mod oci;
+mod policy;
+mod registry;
+mod secrets;
+mod storage;
+mod wake;
 mod web;
 
 fn main() -> std::process::ExitCode {
