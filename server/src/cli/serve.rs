@@ -14,6 +14,7 @@ pub async fn run(config: Config) -> Result<()> {
     let _lock = lock(&config)?;
     let app = App::open(config).await?;
     db::connect::migrate(&app.db).await?;
+    print_first_link(&app).await?;
     let server = http::server::start(&app)?;
     let handle = server.handle();
     tracing::info!("listening on {}, people use {}", app.config.listen, app.config.public_url);
@@ -27,6 +28,17 @@ pub async fn run(config: Config) -> Result<()> {
     handle.stop(true).await;
     jobs.await.context("the job runner")?;
     server.await.context("the server")?.context("the server")
+}
+
+/// While nobody exists, one link lets the first person in: there is no password to guess or to forget.
+#[expect(clippy::print_stderr, reason = "the operator must find it without searching the log")]
+async fn print_first_link(app: &App) -> Result<()> {
+    if let Some(link) = crate::accounts::invites::for_first_start(app).await? {
+        eprintln!(
+            "\nNobody has signed in yet. This link makes one person site admin, once, within 7 days:\n\n  {link}\n"
+        );
+    }
+    Ok(())
 }
 
 fn start_log(config: &Config) {

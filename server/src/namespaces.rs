@@ -1,0 +1,1 @@
+//! Namespaces: who owns which name.
