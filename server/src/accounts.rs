@@ -2,7 +2,7 @@
 
 pub mod admission;
 pub mod invites;
-mod oauth;
+pub mod oauth;
 mod people;
 pub mod sign_in;
 pub mod tokens;

@@ -8,7 +8,7 @@
 
 mod fs;
 
-pub use fs::{FileSystem, Writer};
+pub use fs::{ByteStream, FileSystem, Writer};
 
 use crate::error::Result;
 use std::path::Path;

@@ -162,7 +162,7 @@ async fn get<T: DeserializeOwned>(app: &App, github: &GitHub, path: &str, token:
 }
 
 /// The base of the REST API, without a slash at the end.
-pub(crate) fn api(url: &Url) -> String {
+pub fn api(url: &Url) -> String {
     if url.host_str() == Some("github.com") {
         return "https://api.github.com".into();
     }

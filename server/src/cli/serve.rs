@@ -1,5 +1,6 @@
 //! `slipway serve`: everything in one process.
 
+use super::{lock, socket};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Context, Result};
@@ -10,10 +11,10 @@ use tracing_subscriber::EnvFilter;
 pub async fn run(config: Config) -> Result<()> {
     start_log(&config);
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    std::fs::create_dir_all(&config.data_dir).context("making the data folder")?;
-    let _lock = lock(&config)?;
+    let _lock = lock::take(&config)?;
     let app = App::open(config).await?;
     db::connect::migrate(&app.db).await?;
+    let commands = socket::listen(&app)?;
     print_first_link(&app).await?;
     let server = http::server::start(&app)?;
     let handle = server.handle();
@@ -24,6 +25,7 @@ pub async fn run(config: Config) -> Result<()> {
     let _schedule = jobs::start_schedule(&app).await?;
     told_to_stop().await?;
     tracing::info!("stopping: requests in flight may end");
+    commands.abort();
     stop.send_replace(true);
     handle.stop(true).await;
     jobs.await.context("the job runner")?;
@@ -55,14 +57,4 @@ async fn told_to_stop() -> Result<()> {
         _ = interrupt.recv() => {}
     }
     Ok(())
-}
-
-/// One server for each data folder: the kernel lets go of the lock when the process ends, however it ends.
-fn lock(config: &Config) -> Result<std::fs::File> {
-    use rustix::fs::{FlockOperation, flock};
-    let path = config.data_dir.join("lock");
-    let file = std::fs::File::create(&path).context("opening the lock of the data folder")?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)
-        .context(&format!("another slipway runs on {}; stop it first", config.data_dir.display()))?;
-    Ok(file)
 }
