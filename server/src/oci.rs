@@ -1,15 +1,29 @@
 //! The registry's surface, OCI Distribution 1.1.
 
-use crate::app::App;
-use actix_web::HttpRequest;
+pub mod blobs;
+pub mod catalog;
+mod challenge;
+pub mod manifests;
+mod paging;
+mod path;
+pub mod referrers;
+pub mod tags;
+pub mod token;
+pub mod uploads;
 
-/// The challenge of a 401: where a bearer is had, and for what.
-pub fn challenge(app: &App, request: &HttpRequest) -> String {
-    let realm = app.config.public_link("/token");
-    let service = app.config.public_host();
-    let scope = request.match_info().get("name").map_or_else(String::new, |name| {
-        let actions = if matches!(request.method().as_str(), "GET" | "HEAD") { "pull" } else { "pull,push" };
-        format!(",scope=\"repository:{name}:{actions}\"")
-    });
-    format!("Bearer realm=\"{realm}\",service=\"{service}\"{scope}")
+pub use challenge::challenge;
+
+use crate::policy::Principal;
+use actix_web::{HttpRequest, HttpResponse};
+
+/// `GET /v2/`: clients learn here how to sign in, so it asks for credentials even where reading is free.
+pub async fn version(request: HttpRequest, _: Principal) -> crate::error::Result<HttpResponse> {
+    if crate::auth::extract::bearer_of(&request).is_none() {
+        return Err(crate::error::Error::Unauthorized(
+            "sign in with `docker login`, or go on without an account".into(),
+        ));
+    }
+    Ok(HttpResponse::Ok()
+        .insert_header(("docker-distribution-api-version", "registry/2.0"))
+        .json(serde_json::json!({})))
 }

@@ -1,1 +1,25 @@
-//! To be filled.
+//! What the integration tests stand on: real servers, databases, engines, clients and a browser.
+//!
+//! Every program here runs on loopback, in a temporary folder, with a home of its own, and dies with
+//! the test process however that ends. Nothing here knows what a test wants to prove.
+
+mod browser;
+mod buildkit;
+mod clients;
+mod daemon;
+mod docker;
+pub mod images;
+mod paths;
+mod postgres;
+mod run;
+mod server;
+
+pub use browser::browser;
+pub use buildkit::Buildkit;
+pub use clients::Client;
+pub use daemon::{Daemon, DaemonSpec, End};
+pub use docker::Docker;
+pub use paths::{cache, free_port, tool};
+pub use postgres::Postgres;
+pub use run::{Output, Run};
+pub use server::{Server, ServerBuilder};

@@ -70,6 +70,8 @@ pub enum Outcome {
     Failed(Failure),
     Cancelled,
     TimedOut,
+    /// The builder was told to stop: the build is queued again, as when a lease ends.
+    Interrupted,
 }
 
 /// A base image or source: `uri` as in the provenance, `digest` by algorithm.

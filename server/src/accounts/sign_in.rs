@@ -114,12 +114,24 @@ fn github(app: &App) -> Result<&GitHub> {
 }
 
 /// Notes a round trip and tells where it goes. `next` is a path of ours, already checked.
-pub async fn start(app: &App, purpose: Purpose, next: String, invite: Option<&str>) -> Result<Started> {
+/// `before` is what the browser brought from an earlier try: a one-time link that it came with is not lost.
+pub async fn start(
+    app: &App,
+    purpose: Purpose,
+    next: String,
+    invite: Option<&str>,
+    before: Option<&str>,
+) -> Result<Started> {
     let github = github(app)?;
     let (state, verifier, browser) = (secrets::new_token(""), secrets::new_token(""), secrets::new_token(""));
     let scopes = purpose.scopes(!app.config.sign_in.organizations.is_empty());
     let location = oauth::authorize_url(app, github, &state, &verifier, scopes)?;
     let (id, now) = (Uuid::now_v7(), app.clock.now());
+    let invite_hash = match (invite, before) {
+        (Some(invite), _) => Some(secrets::hash(invite)),
+        (None, Some(before)) => db::sessions::invite_of_browser(&app.db, &secrets::hash(before), now).await?,
+        (None, None) => None,
+    };
     let row = rows::SignIn {
         id,
         state_hash: secrets::hash(state.reveal()),
@@ -127,7 +139,7 @@ pub async fn start(app: &App, purpose: Purpose, next: String, invite: Option<&st
         verifier_encrypted: app.master_key.seal_text(verifier_place(id), &verifier),
         purpose: purpose.as_str().to_owned(),
         next,
-        invite_hash: invite.map(secrets::hash),
+        invite_hash,
         created_at: now,
         expires_at: now + LIFETIME,
         used_at: None,

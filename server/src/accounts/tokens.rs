@@ -123,11 +123,13 @@ pub async fn add(
     Ok((row, token))
 }
 
-/// The asker's tokens that are not revoked, newest first.
+/// The asker's tokens that are not revoked, newest first; expired ones for 30 days more.
 pub async fn list(app: &App, allowed: &Allowed<UseAccount>) -> Result<Vec<rows::Token>> {
     let owner = owner(app, allowed).await?;
     let all = db::tokens::of_user(&app.db, owner.id).await?;
-    Ok(all.into_iter().filter(|t| t.revoked_at.is_none()).collect())
+    let oldest = app.clock.now() - 30 * DAY;
+    let shown = |t: &rows::Token| t.revoked_at.is_none() && t.expires_at.is_none_or(|end| end > oldest);
+    Ok(all.into_iter().filter(shown).collect())
 }
 
 /// Ends one of the asker's tokens at once; another person's looks as if there were none.

@@ -32,7 +32,7 @@ pub struct Claims {
     aud: String,
     iat: i64,
     exp: i64,
-    pub sub: Credential,
+    pub credential: Credential,
     pub access: Vec<Access>,
 }
 
@@ -44,7 +44,7 @@ pub fn sign(app: &App, credential: Credential, access: Vec<Access>) -> Result<St
         aud: app.config.public_host(),
         iat: now,
         exp: now + LIFETIME_SECS,
-        sub: credential,
+        credential,
         access,
     };
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&app.bearer_key))
@@ -60,5 +60,8 @@ pub fn verify(app: &App, bearer: &str) -> Result<Claims> {
     validation.leeway = 0;
     jsonwebtoken::decode::<Claims>(bearer, &DecodingKey::from_secret(&app.bearer_key), &validation)
         .map(|data| data.claims)
-        .map_err(|_reason| Error::Unauthorized("the token is not valid or has ended".into()))
+        .map_err(|reason| {
+            tracing::debug!("a bearer was refused: {reason}");
+            Error::Unauthorized("the token is not valid or has ended".into())
+        })
 }

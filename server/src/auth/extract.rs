@@ -62,7 +62,7 @@ async fn of_bearer(app: &App, request: &HttpRequest) -> Result<Principal> {
         Error::Unauthorized("use `docker login`: the registry takes bearer tokens of its token endpoint".into())
     })?;
     let claims = bearer::verify(app, bearer)?;
-    let who = match claims.sub {
+    let who = match claims.credential {
         bearer::Credential::Anonymous => Principal::ANONYMOUS,
         bearer::Credential::Token(id) => tokens::principal_of_token(app, id).await?,
         bearer::Credential::Attempt(id) => tokens::principal_of_attempt(app, id).await?,
@@ -124,6 +124,10 @@ where
 pub fn refusal(request: &HttpRequest, principal: &Principal, decision: Decision, title: &str) -> Error {
     let registry = Surface::of(request.path()) == Surface::Registry;
     match decision {
+        // What the bearer was not made for is asked for again: clients then get one with the scope of the challenge.
+        _ if registry && lacks_scope(request, principal) => {
+            Error::Unauthorized(format!("{title} needs a token with more access"))
+        }
         _ if registry && principal.is_anonymous() => {
             Error::Unauthorized(format!("{title} needs a sign-in, or does not exist"))
         }
@@ -133,6 +137,18 @@ pub fn refusal(request: &HttpRequest, principal: &Principal, decision: Decision,
         Decision::Forbid if principal.is_anonymous() => Error::Unauthorized("sign in to do this".into()),
         // On pages a missing right looks like a missing page: names of private things do not leak.
         _ => Error::NotFound(title.to_owned()),
+    }
+}
+
+fn lacks_scope(request: &HttpRequest, principal: &Principal) -> bool {
+    let action = match request.method().as_str() {
+        "GET" | "HEAD" => "pull",
+        "DELETE" => "delete",
+        _ => "push",
+    };
+    match (&principal.bound, repository_of(request)) {
+        (Bound::Registry(_), Ok(name)) => !principal.may_in_registry(&name, action),
+        _ => false,
     }
 }
 

@@ -44,7 +44,9 @@ async fn print_first_link(app: &App) -> Result<()> {
 }
 
 fn start_log(config: &Config) {
-    let filter = EnvFilter::try_new(&config.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
+    // A client that tries https on a plain port is no error of ours; migrations log each step.
+    let quiet = "actix_http::h1::dispatcher=off,actix_server=warn,sea_orm_migration=warn";
+    let filter = EnvFilter::try_new(format!("{quiet},{}", config.log_level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if config.log_json { builder.json().init() } else { builder.init() }
 }

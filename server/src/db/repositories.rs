@@ -102,3 +102,25 @@ pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
     repository::Entity::delete_by_id(id).exec(tx.connection()).await?;
     Ok(())
 }
+
+/// Full names of live repositories that are public, or in namespaces where `user_id` has a role; after `after`, in byte order.
+pub async fn visible_names(c: &impl Ask, user_id: Option<Uuid>, after: &str, limit: u64) -> Result<Vec<String>> {
+    use sea_orm::{DbBackend, FromQueryResult, Statement};
+    #[derive(FromQueryResult)]
+    struct Name {
+        full_name: String,
+    }
+    let (backend, collate) =
+        if c.is_postgres() { (DbBackend::Postgres, "COLLATE \"C\"") } else { (DbBackend::Sqlite, "") };
+    let (p1, p2, p3) = if c.is_postgres() { ("$1", "$2", "$3") } else { ("?", "?", "?") };
+    let sql = format!(
+        "SELECT n.name || '/' || r.name AS full_name FROM repository r JOIN namespace n ON n.id = r.namespace_id \
+         WHERE r.state = 'live' AND n.name <> 'buildcache' AND (r.visibility = 'public' OR EXISTS \
+         (SELECT 1 FROM namespace_grant g WHERE g.namespace_id = n.id AND g.user_id = {p1})) \
+         AND (n.name || '/' || r.name) {collate} > {p2} ORDER BY (n.name || '/' || r.name) {collate} LIMIT {p3}"
+    );
+    let values = [user_id.unwrap_or_default().into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let rows = Name::find_by_statement(statement).all(c.connection()).await?;
+    Ok(rows.into_iter().map(|row| row.full_name).collect())
+}

@@ -33,11 +33,10 @@ pub struct Writer {
 
 impl Writer {
     /// Appends; waits when the disk is behind.
-    pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
+    pub async fn write(&mut self, chunk: Bytes) {
         let sender = self.chunks.as_ref().expect("a writer is open until it is finished");
         // A closed channel means the job failed: `finish` tells why.
         let _closed = sender.send(chunk).await;
-        Ok(())
     }
 
     /// Makes all bytes last (file and folder); returns the hash over the whole object so far and how many bytes were appended.

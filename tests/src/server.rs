@@ -1,0 +1,229 @@
+//! The real `slipway serve` on an empty folder and a free port.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use tokio::time::sleep;
+
+use crate::{
+    daemon::{self, Daemon, DaemonSpec, End},
+    paths,
+    run::{Output, Run},
+};
+
+/// How long a debug build may take to start, with migrations, on a loaded machine.
+const START: Duration = Duration::from_secs(60);
+/// How long a graceful shutdown may take; running builds are handed back in it.
+const SHUTDOWN: Duration = Duration::from_secs(40);
+
+/// Settings of a server about to start; `Server::builder()` makes one.
+#[derive(Debug)]
+pub struct ServerBuilder {
+    env: Vec<(OsString, OsString)>,
+    port: u16,
+    public_url: Option<String>,
+}
+
+/// A running server. `Drop` kills it, shows the end of its log if the test failed, and removes its folder.
+#[derive(Debug)]
+pub struct Server {
+    daemon: Option<Daemon>,
+    env: Vec<(OsString, OsString)>,
+    folder: PathBuf,
+    port: u16,
+    base: String,
+}
+
+impl ServerBuilder {
+    /// One more setting, such as `("SLIPWAY_SIGN_IN_USERS", "mona")`.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// A database of `Postgres` in the place of SQLite.
+    #[must_use]
+    pub fn database(self, url: impl Into<OsString>) -> Self {
+        self.env("SLIPWAY_DATABASE_URL", url)
+    }
+
+    /// How the outside reaches the server, if not by `http://localhost:PORT`.
+    #[must_use]
+    pub fn public_url(mut self, url: impl Into<String>) -> Self {
+        self.public_url = Some(url.into());
+        self
+    }
+
+    /// The port that the server will have: for settings elsewhere that must name it first.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Starts it and waits until it is ready; panics with its log if it does not become so.
+    pub async fn start(self) -> Server {
+        let folder = tempfile::Builder::new().prefix("slipway-").tempdir().expect("a temporary folder").keep();
+        let base = self.public_url.unwrap_or_else(|| format!("http://localhost:{}", self.port));
+        let mut own: Vec<(OsString, OsString)> = vec![
+            ("SLIPWAY_DATA_DIR".into(), folder.join("data").into()),
+            ("SLIPWAY_LISTEN".into(), format!("127.0.0.1:{}", self.port).into()),
+            ("SLIPWAY_PUBLIC_URL".into(), base.clone().into()),
+            ("SLIPWAY_BUILDKIT_BIN_DIR".into(), paths::tools().into()),
+        ];
+        own.extend(self.env);
+        let mut server = Server { daemon: None, env: own, folder, port: self.port, base };
+        server.start_again().await;
+        server
+    }
+}
+
+impl Server {
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder { env: Vec::new(), port: paths::free_port(), public_url: None }
+    }
+
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// `http://localhost:PORT` and the path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// `localhost:PORT`: what image names start with.
+    pub fn host(&self) -> String {
+        format!("localhost:{}", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// All that the server has logged, over its restarts too.
+    pub fn log(&self) -> String {
+        daemon::read_log(&self.folder)
+    }
+
+    pub fn pid(&self) -> i32 {
+        self.running().pid()
+    }
+
+    /// Memory that the server process holds now, without its children.
+    pub fn rss_bytes(&self) -> u64 {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process has a status");
+        let kib: u64 = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+            .expect("a running process has memory");
+        kib * 1024
+    }
+
+    /// SIGKILL, as a crash would be. The folder stays; `start_again` goes on with it.
+    pub async fn kill(&mut self) {
+        self.end(Signal::KILL).await;
+    }
+
+    /// SIGTERM, as an operator would; answers the exit status.
+    pub async fn terminate(&mut self) -> i32 {
+        self.end(Signal::TERM).await
+    }
+
+    /// Terminates and starts on the same folder and port.
+    pub async fn restart(&mut self) {
+        self.terminate().await;
+        self.start_again().await;
+    }
+
+    /// Starts on the same folder and port, after `kill` or `terminate`.
+    pub async fn start_again(&mut self) {
+        assert!(self.daemon.is_none(), "the server is running already");
+        self.daemon = Some(Daemon::spawn(DaemonSpec {
+            program: paths::own_program("slipway"),
+            args: vec!["serve".into()],
+            env: self.env.clone(),
+            folder: self.folder.clone(),
+            end: End::Kill,
+        }));
+        self.wait_until_ready().await;
+    }
+
+    /// One more setting from the next start on.
+    pub fn set_env(&mut self, name: &str, value: impl Into<OsString>) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.into(), value.into()));
+    }
+
+    /// `slipway admin ARGS`, with the server's settings; panics unless it succeeds, and answers what it printed.
+    pub async fn admin(&self, args: &[&str]) -> String {
+        let words = [&["admin"], args].concat();
+        self.command(&words).await.ok().text().to_owned()
+    }
+
+    /// `slipway ARGS`, with the server's settings, such as `doctor` or `backup`.
+    pub async fn command(&self, args: &[&str]) -> Output {
+        let run = Run::new(paths::own_program("slipway")).args(args.iter().copied());
+        let run = self.env.iter().fold(run, |run, (name, value)| run.env(name, value));
+        run.folder(&self.folder).output().await
+    }
+
+    fn running(&self) -> &Daemon {
+        self.daemon.as_ref().expect("the server is running")
+    }
+
+    async fn end(&mut self, signal: Signal) -> i32 {
+        let mut daemon = self.daemon.take().expect("the server is running");
+        daemon.signal(signal);
+        let status = daemon.ended(SHUTDOWN).await;
+        daemon.stop_and_keep_folder();
+        status
+    }
+
+    async fn wait_until_ready(&self) {
+        let ready = format!("http://127.0.0.1:{}/readyz", self.port);
+        let started = Instant::now();
+        while started.elapsed() < START {
+            let answer = reqwest::get(&ready).await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return;
+            }
+            assert!(self.running().is_running(), "the server ended at its start:\n{}", self.log());
+            sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the server is not ready after {START:?}:\n{}", self.log());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- the server's log, last lines\n{}", last_lines(&self.log(), 80));
+        }
+        match self.daemon.take() {
+            Some(daemon) => drop(daemon),
+            None if env::var_os("KEEP").is_some() => {}
+            None => remove(&self.folder),
+        }
+    }
+}
+
+fn remove(folder: &Path) {
+    fs::remove_dir_all(folder).ok();
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

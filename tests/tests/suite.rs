@@ -1,0 +1,4 @@
+//! All integration tests, in one program, so that daemons are shared and linking is paid once.
+
+#[path = "suite/fixtures.rs"]
+mod fixtures;
