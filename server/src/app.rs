@@ -59,7 +59,8 @@ impl App {
     }
 }
 
-fn make_private_dir(dir: &std::path::Path) -> Result<()> {
+/// A folder that only we can enter.
+pub fn make_private_dir(dir: &std::path::Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .recursive(true)

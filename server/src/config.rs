@@ -51,6 +51,13 @@ pub struct GitHub {
     pub client_secret: HeadersSecret,
 }
 
+impl GitHub {
+    /// How rows name this forge: its address without a slash at the end.
+    pub fn identity_url(&self) -> String {
+        self.url.as_str().trim_end_matches('/').to_owned()
+    }
+}
+
 /// Who may sign in: people the operator named, members of named organisations, holders of an invitation, or everybody.
 #[derive(Clone, Debug)]
 pub struct SignIn {

@@ -3,6 +3,7 @@
 //! `sea_orm` is named only below this module. SQLite has one writer connection and many readers;
 //! a transaction there is `BEGIN IMMEDIATE`, because a deferred one fails when it is upgraded.
 
+pub mod backup;
 pub mod blobs;
 pub mod builds;
 pub mod connect;

@@ -20,6 +20,8 @@ use uuid::Uuid;
 pub enum Task {
     /// Forgets ended sessions, sign-ins, uploads and jobs.
     Prune,
+    /// Asks the forge which repositories a connection reaches.
+    ListRepositories { connection_id: Uuid },
 }
 
 /// Why a task did not succeed, and whether trying again can help.
@@ -48,6 +50,7 @@ impl Task {
     fn name(&self) -> &'static str {
         match self {
             Self::Prune => "prune",
+            Self::ListRepositories { .. } => "list_repositories",
         }
     }
 }
@@ -68,6 +71,7 @@ pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, ru
 async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
     match task {
         Task::Prune => prune(app).await,
+        Task::ListRepositories { .. } => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `slipway`: sign in, connect a code repository, and every push becomes a signed image.
 
+mod accounts;
 mod app;
 mod auth;
 mod cli;
@@ -10,6 +11,7 @@ mod error;
 mod http;
 mod jobs;
 mod names;
+mod namespaces;
 mod oci;
 mod policy;
 mod registry;

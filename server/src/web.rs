@@ -5,4 +5,8 @@ pub mod assets;
 pub mod errors;
 pub mod guard;
 pub mod health;
+pub mod next;
+pub mod page;
+pub mod sign_in;
+pub mod tokens;
 pub mod views;

@@ -5,6 +5,7 @@ use actix_web::web::{ServiceConfig, delete, get, head, patch, post, put, resourc
 
 pub fn configure(service: &mut ServiceConfig) {
     operators(service);
+    accounts(service);
     registry_clients(service);
 }
 
@@ -13,6 +14,19 @@ fn operators(service: &mut ServiceConfig) {
     service
         .service(resource("/healthz").route(get().to(health::alive)))
         .service(resource("/readyz").route(get().to(health::ready)));
+}
+
+/// The way in and out, and the tokens that people make.
+fn accounts(service: &mut ServiceConfig) {
+    use crate::web::{sign_in, tokens};
+    service
+        .service(resource("/login").route(get().to(sign_in::show)))
+        .service(resource("/login/github").route(get().to(sign_in::go)))
+        .service(resource("/login/github/callback").route(get().to(sign_in::callback)))
+        .service(resource("/logout").route(post().to(sign_in::leave)))
+        .service(resource("/settings/tokens").route(get().to(tokens::list)).route(post().to(tokens::create)))
+        .service(resource("/settings/tokens/new").route(get().to(tokens::new)))
+        .service(resource("/settings/tokens/{id}/revoke").route(post().to(tokens::revoke)));
 }
 
 /// docker, podman, skopeo, crane, helm, oras, BuildKit. Names have several parts; `{name:.+}` is parsed by `names`.
