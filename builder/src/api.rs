@@ -6,8 +6,7 @@ use reqwest::{Client, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use slipway_protocol::{
-    Assignment, ClaimRequest, Finish, FinishReply, Heartbeat, HeartbeatReply, RecordBatch,
-    RecordsReply,
+    Assignment, ClaimRequest, Finish, FinishReply, Heartbeat, HeartbeatReply, RecordBatch, RecordsReply,
 };
 use std::time::Duration;
 use url::Url;
@@ -52,18 +51,11 @@ impl Api {
         if !base.path().ends_with('/') {
             base.set_path(&format!("{}/", base.path()));
         }
-        Ok(Self {
-            client: builder.build().context("set up the HTTP client")?,
-            base,
-        })
+        Ok(Self { client: builder.build().context("set up the HTTP client")?, base })
     }
 
     /// Waits for work; `None` when there is none.
-    pub(crate) async fn claim(
-        &self,
-        token: &str,
-        request: &ClaimRequest,
-    ) -> Result<Option<Assignment>, Error> {
+    pub(crate) async fn claim(&self, token: &str, request: &ClaimRequest) -> Result<Option<Assignment>, Error> {
         let patience = Duration::from_secs(request.wait_secs + 15);
         let reply = self.post("claim", token, request, patience).await;
         match reply {
@@ -74,11 +66,7 @@ impl Api {
 
     /// The calls about one attempt.
     pub(crate) fn attempt(&self, id: Uuid, token: &str) -> AttemptApi {
-        AttemptApi {
-            api: self.clone(),
-            id,
-            token: token.to_owned(),
-        }
+        AttemptApi { api: self.clone(), id, token: token.to_owned() }
     }
 
     async fn post<T: DeserializeOwned>(
@@ -88,10 +76,7 @@ impl Api {
         body: &impl Serialize,
         patience: Duration,
     ) -> Result<Option<T>, Error> {
-        let url = self
-            .base
-            .join(&format!("builder/v1/{path}"))
-            .map_err(|error| Error::Refused(error.to_string()))?;
+        let url = self.base.join(&format!("builder/v1/{path}")).map_err(|error| Error::Refused(error.to_string()))?;
         let request = self.client.post(url).bearer_auth(token).json(body);
         let answer = request.timeout(patience).send().await.map_err(away)?;
         match answer.status() {
@@ -129,29 +114,21 @@ impl AttemptApi {
         self.call("finish", finish).await
     }
 
-    async fn call<T: DeserializeOwned>(
-        &self,
-        what: &str,
-        body: &impl Serialize,
-    ) -> Result<T, Error> {
+    async fn call<T: DeserializeOwned>(&self, what: &str, body: &impl Serialize) -> Result<T, Error> {
         let path = format!("attempts/{}/{what}", self.id);
         let patience = Duration::from_secs(30);
         match self.api.post(&path, &self.token, body, patience).await {
             Ok(Some(reply)) => Ok(reply),
             Ok(None) => Err(Error::Away("an empty answer".to_owned())),
             // The attempt's token ends with the attempt.
-            Err(Error::Refused(text)) if text.starts_with("401") || text.starts_with("404") => {
-                Err(Error::Gone)
-            }
+            Err(Error::Refused(text)) if text.starts_with("401") || text.starts_with("404") => Err(Error::Gone),
             Err(error) => Err(error),
         }
     }
 }
 
 fn retryable(status: StatusCode) -> bool {
-    status.is_server_error()
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
+    status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS || status == StatusCode::REQUEST_TIMEOUT
 }
 
 fn away(error: reqwest::Error) -> Error {

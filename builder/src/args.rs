@@ -29,23 +29,13 @@ pub(crate) struct Args {
     #[arg(long, env = "SLIPWAY_BUILDER_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
     /// Checkouts, mirrors and the state of BuildKit.
-    #[arg(
-        long,
-        env = "SLIPWAY_BUILDER_WORK_DIR",
-        value_name = "DIR",
-        default_value = "/var/lib/slipway-builder"
-    )]
+    #[arg(long, env = "SLIPWAY_BUILDER_WORK_DIR", value_name = "DIR", default_value = "/var/lib/slipway-builder")]
     work_dir: PathBuf,
     /// Where buildkitd and runc are; what is not there is looked for in PATH.
     #[arg(long, env = "SLIPWAY_BUILDER_BIN_DIR", value_name = "DIR")]
     bin_dir: Option<PathBuf>,
     /// Where the network plugins are.
-    #[arg(
-        long,
-        env = "SLIPWAY_BUILDER_CNI_DIR",
-        value_name = "DIR",
-        default_value = "/usr/lib/cni"
-    )]
+    #[arg(long, env = "SLIPWAY_BUILDER_CNI_DIR", value_name = "DIR", default_value = "/usr/lib/cni")]
     cni_dir: PathBuf,
     /// A name for logs and build pages; the host's by default.
     #[arg(long, env = "SLIPWAY_BUILDER_NAME")]
@@ -66,12 +56,7 @@ pub(crate) struct Args {
     #[arg(long, env = "SLIPWAY_BUILDER_MIN_FREE_GIB", default_value_t = 3)]
     min_free_gib: u64,
     /// Certificate authorities beside the system's, PEM; may be given several times.
-    #[arg(
-        long = "ca-file",
-        env = "SLIPWAY_BUILDER_CA_FILES",
-        value_name = "FILE",
-        value_delimiter = ','
-    )]
+    #[arg(long = "ca-file", env = "SLIPWAY_BUILDER_CA_FILES", value_name = "FILE", value_delimiter = ',')]
     ca_files: Vec<PathBuf>,
 }
 
@@ -83,11 +68,7 @@ impl Args {
             self.server
         );
         let [_, _, c, d] = self.network.octets();
-        ensure!(
-            c == 0 && d == 0,
-            "SLIPWAY_BUILDER_NETWORK is {}: it must end with .0.0",
-            self.network
-        );
+        ensure!(c == 0 && d == 0, "SLIPWAY_BUILDER_NETWORK is {}: it must end with .0.0", self.network);
         let token = match (self.token, self.token_file) {
             (Some(token), _) => token,
             (None, Some(file)) => std::fs::read_to_string(&file)
@@ -96,10 +77,7 @@ impl Args {
                 .to_owned(),
             (None, None) => String::new(),
         };
-        ensure!(
-            !token.is_empty(),
-            "set SLIPWAY_BUILDER_TOKEN or SLIPWAY_BUILDER_TOKEN_FILE"
-        );
+        ensure!(!token.is_empty(), "set SLIPWAY_BUILDER_TOKEN or SLIPWAY_BUILDER_TOKEN_FILE");
         let defaults = Config::new(self.server, token, self.work_dir);
         let max_used = self.cache_gib << 30;
         Ok(Config {
@@ -109,11 +87,7 @@ impl Args {
             slots: self.slots,
             network: self.network,
             idle_timeout: Duration::from_secs(self.idle_secs),
-            gc: GcSizes {
-                reserved: max_used / 10,
-                max_used,
-                ..defaults.gc
-            },
+            gc: GcSizes { reserved: max_used / 10, max_used, ..defaults.gc },
             min_free_bytes: self.min_free_gib << 30,
             ca_files: self.ca_files,
             ..defaults

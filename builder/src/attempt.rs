@@ -33,29 +33,15 @@ pub(crate) enum Stop {
 type StopSender = watch::Sender<Option<Stop>>;
 
 /// Does the work. `shutdown` becomes true when the builder is to stop.
-pub(crate) async fn run(
-    builder: &Builder,
-    assignment: Assignment,
-    shutdown: watch::Receiver<bool>,
-) {
+pub(crate) async fn run(builder: &Builder, assignment: Assignment, shutdown: watch::Receiver<bool>) {
     let title = assignment.title.clone();
     tracing::info!(attempt.id = %assignment.attempt_id, "{title}: started");
-    let api = builder
-        .api
-        .attempt(assignment.attempt_id, &assignment.attempt_token);
+    let api = builder.api.attempt(assignment.attempt_id, &assignment.attempt_token);
     let outbox = Arc::new(Outbox::new(builder.config.log.pending_bytes));
     let (stop, stopped) = watch::channel(None);
     let _helpers = [
-        abort_on_drop(&tokio::spawn(heartbeat(
-            api.clone(),
-            assignment.lease_secs,
-            stop.clone(),
-        ))),
-        abort_on_drop(&tokio::spawn(deliver::run(
-            api.clone(),
-            outbox.clone(),
-            stop.clone(),
-        ))),
+        abort_on_drop(&tokio::spawn(heartbeat(api.clone(), assignment.lease_secs, stop.clone()))),
+        abort_on_drop(&tokio::spawn(deliver::run(api.clone(), outbox.clone(), stop.clone()))),
         abort_on_drop(&tokio::spawn(pass_on(shutdown.clone(), stop))),
     ];
     let mut journal = Journal::new(recorder(builder, &assignment), outbox.clone());
@@ -76,10 +62,7 @@ pub(crate) async fn run(
     let finishing = finish(&api, &outbox, outcome, stopped, &title);
     // A builder that stops has a moment to say so; else the lease runs out.
     let patience = if interrupted { 3 } else { 24 * 3600 };
-    if tokio::time::timeout(Duration::from_secs(patience), finishing)
-        .await
-        .is_err()
-    {
+    if tokio::time::timeout(Duration::from_secs(patience), finishing).await.is_err() {
         tracing::warn!("{title}: the server did not take the end of it");
     }
 }
@@ -96,9 +79,7 @@ async fn work(
             "the server speaks version {} of the builder protocol and this builder version {VERSION}: update the older one",
             assignment.version
         );
-        return Some(Outcome::Failed(
-            because(Reason::BuilderUnavailable, text).into(),
-        ));
+        return Some(Outcome::Failed(because(Reason::BuilderUnavailable, text).into()));
     }
     let deadline = Duration::from_secs(assignment.deadline_secs);
     let building = Box::pin(build::run(builder, assignment, journal));
@@ -131,10 +112,7 @@ async fn finish(
         () = delivered => {}
         _ = gone => return,
     }
-    let finish = Finish {
-        outcome,
-        last_record: outbox.acknowledged(),
-    };
+    let finish = Finish { outcome, last_record: outbox.acknowledged() };
     let mut pause = Duration::from_millis(200);
     loop {
         match api.finish(&finish).await {
@@ -188,35 +166,20 @@ fn tell(stop: &StopSender, why: Stop) {
 }
 
 fn recorder(builder: &Builder, assignment: &Assignment) -> Recorder {
-    let hosts = Hosts {
-        internal: assignment.push.host.clone(),
-        public: assignment.push.public_host.clone(),
-    };
-    Recorder::new(
-        Secrets::new(secret_values(assignment)),
-        hosts,
-        builder.config.log,
-    )
+    let hosts = Hosts { internal: assignment.push.host.clone(), public: assignment.push.public_host.clone() };
+    Recorder::new(Secrets::new(secret_values(assignment)), hosts, builder.config.log)
 }
 
 /// Everything in an assignment that must not be read in a log.
 fn secret_values(assignment: &Assignment) -> Vec<Vec<u8>> {
     let encoded = assignment.secrets.values().chain(&assignment.mask);
-    let mut values: Vec<Vec<u8>> = encoded
-        .filter_map(|value| STANDARD.decode(value).ok())
-        .collect();
+    let mut values: Vec<Vec<u8>> = encoded.filter_map(|value| STANDARD.decode(value).ok()).collect();
     values.push(assignment.attempt_token.clone().into_bytes());
-    let passwords = assignment
-        .logins
-        .iter()
-        .map(|login| login.password.0.clone().into_bytes());
+    let passwords = assignment.logins.iter().map(|login| login.password.0.clone().into_bytes());
     values.extend(passwords);
     if let Some(header) = &assignment.source.authorization {
         // `Basic …` and `Bearer …`: the scheme is no secret, and of a basic one the password is what matters.
-        let value = header
-            .0
-            .split_once(' ')
-            .map_or(header.0.as_str(), |(_, value)| value);
+        let value = header.0.split_once(' ').map_or(header.0.as_str(), |(_, value)| value);
         values.push(value.as_bytes().to_vec());
         if let Ok(pair) = STANDARD.decode(value)
             && let Some(colon) = pair.iter().position(|b| *b == b':')

@@ -25,28 +25,17 @@ pub(crate) async fn run(
 ) -> Result<(String, Vec<Material>), Failed> {
     let target = &assignment.target;
     if let Some(platform) = readiness::foreign(&target.platforms, &builder.platforms) {
-        let text = format!(
-            "{platform} cannot be built on this machine, which builds {}",
-            builder.platforms.join(", ")
-        );
+        let text = format!("{platform} cannot be built on this machine, which builds {}", builder.platforms.join(", "));
         return Err(because(Reason::PlatformUnsupported, text));
     }
     request::check(target)?;
     let commit = assignment.source.commit.get(..12).unwrap_or_default();
-    journal.source_started(&format!(
-        "[source] {} at {commit}",
-        assignment.source.clone_url
-    ));
+    journal.source_started(&format!("[source] {} at {commit}", assignment.source.clone_url));
     let registries = Registries::of(assignment);
-    let checkout = builder
-        .checkouts
-        .make(assignment.attempt_id, &assignment.source, target);
+    let checkout = builder.checkouts.make(assignment.attempt_id, &assignment.source, target);
     let daemon = builder.daemons.lease(&assignment.trust_domain, &registries);
     let (checkout, daemon) = tokio::join!(checkout, daemon);
-    let error = checkout
-        .as_ref()
-        .err()
-        .map(|failure| failure.message.as_str());
+    let error = checkout.as_ref().err().map(|failure| failure.message.as_str());
     journal.source_done(error);
     let checkout = checkout.map_err(|mut failure| {
         failure.message = journal.clean(&failure.message);
@@ -56,18 +45,14 @@ pub(crate) async fn run(
         let failure = internal("the build cannot start", &error);
         because(Reason::BuilderUnavailable, failure.message.as_str())
     })?;
-    let request = request::make(assignment, &checkout.places)
-        .map_err(|error| internal("read the checkout", &error.into()))?;
+    let request =
+        request::make(assignment, &checkout.places).map_err(|error| internal("read the checkout", &error.into()))?;
 
     let mut materials = Materials::new(assignment);
     let build = solve(daemon.client(), request);
     let outcome = follow(build, &daemon, journal, &mut materials).await?;
-    let digest = outcome.digest.ok_or_else(|| {
-        because(
-            Reason::Other,
-            "BuildKit pushed the image and did not say its digest",
-        )
-    })?;
+    let digest =
+        outcome.digest.ok_or_else(|| because(Reason::Other, "BuildKit pushed the image and did not say its digest"))?;
     Ok((digest, materials.all()))
 }
 
@@ -78,11 +63,7 @@ async fn follow(
     journal: &mut Journal,
     materials: &mut Materials,
 ) -> Result<Outcome, Failed> {
-    let Build {
-        mut events,
-        solving,
-        ..
-    } = build;
+    let Build { mut events, solving, .. } = build;
     let failed = daemon.failed();
     tokio::pin!(solving, failed);
     let unavailable = |how: String| because(Reason::BuilderUnavailable, how);
@@ -106,9 +87,7 @@ async fn follow(
         Err(error) if error.class == ErrorClass::DaemonUnavailable => {
             // The daemon's own last words say more, if it is dead.
             let how = tokio::time::timeout(Duration::from_secs(1), failed).await;
-            Err(unavailable(
-                how.unwrap_or_else(|_alive| journal.clean(&error.message)),
-            ))
+            Err(unavailable(how.unwrap_or_else(|_alive| journal.clean(&error.message))))
         }
         Err(error) => Err(explain::explain(error, journal, materials.dockerfile())),
     }

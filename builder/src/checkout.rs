@@ -56,28 +56,14 @@ impl Checkouts {
         std::fs::create_dir_all(&probe)?;
         let git = Git::new(config, &home, &probe).await?;
         let _ = std::fs::remove_dir_all(&probe);
-        Ok(Self {
-            git,
-            mirrors,
-            folders,
-            max_bytes: config.max_source_bytes,
-            locks: Mutex::default(),
-        })
+        Ok(Self { git, mirrors, folders, max_bytes: config.max_source_bytes, locks: Mutex::default() })
     }
 
     /// Fetches the commit, checks what is in it, and lays its files out.
-    pub(crate) async fn make(
-        &self,
-        attempt: Uuid,
-        source: &SourceSpec,
-        target: &Target,
-    ) -> Result<Checkout, Failed> {
+    pub(crate) async fn make(&self, attempt: Uuid, source: &SourceSpec, target: &Target) -> Result<Checkout, Failed> {
         let wanted = paths::Wanted::parse(target)?;
         if !is_commit(&source.commit) {
-            return Err(because(
-                Reason::SourceUnavailable,
-                "the commit is no full hash",
-            ));
+            return Err(because(Reason::SourceUnavailable, "the commit is no full hash"));
         }
         let lock = self.lock(source.id);
         let _one_at_a_time = lock.lock().await;
@@ -88,30 +74,18 @@ impl Checkouts {
 
         let folder = self.folders.join(attempt.to_string());
         let files = folder.join("files");
-        let mut checkout = Checkout {
-            folder: folder.clone(),
-            places: Places::default(),
-        };
-        self.lay_out(&mirror, &folder, &files)
-            .await
-            .map_err(|error| internal("check the source out", &error))?;
+        let mut checkout = Checkout { folder: folder.clone(), places: Places::default() };
+        self.lay_out(&mirror, &folder, &files).await.map_err(|error| internal("check the source out", &error))?;
         let places = tokio::task::spawn_blocking(move || {
             tree::refuse_lfs_pointers(&files, &entries, &wanted)?;
             stamp::stamp(&files, &entries);
             paths::find(&files, &entries, &wanted)
         });
-        checkout.places = places
-            .await
-            .map_err(|error| internal("check the source out", &error.into()))??;
+        checkout.places = places.await.map_err(|error| internal("check the source out", &error.into()))??;
         Ok(checkout)
     }
 
-    async fn lay_out(
-        &self,
-        mirror: &mirror::Mirror<'_>,
-        folder: &Path,
-        files: &Path,
-    ) -> Result<()> {
+    async fn lay_out(&self, mirror: &mirror::Mirror<'_>, folder: &Path, files: &Path) -> Result<()> {
         let _ = std::fs::remove_dir_all(folder);
         std::fs::create_dir_all(files)?;
         for dir in [folder, files] {
@@ -125,9 +99,7 @@ impl Checkouts {
                 .env("GIT_INDEX_FILE", &index)
                 .patience(Duration::from_mins(10))
         };
-        call()
-            .run(["read-tree", "--end-of-options", mirror.commit()])
-            .await?;
+        call().run(["read-tree", "--end-of-options", mirror.commit()]).await?;
         call().run(["checkout-index", "--all", "--quiet"]).await?;
         Ok(())
     }
@@ -164,10 +136,7 @@ fn remove_old(mirrors: &Path) {
 
 /// 40 or 64 lower case hex digits: nothing that git could take for an option or a name.
 fn is_commit(text: &str) -> bool {
-    matches!(text.len(), 40 | 64)
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 #[cfg(test)]

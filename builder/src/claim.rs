@@ -35,10 +35,7 @@ impl Builder {
         made.with_context(|| format!("make {}", config.work_dir.display()))?;
         // Others may pass through, as git does where it runs as `nobody`, and see nothing.
         std::fs::set_permissions(&config.work_dir, Permissions::from_mode(0o711))?;
-        let config = Config {
-            work_dir: config.work_dir.canonicalize()?,
-            ..config
-        };
+        let config = Config { work_dir: config.work_dir.canonicalize()?, ..config };
         trust::write_bundle(&config)?;
         let config = Arc::new(config);
         Ok(Self {
@@ -68,11 +65,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 }
 
 /// Runs until dropped.
-async fn claims(
-    builder: &Arc<Builder>,
-    stopping: &watch::Receiver<bool>,
-    attempts: &mut JoinSet<()>,
-) {
+async fn claims(builder: &Arc<Builder>, stopping: &watch::Receiver<bool>, attempts: &mut JoinSet<()>) {
     let slots = usize::try_from(builder.config.slots.max(1)).unwrap_or(1);
     let slots = Arc::new(Semaphore::new(slots));
     let mut pause = Duration::ZERO;

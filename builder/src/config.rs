@@ -75,11 +75,7 @@ impl Config {
             network: Ipv4Addr::new(10, 180, 0, 0),
             run_dir: PathBuf::from("/run/slipway"),
             idle_timeout: Duration::from_mins(10),
-            gc: GcSizes {
-                reserved: 2 * GIB,
-                max_used: 20 * GIB,
-                min_free: 5 * GIB,
-            },
+            gc: GcSizes { reserved: 2 * GIB, max_used: 20 * GIB, min_free: 5 * GIB },
             min_free_bytes: 3 * GIB,
             max_source_bytes: 5 * GIB,
             ca_files: Vec::new(),
@@ -90,9 +86,7 @@ impl Config {
     /// The program's path: in `bin_dir`, else in `PATH` or where system programs lie.
     pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
         let path = self.search_path();
-        std::env::split_paths(&path)
-            .map(|dir| dir.join(name))
-            .find(|file| is_executable(file))
+        std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| is_executable(file))
     }
 
     /// `PATH` for git and the daemons.
@@ -135,8 +129,7 @@ impl std::fmt::Debug for Config {
 
 fn is_executable(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    file.metadata()
-        .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    file.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
 fn host_name() -> String {

@@ -69,12 +69,7 @@ type Domain = tokio::sync::Mutex<Option<Arc<Running>>>;
 
 impl Pool {
     pub(crate) fn new(config: Arc<Config>) -> Result<Self> {
-        Ok(Self {
-            config,
-            spawner: Spawner::start()?,
-            firewall: OnceCell::new(),
-            domains: Mutex::default(),
-        })
+        Ok(Self { config, spawner: Spawner::start()?, firewall: OnceCell::new(), domains: Mutex::default() })
     }
 
     async fn lease(&self, domain: &str, registries: &Registries) -> Result<Lease> {
@@ -88,9 +83,7 @@ impl Pool {
                 tracing::warn!("the BuildKit daemon of {domain} does not answer: killing it");
                 daemon.kill();
             } else if idle && daemon.registries != *registries {
-                tracing::info!(
-                    "the registry settings changed: starting the BuildKit daemon of {domain} again"
-                );
+                tracing::info!("the registry settings changed: starting the BuildKit daemon of {domain} again");
                 daemon.stop().await;
             } else {
                 let lease = Lease::new(daemon.clone());
@@ -132,9 +125,7 @@ impl Pool {
             let Ok(mut place) = place.try_lock() else {
                 continue;
             };
-            let done = |daemon: &mut Arc<Running>| {
-                !daemon.is_alive() || daemon.idle_for() > self.config.idle_timeout
-            };
+            let done = |daemon: &mut Arc<Running>| !daemon.is_alive() || daemon.idle_for() > self.config.idle_timeout;
             if let Some(daemon) = place.take_if(done) {
                 daemon.stop().await;
             }

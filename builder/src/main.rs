@@ -18,10 +18,7 @@ async fn main() -> Result<()> {
         .init();
     let config = args.config()?;
     tracing::info!("{} takes builds from {}", config.name, config.server);
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let stopped = async move {
         tokio::select! {
             _ = interrupt.recv() => {}

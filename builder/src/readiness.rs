@@ -9,25 +9,17 @@ const PLUGINS: &[&str] = &["bridge", "firewall", "host-local", "loopback"];
 /// Why builds cannot run now, with a remedy; `None` when they can.
 pub(crate) fn unable(config: &Config) -> Option<String> {
     if !rustix::process::geteuid().is_root() {
-        return Some(
-            "the builder does not run as root, which BuildKit needs here: start it as root"
-                .to_owned(),
-        );
+        return Some("the builder does not run as root, which BuildKit needs here: start it as root".to_owned());
     }
     let missing = |program: &&str| config.program(program).is_none();
-    if let Some(program) = ["buildkitd", "runc"]
-        .iter()
-        .find(|program| missing(program))
-    {
+    if let Some(program) = ["buildkitd", "runc"].iter().find(|program| missing(program)) {
         return Some(format!(
             "BuildKit is not complete: `{program}` was not found; run script/bootstrap, or name its folder with `--bin-dir`"
         ));
     }
     let programs = ["git", "setpriv", "unshare", "prlimit", "iptables"];
     if let Some(program) = programs.iter().find(|program| missing(program)) {
-        return Some(format!(
-            "`{program}` was not found: install git, util-linux and iptables"
-        ));
+        return Some(format!("`{program}` was not found: install git, util-linux and iptables"));
     }
     let absent = |plugin: &&&str| !config.cni_dir.join(plugin).is_file();
     if let Some(plugin) = PLUGINS.iter().find(absent) {
@@ -93,21 +85,14 @@ pub(crate) fn platforms() -> Vec<String> {
 
 /// The one of these platforms that cannot be built.
 pub(crate) fn foreign<'a>(wanted: &'a [String], able: &[String]) -> Option<&'a str> {
-    wanted
-        .iter()
-        .map(String::as_str)
-        .find(|platform| !able.iter().any(|known| known == plain(platform)))
+    wanted.iter().map(String::as_str).find(|platform| !able.iter().any(|known| known == plain(platform)))
 }
 
 /// Without a variant that says nothing here: `linux/amd64/v2` runs where `linux/amd64` does.
 fn plain(platform: &str) -> &str {
     ["linux/amd64", "linux/arm64"]
         .into_iter()
-        .find(|base| {
-            platform
-                .strip_prefix(base)
-                .is_some_and(|rest| rest.starts_with("/v"))
-        })
+        .find(|base| platform.strip_prefix(base).is_some_and(|rest| rest.starts_with("/v")))
         .unwrap_or(platform)
 }
 
@@ -119,14 +104,8 @@ mod tests {
     fn platforms_are_compared_without_idle_variants() {
         let able = vec!["linux/amd64".to_owned(), "linux/386".to_owned()];
         let wanted = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-        assert_eq!(
-            foreign(&wanted(&["linux/amd64/v2", "linux/386"]), &able),
-            None
-        );
-        assert_eq!(
-            foreign(&wanted(&["linux/amd64", "linux/arm64/v8"]), &able),
-            Some("linux/arm64/v8")
-        );
+        assert_eq!(foreign(&wanted(&["linux/amd64/v2", "linux/386"]), &able), None);
+        assert_eq!(foreign(&wanted(&["linux/amd64", "linux/arm64/v8"]), &able), Some("linux/arm64/v8"));
         assert_eq!(foreign(&[], &able), None);
     }
 }

@@ -21,11 +21,8 @@ pub(crate) const PASSED_ON: &[&str] = &[
     "TZ",
 ];
 
-const SYSTEM: &[&str] = &[
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-];
+const SYSTEM: &[&str] =
+    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// Writes the bundle and gives its path.
 pub(crate) fn write_bundle(config: &Config) -> Result<Option<PathBuf>> {
@@ -35,10 +32,7 @@ pub(crate) fn write_bundle(config: &Config) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let system = named
-        .into_iter()
-        .chain(SYSTEM.iter().map(PathBuf::from))
-        .find_map(|path| std::fs::read(path).ok());
+    let system = named.into_iter().chain(SYSTEM.iter().map(PathBuf::from)).find_map(|path| std::fs::read(path).ok());
     let mut bundle = system.unwrap_or_default();
     for path in &config.ca_files {
         let pem = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;

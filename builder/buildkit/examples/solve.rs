@@ -35,11 +35,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = LocalDir::open(&directory)?;
     let request = BuildRequest {
         frontend_attrs: options.attrs,
-        local_dirs: [
-            ("context".to_owned(), dir.clone()),
-            ("dockerfile".to_owned(), dir),
-        ]
-        .into(),
+        local_dirs: [("context".to_owned(), dir.clone()), ("dockerfile".to_owned(), dir)].into(),
         shared_key: directory,
         exports: options.exports,
         ..BuildRequest::default()
@@ -49,29 +45,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     match options.cancel_after {
         Some(after) => {
             // Dropping the build cancels it.
-            if tokio::time::timeout(after, follow(build, options.quiet))
-                .await
-                .is_err()
-            {
+            if tokio::time::timeout(after, follow(build, options.quiet)).await.is_err() {
                 println!("cancelled after {:?}", start.elapsed());
                 tokio::time::sleep(Duration::from_secs(2)).await;
             }
         }
         None => follow(build, options.quiet).await,
     }
-    let tasks = tokio::runtime::Handle::current()
-        .metrics()
-        .num_alive_tasks();
+    let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     println!("took {:?}, {tasks} tasks alive", start.elapsed());
     Ok(())
 }
 
 fn addr(address: String, tls: Option<Tls>) -> Addr {
-    if address.starts_with('/') {
-        Addr::Unix(PathBuf::from(address))
-    } else {
-        Addr::Tcp { host: address, tls }
-    }
+    if address.starts_with('/') { Addr::Unix(PathBuf::from(address)) } else { Addr::Tcp { host: address, tls } }
 }
 
 async fn follow(mut build: Build, quiet: bool) {
@@ -102,15 +89,10 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn st
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--quiet" => options.quiet = true,
-            "--opt" => options
-                .attrs
-                .extend(pairs(&args.next().ok_or("--opt key=value")?)),
+            "--opt" => options.attrs.extend(pairs(&args.next().ok_or("--opt key=value")?)),
             "--image" => {
                 let attrs = pairs(&args.next().ok_or("--image name=…")?);
-                options.exports.push(Export {
-                    kind: "image".to_owned(),
-                    attrs,
-                });
+                options.exports.push(Export { kind: "image".to_owned(), attrs });
             }
             "--cancel-after" => {
                 let millis = args.next().ok_or("--cancel-after ms")?.parse()?;
@@ -120,12 +102,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn st
                 let dir = PathBuf::from(args.next().ok_or("--tls DIR")?);
                 let read = |name| std::fs::read(dir.join(name));
                 let (ca, cert, key) = (read("ca.pem")?, read("cert.pem")?, read("key.pem")?);
-                options.tls = Some(Tls {
-                    ca,
-                    cert,
-                    key,
-                    server_name: None,
-                });
+                options.tls = Some(Tls { ca, cert, key, server_name: None });
             }
             other => return Err(format!("unknown option {other}").into()),
         }
@@ -135,7 +112,5 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn st
 
 fn pairs(text: &str) -> BTreeMap<String, String> {
     let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect()
+    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }

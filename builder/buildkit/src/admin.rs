@@ -69,31 +69,19 @@ impl Client {
     }
 
     pub async fn list_workers(&self) -> Result<Vec<Worker>, ClientError> {
-        let reply = self
-            .control()
-            .list_workers(ListWorkersRequest { filter: Vec::new() })
-            .await?;
-        let worker =
-            |record: bollard_buildkit_proto::moby::buildkit::v1::types::WorkerRecord| Worker {
-                id: record.id,
-                labels: record.labels,
-                platforms: record.platforms.iter().map(platform).collect(),
-            };
+        let reply = self.control().list_workers(ListWorkersRequest { filter: Vec::new() }).await?;
+        let worker = |record: bollard_buildkit_proto::moby::buildkit::v1::types::WorkerRecord| Worker {
+            id: record.id,
+            labels: record.labels,
+            platforms: record.platforms.iter().map(platform).collect(),
+        };
         Ok(reply.into_inner().record.into_iter().map(worker).collect())
     }
 
     pub async fn disk_usage(&self, filters: &[String]) -> Result<Vec<CacheRecord>, ClientError> {
-        let request = DiskUsageRequest {
-            filter: filters.to_vec(),
-            age_limit: 0,
-        };
+        let request = DiskUsageRequest { filter: filters.to_vec(), age_limit: 0 };
         let reply = self.control().disk_usage(request).await?;
-        Ok(reply
-            .into_inner()
-            .record
-            .into_iter()
-            .map(CacheRecord::from)
-            .collect())
+        Ok(reply.into_inner().record.into_iter().map(CacheRecord::from).collect())
     }
 
     /// Throws away what `options` does not keep. Records in use stay.
@@ -118,16 +106,8 @@ impl Client {
 
 pub(crate) async fn info(channel: Channel) -> Result<Info, ClientError> {
     let reply = control(channel).info(InfoRequest {}).await?;
-    let BuildkitVersion {
-        package,
-        version,
-        revision,
-    } = reply.into_inner().buildkit_version.unwrap_or_default();
-    Ok(Info {
-        package,
-        version,
-        revision,
-    })
+    let BuildkitVersion { package, version, revision } = reply.into_inner().buildkit_version.unwrap_or_default();
+    Ok(Info { package, version, revision })
 }
 
 impl From<UsageRecord> for CacheRecord {
@@ -146,17 +126,8 @@ impl From<UsageRecord> for CacheRecord {
 }
 
 fn platform(platform: &Platform) -> String {
-    let Platform {
-        os,
-        architecture,
-        variant,
-        ..
-    } = platform;
-    if variant.is_empty() {
-        format!("{os}/{architecture}")
-    } else {
-        format!("{os}/{architecture}/{variant}")
-    }
+    let Platform { os, architecture, variant, .. } = platform;
+    if variant.is_empty() { format!("{os}/{architecture}") } else { format!("{os}/{architecture}/{variant}") }
 }
 
 fn signed(bytes: u64) -> i64 {

@@ -46,15 +46,9 @@ pub struct Client {
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("`{addr}` is not an address of a BuildKit daemon: {source}")]
-    Address {
-        addr: String,
-        source: tonic::transport::Error,
-    },
+    Address { addr: String, source: tonic::transport::Error },
     #[error("no BuildKit daemon answers at {addr}")]
-    Unreachable {
-        addr: String,
-        source: tonic::transport::Error,
-    },
+    Unreachable { addr: String, source: tonic::transport::Error },
     #[error("the BuildKit daemon at {addr} did not answer within {secs} s")]
     TimedOut { addr: String, secs: u64 },
     #[error("a session's shared key must be one printable line")]
@@ -67,10 +61,7 @@ pub enum ClientError {
 
 /// Connects and asks the daemon who it is: a client certificate that it rejects shows up only then.
 pub async fn connect(addr: &Addr) -> Result<Client, ClientError> {
-    let timed_out = || ClientError::TimedOut {
-        addr: addr.to_string(),
-        secs: CONNECT_TIMEOUT.as_secs(),
-    };
+    let timed_out = || ClientError::TimedOut { addr: addr.to_string(), secs: CONNECT_TIMEOUT.as_secs() };
     tokio::time::timeout(CONNECT_TIMEOUT, async {
         let channel = open(addr).await?;
         let daemon = crate::admin::info(channel.clone()).await?;
@@ -96,9 +87,7 @@ impl Client {
 }
 
 pub(crate) fn control(channel: Channel) -> ControlClient<Channel> {
-    ControlClient::new(channel)
-        .max_decoding_message_size(MAX_MESSAGE)
-        .max_encoding_message_size(MAX_MESSAGE)
+    ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE)
 }
 
 impl From<tonic::Status> for ClientError {
@@ -120,18 +109,12 @@ pub(crate) fn broken_by(status: &tonic::Status) -> Option<String> {
 }
 
 async fn open(addr: &Addr) -> Result<Channel, ClientError> {
-    let unreachable = |source| ClientError::Unreachable {
-        addr: addr.to_string(),
-        source,
-    };
+    let unreachable = |source| ClientError::Unreachable { addr: addr.to_string(), source };
     match addr {
         Addr::Unix(path) => open_unix(path.clone()).await.map_err(unreachable),
         Addr::Tcp { host, tls } => {
-            let endpoint =
-                tcp_endpoint(host, tls.as_ref()).map_err(|source| ClientError::Address {
-                    addr: addr.to_string(),
-                    source,
-                })?;
+            let endpoint = tcp_endpoint(host, tls.as_ref())
+                .map_err(|source| ClientError::Address { addr: addr.to_string(), source })?;
             endpoint.connect().await.map_err(unreachable)
         }
     }
@@ -140,21 +123,14 @@ async fn open(addr: &Addr) -> Result<Channel, ClientError> {
 async fn open_unix(path: PathBuf) -> Result<Channel, tonic::transport::Error> {
     let connector = tower::service_fn(move |_: Uri| {
         let path = path.clone();
-        async move {
-            tokio::net::UnixStream::connect(path)
-                .await
-                .map(TokioIo::new)
-        }
+        async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
     });
-    with_limits(Endpoint::from_static("http://buildkitd.local"))
-        .connect_with_connector(connector)
-        .await
+    with_limits(Endpoint::from_static("http://buildkitd.local")).connect_with_connector(connector).await
 }
 
 fn tcp_endpoint(host: &str, tls: Option<&Tls>) -> Result<Endpoint, tonic::transport::Error> {
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let endpoint =
-        with_limits(Endpoint::from_shared(format!("{scheme}://{host}"))?).tcp_nodelay(true);
+    let endpoint = with_limits(Endpoint::from_shared(format!("{scheme}://{host}"))?).tcp_nodelay(true);
     let Some(tls) = tls else { return Ok(endpoint) };
     let mut config = ClientTlsConfig::new()
         .ca_certificate(Certificate::from_pem(&tls.ca))
@@ -191,8 +167,6 @@ impl std::fmt::Display for Addr {
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tls")
-            .field("server_name", &self.server_name)
-            .finish_non_exhaustive()
+        f.debug_struct("Tls").field("server_name", &self.server_name).finish_non_exhaustive()
     }
 }

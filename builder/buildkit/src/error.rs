@@ -82,13 +82,7 @@ impl ErrorClass {
 
 impl BuildError {
     pub(crate) fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self {
-            class,
-            message: message.into(),
-            exit_code: None,
-            vertex: None,
-            location: None,
-        }
+        Self { class, message: message.into(), exit_code: None, vertex: None, location: None }
     }
 
     /// Reads what the daemon put into a failed call.

@@ -57,10 +57,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            entries: 1_000_000,
-            bytes: u64::MAX,
-        }
+        Self { entries: 1_000_000, bytes: u64::MAX }
     }
 }
 
@@ -93,25 +90,12 @@ struct Progress {
 
 impl FileSync {
     pub fn new(dirs: BTreeMap<String, LocalDir>, limits: Limits) -> Self {
-        Self {
-            dirs: Arc::new(dirs),
-            limits,
-            progress: Arc::default(),
-        }
+        Self { dirs: Arc::new(dirs), limits, progress: Arc::default() }
     }
 
     pub fn sent(&self) -> Sent {
-        let Progress {
-            entries,
-            files,
-            bytes,
-            ..
-        } = &*self.progress;
-        Sent {
-            entries: entries.load(Relaxed),
-            files: files.load(Relaxed),
-            bytes: bytes.load(Relaxed),
-        }
+        let Progress { entries, files, bytes, .. } = &*self.progress;
+        Sent { entries: entries.load(Relaxed), files: files.load(Relaxed), bytes: bytes.load(Relaxed) }
     }
 
     /// Why a transfer failed at this end, if one did.
@@ -125,26 +109,17 @@ impl FileSyncService for FileSync {
     type DiffCopyStream = ReceiverStream<Result<Packet, Status>>;
     type TarStreamStream = ReceiverStream<Result<Packet, Status>>;
 
-    async fn diff_copy(
-        &self,
-        call: Request<Streaming<Packet>>,
-    ) -> Result<Response<Self::DiffCopyStream>, Status> {
+    async fn diff_copy(&self, call: Request<Streaming<Packet>>) -> Result<Response<Self::DiffCopyStream>, Status> {
         let asked = metadata::Asked::read(call.metadata())?;
         tracing::debug!(dir = %asked.dir, exclude = asked.exclude.len(), "the daemon reads a local directory");
         let dir = self.dirs.get(&asked.dir).cloned();
-        let dir = dir
-            .ok_or_else(|| Status::not_found(format!("no directory `{}` is offered", asked.dir)))?;
+        let dir = dir.ok_or_else(|| Status::not_found(format!("no directory `{}` is offered", asked.dir)))?;
         let transfer = send::Transfer::new(dir, asked, self.limits, Arc::clone(&self.progress));
         Ok(Response::new(transfer.start(call.into_inner())))
     }
 
-    async fn tar_stream(
-        &self,
-        _: Request<Streaming<Packet>>,
-    ) -> Result<Response<Self::TarStreamStream>, Status> {
-        Err(Status::unimplemented(
-            "directories are sent by `DiffCopy` only",
-        ))
+    async fn tar_stream(&self, _: Request<Streaming<Packet>>) -> Result<Response<Self::TarStreamStream>, Status> {
+        Err(Status::unimplemented("directories are sent by `DiffCopy` only"))
     }
 }
 

@@ -64,8 +64,7 @@ impl Session {
         let (from_server, to_server) = tokio::io::split(far);
 
         let mut request = Request::new(outbound(from_server, stopped.clone()));
-        announce(request.metadata_mut(), &id, &services)
-            .map_err(|_invalid| ClientError::SharedKey)?;
+        announce(request.metadata_mut(), &id, &services).map_err(|_invalid| ClientError::SharedKey)?;
         let inbound = client.control().session(request).await?.into_inner();
         Ok(Self {
             id,
@@ -82,11 +81,7 @@ impl Session {
 }
 
 /// Tells the daemon who we are and which services we run; it asks for no others.
-fn announce(
-    metadata: &mut MetadataMap,
-    id: &str,
-    services: &Services,
-) -> Result<(), InvalidMetadataValue> {
+fn announce(metadata: &mut MetadataMap, id: &str, services: &Services) -> Result<(), InvalidMetadataValue> {
     const METHOD: &str = "x-docker-expose-session-grpc-method";
     let key: MetadataValue<Ascii> = services.shared_key.parse()?;
     metadata.insert("x-docker-expose-session-uuid", id.parse()?);
@@ -102,10 +97,7 @@ fn announce(
         metadata.append(METHOD, MetadataValue::from_static(method));
     }
     if services.files.is_some() {
-        metadata.append(
-            METHOD,
-            MetadataValue::from_static("/moby.filesync.v1.FileSync/DiffCopy"),
-        );
+        metadata.append(METHOD, MetadataValue::from_static("/moby.filesync.v1.FileSync/DiffCopy"));
     }
     Ok(())
 }
@@ -113,24 +105,17 @@ fn announce(
 type Stopped = Shared<future::BoxFuture<'static, ()>>;
 
 /// What our server says, to the daemon.
-fn outbound(
-    from_server: ReadHalf<DuplexStream>,
-    stopped: Stopped,
-) -> impl Stream<Item = BytesMessage> {
+fn outbound(from_server: ReadHalf<DuplexStream>, stopped: Stopped) -> impl Stream<Item = BytesMessage> {
     ReaderStream::with_capacity(from_server, 32 << 10)
         // It ends after an error.
         .filter_map(|read| future::ready(read.ok()))
-        .map(|bytes| BytesMessage {
-            data: bytes.to_vec(),
-        })
+        .map(|bytes| BytesMessage { data: bytes.to_vec() })
         .take_until(stopped)
 }
 
 /// What the daemon says, to our server.
 async fn pump(inbound: Streaming<BytesMessage>, mut to_server: WriteHalf<DuplexStream>) {
-    let bytes = inbound
-        .map_ok(|message| Bytes::from(message.data))
-        .map_err(io::Error::other);
+    let bytes = inbound.map_ok(|message| Bytes::from(message.data)).map_err(io::Error::other);
     if let Err(error) = tokio::io::copy(&mut StreamReader::new(bytes), &mut to_server).await {
         tracing::debug!(%error, "the session's stream broke off");
     }
@@ -144,9 +129,7 @@ async fn serve(near: DuplexStream, services: Services, stopped: Stopped) {
         .add_service(SecretsServer::new(services.secrets));
     if let Some(files) = services.files {
         let server = FileSyncServer::new(files);
-        let server = server
-            .max_decoding_message_size(MAX_MESSAGE)
-            .max_encoding_message_size(MAX_MESSAGE);
+        let server = server.max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
         routes = routes.add_service(server);
     }
     let incoming = stream::once(future::ready(Ok::<_, io::Error>(near))).chain(stream::pending());

@@ -60,18 +60,10 @@ pub fn solve(client: &Client, mut request: BuildRequest) -> Build {
     let reference = request.reference.clone();
     let (sender, events) = mpsc::channel(EVENTS);
     let solving = Task::spawn(run(client.clone(), request, sender));
-    Build {
-        reference,
-        events: Events(events),
-        solving: Solving(solving),
-    }
+    Build { reference, events: Events(events), solving: Solving(solving) }
 }
 
-async fn run(
-    client: Client,
-    request: BuildRequest,
-    events: mpsc::Sender<Event>,
-) -> Result<Outcome, BuildError> {
+async fn run(client: Client, request: BuildRequest, events: mpsc::Sender<Event>) -> Result<Outcome, BuildError> {
     let files = FileSync::new(request.local_dirs.clone(), request.limits);
     let services = Services {
         credentials: request.credentials.clone(),
@@ -82,30 +74,16 @@ async fn run(
     let session = Session::start(&client, services).await?;
     // Asked for at the same time as the solve, so that no log line is missed.
     let (ended, end) = oneshot::channel();
-    let status = Task::spawn(status::follow(
-        client.clone(),
-        request.reference.clone(),
-        events,
-        end,
-    ));
-    let reply = client
-        .control()
-        .solve(request::solve_request(request, session.id()))
-        .await;
+    let status = Task::spawn(status::follow(client.clone(), request.reference.clone(), events, end));
+    let reply = client.control().solve(request::solve_request(request, session.id())).await;
     drop(session);
     // It may be over by itself already, when the daemon went away.
     let _ = ended.send(reply.is_ok());
     let steps = status.await.unwrap_or(0);
     match reply {
         Ok(reply) => {
-            let response: BTreeMap<_, _> =
-                reply.into_inner().exporter_response.into_iter().collect();
-            Ok(Outcome {
-                digest: response.get("containerimage.digest").cloned(),
-                response,
-                steps,
-                sent: files.sent(),
-            })
+            let response: BTreeMap<_, _> = reply.into_inner().exporter_response.into_iter().collect();
+            Ok(Outcome { digest: response.get("containerimage.digest").cloned(), response, steps, sent: files.sent() })
         }
         Err(refusal) => Err(explain(&refusal, &files)),
     }
@@ -115,11 +93,7 @@ async fn run(
 fn explain(refusal: &tonic::Status, files: &FileSync) -> BuildError {
     let error = BuildError::from_status(refusal);
     match files.failure() {
-        Some(failure) => BuildError {
-            class: ErrorClass::Transfer,
-            message: failure,
-            ..error
-        },
+        Some(failure) => BuildError { class: ErrorClass::Transfer, message: failure, ..error },
         None => error,
     }
 }
@@ -144,9 +118,7 @@ impl Future for Solving {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         Pin::new(&mut self.0).poll(context).map(|ended| {
             // Only a runtime that shuts down aborts it while this handle lives.
-            ended.unwrap_or_else(|gone| {
-                Err(BuildError::new(ErrorClass::Cancelled, gone.to_string()))
-            })
+            ended.unwrap_or_else(|gone| Err(BuildError::new(ErrorClass::Cancelled, gone.to_string())))
         })
     }
 }

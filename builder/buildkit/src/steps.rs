@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use bollard_buildkit_proto::google::protobuf::Timestamp;
-use bollard_buildkit_proto::moby::buildkit::v1::{
-    StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning,
-};
+use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexLog, VertexStatus, VertexWarning};
 use bytes::Bytes;
 
 use crate::event::{Event, LogStream};
@@ -34,9 +32,7 @@ impl Steps {
     /// The events of one message, in the order in which they make sense: starts, output, ends.
     pub(crate) fn apply(&mut self, mut message: StatusResponse) -> Vec<Event> {
         let mut events = Vec::new();
-        message
-            .vertexes
-            .sort_by_key(|vertex| vertex.started.as_ref().map(nanos));
+        message.vertexes.sort_by_key(|vertex| vertex.started.as_ref().map(nanos));
         let mut ends = Vec::new();
         for vertex in message.vertexes {
             self.vertex(vertex, &mut events, &mut ends);
@@ -58,14 +54,9 @@ impl Steps {
         let seen = self.seen.entry(vertex.digest.clone()).or_default();
         seen.name.clone_from(&vertex.name);
         seen.inputs.clone_from(&vertex.inputs);
-        let ended = vertex
-            .completed
-            .filter(|at| seen.completed.as_ref() != Some(at));
+        let ended = vertex.completed.filter(|at| seen.completed.as_ref() != Some(at));
         // Lazy work starts a vertex again (exporting, then pushing): a new time of start re-opens it.
-        if let Some(at) = vertex
-            .started
-            .filter(|at| seen.started.as_ref() != Some(at))
-        {
+        if let Some(at) = vertex.started.filter(|at| seen.started.as_ref() != Some(at)) {
             seen.started = Some(at);
             if let Some(known) = self.indexes.get(&vertex.digest) {
                 let earlier = |end: &mut Event| matches!(end, Event::StepDone { index, .. } if index == known);
@@ -79,49 +70,22 @@ impl Steps {
                 seen.completed = Some(at);
             }
             let error = Some(vertex.error).filter(|error| !error.is_empty());
-            ends.push(Event::StepDone {
-                index,
-                cached: vertex.cached,
-                error,
-                at: millis(&at),
-            });
+            ends.push(Event::StepDone { index, cached: vertex.cached, error, at: millis(&at) });
         }
     }
 
     fn log(&mut self, log: VertexLog, events: &mut Vec<Event>) {
         let at = log.timestamp.as_ref().map_or(0, millis);
         let index = self.index(&log.vertex, at, events);
-        let stream = if log.stream == 2 {
-            LogStream::Stderr
-        } else {
-            LogStream::Stdout
-        };
-        events.push(Event::StepLog {
-            index,
-            stream,
-            at,
-            bytes: Bytes::from(log.msg),
-        });
+        let stream = if log.stream == 2 { LogStream::Stderr } else { LogStream::Stdout };
+        events.push(Event::StepLog { index, stream, at, bytes: Bytes::from(log.msg) });
     }
 
     fn progress(&mut self, status: VertexStatus, events: &mut Vec<Event>) {
         let at = status.timestamp.as_ref().map_or(0, millis);
         let index = self.index(&status.vertex, at, events);
-        let VertexStatus {
-            id,
-            current,
-            total,
-            completed,
-            ..
-        } = status;
-        events.push(Event::Progress {
-            index,
-            id,
-            current,
-            total,
-            done: completed.is_some(),
-            at,
-        });
+        let VertexStatus { id, current, total, completed, .. } = status;
+        events.push(Event::Progress { index, id, current, total, done: completed.is_some(), at });
     }
 
     fn warning(&mut self, warning: VertexWarning, events: &mut Vec<Event>) {
@@ -136,11 +100,7 @@ impl Steps {
             detail: warning.detail.iter().map(|detail| text(detail)).collect(),
             url: warning.url,
             file: warning.info.map(|info| info.filename).unwrap_or_default(),
-            lines: warning
-                .ranges
-                .into_iter()
-                .map(|range| (line(range.start), line(range.end)))
-                .collect(),
+            lines: warning.ranges.into_iter().map(|range| (line(range.start), line(range.end))).collect(),
         });
     }
 
@@ -160,20 +120,11 @@ impl Steps {
             Some(seen) => (seen.name.clone(), self.known(&seen.inputs)),
             None => (String::new(), Vec::new()),
         };
-        Event::StepStarted {
-            index,
-            vertex: digest.to_owned(),
-            name,
-            inputs,
-            at,
-        }
+        Event::StepStarted { index, vertex: digest.to_owned(), name, inputs, at }
     }
 
     fn known(&self, digests: &[String]) -> Vec<u32> {
-        digests
-            .iter()
-            .filter_map(|digest| self.indexes.get(digest).copied())
-            .collect()
+        digests.iter().filter_map(|digest| self.indexes.get(digest).copied()).collect()
     }
 }
 
@@ -186,9 +137,7 @@ fn nanos(at: &Timestamp) -> i128 {
 }
 
 pub(crate) fn millis(at: &Timestamp) -> i64 {
-    at.seconds
-        .saturating_mul(1000)
-        .saturating_add(i64::from(at.nanos) / 1_000_000)
+    at.seconds.saturating_mul(1000).saturating_add(i64::from(at.nanos) / 1_000_000)
 }
 
 #[cfg(test)]

@@ -19,11 +19,7 @@ pub(crate) struct Journal {
 
 impl Journal {
     pub(super) fn new(recorder: Recorder, outbox: Arc<Outbox>) -> Self {
-        Self {
-            recorder,
-            outbox,
-            cache_steps: HashSet::new(),
-        }
+        Self { recorder, outbox, cache_steps: HashSet::new() }
     }
 
     /// Masks a text and gives the registry its public name.
@@ -57,53 +53,28 @@ impl Journal {
     fn record(&mut self, event: Event) {
         let log = &mut self.recorder;
         match event {
-            Event::StepStarted {
-                index,
-                vertex,
-                name,
-                at,
-                ..
-            } => {
+            Event::StepStarted { index, vertex, name, at, .. } => {
                 if name.starts_with("importing cache") {
                     self.cache_steps.insert(index);
                 }
                 log.started(index + SOURCE_STEP, &vertex, &name, at);
             }
-            Event::StepLog {
-                index,
-                stream,
-                at,
-                bytes,
-            } => {
+            Event::StepLog { index, stream, at, bytes } => {
                 let stream = match stream {
                     LogStream::Stdout => Stream::Out,
                     LogStream::Stderr => Stream::Err,
                 };
                 log.output(index + SOURCE_STEP, stream, at, &bytes);
             }
-            Event::Progress {
-                index,
-                id,
-                current,
-                total,
-                done,
-                ..
-            } => log.progress(index + SOURCE_STEP, &id, (current, total), done),
-            Event::StepDone {
-                index,
-                cached,
-                error,
-                at,
-            } => {
+            Event::Progress { index, id, current, total, done, .. } => {
+                log.progress(index + SOURCE_STEP, &id, (current, total), done)
+            }
+            Event::StepDone { index, cached, error, at } => {
                 let error = error.filter(|_| !self.cache_steps.contains(&index));
                 log.done(index + SOURCE_STEP, at, cached, error.as_deref());
             }
-            Event::Warning {
-                short, file, lines, ..
-            } => {
-                let place = lines
-                    .first()
-                    .map(|(first, _)| format!(" ({file} line {first})"));
+            Event::Warning { short, file, lines, .. } => {
+                let place = lines.first().map(|(first, _)| format!(" ({file} line {first})"));
                 log.notice(&format!("warning: {short}{}", place.unwrap_or_default()));
             }
         }

@@ -33,12 +33,7 @@ struct State {
 
 impl Outbox {
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            state: Mutex::default(),
-            limit,
-            added: Notify::new(),
-            taken: Notify::new(),
-        }
+        Self { state: Mutex::default(), limit, added: Notify::new(), taken: Notify::new() }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -139,10 +134,7 @@ impl Outbox {
             })
             .map(|(record, _)| record.clone())
             .collect();
-        RecordBatch {
-            first: state.acknowledged + 1,
-            records,
-        }
+        RecordBatch { first: state.acknowledged + 1, records }
     }
 
     /// The server has all up to `number`.
@@ -182,10 +174,7 @@ mod tests {
     use std::time::Duration;
 
     fn notice(size: usize) -> Record {
-        Record::Notice {
-            at: 0,
-            text: "x".repeat(size),
-        }
+        Record::Notice { at: 0, text: "x".repeat(size) }
     }
 
     #[tokio::test]
@@ -217,11 +206,7 @@ mod tests {
     #[test]
     fn a_batch_is_bounded_in_bytes_but_never_empty() {
         let outbox = Outbox::new(1 << 30);
-        outbox.add(vec![
-            notice(300 << 10),
-            notice(150 << 10),
-            notice(100 << 10),
-        ]);
+        outbox.add(vec![notice(300 << 10), notice(150 << 10), notice(100 << 10)]);
         assert_eq!(outbox.batch().records.len(), 1);
         outbox.acknowledge(1);
         assert_eq!(outbox.batch().records.len(), 2);

@@ -12,11 +12,7 @@ pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) ->
         file: full_name(&location.file, dockerfile),
         first_line: location.first_line,
         last_line: location.last_line,
-        excerpt: location
-            .excerpt
-            .into_iter()
-            .map(|line| (line.number, journal.clean(&line.text)))
-            .collect(),
+        excerpt: location.excerpt.into_iter().map(|line| (line.number, journal.clean(&line.text))).collect(),
     });
     Failed::from(Failure {
         reason: reason(error.class),
@@ -60,20 +56,14 @@ fn plain(message: &str) -> &str {
     let Some(rest) = text.strip_prefix("failed to compute cache key: ") else {
         return text;
     };
-    let inner = rest
-        .strip_prefix("failed to calculate checksum of ref ")
-        .and_then(|rest| rest.split_once(": "));
+    let inner = rest.strip_prefix("failed to calculate checksum of ref ").and_then(|rest| rest.split_once(": "));
     inner.map_or(rest, |(_ref, cause)| cause)
 }
 
 /// BuildKit knows the Dockerfile by its last name only.
 fn full_name(file: &str, dockerfile: &str) -> String {
     let last = dockerfile.rsplit('/').next().unwrap_or(dockerfile);
-    if file.is_empty() || file == last {
-        dockerfile.to_owned()
-    } else {
-        file.to_owned()
-    }
+    if file.is_empty() || file == last { dockerfile.to_owned() } else { file.to_owned() }
 }
 
 #[cfg(test)]
@@ -82,7 +72,8 @@ mod tests {
 
     #[test]
     fn causes_are_told_without_buildkits_inner_words() {
-        let missing = "failed to compute cache key: failed to calculate checksum of ref obv::ve9: \"/no.txt\": not found";
+        let missing =
+            "failed to compute cache key: failed to calculate checksum of ref obv::ve9: \"/no.txt\": not found";
         assert_eq!(sentence(missing, None), "\"/no.txt\": not found");
         let entitled = "failed to load LLB: network.host is not allowed";
         assert_eq!(sentence(entitled, None), "network.host is not allowed");
@@ -91,10 +82,7 @@ mod tests {
 
     #[test]
     fn the_dockerfile_is_named_as_the_rule_names_it() {
-        assert_eq!(
-            full_name("api.Dockerfile", "docker/api.Dockerfile"),
-            "docker/api.Dockerfile"
-        );
+        assert_eq!(full_name("api.Dockerfile", "docker/api.Dockerfile"), "docker/api.Dockerfile");
         assert_eq!(full_name("", "Dockerfile"), "Dockerfile");
         assert_eq!(full_name("other", "Dockerfile"), "other");
     }

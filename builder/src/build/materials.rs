@@ -13,11 +13,7 @@ impl Materials {
     /// Begins with the source itself.
     pub(super) fn new(assignment: &Assignment) -> Self {
         let source = &assignment.source;
-        let algorithm = if source.commit.len() == 64 {
-            "sha256"
-        } else {
-            "sha1"
-        };
+        let algorithm = if source.commit.len() == 64 { "sha256" } else { "sha1" };
         let platform = match assignment.target.platforms.as_slice() {
             [] => crate::readiness::platforms().into_iter().next(),
             [one] => Some(one.clone()),
@@ -73,11 +69,7 @@ fn package_url(image: &str, platform: Option<&str>) -> String {
     };
     let tag = tag.map(|tag| format!("@{tag}")).unwrap_or_default();
     let platform = platform.map(|name| format!("?platform={}", name.replace('/', "%2F")));
-    format!(
-        "pkg:docker/{}{tag}{}",
-        name.replace(':', "%3A"),
-        platform.unwrap_or_default()
-    )
+    format!("pkg:docker/{}{tag}{}", name.replace(':', "%3A"), platform.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -93,13 +85,7 @@ mod tests {
         };
         let debian = "[1/3] FROM docker.io/library/debian:bookworm-slim@sha256:aa";
         let own = "[base 1/2] FROM localhost:8080/acme/base@sha256:bb";
-        for step in [
-            debian,
-            "[2/3] RUN echo FROM x",
-            own,
-            "[internal] load build context",
-            debian,
-        ] {
+        for step in [debian, "[2/3] RUN echo FROM x", own, "[internal] load build context", debian] {
             materials.note(step);
         }
         let uris: Vec<_> = materials.all().into_iter().map(|m| m.uri).collect();

@@ -11,24 +11,13 @@ use std::collections::BTreeMap;
 type Attrs = BTreeMap<String, String>;
 
 /// `ADD` from these would be fetched by the daemon itself, from the machine that builds.
-const DENIED_HOSTS: &[&str] = &[
-    "127.*",
-    "localhost*",
-    "0.0.0.0*",
-    "[::1]*",
-    "[::]*",
-    "169.254.*",
-    "0:*",
-    "0/*",
-];
+const DENIED_HOSTS: &[&str] = &["127.*", "localhost*", "0.0.0.0*", "[::1]*", "[::]*", "169.254.*", "0:*", "0/*"];
 
 /// Refuses arguments that are not for users to set.
 pub(super) fn check(target: &Target) -> Result<(), Failed> {
     for name in target.build_args.keys() {
         let mut letters = name.bytes();
-        let starts = letters
-            .next()
-            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        let starts = letters.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
         if !starts || !letters.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             let text = format!("`{}` is no name for a build argument", name.escape_debug());
             return Err(because(Reason::NotAllowed, text));
@@ -49,11 +38,7 @@ pub(super) fn check(target: &Target) -> Result<(), Failed> {
 pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<BuildRequest> {
     let source = LocalDir::open(&places.files)?;
     let below = |path: &std::path::Path| {
-        if path.as_os_str().is_empty() {
-            Ok(source.clone())
-        } else {
-            source.open_below(path)
-        }
+        if path.as_os_str().is_empty() { Ok(source.clone()) } else { source.open_below(path) }
     };
     let local_dirs = BTreeMap::from([
         ("context".to_owned(), below(&places.context)?),
@@ -62,12 +47,7 @@ pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<
     let import = (!assignment.target.no_cache).then(|| cache(assignment, &[]));
     let export = cache(
         assignment,
-        &[
-            ("mode", "max"),
-            ("image-manifest", "true"),
-            ("oci-mediatypes", "true"),
-            ("ignore-error", "true"),
-        ],
+        &[("mode", "max"), ("image-manifest", "true"), ("oci-mediatypes", "true"), ("ignore-error", "true")],
     );
     let secrets = assignment.secrets.iter().filter_map(|(id, value)| {
         let value = STANDARD.decode(value).ok()?;
@@ -110,10 +90,7 @@ fn attrs(assignment: &Assignment, places: &Places) -> Attrs {
     }
     // With the gateway off, a `# syntax=` line would fail the build; with this it is not followed.
     set("cmdline", "docker/dockerfile:1");
-    set(
-        "build-arg:BUILDKIT_CACHE_MOUNT_NS",
-        &assignment.trust_domain,
-    );
+    set("build-arg:BUILDKIT_CACHE_MOUNT_NS", &assignment.trust_domain);
     set("vcs:source", &assignment.source.clone_url);
     set("vcs:revision", &assignment.source.commit);
     set("attest:provenance", "mode=max");
@@ -131,44 +108,29 @@ fn image(assignment: &Assignment) -> Export {
     if push.insecure {
         set("registry.insecure", "true");
     }
-    Export {
-        kind: "image".to_owned(),
-        attrs,
-    }
+    Export { kind: "image".to_owned(), attrs }
 }
 
 fn cache(assignment: &Assignment, more: &[(&str, &str)]) -> CacheOption {
     let push = &assignment.push;
     let mut attrs = Attrs::new();
     let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
-    set(
-        "ref",
-        &format!("{}/{}", push.host, assignment.cache.reference),
-    );
+    set("ref", &format!("{}/{}", push.host, assignment.cache.reference));
     for (key, value) in more {
         set(key, value);
     }
     if push.insecure {
         set("registry.insecure", "true");
     }
-    CacheOption {
-        kind: "registry".to_owned(),
-        attrs,
-    }
+    CacheOption { kind: "registry".to_owned(), attrs }
 }
 
 /// The push host and the operator's upstreams; nobody else is told anything.
 fn logins(assignment: &Assignment) -> impl Iterator<Item = (String, Credential)> {
     let push = &assignment.push;
-    let own = Credential {
-        username: push.username.clone(),
-        password: assignment.attempt_token.clone(),
-    };
+    let own = Credential { username: push.username.clone(), password: assignment.attempt_token.clone() };
     let upstream = assignment.logins.iter().map(|login| {
-        let credential = Credential {
-            username: login.username.clone(),
-            password: login.password.0.clone(),
-        };
+        let credential = Credential { username: login.username.clone(), password: login.password.0.clone() };
         (login.host.clone(), credential)
     });
     let hosts = [push.public_host.clone(), push.host.clone()];
@@ -177,11 +139,7 @@ fn logins(assignment: &Assignment) -> impl Iterator<Item = (String, Credential)>
 
 fn denied() -> Vec<String> {
     let schemes = ["http", "https", "git"];
-    let each = |scheme: &'static str| {
-        DENIED_HOSTS
-            .iter()
-            .map(move |host| format!("{scheme}://{host}"))
-    };
+    let each = |scheme: &'static str| DENIED_HOSTS.iter().map(move |host| format!("{scheme}://{host}"));
     schemes.into_iter().flat_map(each).collect()
 }
 
@@ -195,10 +153,7 @@ mod tests {
             context: String::new(),
             stage: None,
             platforms: Vec::new(),
-            build_args: args
-                .iter()
-                .map(|a| ((*a).to_owned(), "a,b=\"c\"\n".to_owned()))
-                .collect(),
+            build_args: args.iter().map(|a| ((*a).to_owned(), "a,b=\"c\"\n".to_owned())).collect(),
             labels: BTreeMap::new(),
             no_cache: false,
         }
@@ -207,17 +162,7 @@ mod tests {
     #[test]
     fn build_arguments_have_names_and_are_not_buildkits_own() {
         assert!(check(&target(&["VERSION", "_x1", "HTTP_PROXY"])).is_ok());
-        for name in [
-            "",
-            "1a",
-            "a-b",
-            "a=b",
-            "a,b",
-            "a b",
-            "é",
-            "BUILDKIT_SYNTAX",
-            "buildkit_x",
-        ] {
+        for name in ["", "1a", "a-b", "a=b", "a,b", "a b", "é", "BUILDKIT_SYNTAX", "buildkit_x"] {
             let failure = check(&target(&[name])).unwrap_err();
             assert_eq!(failure.reason, Reason::NotAllowed, "{name}");
         }

@@ -65,9 +65,7 @@ impl Git {
     /// `home` is an empty folder; `probe` one that git must be able to reach as `nobody`.
     pub(crate) async fn new(config: &Config, home: &Path, probe: &Path) -> Result<Self> {
         // Whether it is there, `readiness` tells.
-        let program = config
-            .program("git")
-            .unwrap_or_else(|| PathBuf::from("git"));
+        let program = config.program("git").unwrap_or_else(|| PathBuf::from("git"));
         let ca_bundle = config.work_dir.join(crate::trust::BUNDLE);
         let mut git = Self {
             program,
@@ -80,17 +78,10 @@ impl Git {
         if git.unprivileged {
             git.own(probe)?;
             let reached = git.in_dir(probe).run(["--version"]).await.is_ok()
-                && git
-                    .in_dir(probe)
-                    .run(["init", "-q", "--bare", "probe"])
-                    .await
-                    .is_ok();
+                && git.in_dir(probe).run(["init", "-q", "--bare", "probe"]).await.is_ok();
             let _ = std::fs::remove_dir_all(probe.join("probe"));
             if !reached {
-                tracing::warn!(
-                    "git runs as root: {} cannot be reached by other users",
-                    probe.display()
-                );
+                tracing::warn!("git runs as root: {} cannot be reached by other users", probe.display());
                 git.unprivileged = false;
                 git.own(probe)?;
             }
@@ -110,13 +101,7 @@ impl Git {
     }
 
     pub(crate) fn in_dir<'a>(&'a self, dir: &'a Path) -> Call<'a> {
-        Call {
-            git: self,
-            dir,
-            env: Vec::new(),
-            settings: Vec::new(),
-            patience: Duration::from_mins(2),
-        }
+        Call { git: self, dir, env: Vec::new(), settings: Vec::new(), patience: Duration::from_mins(2) }
     }
 
     fn command(&self) -> Command {
@@ -126,12 +111,7 @@ impl Git {
         if self.unprivileged {
             let id = NOBODY.to_string();
             command.args(["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]);
-            command.args([
-                "--no-new-privs",
-                "--inh-caps=-all",
-                "--bounding-set=-all",
-                "--",
-            ]);
+            command.args(["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--"]);
         }
         command.arg(&self.program);
         command
@@ -183,30 +163,20 @@ impl Call<'_> {
     }
 
     /// Runs it to its end and gives what it printed. Dropping the future kills git and its helpers.
-    pub(crate) async fn run<A: AsRef<OsStr>>(
-        self,
-        args: impl IntoIterator<Item = A>,
-    ) -> Result<Vec<u8>> {
+    pub(crate) async fn run<A: AsRef<OsStr>>(self, args: impl IntoIterator<Item = A>) -> Result<Vec<u8>> {
         let args: Vec<A> = args.into_iter().collect();
-        let verb = args
-            .first()
-            .map(|arg| arg.as_ref().to_string_lossy().into_owned());
+        let verb = args.first().map(|arg| arg.as_ref().to_string_lossy().into_owned());
         let verb = verb.unwrap_or_default();
         let mut command = self.git.command();
         command.args(args).current_dir(self.dir).envs(self.env);
-        let fixed = SETTINGS
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let fixed = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let settings: Vec<_> = fixed.chain(self.settings).collect();
         command.env("GIT_CONFIG_COUNT", settings.len().to_string());
         for (n, (key, value)) in settings.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{n}"), key);
             command.env(format!("GIT_CONFIG_VALUE_{n}"), value);
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.process_group(0).kill_on_drop(true).spawn();
         let child = child.with_context(|| format!("start {}", self.git.program.display()))?;
         let group = Group(child.id());
@@ -219,11 +189,7 @@ impl Call<'_> {
         if output.status.success() {
             Ok(output.stdout)
         } else {
-            Err(GitError {
-                verb,
-                text: last_words(&output),
-            }
-            .into())
+            Err(GitError { verb, text: last_words(&output) }.into())
         }
     }
 }
@@ -243,11 +209,7 @@ impl Drop for Group {
 /// What git said last, on one line.
 fn last_words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut last = lines[lines.len().saturating_sub(3)..].join("; ");
     last.truncate(last.floor_char_boundary(500));
     if last.is_empty() {

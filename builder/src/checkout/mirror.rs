@@ -21,27 +21,13 @@ pub(super) struct Mirror<'a> {
 }
 
 impl<'a> Mirror<'a> {
-    pub(super) fn new(
-        git: &'a Git,
-        mirrors: &Path,
-        source: &'a SourceSpec,
-    ) -> Result<Self, Failed> {
+    pub(super) fn new(git: &'a Git, mirrors: &Path, source: &'a SourceSpec) -> Result<Self, Failed> {
         let url = Url::parse(&source.clone_url).ok().filter(|url| {
             let http = matches!(url.scheme(), "http" | "https") && url.host().is_some();
             http && url.username().is_empty() && url.password().is_none()
         });
-        let url = url.ok_or_else(|| {
-            because(
-                Reason::SourceUnsupported,
-                "the clone address is no http or https URL",
-            )
-        })?;
-        Ok(Self {
-            git,
-            dir: mirrors.join(source.id.to_string()),
-            source,
-            url,
-        })
+        let url = url.ok_or_else(|| because(Reason::SourceUnsupported, "the clone address is no http or https URL"))?;
+        Ok(Self { git, dir: mirrors.join(source.id.to_string()), source, url })
     }
 
     pub(super) fn commit(&self) -> &str {
@@ -59,9 +45,7 @@ impl<'a> Mirror<'a> {
             let _ = std::fs::remove_dir_all(&self.dir);
         }
         for tried in 1.. {
-            self.init()
-                .await
-                .map_err(|error| internal("prepare the mirror", &error))?;
+            self.init().await.map_err(|error| internal("prepare the mirror", &error))?;
             if self.has_commit().await {
                 break;
             }
@@ -82,14 +66,7 @@ impl<'a> Mirror<'a> {
 
     /// All files of the commit.
     pub(super) async fn list(&self) -> Result<Vec<Entry>, Failed> {
-        let args = [
-            "ls-tree",
-            "-r",
-            "-l",
-            "-z",
-            "--full-tree",
-            "--end-of-options",
-        ];
+        let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options"];
         let args = args.into_iter().chain([self.commit()]);
         let out = self.call(&self.dir).run(args).await;
         let out = out.map_err(|error| internal("read the commit", &error))?;
@@ -102,11 +79,7 @@ impl<'a> Mirror<'a> {
         }
         std::fs::create_dir_all(&self.dir)?;
         self.git.own(&self.dir)?;
-        let format = if self.commit().len() == 64 {
-            "sha256"
-        } else {
-            "sha1"
-        };
+        let format = if self.commit().len() == 64 { "sha256" } else { "sha1" };
         let format = format!("--object-format={format}");
         let args = ["init", "-q", "--bare", "--template=", &format];
         self.call(&self.dir).run(args).await?;
@@ -115,10 +88,7 @@ impl<'a> Mirror<'a> {
 
     async fn has_commit(&self) -> bool {
         let commit = format!("{}^{{commit}}", self.commit());
-        self.call(&self.dir)
-            .run(["cat-file", "-e", &commit])
-            .await
-            .is_ok()
+        self.call(&self.dir).run(["cat-file", "-e", &commit]).await.is_ok()
     }
 
     async fn fetch(&self) -> anyhow::Result<()> {
@@ -131,18 +101,9 @@ impl<'a> Mirror<'a> {
             let header = format!("Authorization: {}", authorization.0);
             call = call.setting(format!("http.{origin}/.extraHeader"), header);
         }
-        let args = [
-            "fetch",
-            "-q",
-            "--depth=1",
-            "--no-tags",
-            "--no-recurse-submodules",
-        ];
-        let args = args
-            .into_iter()
-            .chain(["--no-write-fetch-head", "--no-auto-maintenance"]);
-        call.run(args.chain(["--", self.url.as_str(), &refspec]))
-            .await?;
+        let args = ["fetch", "-q", "--depth=1", "--no-tags", "--no-recurse-submodules"];
+        let args = args.into_iter().chain(["--no-write-fetch-head", "--no-auto-maintenance"]);
+        call.run(args.chain(["--", self.url.as_str(), &refspec])).await?;
         Ok(())
     }
 
@@ -157,12 +118,7 @@ impl<'a> Mirror<'a> {
             let text = format!("commit {short} is no longer at {}", self.source.clone_url);
             return (true, because(Reason::SourceUnavailable, text));
         }
-        if has(&[
-            "could not read Username",
-            "Authentication failed",
-            "ot found",
-            "error: 40",
-        ]) {
+        if has(&["could not read Username", "Authentication failed", "ot found", "error: 40"]) {
             let text = format!(
                 "{} cannot be read: it is gone, or the connection to the forge lost the right to it",
                 self.source.clone_url
@@ -174,10 +130,7 @@ impl<'a> Mirror<'a> {
             return (true, because(Reason::SourceUnsupported, text));
         }
         if has(&["No space left"]) {
-            return (
-                true,
-                because(Reason::DiskFull, "the builder's disk is full"),
-            );
+            return (true, because(Reason::DiskFull, "the builder's disk is full"));
         }
         let text = format!("{} could not be fetched: {text}", self.source.clone_url);
         (false, because(Reason::SourceUnavailable, text))
@@ -195,10 +148,7 @@ impl<'a> Mirror<'a> {
     fn packs(&self) -> usize {
         let packs = std::fs::read_dir(self.dir.join("objects/pack"));
         packs.map_or(0, |files| {
-            files
-                .flatten()
-                .filter(|file| file.path().extension().is_some_and(|ext| ext == "pack"))
-                .count()
+            files.flatten().filter(|file| file.path().extension().is_some_and(|ext| ext == "pack")).count()
         })
     }
 }

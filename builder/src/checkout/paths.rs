@@ -32,24 +32,15 @@ impl Wanted {
         let context = relative("context", &target.context)?;
         let dockerfile = relative("Dockerfile", &target.dockerfile)?;
         if dockerfile.as_os_str().is_empty() {
-            return Err(because(
-                Reason::DockerfileMissing,
-                "the rule names no Dockerfile",
-            ));
+            return Err(because(Reason::DockerfileMissing, "the rule names no Dockerfile"));
         }
-        Ok(Self {
-            context,
-            dockerfile,
-        })
+        Ok(Self { context, dockerfile })
     }
 }
 
 fn relative(what: &str, path: &str) -> Result<PathBuf, Failed> {
     let outside = || {
-        let text = format!(
-            "the {what} path `{}` leads outside of the source",
-            path.escape_debug()
-        );
+        let text = format!("the {what} path `{}` leads outside of the source", path.escape_debug());
         because(Reason::NotAllowed, text)
     };
     if path.contains('\0') || path.len() > 4096 {
@@ -71,15 +62,10 @@ fn relative(what: &str, path: &str) -> Result<PathBuf, Failed> {
 
 /// Finds both in the checkout, refusing links that lead out of it.
 pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<Places, Failed> {
-    let files = files
-        .canonicalize()
-        .map_err(|error| internal("read the checkout", &error.into()))?;
+    let files = files.canonicalize().map_err(|error| internal("read the checkout", &error.into()))?;
     let context = resolve(&files, &wanted.context)?.filter(|path| files.join(path).is_dir());
     let context = context.ok_or_else(|| {
-        let text = format!(
-            "there is no folder `{}` in this commit",
-            wanted.context.display()
-        );
+        let text = format!("there is no folder `{}` in this commit", wanted.context.display());
         because(Reason::FileMissing, text)
     })?;
     let dockerfile = resolve(&files, &wanted.dockerfile)?;
@@ -87,8 +73,7 @@ pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<P
         return Err(because(Reason::DockerfileMissing, missing(entries, wanted)));
     };
     let name = dockerfile.file_name().and_then(|name| name.to_str());
-    let name =
-        name.ok_or_else(|| because(Reason::NotAllowed, "the Dockerfile's name is not UTF-8"))?;
+    let name = name.ok_or_else(|| because(Reason::NotAllowed, "the Dockerfile's name is not UTF-8"))?;
     Ok(Places {
         context,
         dockerfile_dir: dockerfile.parent().unwrap_or(Path::new("")).to_owned(),
@@ -128,11 +113,7 @@ fn missing(entries: &[Entry], wanted: &Wanted) -> String {
 }
 
 fn is_dockerfile(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .to_lowercase();
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     ["dockerfile", "containerfile"].iter().any(|word| {
         let rest = name.strip_prefix(word);
         let named = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
@@ -146,29 +127,10 @@ mod tests {
 
     #[test]
     fn paths_stay_inside_the_source() {
-        for path in [
-            "",
-            ".",
-            "./",
-            "docker",
-            "a/./b",
-            "a//b",
-            "--upload-pack=x",
-            "a b,c=\"d\"",
-        ] {
+        for path in ["", ".", "./", "docker", "a/./b", "a//b", "--upload-pack=x", "a b,c=\"d\""] {
             assert!(relative("context", path).is_ok(), "{path}");
         }
-        for path in [
-            "/",
-            "/etc",
-            "..",
-            "a/../b",
-            "../x",
-            "a/..",
-            ".git",
-            "a/.git/hooks",
-            "a\0b",
-        ] {
+        for path in ["/", "/etc", "..", "a/../b", "../x", "a/..", ".git", "a/.git/hooks", "a\0b"] {
             let failure = relative("context", path).unwrap_err();
             assert_eq!(failure.reason, Reason::NotAllowed, "{path}");
         }
@@ -176,20 +138,10 @@ mod tests {
 
     #[test]
     fn dockerfiles_are_known_by_their_names() {
-        for name in [
-            "Dockerfile",
-            "x/Containerfile",
-            "api.Dockerfile",
-            "Dockerfile.prod",
-        ] {
+        for name in ["Dockerfile", "x/Containerfile", "api.Dockerfile", "Dockerfile.prod"] {
             assert!(is_dockerfile(Path::new(name)), "{name}");
         }
-        for name in [
-            "Dockerfiles",
-            "Dockerfile.dockerignore",
-            "main.rs",
-            ".dockerignore",
-        ] {
+        for name in ["Dockerfiles", "Dockerfile.dockerignore", "main.rs", ".dockerignore"] {
             assert!(!is_dockerfile(Path::new(name)), "{name}");
         }
     }

@@ -23,14 +23,8 @@ pub(super) fn stamp(files: &Path, entries: &[Entry]) {
 }
 
 fn set(path: &Path, nanoseconds: i64) {
-    let time = Timespec {
-        tv_sec: SECOND,
-        tv_nsec: nanoseconds,
-    };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
+    let time = Timespec { tv_sec: SECOND, tv_nsec: nanoseconds };
+    let times = Timestamps { last_access: time, last_modification: time };
     if let Err(error) = utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW) {
         // Costs time at the next build, nothing else.
         tracing::debug!("set the time of {}: {error}", path.display());

@@ -46,12 +46,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
     let object = fields.nth(1)?.to_owned();
     let size = fields.next()?.parse().unwrap_or(0);
     let path = PathBuf::from(OsStr::from_bytes(&line[tab + 1..]));
-    Some(Entry {
-        kind,
-        object,
-        size,
-        path,
-    })
+    Some(Entry { kind, object, size, path })
 }
 
 /// Refuses what is too large, and submodules where the build would miss them.
@@ -66,9 +61,8 @@ pub(super) fn check(entries: &[Entry], wanted: &Wanted, max_bytes: u64) -> Resul
         );
         return Err(because(Reason::SourceUnsupported, text));
     }
-    let submodule = entries
-        .iter()
-        .find(|entry| entry.kind == Kind::Submodule && entry.path.starts_with(&wanted.context));
+    let submodule =
+        entries.iter().find(|entry| entry.kind == Kind::Submodule && entry.path.starts_with(&wanted.context));
     submodule.map_or(Ok(()), |entry| {
         let text = format!(
             "`{}` is a git submodule; submodules are not fetched: put its files into the repository, or build from a folder without it",
@@ -79,19 +73,14 @@ pub(super) fn check(entries: &[Entry], wanted: &Wanted, max_bytes: u64) -> Resul
 }
 
 /// Refuses files whose content lies at a Git LFS server: an image with pointers in their place helps nobody.
-pub(super) fn refuse_lfs_pointers(
-    files: &Path,
-    entries: &[Entry],
-    wanted: &Wanted,
-) -> Result<(), Failed> {
+pub(super) fn refuse_lfs_pointers(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<(), Failed> {
     let small = entries.iter().filter(|entry| {
         let fits = (LFS_POINTER.len() as u64..LFS_LARGEST).contains(&entry.size);
         entry.kind == Kind::File && fits && entry.path.starts_with(&wanted.context)
     });
     for entry in small {
         let mut start = [0; LFS_POINTER.len()];
-        let read = std::fs::File::open(files.join(&entry.path))
-            .and_then(|mut file| file.read_exact(&mut start));
+        let read = std::fs::File::open(files.join(&entry.path)).and_then(|mut file| file.read_exact(&mut start));
         if read.is_ok() && start == *LFS_POINTER {
             let text = format!(
                 "`{}` is stored with Git LFS, which is not fetched: put the file itself into the repository",
@@ -115,9 +104,6 @@ mod tests {
         assert_eq!((entries[0].kind, entries[0].size), (Kind::File, 12));
         assert_eq!(entries[0].path.as_os_str().as_bytes(), b"dir/a b\n\xFF.txt");
         assert_eq!(entries[1].kind, Kind::Link);
-        assert_eq!(
-            (entries[2].kind, entries[2].object.as_str()),
-            (Kind::Submodule, "cccc")
-        );
+        assert_eq!((entries[2].kind, entries[2].object.as_str()), (Kind::Submodule, "cccc"));
     }
 }

@@ -24,26 +24,16 @@ pub(super) async fn guard(config: &Config) -> Result<()> {
 }
 
 async fn ensure(config: &Config, verb: &str, chain: &str, rule: &[&str]) -> Result<()> {
-    if iptables(config, &[&["-C", chain], rule].concat())
-        .await
-        .is_ok()
-    {
+    if iptables(config, &[&["-C", chain], rule].concat()).await.is_ok() {
         return Ok(());
     }
     iptables(config, &[&[verb, chain], rule].concat()).await
 }
 
 async fn iptables(config: &Config, args: &[&str]) -> Result<()> {
-    let program = config
-        .program("iptables")
-        .context("iptables was not found")?;
+    let program = config.program("iptables").context("iptables was not found")?;
     let mut command = Command::new(program);
-    let output = command
-        .arg("-w")
-        .args(args)
-        .kill_on_drop(true)
-        .output()
-        .await?;
+    let output = command.arg("-w").args(args).kill_on_drop(true).output().await?;
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         bail!("iptables {}: {}", args.join(" "), text.trim());

@@ -64,23 +64,13 @@ type Tail = Arc<Mutex<VecDeque<String>>>;
 pub(super) fn wrapped() -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL", "--"]);
-    command.args([
-        "unshare",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-        "--",
-    ]);
+    command.args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
     command
 }
 
 impl Process {
     pub(super) async fn start(spawner: &Spawner, mut command: Command) -> Result<Self> {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
         let mut child = spawner.spawn(command).await.context("start buildkitd")?;
         let tail = Tail::default();
@@ -107,9 +97,7 @@ impl Process {
     pub(super) async fn gone(&self) -> String {
         let mut gone = self.gone.clone();
         let end = gone.wait_for(Option::is_some).await;
-        end.ok()
-            .and_then(|how| how.clone())
-            .unwrap_or_else(|| "unknown".to_owned())
+        end.ok().and_then(|how| how.clone()).unwrap_or_else(|| "unknown".to_owned())
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -124,11 +112,7 @@ impl Process {
     pub(super) fn last_words(&self) -> String {
         let tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
         let skip = tail.len().saturating_sub(5);
-        tail.iter()
-            .skip(skip)
-            .cloned()
-            .collect::<Vec<_>>()
-            .join("; ")
+        tail.iter().skip(skip).cloned().collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -181,10 +165,7 @@ mod tests {
         let file = dir.path().join("pid");
         let script = shell(&format!("sleep 100 & echo $! > {}; wait", file.display()));
         let process = Process::start(&spawner, script).await.unwrap();
-        while std::fs::read_to_string(&file)
-            .unwrap_or_default()
-            .is_empty()
-        {
+        while std::fs::read_to_string(&file).unwrap_or_default().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let pid = std::fs::read_to_string(&file).unwrap();

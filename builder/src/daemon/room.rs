@@ -24,10 +24,7 @@ impl Pool {
             if place.is_some() {
                 continue;
             }
-            tracing::info!(
-                "the disk fills: removing the build cache in {}",
-                state.display()
-            );
+            tracing::info!("the disk fills: removing the build cache in {}", state.display());
             let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(state));
             if let Ok(Err(error)) = removed.await {
                 tracing::warn!("remove a build cache: {error}");

@@ -60,11 +60,7 @@ impl Running {
             }
         };
         let millis = began.elapsed().as_millis();
-        tracing::info!(
-            "BuildKit {} is up in {millis} ms on {}",
-            client.daemon().version,
-            slot.subnet()
-        );
+        tracing::info!("BuildKit {} is up in {millis} ms on {}", client.daemon().version, slot.subnet());
         Ok(Self {
             process,
             client,
@@ -96,20 +92,14 @@ impl Running {
     }
 
     pub(super) fn touch(&self) {
-        *self
-            .last_used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     pub(super) fn idle_for(&self) -> Duration {
         if self.users.load(Ordering::Acquire) > 0 {
             return Duration::ZERO;
         }
-        self.last_used
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .elapsed()
+        self.last_used.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// Ends it with all that runs inside.
@@ -120,35 +110,18 @@ impl Running {
     /// Asks first: a daemon that ends by itself gives its addresses back.
     pub(super) async fn stop(&self) {
         self.process.signal(Signal::TERM);
-        if tokio::time::timeout(STOP_PATIENCE, self.process.gone())
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(STOP_PATIENCE, self.process.gone()).await.is_err() {
             self.kill();
             self.process.gone().await;
         }
     }
 }
 
-fn command(
-    config: &Config,
-    root: &Path,
-    settings: &Path,
-    socket: &Path,
-) -> Result<tokio::process::Command> {
-    let program = config
-        .program("buildkitd")
-        .context("buildkitd was not found")?;
+fn command(config: &Config, root: &Path, settings: &Path, socket: &Path) -> Result<tokio::process::Command> {
+    let program = config.program("buildkitd").context("buildkitd was not found")?;
     let mut command = wrapped();
-    command
-        .arg(program)
-        .arg("--config")
-        .arg(settings)
-        .arg("--root")
-        .arg(root);
-    command
-        .arg("--addr")
-        .arg(format!("unix://{}", socket.display()));
+    command.arg(program).arg("--config").arg(settings).arg("--root").arg(root);
+    command.arg("--addr").arg(format!("unix://{}", socket.display()));
     command
         .env_clear()
         .env("PATH", config.search_path())
@@ -205,9 +178,6 @@ fn socket_path(config: &Config, state: &Path) -> PathBuf {
 
 fn private_dir(dir: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir);
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.with_context(|| format!("make {}", dir.display()))
 }

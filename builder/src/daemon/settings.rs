@@ -21,11 +21,7 @@ impl Registries {
     pub(crate) fn of(assignment: &Assignment) -> Self {
         let mut registries = Self::default();
         for mirror in &assignment.mirrors {
-            let hosts = mirror
-                .mirrors
-                .iter()
-                .map(|url| registries.host(url))
-                .collect();
+            let hosts = mirror.mirrors.iter().map(|url| registries.host(url)).collect();
             registries.mirrors.insert(mirror.host.clone(), hosts);
         }
         let push = &assignment.push;
@@ -35,10 +31,7 @@ impl Registries {
         if push.public_host != push.host && !push.public_host.is_empty() {
             // `FROM` names the public host; from here the registry is reached by another.
             let mirror = vec![push.host.clone()];
-            registries
-                .mirrors
-                .entry(push.public_host.clone())
-                .or_insert(mirror);
+            registries.mirrors.entry(push.public_host.clone()).or_insert(mirror);
         }
         registries
     }
@@ -58,9 +51,7 @@ impl Registries {
     fn table(&self) -> Table {
         let mut table = Table::new();
         let entry = |table: &mut Table, host: &String, key: &str, value: Value| {
-            let slot = table
-                .entry(host.clone())
-                .or_insert_with(|| Value::Table(Table::new()));
+            let slot = table.entry(host.clone()).or_insert_with(|| Value::Table(Table::new()));
             if let Value::Table(slot) = slot {
                 slot.insert(key.to_owned(), value);
             }
@@ -120,8 +111,7 @@ fn worker_table(config: &Config, slot: &Slot) -> Table {
 /// What can be had again easily goes first; then everything, by age.
 fn gc_policies(gc: &GcSizes) -> Value {
     let bytes = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let (reserved, max_used, min_free) =
-        (bytes(gc.reserved), bytes(gc.max_used), bytes(gc.min_free));
+    let (reserved, max_used, min_free) = (bytes(gc.reserved), bytes(gc.max_used), bytes(gc.min_free));
     let easy = toml! {
         filters = ["type==source.local,type==exec.cachemount,type==source.git.checkout"]
         keepDuration = "48h"
@@ -153,43 +143,30 @@ mod tests {
         let network = Ipv4Addr::new(10, 182, 0, 0);
         let slot = Slot::take(dir.path(), network, Path::new("a")).unwrap();
         let config = Config::new(Url::parse("http://127.0.0.1:1").unwrap(), "t", dir.path());
-        text(&config, &slot, Path::new("/state/root"), registries)
-            .parse()
-            .unwrap()
+        text(&config, &slot, Path::new("/state/root"), registries).parse().unwrap()
     }
 
     #[test]
     fn a_daemon_gives_builds_no_more_than_a_network_of_their_own() {
         let all = written(&Registries::default());
         assert_eq!(all["insecure-entitlements"].as_array().unwrap().len(), 0);
-        assert_eq!(
-            all["frontend"]["gateway.v0"]["enabled"].as_bool(),
-            Some(false)
-        );
+        assert_eq!(all["frontend"]["gateway.v0"]["enabled"].as_bool(), Some(false));
         let worker = &all["worker"]["oci"];
         assert_eq!(worker["networkMode"].as_str(), Some("bridge"));
         assert_eq!(worker["bridgeName"].as_str(), Some("slipway0"));
         assert_eq!(worker["bridgeSubnet"].as_str(), Some("10.182.0.0/24"));
         assert_eq!(worker["gcpolicy"].as_array().unwrap().len(), 2);
-        assert_eq!(
-            all["worker"]["containerd"]["enabled"].as_bool(),
-            Some(false)
-        );
+        assert_eq!(all["worker"]["containerd"]["enabled"].as_bool(), Some(false));
     }
 
     #[test]
     fn mirrors_may_be_plain_http() {
         let mut registries = Registries::default();
         let host = registries.host("http://mirror.example:5000/");
-        registries
-            .mirrors
-            .insert("docker.io".to_owned(), vec![host]);
+        registries.mirrors.insert("docker.io".to_owned(), vec![host]);
         let all = written(&registries);
         let mirrors = all["registry"]["docker.io"]["mirrors"].as_array().unwrap();
         assert_eq!(mirrors[0].as_str(), Some("mirror.example:5000"));
-        assert_eq!(
-            all["registry"]["mirror.example:5000"]["http"].as_bool(),
-            Some(true)
-        );
+        assert_eq!(all["registry"]["mirror.example:5000"]["http"].as_bool(), Some(true));
     }
 }

@@ -44,22 +44,14 @@ impl Slot {
         let number = edit(&file, |table| {
             let number = table.choose(&owner)?;
             let pid = std::process::id();
-            let row = Row {
-                owner,
-                pid: Some(pid),
-                began: began(pid).unwrap_or(0),
-            };
+            let row = Row { owner, pid: Some(pid), began: began(pid).unwrap_or(0) };
             table.0.insert(number, row);
             Some(number)
         })?;
         let Some(number) = number else {
             bail!("all 256 networks for builds are in use on this machine");
         };
-        let slot = Self {
-            file,
-            number,
-            network,
-        };
+        let slot = Self { file, number, network };
         slot.forget_addresses();
         Ok(slot)
     }
@@ -138,9 +130,7 @@ fn edit<T>(file: &Path, change: impl FnOnce(&mut Table) -> T) -> Result<T> {
     let result = change(&mut table);
     handle.seek(SeekFrom::Start(0)).with_context(name)?;
     handle.set_len(0).with_context(name)?;
-    handle
-        .write_all(&serde_json::to_vec(&table)?)
-        .with_context(name)?;
+    handle.write_all(&serde_json::to_vec(&table)?).with_context(name)?;
     Ok(result)
 }
 
@@ -172,10 +162,7 @@ mod tests {
         drop((a, b));
         let c = take(dir.path(), "c");
         assert_eq!(take(dir.path(), "b").number, number);
-        assert_eq!(
-            c.number, 2,
-            "what others had is left to them while there is more"
-        );
+        assert_eq!(c.number, 2, "what others had is left to them while there is more");
     }
 
     #[test]
@@ -183,11 +170,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut table = Table::default();
         for number in 0..=u8::MAX {
-            let row = Row {
-                owner: format!("gone {number}"),
-                pid: Some(u32::MAX),
-                began: 1,
-            };
+            let row = Row { owner: format!("gone {number}"), pid: Some(u32::MAX), began: 1 };
             table.0.insert(number, row);
         }
         let text = serde_json::to_string(&table).unwrap();

@@ -77,11 +77,7 @@ pub(crate) struct Masker {
 
 impl Masker {
     pub(crate) fn new(secrets: Arc<Secrets>) -> Self {
-        Self {
-            secrets,
-            held: Vec::new(),
-            covered: 0,
-        }
+        Self { secrets, held: Vec::new(), covered: 0 }
     }
 
     /// Takes the next bytes and gives those that are safe to show.

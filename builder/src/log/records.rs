@@ -81,9 +81,7 @@ impl Recorder {
 
     /// Masks a text and gives the registry its public name.
     pub(crate) fn clean(&self, text: &str) -> String {
-        self.secrets
-            .mask(&self.hosts.publish(text))
-            .replace('\0', "\u{FFFD}")
+        self.secrets.mask(&self.hosts.publish(text)).replace('\0', "\u{FFFD}")
     }
 
     pub(crate) fn started(&mut self, step: u32, vertex: &str, name: &str, at: i64) {
@@ -91,21 +89,14 @@ impl Recorder {
         let state = self.step(step);
         state.open = true;
         state.own = !name.starts_with('[') || name.starts_with("[internal]");
-        self.ready.push(Record::StepStarted(StepStarted {
-            step,
-            vertex: vertex.to_owned(),
-            name,
-            at,
-        }));
+        self.ready.push(Record::StepStarted(StepStarted { step, vertex: vertex.to_owned(), name, at }));
     }
 
     /// Output of a step, cut anywhere.
     pub(crate) fn output(&mut self, step: u32, stream: Stream, at: i64, bytes: &[u8]) {
         let secrets = self.secrets.clone();
-        let output = self.step(step).streams[index(stream)].get_or_insert_with(|| Output {
-            masker: Masker::new(secrets),
-            splitter: Splitter::default(),
-        });
+        let output = self.step(step).streams[index(stream)]
+            .get_or_insert_with(|| Output { masker: Masker::new(secrets), splitter: Splitter::default() });
         let safe = output.masker.push(bytes);
         for text in output.splitter.push(&safe) {
             self.line(step, stream, at, text);
@@ -113,28 +104,14 @@ impl Recorder {
     }
 
     /// Bytes or layers of a pull or push.
-    pub(crate) fn progress(
-        &mut self,
-        step: u32,
-        id: &str,
-        (current, total): (i64, i64),
-        done: bool,
-    ) {
+    pub(crate) fn progress(&mut self, step: u32, id: &str, (current, total): (i64, i64), done: bool) {
         let key = (step, id.to_owned());
-        let recent = self
-            .progress
-            .get(&key)
-            .is_some_and(|at| at.elapsed() < PROGRESS_EVERY);
+        let recent = self.progress.get(&key).is_some_and(|at| at.elapsed() < PROGRESS_EVERY);
         if recent && !done {
             return;
         }
         self.progress.insert(key, Instant::now());
-        let record = Record::Progress {
-            step,
-            id: self.clean(id),
-            current,
-            total,
-        };
+        let record = Record::Progress { step, id: self.clean(id), current, total };
         self.ready.push(record);
     }
 
@@ -142,12 +119,7 @@ impl Recorder {
         self.flush(step, at);
         self.step(step).open = false;
         let error = error.map(|text| self.clean(text));
-        self.ready.push(Record::StepDone(StepDone {
-            step,
-            at,
-            cached,
-            error,
-        }));
+        self.ready.push(Record::StepDone(StepDone { step, at, cached, error }));
     }
 
     pub(crate) fn notice(&mut self, text: &str) {
@@ -164,12 +136,7 @@ impl Recorder {
             if std::mem::take(&mut state.open)
                 && let Some(why) = why
             {
-                self.ready.push(Record::StepDone(StepDone {
-                    step,
-                    at,
-                    cached: false,
-                    error: Some(why.to_owned()),
-                }));
+                self.ready.push(Record::StepDone(StepDone { step, at, cached: false, error: Some(why.to_owned()) }));
             }
         }
     }
@@ -227,13 +194,7 @@ impl Recorder {
         self.lines += 1;
         self.bytes += size;
         let text = if own { self.hosts.publish(&text) } else { text };
-        self.ready.push(Record::Line(Line {
-            step,
-            line,
-            stream,
-            at,
-            text,
-        }));
+        self.ready.push(Record::Line(Line { step, line, stream, at, text }));
     }
 }
 

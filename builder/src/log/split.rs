@@ -39,10 +39,7 @@ impl Splitter {
 
 /// Where to cut so that no character is cut.
 fn boundary(bytes: &[u8]) -> usize {
-    (LONGEST - 3..=LONGEST)
-        .rev()
-        .find(|at| bytes[*at] & 0xC0 != 0x80)
-        .unwrap_or(LONGEST)
+    (LONGEST - 3..=LONGEST).rev().find(|at| bytes[*at] & 0xC0 != 0x80).unwrap_or(LONGEST)
 }
 
 /// Invalid UTF-8 is replaced. NUL too: PostgreSQL stores none.
@@ -64,10 +61,7 @@ mod tests {
     fn lines_end_at_newlines_only() {
         let mut splitter = Splitter::default();
         assert_eq!(splitter.push(b"one\ntw"), ["one"]);
-        assert_eq!(
-            splitter.push(b"o\n10%\r20%\n\nthree\r\n"),
-            ["two", "10%\r20%", "", "three"]
-        );
+        assert_eq!(splitter.push(b"o\n10%\r20%\n\nthree\r\n"), ["two", "10%\r20%", "", "three"]);
         assert_eq!(splitter.push(b"tail"), Vec::<String>::new());
         assert_eq!(splitter.finish().as_deref(), Some("tail"));
         assert_eq!(splitter.finish(), None);

@@ -71,14 +71,10 @@ pub(super) fn decode(details: &[u8]) -> Details {
         let json = any.value.as_slice();
         match any.type_url.rsplit('/').next() {
             Some("gatewayapi.ExitMessage+json") => {
-                found.exit_code = serde_json::from_slice(json)
-                    .ok()
-                    .map(|exit: ExitMessage| exit.code);
+                found.exit_code = serde_json::from_slice(json).ok().map(|exit: ExitMessage| exit.code);
             }
             Some("errdefs.Vertex+json") => {
-                found.vertex = serde_json::from_slice(json)
-                    .ok()
-                    .map(|vertex: Vertex| vertex.digest);
+                found.vertex = serde_json::from_slice(json).ok().map(|vertex: Vertex| vertex.digest);
             }
             // With several, the first is the innermost.
             Some("errdefs.Source+json") if found.location.is_none() => {
@@ -91,35 +87,19 @@ pub(super) fn decode(details: &[u8]) -> Details {
 }
 
 fn location(source: Source) -> Option<Location> {
-    let first_line = source
-        .ranges
-        .iter()
-        .map(|range| range.start.line)
-        .filter(|line| *line > 0)
-        .min()?;
-    let ends = source
-        .ranges
-        .iter()
-        .map(|range| range.end.line.max(range.start.line));
+    let first_line = source.ranges.iter().map(|range| range.start.line).filter(|line| *line > 0).min()?;
+    let ends = source.ranges.iter().map(|range| range.end.line.max(range.start.line));
     let last_line = ends.max().unwrap_or(first_line);
     let text = BASE64.decode(&source.info.data).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let shown = first_line.saturating_sub(AROUND).max(1)..=last_line.saturating_add(AROUND);
-    let excerpt = (1..)
-        .zip(text.lines())
-        .filter(|(number, _)| shown.contains(number))
-        .take(MAX_EXCERPT);
+    let excerpt = (1..).zip(text.lines()).filter(|(number, _)| shown.contains(number)).take(MAX_EXCERPT);
     let excerpt = excerpt.map(|(number, line)| ExcerptLine {
         number,
         text: line.chars().take(MAX_LINE).collect(),
         failed: (first_line..=last_line).contains(&number),
     });
-    Some(Location {
-        file: source.info.filename,
-        first_line,
-        last_line,
-        excerpt: excerpt.collect(),
-    })
+    Some(Location { file: source.info.filename, first_line, last_line, excerpt: excerpt.collect() })
 }
 
 #[cfg(test)]

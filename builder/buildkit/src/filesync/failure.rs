@@ -16,9 +16,7 @@ pub(super) enum Failure {
     TooDeep { path: String, limit: usize },
     #[error("the build's files are more than {limit}: add what it does not need to .dockerignore")]
     TooMany { limit: u64 },
-    #[error(
-        "the build's files are larger than {limit} bytes: add what it does not need to .dockerignore"
-    )]
+    #[error("the build's files are larger than {limit} bytes: add what it does not need to .dockerignore")]
     TooLarge { limit: u64 },
     #[error("`{pattern}` is not a pattern: {reason}")]
     Pattern { pattern: String, reason: String },
@@ -29,9 +27,6 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) fn read(path: &str) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Read {
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Self::Read { path: path.to_owned(), source }
     }
 }

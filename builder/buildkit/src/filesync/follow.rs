@@ -12,10 +12,7 @@ use super::pattern::clean;
 
 /// The paths to include; None when that is all there is.
 pub(super) fn follow(root: &Dir, paths: &[String]) -> Result<Option<Vec<String>>, Failure> {
-    let mut links = Links {
-        root,
-        resolved: BTreeSet::new(),
-    };
+    let mut links = Links { root, resolved: BTreeSet::new() };
     for path in paths {
         links.resolve(path)?;
     }
@@ -58,14 +55,8 @@ impl Links<'_> {
         if !name.contains(['*', '?', '[']) {
             return Ok(self.target(path).into_iter().collect());
         }
-        let glob = Glob::new(name).map_err(|reason| Failure::Pattern {
-            pattern: path.to_owned(),
-            reason,
-        })?;
-        let entries = match self
-            .root
-            .read_dir(if parent.is_empty() { "." } else { parent })
-        {
+        let glob = Glob::new(name).map_err(|reason| Failure::Pattern { pattern: path.to_owned(), reason })?;
+        let entries = match self.root.read_dir(if parent.is_empty() { "." } else { parent }) {
             Ok(entries) => entries,
             Err(error) if nothing_there(&error) => return Ok(Vec::new()),
             Err(error) => return Err(Failure::read(parent)(error)),
@@ -94,18 +85,13 @@ impl Links<'_> {
 }
 
 fn nothing_there(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// A path as it would be if the directory were `/`: `..` cannot lead above it.
 fn below_root(path: &str) -> String {
     let path = clean(path);
-    path.trim_start_matches("../")
-        .trim_end_matches("..")
-        .to_owned()
+    path.trim_start_matches("../").trim_end_matches("..").to_owned()
 }
 
 fn join(parent: &str, child: &str) -> String {
@@ -139,27 +125,14 @@ mod tests {
             let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
             follow(&root, &paths).unwrap()
         };
-        let all = |paths: &[&str]| {
-            Some(
-                paths
-                    .iter()
-                    .map(|path| (*path).to_owned())
-                    .collect::<Vec<_>>(),
-            )
-        };
+        let all = |paths: &[&str]| Some(paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>());
         assert_eq!(followed(&["real/deep"]), all(&["real/deep"]));
         assert_eq!(followed(&["/dir/deep/"]), all(&["dir", "real/deep"]));
-        assert_eq!(
-            followed(&["absolute"]),
-            all(&["absolute", "real/deep/file"])
-        );
+        assert_eq!(followed(&["absolute"]), all(&["absolute", "real/deep/file"]));
         assert_eq!(followed(&["outside"]), all(&["etc/passwd", "outside"]));
         assert_eq!(followed(&["loop"]), all(&["loop"]));
         assert_eq!(followed(&["missing/x"]), all(&["missing/x"]));
-        assert_eq!(
-            followed(&["abs*", "d?r"]),
-            all(&["abs*", "d?r", "real", "real/deep/file"])
-        );
+        assert_eq!(followed(&["abs*", "d?r"]), all(&["abs*", "d?r", "real", "real/deep/file"]));
         for everything in [".", "/", "..", "self", "../.."] {
             assert_eq!(followed(&[everything]), None, "{everything}");
         }

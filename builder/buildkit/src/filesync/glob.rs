@@ -66,9 +66,7 @@ impl Glob {
             Self::Exact(pattern) => path == pattern,
             Self::Prefix(prefix) => path.starts_with(prefix),
             // `**/name` matches `name` itself, too.
-            Self::Suffix(suffix) => {
-                path.ends_with(suffix) || suffix.strip_prefix('/').is_some_and(|name| name == path)
-            }
+            Self::Suffix(suffix) => path.ends_with(suffix) || suffix.strip_prefix('/').is_some_and(|name| name == path),
             Self::Regex(regex) => regex.is_match(path),
         }
     }
@@ -135,11 +133,7 @@ fn class(rest: &mut Peekable<Chars<'_>>, regex: &mut String) -> Result<(), Strin
 }
 
 fn member(char: char, rest: &mut Peekable<Chars<'_>>, regex: &mut String) -> Result<(), String> {
-    let char = if char == '\\' {
-        rest.next().ok_or("it ends in `\\`")?
-    } else {
-        char
-    };
+    let char = if char == '\\' { rest.next().ok_or("it ends in `\\`")? } else { char };
     literal(char, regex);
     Ok(())
 }

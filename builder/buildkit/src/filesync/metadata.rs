@@ -27,17 +27,11 @@ impl Asked {
 ///
 /// A value that cannot be read fails the call: passing over an exclude pattern would send what must not be sent.
 fn values(metadata: &MetadataMap, key: &str) -> Result<Vec<String>, Status> {
-    let escaped = metadata
-        .get(format!("{key}-encoded"))
-        .is_some_and(|flag| flag == "1");
+    let escaped = metadata.get(format!("{key}-encoded")).is_some_and(|flag| flag == "1");
     let unreadable = || Status::invalid_argument(format!("unreadable {key}"));
     let value = |value: &tonic::metadata::MetadataValue<tonic::metadata::Ascii>| {
         let text = value.to_str().map_err(|_not_ascii| unreadable())?;
-        if escaped {
-            unescape(text).ok_or_else(unreadable)
-        } else {
-            Ok(text.to_owned())
-        }
+        if escaped { unescape(text).ok_or_else(unreadable) } else { Ok(text.to_owned()) }
     };
     metadata.get_all(key).iter().map(value).collect()
 }
@@ -56,9 +50,7 @@ fn unescape(text: &str) -> Option<String> {
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]
@@ -71,10 +63,7 @@ mod tests {
         metadata.insert("dir-name", "context".parse().unwrap());
         metadata.append("exclude-patterns", "a%2Bb+%C3%BC".parse().unwrap());
         metadata.append("exclude-patterns", "x".parse().unwrap());
-        assert_eq!(
-            Asked::read(&metadata).unwrap().exclude,
-            ["a%2Bb+%C3%BC", "x"]
-        );
+        assert_eq!(Asked::read(&metadata).unwrap().exclude, ["a%2Bb+%C3%BC", "x"]);
         metadata.insert("exclude-patterns-encoded", "1".parse().unwrap());
         let asked = Asked::read(&metadata).unwrap();
         assert_eq!(asked.exclude, ["a+b ü", "x"]);
@@ -87,11 +76,7 @@ mod tests {
             let mut metadata = MetadataMap::new();
             metadata.insert("exclude-patterns-encoded", "1".parse().unwrap());
             metadata.append("exclude-patterns", bad.parse().unwrap());
-            assert_eq!(
-                Asked::read(&metadata).unwrap_err().code(),
-                tonic::Code::InvalidArgument,
-                "{bad}"
-            );
+            assert_eq!(Asked::read(&metadata).unwrap_err().code(), tonic::Code::InvalidArgument, "{bad}");
         }
     }
 }

@@ -22,10 +22,7 @@ pub(super) type Matched = Vec<bool>;
 impl Patterns {
     /// None when there are no patterns, which is something else for includes than for excludes.
     pub(super) fn new(patterns: &[String]) -> Result<Option<Self>, Failure> {
-        let patterns = patterns
-            .iter()
-            .map(|pattern| pattern.trim())
-            .filter(|pattern| !pattern.is_empty());
+        let patterns = patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty());
         let patterns: Vec<_> = patterns.map(Pattern::new).collect::<Result<_, _>>()?;
         Ok((!patterns.is_empty()).then_some(Self(patterns)))
     }
@@ -58,9 +55,7 @@ impl Patterns {
     pub(super) fn may_match_below(&self, dir: &str) -> bool {
         let dir = format!("{dir}/");
         let reaches = |literal: &str| literal.starts_with(&dir) || dir.starts_with(literal);
-        self.0
-            .iter()
-            .any(|pattern| !pattern.exception && reaches(&pattern.literal))
+        self.0.iter().any(|pattern| !pattern.exception && reaches(&pattern.literal))
     }
 }
 
@@ -70,24 +65,13 @@ impl Pattern {
             Some(rest) => (true, clean(rest)),
             None => (false, clean(text)),
         };
-        let bad = |reason: &str| Failure::Pattern {
-            pattern: text.to_owned(),
-            reason: reason.to_owned(),
-        };
+        let bad = |reason: &str| Failure::Pattern { pattern: text.to_owned(), reason: reason.to_owned() };
         if pattern.is_empty() && exception {
             return Err(bad("`!` needs something after it"));
         }
         let glob = Glob::new(&pattern).map_err(|reason| bad(&reason))?;
-        let literal = pattern
-            .split(['*', '?', '[', '\\'])
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        Ok(Self {
-            glob,
-            literal,
-            exception,
-        })
+        let literal = pattern.split(['*', '?', '[', '\\']).next().unwrap_or_default().to_owned();
+        Ok(Self { glob, literal, exception })
     }
 }
 

@@ -23,25 +23,17 @@ impl Listed {
     ///
     /// The path is resolved beneath `root`, and what it leads to must be what was listed. So a link or another file
     /// put there meanwhile fails the transfer; a pipe does not hold it up.
-    pub(super) fn read(
-        &self,
-        root: &Dir,
-        give: impl Fn(Vec<u8>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    pub(super) fn read(&self, root: &Dir, give: impl Fn(Vec<u8>) -> Result<(), Failure>) -> Result<(), Failure> {
         let mut options = OpenOptions::new();
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
         options.read(true).custom_flags(flags.bits().cast_signed());
         // Whatever keeps it from being opened: a moment ago it was a file there.
-        let mut file = root
-            .open_with(&self.path, &options)
-            .map_err(Failure::read(&self.path))?;
+        let mut file = root.open_with(&self.path, &options).map_err(Failure::read(&self.path))?;
         self.check(&file)?;
         let mut left = self.identity.size();
         while left > 0 {
             let mut chunk = Vec::with_capacity(CHUNK);
-            let read = (&mut file)
-                .take(left.min(CHUNK as u64))
-                .read_to_end(&mut chunk);
+            let read = (&mut file).take(left.min(CHUNK as u64)).read_to_end(&mut chunk);
             let read = read.map_err(Failure::read(&self.path))? as u64;
             if read == 0 {
                 return Err(self.changed());
@@ -54,16 +46,10 @@ impl Listed {
 
     fn check(&self, file: &cap_std::fs::File) -> Result<(), Failure> {
         let now = file.metadata().map_err(Failure::read(&self.path))?;
-        if now.is_file() && Identity::of(&now) == self.identity {
-            Ok(())
-        } else {
-            Err(self.changed())
-        }
+        if now.is_file() && Identity::of(&now) == self.identity { Ok(()) } else { Err(self.changed()) }
     }
 
     fn changed(&self) -> Failure {
-        Failure::Changed {
-            path: self.path.clone(),
-        }
+        Failure::Changed { path: self.path.clone() }
     }
 }

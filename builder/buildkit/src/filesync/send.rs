@@ -46,19 +46,8 @@ struct Inner {
 }
 
 impl Transfer {
-    pub(super) fn new(
-        dir: LocalDir,
-        asked: Asked,
-        limits: Limits,
-        progress: Arc<Progress>,
-    ) -> Self {
-        Self(Arc::new(Inner {
-            dir,
-            asked,
-            limits,
-            progress,
-            listed: Mutex::default(),
-        }))
+    pub(super) fn new(dir: LocalDir, asked: Asked, limits: Limits, progress: Arc<Progress>) -> Self {
+        Self(Arc::new(Inner { dir, asked, limits, progress, listed: Mutex::default() }))
     }
 
     /// Runs until the daemon has all it wants, or leaves.
@@ -88,20 +77,15 @@ impl Transfer {
             Ok(()) | Err(Failure::Gone) => {}
             Err(failure) => {
                 self.0.progress.fail(&failure);
-                let _ =
-                    packets.blocking_send(Err(Status::failed_precondition(failure.to_string())));
+                let _ = packets.blocking_send(Err(Status::failed_precondition(failure.to_string())));
             }
         }
     }
 }
 
 impl Inner {
-    async fn receive<S>(
-        &self,
-        mut requests: S,
-        wanted: blocking::Sender<(u32, Listed)>,
-        packets: Packets,
-    ) where
+    async fn receive<S>(&self, mut requests: S, wanted: blocking::Sender<(u32, Listed)>, packets: Packets)
+    where
         S: Stream<Item = Result<Packet, Status>> + Unpin,
     {
         loop {
@@ -114,8 +98,7 @@ impl Inner {
                 PacketType::PacketReq => {
                     let listed = self.listed().remove(&request.id);
                     let Some(listed) = listed else {
-                        let no_such =
-                            Status::invalid_argument(format!("no file {} to send", request.id));
+                        let no_such = Status::invalid_argument(format!("no file {} to send", request.id));
                         let _ = packets.send(Err(no_such)).await;
                         return;
                     };
@@ -123,9 +106,7 @@ impl Inner {
                     let _ = wanted.send((request.id, listed));
                 }
                 PacketType::PacketFin => {
-                    let _ = packets
-                        .send(Ok(packet(PacketType::PacketFin, 0, Vec::new())))
-                        .await;
+                    let _ = packets.send(Ok(packet(PacketType::PacketFin, 0, Vec::new()))).await;
                     return;
                 }
                 // The receiver's own failure; it tells the build itself.
@@ -140,46 +121,25 @@ impl Inner {
         if !self.asked.follow.is_empty() {
             include.extend(follow(root, &self.asked.follow)?.unwrap_or_default());
         }
-        let (include, exclude) = (
-            Patterns::new(&include)?,
-            Patterns::new(&self.asked.exclude)?,
-        );
+        let (include, exclude) = (Patterns::new(&include)?, Patterns::new(&self.asked.exclude)?);
         let (mut next, mut bytes) = (0, 0_u64);
         let mut tell = |found: Found| {
             bytes = bytes.saturating_add(u64::try_from(found.stat.size).unwrap_or(0));
             if bytes > self.limits.bytes {
-                return Err(Failure::TooLarge {
-                    limit: self.limits.bytes,
-                });
+                return Err(Failure::TooLarge { limit: self.limits.bytes });
             }
             if let Some(identity) = found.content {
-                self.listed().insert(
-                    next,
-                    Listed {
-                        path: found.stat.path.clone(),
-                        identity,
-                    },
-                );
+                self.listed().insert(next, Listed { path: found.stat.path.clone(), identity });
             }
             next += 1;
             self.progress.entries.fetch_add(1, Relaxed);
             send(packets, stat_packet(Some(found.stat)))
         };
-        Walk::new(
-            include,
-            exclude,
-            self.limits.entries.min(u32::MAX.into()),
-            &mut tell,
-        )
-        .dir(root, "")?;
+        Walk::new(include, exclude, self.limits.entries.min(u32::MAX.into()), &mut tell).dir(root, "")?;
         send(packets, stat_packet(None))
     }
 
-    fn read(
-        &self,
-        queue: &Mutex<blocking::Receiver<(u32, Listed)>>,
-        packets: &Packets,
-    ) -> Result<(), Failure> {
+    fn read(&self, queue: &Mutex<blocking::Receiver<(u32, Listed)>>, packets: &Packets) -> Result<(), Failure> {
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok((id, listed)) = next else {
@@ -200,25 +160,13 @@ impl Inner {
 }
 
 fn send(packets: &Packets, packet: Packet) -> Result<(), Failure> {
-    packets
-        .blocking_send(Ok(packet))
-        .map_err(|_closed| Failure::Gone)
+    packets.blocking_send(Ok(packet)).map_err(|_closed| Failure::Gone)
 }
 
 fn packet(kind: PacketType, id: u32, data: Vec<u8>) -> Packet {
-    Packet {
-        r#type: kind.into(),
-        stat: None,
-        id,
-        data,
-    }
+    Packet { r#type: kind.into(), stat: None, id, data }
 }
 
 fn stat_packet(stat: Option<Stat>) -> Packet {
-    Packet {
-        r#type: PacketType::PacketStat.into(),
-        stat,
-        id: 0,
-        data: Vec::new(),
-    }
+    Packet { r#type: PacketType::PacketStat.into(), stat, id: 0, data: Vec::new() }
 }

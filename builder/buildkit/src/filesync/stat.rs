@@ -19,15 +19,8 @@ pub(super) fn stat(path: &str, metadata: &Metadata, link: String) -> Stat {
     Stat {
         path: path.to_owned(),
         mode: mode(metadata),
-        size: if metadata.is_file() {
-            i64::try_from(metadata.len()).unwrap_or(i64::MAX)
-        } else {
-            0
-        },
-        mod_time: metadata
-            .mtime()
-            .saturating_mul(1_000_000_000)
-            .saturating_add(metadata.mtime_nsec()),
+        size: if metadata.is_file() { i64::try_from(metadata.len()).unwrap_or(i64::MAX) } else { 0 },
+        mod_time: metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()),
         linkname: link,
         ..Stat::default()
     }

@@ -76,59 +76,21 @@ async fn a_tree_arrives_as_it_is() {
     assert_eq!(all["Grüße/日本"].1, "this is Grüße/日本".as_bytes());
     assert_eq!(all["large"].1, vec![7; 100_000]);
     assert_eq!(all["tool"].0.mode, 0o755 | 1 << 23);
-    assert_eq!(
-        (all["out"].0.mode >> 24, all["out"].0.linkname.as_str()),
-        (8, "/etc/passwd")
-    );
-    assert_eq!(
-        (all["zz"].0.linkname.as_str(), all["zz"].0.size),
-        ("a-b", 0)
-    );
+    assert_eq!((all["out"].0.mode >> 24, all["out"].0.linkname.as_str()), (8, "/etc/passwd"));
+    assert_eq!((all["zz"].0.linkname.as_str(), all["zz"].0.size), ("a-b", 0));
     assert_eq!(all["pipe"].0.mode >> 24, 2);
     assert!(all.values().all(|(stat, _)| (stat.uid, stat.gid) == (0, 0)));
 }
 
 #[tokio::test]
 async fn excluded_files_are_not_listed() {
-    let tree = tree(&[
-        "a.key",
-        "src/b.key",
-        "src/main",
-        "out/x",
-        "out/keep/y",
-        "only/deep/z",
-    ]);
-    let list = Receiver::excluding(tree.path(), &["**/*.key", "out", "!out/keep"])
-        .list()
-        .await
-        .unwrap();
-    assert_eq!(
-        paths(&list),
-        [
-            "only",
-            "only/deep",
-            "only/deep/z",
-            "out",
-            "out/keep",
-            "out/keep/y",
-            "src",
-            "src/main"
-        ]
-    );
+    let tree = tree(&["a.key", "src/b.key", "src/main", "out/x", "out/keep/y", "only/deep/z"]);
+    let list = Receiver::excluding(tree.path(), &["**/*.key", "out", "!out/keep"]).list().await.unwrap();
+    assert_eq!(paths(&list), ["only", "only/deep", "only/deep/z", "out", "out/keep", "out/keep/y", "src", "src/main"]);
     let include = vec!["only/deep/z".to_owned(), "src".to_owned()];
-    let asked = Asked {
-        include,
-        exclude: vec!["src/*.key".to_owned()],
-        ..Asked::default()
-    };
-    let list = Receiver::asking(tree.path(), asked, Limits::default())
-        .list()
-        .await
-        .unwrap();
-    assert_eq!(
-        paths(&list),
-        ["only", "only/deep", "only/deep/z", "src", "src/main"]
-    );
+    let asked = Asked { include, exclude: vec!["src/*.key".to_owned()], ..Asked::default() };
+    let list = Receiver::asking(tree.path(), asked, Limits::default()).list().await.unwrap();
+    assert_eq!(paths(&list), ["only", "only/deep", "only/deep/z", "src", "src/main"]);
 }
 
 #[tokio::test]
@@ -138,10 +100,7 @@ async fn the_first_name_of_a_file_with_several_is_one_that_is_sent() {
         fs::hard_link(tree.path().join("a"), tree.path().join(name)).unwrap();
     }
     let all = Receiver::excluding(tree.path(), &["a"]).all().await;
-    assert_eq!(
-        (all["b"].0.linkname.as_str(), all["b"].1.as_slice()),
-        ("", &b"this is a"[..])
-    );
+    assert_eq!((all["b"].0.linkname.as_str(), all["b"].1.as_slice()), ("", &b"this is a"[..]));
     assert_eq!(all["c"].0.linkname, "b");
 }
 
@@ -151,23 +110,13 @@ async fn only_listed_files_can_be_asked_for_and_only_once() {
     for id in [0, 2, u32::MAX] {
         let mut receiver = Receiver::of(tree.path());
         receiver.list().await.unwrap();
-        assert_eq!(
-            receiver.fetch(id).await.unwrap_err().code(),
-            Code::InvalidArgument
-        );
+        assert_eq!(receiver.fetch(id).await.unwrap_err().code(), Code::InvalidArgument);
     }
     let mut receiver = Receiver::of(tree.path());
     receiver.list().await.unwrap();
     receiver.fetch(1).await.unwrap();
-    assert_eq!(
-        receiver.fetch(1).await.unwrap_err().code(),
-        Code::InvalidArgument
-    );
-    assert_eq!(
-        receiver.progress.failure.get(),
-        None,
-        "it is not our failure"
-    );
+    assert_eq!(receiver.fetch(1).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(receiver.progress.failure.get(), None, "it is not our failure");
 }
 
 #[tokio::test]
@@ -175,46 +124,19 @@ async fn what_cannot_be_sent_is_named() {
     let odd = tree(&["file"]);
     fs::write(odd.path().join(OsStr::from_bytes(b"bad\xff")), "x").unwrap();
     let error = Receiver::of(odd.path()).list().await.unwrap_err();
-    assert_eq!(
-        error.message(),
-        "the name of `bad\u{fffd}` is not UTF-8, which BuildKit cannot take"
-    );
-    assert_eq!(
-        paths(
-            &Receiver::excluding(odd.path(), &["bad*"])
-                .list()
-                .await
-                .unwrap()
-        ),
-        ["file"]
-    );
+    assert_eq!(error.message(), "the name of `bad\u{fffd}` is not UTF-8, which BuildKit cannot take");
+    assert_eq!(paths(&Receiver::excluding(odd.path(), &["bad*"]).list().await.unwrap()), ["file"]);
 
     let target = tree(&[]);
     symlink(OsStr::from_bytes(b"bad\xff"), target.path().join("link")).unwrap();
     let error = Receiver::of(target.path()).list().await.unwrap_err();
-    assert_eq!(
-        error.message(),
-        "the name of `link (target)` is not UTF-8, which BuildKit cannot take"
-    );
+    assert_eq!(error.message(), "the name of `link (target)` is not UTF-8, which BuildKit cannot take");
 
     let deep = tree(&[&("d/".repeat(300) + "file")]);
-    assert!(
-        Receiver::of(deep.path())
-            .list()
-            .await
-            .unwrap_err()
-            .message()
-            .contains("deep")
-    );
+    assert!(Receiver::of(deep.path()).list().await.unwrap_err().message().contains("deep"));
 
-    let error = Receiver::excluding(odd.path(), &["[z-a"])
-        .list()
-        .await
-        .unwrap_err();
-    assert!(
-        error.message().starts_with("`[z-a` is not a pattern"),
-        "{error}"
-    );
+    let error = Receiver::excluding(odd.path(), &["[z-a"]).list().await.unwrap_err();
+    assert!(error.message().starts_with("`[z-a` is not a pattern"), "{error}");
 }
 
 #[tokio::test]
@@ -222,25 +144,11 @@ async fn limits_hold() {
     let tree = tree(&["a", "b", "c"]);
     let list = async |entries, bytes| {
         let limits = Limits { entries, bytes };
-        Receiver::asking(tree.path(), Asked::default(), limits)
-            .list()
-            .await
+        Receiver::asking(tree.path(), Asked::default(), limits).list().await
     };
     assert_eq!(list(3, 27).await.unwrap().len(), 3);
-    assert!(
-        list(2, 27)
-            .await
-            .unwrap_err()
-            .message()
-            .contains("more than 2")
-    );
-    assert!(
-        list(3, 26)
-            .await
-            .unwrap_err()
-            .message()
-            .contains("larger than 26 bytes")
-    );
+    assert!(list(2, 27).await.unwrap_err().message().contains("more than 2"));
+    assert!(list(3, 26).await.unwrap_err().message().contains("larger than 26 bytes"));
 }
 
 #[tokio::test]
@@ -273,17 +181,7 @@ fn a_directory_below_is_opened_without_leaving() {
     for path in ["app", "inside", ".", "app/../app", "./app/"] {
         assert!(root.open_below(path).is_ok(), "{path}");
     }
-    for path in [
-        "..",
-        "../x",
-        "/",
-        "/etc",
-        "app/../..",
-        "outside",
-        "app/up",
-        "app/file",
-        "missing",
-    ] {
+    for path in ["..", "../x", "/", "/etc", "app/../..", "outside", "app/up", "app/file", "missing"] {
         assert!(root.open_below(path).is_err(), "{path}");
     }
 }

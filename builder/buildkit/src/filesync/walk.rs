@@ -51,24 +51,13 @@ impl<'a> Walk<'a> {
         limit: u64,
         tell: &'a mut dyn FnMut(Found) -> Result<(), Failure>,
     ) -> Self {
-        Self {
-            include,
-            exclude,
-            left: limit,
-            limit,
-            levels: Vec::new(),
-            links: HashMap::new(),
-            tell,
-        }
+        Self { include, exclude, left: limit, limit, levels: Vec::new(), links: HashMap::new(), tell }
     }
 
     /// Tells of all that is wanted of a directory, whose own path is `path`.
     pub(super) fn dir(&mut self, dir: &Dir, path: &str) -> Result<(), Failure> {
         if self.levels.len() > MAX_DEPTH {
-            return Err(Failure::TooDeep {
-                path: path.to_owned(),
-                limit: MAX_DEPTH,
-            });
+            return Err(Failure::TooDeep { path: path.to_owned(), limit: MAX_DEPTH });
         }
         for name in self.names(dir, path)? {
             self.entry(dir, path, &name)?;
@@ -79,10 +68,7 @@ impl<'a> Walk<'a> {
     fn names(&mut self, dir: &Dir, path: &str) -> Result<Vec<OsString>, Failure> {
         let mut names = Vec::new();
         for entry in dir.entries().map_err(Failure::read(path))? {
-            self.left = self
-                .left
-                .checked_sub(1)
-                .ok_or(Failure::TooMany { limit: self.limit })?;
+            self.left = self.left.checked_sub(1).ok_or(Failure::TooMany { limit: self.limit })?;
             names.push(entry.map_err(Failure::read(path))?.file_name());
         }
         names.sort();
@@ -91,14 +77,8 @@ impl<'a> Walk<'a> {
 
     fn entry(&mut self, dir: &Dir, parent: &str, name: &OsStr) -> Result<(), Failure> {
         let lossy = name.to_string_lossy();
-        let path = if parent.is_empty() {
-            lossy.into_owned()
-        } else {
-            format!("{parent}/{lossy}")
-        };
-        let metadata = dir
-            .symlink_metadata(name)
-            .map_err(|error| vanished(error, &path))?;
+        let path = if parent.is_empty() { lossy.into_owned() } else { format!("{parent}/{lossy}") };
+        let metadata = dir.symlink_metadata(name).map_err(|error| vanished(error, &path))?;
         let (wanted, below, level) = self.judge(&path, metadata.is_dir());
         match (wanted, name.to_str()) {
             (true, None) => return Err(Failure::NotUtf8 { path }),
@@ -139,61 +119,36 @@ impl<'a> Walk<'a> {
         let mut level = Level::default();
         let (mut included, mut excluded) = (true, false);
         if let Some(include) = &self.include {
-            let (is_match, matched) =
-                include.matches(path, above.and_then(|above| above.include.as_ref()));
+            let (is_match, matched) = include.matches(path, above.and_then(|above| above.include.as_ref()));
             included = is_match;
             level.include = Some(matched);
         }
         if let Some(exclude) = &self.exclude {
-            let (is_match, matched) =
-                exclude.matches(path, above.and_then(|above| above.exclude.as_ref()));
+            let (is_match, matched) = exclude.matches(path, above.and_then(|above| above.exclude.as_ref()));
             excluded = is_match;
             level.exclude = Some(matched);
         }
-        let reachable = included
-            || self
-                .include
-                .as_ref()
-                .is_none_or(|include| include.may_match_below(path));
+        let reachable = included || self.include.as_ref().is_none_or(|include| include.may_match_below(path));
         let excepted = !excluded || self.exclude.as_ref().is_some_and(Patterns::has_exceptions);
-        (
-            included && !excluded,
-            is_dir && reachable && excepted,
-            level,
-        )
+        (included && !excluded, is_dir && reachable && excepted, level)
     }
 
-    fn found(
-        &mut self,
-        dir: &Dir,
-        name: &OsStr,
-        path: &str,
-        metadata: &Metadata,
-    ) -> Result<Option<Found>, Failure> {
+    fn found(&mut self, dir: &Dir, name: &OsStr, path: &str, metadata: &Metadata) -> Result<Option<Found>, Failure> {
         let mut link = String::new();
         match file_type(metadata) {
             FileType::RegularFile | FileType::Directory | FileType::Fifo => {}
             FileType::Symlink => {
-                let target = dir
-                    .read_link_contents(name)
-                    .map_err(|error| vanished(error, path))?;
+                let target = dir.read_link_contents(name).map_err(|error| vanished(error, path))?;
                 let target = target.into_os_string().into_string();
-                link = target.map_err(|_bytes| Failure::NotUtf8 {
-                    path: format!("{path} (target)"),
-                })?;
+                link = target.map_err(|_bytes| Failure::NotUtf8 { path: format!("{path} (target)") })?;
             }
             // Left over by a program; nobody can want it in an image.
             FileType::Socket => return Ok(None),
             _ => {
-                return Err(Failure::Device {
-                    path: path.to_owned(),
-                });
+                return Err(Failure::Device { path: path.to_owned() });
             }
         }
-        let mut found = Found {
-            stat: stat(path, metadata, link),
-            content: None,
-        };
+        let mut found = Found { stat: stat(path, metadata, link), content: None };
         if metadata.is_file() {
             match self.first_name(path, metadata) {
                 Some(first) => {
@@ -211,19 +166,13 @@ impl<'a> Walk<'a> {
         if metadata.nlink() < 2 {
             return None;
         }
-        let first = self
-            .links
-            .entry((metadata.dev(), metadata.ino()))
-            .or_insert_with(|| path.to_owned());
+        let first = self.links.entry((metadata.dev(), metadata.ino())).or_insert_with(|| path.to_owned());
         (first != path).then(|| first.clone())
     }
 
     /// Sends an entry, after those of its directories that were held back.
     fn tell(&mut self, found: Option<Found>) -> Result<(), Failure> {
-        let held_back = self
-            .levels
-            .iter_mut()
-            .filter_map(|level| level.pending.take());
+        let held_back = self.levels.iter_mut().filter_map(|level| level.pending.take());
         held_back.chain(found).try_for_each(&mut *self.tell)
     }
 }
@@ -231,12 +180,7 @@ impl<'a> Walk<'a> {
 /// What was listed a moment ago and is gone has changed.
 fn vanished(error: io::Error, path: &str) -> Failure {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::Changed {
-            path: path.to_owned(),
-        },
-        _ => Failure::Read {
-            path: path.to_owned(),
-            source: error,
-        },
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Failure::Changed { path: path.to_owned() },
+        _ => Failure::Read { path: path.to_owned(), source: error },
     }
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use bollard_buildkit_proto::moby::filesync::v1::auth_server::Auth;
 use bollard_buildkit_proto::moby::filesync::v1::{
-    CredentialsRequest, CredentialsResponse, FetchTokenRequest, FetchTokenResponse,
-    GetTokenAuthorityRequest, GetTokenAuthorityResponse, VerifyTokenAuthorityRequest,
-    VerifyTokenAuthorityResponse,
+    CredentialsRequest, CredentialsResponse, FetchTokenRequest, FetchTokenResponse, GetTokenAuthorityRequest,
+    GetTokenAuthorityResponse, VerifyTokenAuthorityRequest, VerifyTokenAuthorityResponse,
 };
 use tonic::{Request, Response, Status};
 
@@ -27,12 +26,7 @@ pub struct Credentials(Arc<HashMap<String, Credential>>);
 
 impl FromIterator<(String, Credential)> for Credentials {
     fn from_iter<I: IntoIterator<Item = (String, Credential)>>(logins: I) -> Self {
-        Self(Arc::new(
-            logins
-                .into_iter()
-                .map(|(host, login)| (canonical(&host), login))
-                .collect(),
-        ))
+        Self(Arc::new(logins.into_iter().map(|(host, login)| (canonical(&host), login)).collect()))
     }
 }
 
@@ -41,10 +35,7 @@ impl Credentials {
         let Some(login) = self.0.get(&canonical(host)) else {
             return CredentialsResponse::default();
         };
-        CredentialsResponse {
-            username: login.username.clone(),
-            secret: login.password.clone(),
-        }
+        CredentialsResponse { username: login.username.clone(), secret: login.password.clone() }
     }
 }
 
@@ -58,10 +49,7 @@ fn canonical(host: &str) -> String {
 
 #[tonic::async_trait]
 impl Auth for Credentials {
-    async fn credentials(
-        &self,
-        asked: Request<CredentialsRequest>,
-    ) -> Result<Response<CredentialsResponse>, Status> {
+    async fn credentials(&self, asked: Request<CredentialsRequest>) -> Result<Response<CredentialsResponse>, Status> {
         let host = asked.into_inner().host;
         tracing::debug!(registry.host = %host, known = self.0.contains_key(&canonical(&host)), "credentials asked for");
         Ok(Response::new(self.of(&host)))
@@ -82,19 +70,14 @@ impl Auth for Credentials {
         Err(Status::unavailable("this client makes no tokens"))
     }
 
-    async fn fetch_token(
-        &self,
-        _: Request<FetchTokenRequest>,
-    ) -> Result<Response<FetchTokenResponse>, Status> {
+    async fn fetch_token(&self, _: Request<FetchTokenRequest>) -> Result<Response<FetchTokenResponse>, Status> {
         Err(Status::unimplemented("this client makes no tokens"))
     }
 }
 
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credential")
-            .field("username", &self.username)
-            .finish_non_exhaustive()
+        f.debug_struct("Credential").field("username", &self.username).finish_non_exhaustive()
     }
 }
 
@@ -110,30 +93,13 @@ mod tests {
 
     #[test]
     fn only_named_hosts_get_a_login() {
-        let login = Credential {
-            username: "robot".to_owned(),
-            password: "hunter2".to_owned(),
-        };
-        let credentials: Credentials = [
-            ("localhost:5000".to_owned(), login.clone()),
-            ("docker.io".to_owned(), login),
-        ]
-        .into_iter()
-        .collect();
+        let login = Credential { username: "robot".to_owned(), password: "hunter2".to_owned() };
+        let credentials: Credentials =
+            [("localhost:5000".to_owned(), login.clone()), ("docker.io".to_owned(), login)].into_iter().collect();
         assert_eq!(credentials.of("localhost:5000").secret, "hunter2");
         assert_eq!(credentials.of("registry-1.docker.io").username, "robot");
-        for stranger in [
-            "localhost",
-            "localhost:5001",
-            "evil.localhost:5000",
-            "",
-            "docker.io.evil.test",
-        ] {
-            assert_eq!(
-                credentials.of(stranger),
-                CredentialsResponse::default(),
-                "{stranger}"
-            );
+        for stranger in ["localhost", "localhost:5001", "evil.localhost:5000", "", "docker.io.evil.test"] {
+            assert_eq!(credentials.of(stranger), CredentialsResponse::default(), "{stranger}");
         }
         assert!(!format!("{credentials:?}").contains("hunter2"));
     }

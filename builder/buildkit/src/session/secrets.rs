@@ -25,19 +25,11 @@ impl FromIterator<(String, Secret)> for Secrets {
 
 #[tonic::async_trait]
 impl SecretsService for Secrets {
-    async fn get_secret(
-        &self,
-        asked: Request<GetSecretRequest>,
-    ) -> Result<Response<GetSecretResponse>, Status> {
+    async fn get_secret(&self, asked: Request<GetSecretRequest>) -> Result<Response<GetSecretResponse>, Status> {
         let id = asked.into_inner().id;
         // Any other code than `not_found` would fail builds whose secret is optional.
-        let secret = self
-            .0
-            .get(&id)
-            .ok_or_else(|| Status::not_found(format!("secret {id} not found")))?;
-        Ok(Response::new(GetSecretResponse {
-            data: secret.0.clone(),
-        }))
+        let secret = self.0.get(&id).ok_or_else(|| Status::not_found(format!("secret {id} not found")))?;
+        Ok(Response::new(GetSecretResponse { data: secret.0.clone() }))
     }
 }
 
@@ -59,20 +51,11 @@ mod tests {
 
     #[tokio::test]
     async fn unknown_secrets_are_not_found() {
-        let secrets: Secrets = [("npm".to_owned(), Secret(b"hunter2".to_vec()))]
-            .into_iter()
-            .collect();
-        let ask = |id: &str| {
-            secrets.get_secret(Request::new(GetSecretRequest {
-                id: id.to_owned(),
-                ..Default::default()
-            }))
-        };
+        let secrets: Secrets = [("npm".to_owned(), Secret(b"hunter2".to_vec()))].into_iter().collect();
+        let ask =
+            |id: &str| secrets.get_secret(Request::new(GetSecretRequest { id: id.to_owned(), ..Default::default() }));
         assert_eq!(ask("npm").await.unwrap().into_inner().data, b"hunter2");
-        assert_eq!(
-            ask("GIT_AUTH_TOKEN").await.unwrap_err().code(),
-            tonic::Code::NotFound
-        );
+        assert_eq!(ask("GIT_AUTH_TOKEN").await.unwrap_err().code(), tonic::Code::NotFound);
         assert!(!format!("{secrets:?} {:?}", Secret(b"hunter2".to_vec())).contains("hunter2"));
     }
 }

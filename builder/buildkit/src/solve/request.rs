@@ -1,11 +1,7 @@
 //! A build request in the daemon's words.
 
-use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{
-    MatchType, Policy, PolicyAction, Rule, Selector,
-};
-use bollard_buildkit_proto::moby::buildkit::v1::{
-    CacheOptions, CacheOptionsEntry, Exporter, SolveRequest,
-};
+use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{MatchType, Policy, PolicyAction, Rule, Selector};
+use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, CacheOptionsEntry, Exporter, SolveRequest};
 use serde_json::json;
 
 use crate::request::{BuildRequest, CacheOption, Export};
@@ -14,10 +10,7 @@ pub(super) fn solve_request(build: BuildRequest, session: &str) -> SolveRequest 
     let mut frontend_attrs = build.frontend_attrs;
     if !build.cache_imports.is_empty() {
         // The Dockerfile frontend looks only here; in `CacheOptions` imports are silently ignored.
-        frontend_attrs.insert(
-            "cache-imports".to_owned(),
-            cache_imports(&build.cache_imports),
-        );
+        frontend_attrs.insert("cache-imports".to_owned(), cache_imports(&build.cache_imports));
     }
     SolveRequest {
         r#ref: build.reference,
@@ -26,16 +19,8 @@ pub(super) fn solve_request(build: BuildRequest, session: &str) -> SolveRequest 
         frontend_attrs: frontend_attrs.into_iter().collect(),
         exporters: build.exports.into_iter().map(Exporter::from).collect(),
         cache: Some(CacheOptions {
-            exports: build
-                .cache_exports
-                .into_iter()
-                .map(CacheOptionsEntry::from)
-                .collect(),
-            imports: build
-                .cache_imports
-                .into_iter()
-                .map(CacheOptionsEntry::from)
-                .collect(),
+            exports: build.cache_exports.into_iter().map(CacheOptionsEntry::from).collect(),
+            imports: build.cache_imports.into_iter().map(CacheOptionsEntry::from).collect(),
             ..CacheOptions::default()
         }),
         entitlements: build.entitlements,
@@ -52,34 +37,21 @@ fn cache_imports(imports: &[CacheOption]) -> String {
 fn deny(sources: Vec<String>) -> Policy {
     let rule = |identifier| Rule {
         action: PolicyAction::Deny.into(),
-        selector: Some(Selector {
-            identifier,
-            match_type: MatchType::Wildcard.into(),
-            constraints: Vec::new(),
-        }),
+        selector: Some(Selector { identifier, match_type: MatchType::Wildcard.into(), constraints: Vec::new() }),
         updates: None,
     };
-    Policy {
-        version: 1,
-        rules: sources.into_iter().map(rule).collect(),
-    }
+    Policy { version: 1, rules: sources.into_iter().map(rule).collect() }
 }
 
 impl From<Export> for Exporter {
     fn from(export: Export) -> Self {
-        Self {
-            r#type: export.kind,
-            attrs: export.attrs.into_iter().collect(),
-        }
+        Self { r#type: export.kind, attrs: export.attrs.into_iter().collect() }
     }
 }
 
 impl From<CacheOption> for CacheOptionsEntry {
     fn from(option: CacheOption) -> Self {
-        Self {
-            r#type: option.kind,
-            attrs: option.attrs.into_iter().collect(),
-        }
+        Self { r#type: option.kind, attrs: option.attrs.into_iter().collect() }
     }
 }
 
@@ -90,14 +62,8 @@ mod tests {
     #[test]
     fn cache_imports_are_given_to_the_frontend_too() {
         let attrs = [("ref".to_owned(), "localhost:5000/cache:x".to_owned())].into();
-        let import = CacheOption {
-            kind: "registry".to_owned(),
-            attrs,
-        };
-        let build = BuildRequest {
-            cache_imports: vec![import],
-            ..BuildRequest::default()
-        };
+        let import = CacheOption { kind: "registry".to_owned(), attrs };
+        let build = BuildRequest { cache_imports: vec![import], ..BuildRequest::default() };
         let request = solve_request(build, "s1");
         assert_eq!(request.session, "s1");
         assert_eq!(request.frontend, "dockerfile.v0");
@@ -110,15 +76,9 @@ mod tests {
 
     #[test]
     fn denied_sources_become_a_policy() {
-        let build = BuildRequest {
-            denied_sources: vec!["http://127.0.0.1*".to_owned()],
-            ..BuildRequest::default()
-        };
+        let build = BuildRequest { denied_sources: vec!["http://127.0.0.1*".to_owned()], ..BuildRequest::default() };
         let policy = solve_request(build, "").source_policy.unwrap();
         assert_eq!(policy.rules[0].action(), PolicyAction::Deny);
-        assert_eq!(
-            policy.rules[0].selector.as_ref().unwrap().identifier,
-            "http://127.0.0.1*"
-        );
+        assert_eq!(policy.rules[0].selector.as_ref().unwrap().identifier, "http://127.0.0.1*");
     }
 }

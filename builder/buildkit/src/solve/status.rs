@@ -25,10 +25,7 @@ pub(super) async fn follow(
 ) -> u32 {
     let mut steps = Steps::default();
     let mut stream = None;
-    let mut waiting = Waiting {
-        end: Some(end),
-        patience: None,
-    };
+    let mut waiting = Waiting { end: Some(end), patience: None };
     loop {
         let asked = waiting.next(steps.len() > 0, async {
             if stream.is_none() {
@@ -48,13 +45,7 @@ pub(super) async fn follow(
 /// Asks until the daemon knows the build; the caller gives up when the solve has ended.
 async fn ask(client: &Client, reference: &str) -> Streaming<StatusResponse> {
     loop {
-        match client
-            .control()
-            .status(StatusRequest {
-                r#ref: reference.to_owned(),
-            })
-            .await
-        {
+        match client.control().status(StatusRequest { r#ref: reference.to_owned() }).await {
             Ok(stream) => return stream.into_inner(),
             Err(error) => tracing::debug!(%error, "no status yet of build {reference}"),
         }
@@ -70,11 +61,7 @@ struct Waiting {
 
 impl Waiting {
     /// None when there is no next message, or it took too long after the end of the solve.
-    async fn next<T>(
-        &mut self,
-        any_seen: bool,
-        message: impl Future<Output = Option<T>>,
-    ) -> Option<T> {
+    async fn next<T>(&mut self, any_seen: bool, message: impl Future<Output = Option<T>>) -> Option<T> {
         tokio::pin!(message);
         if let Some(end) = self.end.as_mut() {
             tokio::select! {
@@ -86,8 +73,6 @@ impl Waiting {
                 }
             }
         }
-        timeout(self.patience.unwrap_or(LAST_WORDS), message)
-            .await
-            .ok()?
+        timeout(self.patience.unwrap_or(LAST_WORDS), message).await.ok()?
     }
 }

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use slipway_buildkit::{
-    Addr, BuildError, BuildRequest, Client, Event, Export, LocalDir, Outcome, connect, solve,
-};
+use slipway_buildkit::{Addr, BuildError, BuildRequest, Client, Event, Export, LocalDir, Outcome, connect, solve};
 use tempfile::TempDir;
 
 /// Enough of a system to run shell commands.
-pub(crate) const BASE: &str = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\",\"--install\",\"-s\",\"/bin\"]\n";
+pub(crate) const BASE: &str =
+    "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\",\"--install\",\"-s\",\"/bin\"]\n";
 
 /// A daemon that is killed, with all it runs, when the test ends or dies.
 pub(crate) struct Daemon {
@@ -45,28 +44,13 @@ impl Daemon {
         // A process namespace of its own: the daemon takes its RUN steps along when it is killed.
         let process = Process::start(
             Command::new("setpriv")
-                .args([
-                    "--pdeathsig",
-                    "KILL",
-                    "unshare",
-                    "--pid",
-                    "--fork",
-                    "--kill-child",
-                    "--mount-proc",
-                ])
+                .args(["--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
                 .arg(tools.join("buildkitd"))
                 .args(["--oci-worker=true", "--containerd-worker=false", "--root"])
                 .arg(state.path().join("root"))
                 .arg("--addr")
                 .arg(format!("unix://{}", socket.display()))
-                .env(
-                    "PATH",
-                    format!(
-                        "{}:{}",
-                        tools.display(),
-                        std::env::var("PATH").unwrap_or_default()
-                    ),
-                )
+                .env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default()))
                 .env("BUILDKIT_STEP_LOG_MAX_SIZE", "-1")
                 .env("BUILDKIT_STEP_LOG_MAX_SPEED", "-1")
                 .stderr(fs::File::create(state.path().join("log")).unwrap())
@@ -74,19 +58,11 @@ impl Daemon {
         );
         for _ in 0..300 {
             if let Ok(client) = connect(&Addr::Unix(socket.clone())).await {
-                return Some(Self {
-                    client,
-                    tools,
-                    process,
-                    state,
-                });
+                return Some(Self { client, tools, process, state });
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!(
-            "buildkitd did not start: {}",
-            fs::read_to_string(state.path().join("log")).unwrap()
-        );
+        panic!("buildkitd did not start: {}", fs::read_to_string(state.path().join("log")).unwrap());
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -99,18 +75,13 @@ impl Daemon {
         let address = free.local_addr().unwrap();
         drop(free);
         let mut crane = Command::new("setpriv");
-        crane
-            .args(["--pdeathsig", "KILL"])
-            .arg(self.tools.join("crane"));
+        crane.args(["--pdeathsig", "KILL"]).arg(self.tools.join("crane"));
         crane.args(["registry", "serve", "--address", &address.to_string()]);
         let process = Process::start(crane.stdout(Stdio::null()).stderr(Stdio::null()));
         while TcpStream::connect(address).is_err() {
             std::thread::sleep(Duration::from_millis(50));
         }
-        Registry {
-            host: format!("localhost:{}", address.port()),
-            _process: process,
-        }
+        Registry { host: format!("localhost:{}", address.port()), _process: process }
     }
 
     /// SIGKILL for the daemon and all its steps.
@@ -119,10 +90,7 @@ impl Daemon {
     }
 
     /// Builds a tree to the end and gives its events, too.
-    pub(crate) async fn build(
-        &self,
-        request: BuildRequest,
-    ) -> (Vec<Event>, Result<Outcome, BuildError>) {
+    pub(crate) async fn build(&self, request: BuildRequest) -> (Vec<Event>, Result<Outcome, BuildError>) {
         let mut build = solve(&self.client, request);
         let mut events = Vec::new();
         while let Some(event) = build.events.next().await {
@@ -134,10 +102,7 @@ impl Daemon {
     /// How a build of this Dockerfile fails, with busybox at hand.
     pub(crate) async fn failure(&self, dockerfile: &str) -> BuildError {
         let tree = Tree::with_dockerfile(dockerfile);
-        self.build(tree.request())
-            .await
-            .1
-            .expect_err("the build should fail")
+        self.build(tree.request()).await.1.expect_err("the build should fail")
     }
 }
 
@@ -180,11 +145,7 @@ impl Tree {
     pub(crate) fn request(&self) -> BuildRequest {
         let dir = LocalDir::open(self.path()).unwrap();
         BuildRequest {
-            local_dirs: [
-                ("context".to_owned(), dir.clone()),
-                ("dockerfile".to_owned(), dir),
-            ]
-            .into(),
+            local_dirs: [("context".to_owned(), dir.clone()), ("dockerfile".to_owned(), dir)].into(),
             shared_key: "test".to_owned(),
             ..BuildRequest::default()
         }
@@ -192,13 +153,7 @@ impl Tree {
 
     pub(crate) fn image_request(&self, name: &str) -> BuildRequest {
         let attrs = [("name".to_owned(), name.to_owned())].into();
-        BuildRequest {
-            exports: vec![Export {
-                kind: "image".to_owned(),
-                attrs,
-            }],
-            ..self.request()
-        }
+        BuildRequest { exports: vec![Export { kind: "image".to_owned(), attrs }], ..self.request() }
     }
 }
 

@@ -4,18 +4,12 @@ use super::*;
 
 /// Whether a file is matched, its directories tried first as in a walk.
 fn matched(patterns: &[&str], path: &str) -> bool {
-    let patterns: Vec<String> = patterns
-        .iter()
-        .map(|pattern| (*pattern).to_owned())
-        .collect();
+    let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
     let Some(patterns) = Patterns::new(&patterns).unwrap() else {
         return false;
     };
     let mut parent = None;
-    let ends = path
-        .match_indices('/')
-        .map(|(at, _)| at)
-        .chain([path.len()]);
+    let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     let mut is_match = false;
     for end in ends {
         let (now, matched) = patterns.matches(&path[..end], parent.as_ref());
@@ -98,30 +92,14 @@ fn one_pattern() {
 #[test]
 fn several_patterns() {
     for (patterns, path, expected) in [
-        (
-            &["**", "!util/docker/web"][..],
-            "util/docker/web/foo",
-            false,
-        ),
-        (
-            &["**", "!util/docker/web", "util/docker/web/foo"],
-            "util/docker/web/foo",
-            true,
-        ),
+        (&["**", "!util/docker/web"][..], "util/docker/web/foo", false),
+        (&["**", "!util/docker/web", "util/docker/web/foo"], "util/docker/web/foo", true),
         (&["**", "!dist", "dist/x"], "dist/y", false),
         (&["*", "!src"], "src/x", false),
         (&["*", "!src", "src/*.log"], "src/x.log", true),
         (&["*.md", "!README.md"], "README.md", false),
-        (
-            &["*.md", "!README*.md", "README-secret.md"],
-            "README-secret.md",
-            true,
-        ),
-        (
-            &["*.md", "README-secret.md", "!README*.md"],
-            "README-secret.md",
-            false,
-        ),
+        (&["*.md", "!README*.md", "README-secret.md"], "README-secret.md", true),
+        (&["*.md", "README-secret.md", "!README*.md"], "README-secret.md", false),
         (&["dir", "!dir/keep"], "dir/keep", false),
         (&["dir", "!dir/keep"], "dir/other", true),
         (&["dir/*", "!keep"], "dir/keep", true),
@@ -142,12 +120,7 @@ fn bad_patterns_are_refused() {
 
 #[test]
 fn the_way_is_saved_only_where_nothing_can_match() {
-    let below = |pattern: &str, dir| {
-        Patterns::new(&[pattern.to_owned()])
-            .unwrap()
-            .unwrap()
-            .may_match_below(dir)
-    };
+    let below = |pattern: &str, dir| Patterns::new(&[pattern.to_owned()]).unwrap().unwrap().may_match_below(dir);
     for (pattern, dir, expected) in [
         ("a/b/c", "a", true),
         ("a/b/c", "a/b", true),

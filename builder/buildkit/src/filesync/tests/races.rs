@@ -18,10 +18,7 @@ async fn after(change: impl FnOnce(&Path)) -> Status {
     fs::write(secret.path().join("file"), "this is dir/file").unwrap();
     symlink(secret.path(), tree.path().join("secret")).unwrap();
     let mut receiver = Receiver::of(tree.path());
-    assert_eq!(
-        paths(&receiver.list().await.unwrap()),
-        ["dir", "dir/file", "dir/other", "secret"]
-    );
+    assert_eq!(paths(&receiver.list().await.unwrap()), ["dir", "dir/file", "dir/other", "secret"]);
     // Longer than a tick of the file system's clock.
     tokio::time::sleep(Duration::from_millis(20)).await;
     change(tree.path());
@@ -38,24 +35,17 @@ async fn a_file_that_changes_after_it_was_listed_fails_the_transfer() {
         after(|root| fs::write(file(root), "longer than it was before").unwrap()).await,
         after(|root| fs::write(file(root), "THIS IS DIR/FILE").unwrap()).await,
         after(|root| fs::rename(root.join("dir/other"), file(root)).unwrap()).await,
-        after(|root| fs::set_permissions(file(root), fs::Permissions::from_mode(0o600)).unwrap())
-            .await,
+        after(|root| fs::set_permissions(file(root), fs::Permissions::from_mode(0o600)).unwrap()).await,
         after(|root| {
             fs::remove_file(file(root)).unwrap();
             fifo(&file(root));
         })
         .await,
     ] {
-        assert_eq!(
-            error.message(),
-            "`dir/file` changed while the build's files were sent"
-        );
+        assert_eq!(error.message(), "`dir/file` changed while the build's files were sent");
     }
     let gone = after(|root| fs::remove_file(file(root)).unwrap()).await;
-    assert!(
-        gone.message().starts_with("cannot read `dir/file`"),
-        "{gone}"
-    );
+    assert!(gone.message().starts_with("cannot read `dir/file`"), "{gone}");
 }
 
 #[tokio::test]

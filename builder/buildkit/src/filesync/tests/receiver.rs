@@ -28,18 +28,8 @@ impl Receiver {
     }
 
     pub(super) fn excluding(tree: &Path, exclude: &[&str]) -> Self {
-        let exclude = exclude
-            .iter()
-            .map(|pattern| (*pattern).to_owned())
-            .collect();
-        Self::asking(
-            tree,
-            Asked {
-                exclude,
-                ..Asked::default()
-            },
-            Limits::default(),
-        )
+        let exclude = exclude.iter().map(|pattern| (*pattern).to_owned()).collect();
+        Self::asking(tree, Asked { exclude, ..Asked::default() }, Limits::default())
     }
 
     pub(super) fn asking(tree: &Path, asked: Asked, limits: Limits) -> Self {
@@ -47,11 +37,7 @@ impl Receiver {
         let (requests, incoming) = mpsc::channel(8);
         let dir = LocalDir::open(tree).unwrap();
         let transfer = Transfer::new(dir, asked, limits, Arc::clone(&progress));
-        Self {
-            requests,
-            packets: transfer.start(ReceiverStream::new(incoming)),
-            progress,
-        }
+        Self { requests, packets: transfer.start(ReceiverStream::new(incoming)), progress }
     }
 
     /// The next packet; None when the sender has ended the call.
@@ -73,11 +59,7 @@ impl Receiver {
     }
 
     pub(super) async fn ask(&self, kind: PacketType, id: u32) {
-        let packet = Packet {
-            r#type: kind.into(),
-            id,
-            ..Packet::default()
-        };
+        let packet = Packet { r#type: kind.into(), id, ..Packet::default() };
         self.requests.send(Ok(packet)).await.unwrap();
     }
 
@@ -100,18 +82,11 @@ impl Receiver {
         let mut all = BTreeMap::new();
         for (id, stat) in (0..).zip(self.list().await.unwrap()) {
             let is_file = stat.mode >> 24 == 0 && stat.linkname.is_empty();
-            let content = if is_file {
-                self.fetch(id).await.unwrap()
-            } else {
-                Vec::new()
-            };
+            let content = if is_file { self.fetch(id).await.unwrap() } else { Vec::new() };
             all.insert(stat.path.clone(), (stat, content));
         }
         self.ask(PacketType::PacketFin, 0).await;
-        assert_eq!(
-            self.next().await.unwrap().unwrap().r#type(),
-            PacketType::PacketFin
-        );
+        assert_eq!(self.next().await.unwrap().unwrap().r#type(), PacketType::PacketFin);
         assert!(self.next().await.is_none());
         all
     }
