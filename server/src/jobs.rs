@@ -4,6 +4,8 @@
 
 mod runner;
 mod schedule;
+mod seal_log;
+mod sweep_leases;
 
 pub use runner::run;
 pub use schedule::start as start_schedule;
@@ -20,6 +22,12 @@ use uuid::Uuid;
 pub enum Task {
     /// Forgets ended sessions, sign-ins, uploads and jobs.
     Prune,
+    /// Moves the log of an attempt that ended from rows into storage.
+    SealLog { attempt_id: Uuid },
+    /// Ends attempts whose builder is silent.
+    SweepLeases,
+    /// Shows a build's state on its commit at the forge.
+    SetCommitStatus { build_id: Uuid },
 }
 
 /// Why a task did not succeed, and whether trying again can help.
@@ -48,6 +56,9 @@ impl Task {
     fn name(&self) -> &'static str {
         match self {
             Self::Prune => "prune",
+            Self::SealLog { .. } => "seal_log",
+            Self::SweepLeases => "sweep_leases",
+            Self::SetCommitStatus { .. } => "set_commit_status",
         }
     }
 }
@@ -68,6 +79,9 @@ pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, ru
 async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
     match task {
         Task::Prune => prune(app).await,
+        Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
+        Task::SweepLeases => sweep_leases::run(app).await,
+        Task::SetCommitStatus { .. } => Ok(()),
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod app;
 mod auth;
+mod builder_api;
+mod builds;
 mod cli;
 mod clock;
 mod config;
@@ -14,7 +16,11 @@ mod oci;
 mod policy;
 mod registry;
 mod secrets;
+mod sources;
 mod storage;
+#[cfg(test)]
+mod testing;
+mod trust;
 mod wake;
 mod web;
 

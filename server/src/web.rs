@@ -1,5 +1,6 @@
 //! Pages.
 
+pub mod cosign_key;
 pub mod errors;
 pub mod guard;
 pub mod health;

@@ -12,7 +12,9 @@
 mod assignment;
 mod record;
 
-pub use assignment::{Assignment, CacheRef, HeadersSecret, Mirror, PushTarget, RegistryLogin, SourceSpec, Target};
+pub use assignment::{
+    Assignment, CacheRef, HeadersSecret, Mirror, PushTarget, RegistryLogin, SourceSpec, Target,
+};
 pub use record::{Line, Record, RecordBatch, RecordsReply, StepDone, StepStarted, Stream};
 
 use serde::{Deserialize, Serialize};
@@ -70,6 +72,8 @@ pub enum Outcome {
     Failed(Failure),
     Cancelled,
     TimedOut,
+    /// The builder was told to stop: the build is queued again, as when a lease ends.
+    Interrupted,
 }
 
 /// A base image or source: `uri` as in the provenance, `digest` by algorithm.
