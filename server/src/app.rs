@@ -23,6 +23,8 @@ pub struct App {
     pub wake: Wake,
     pub uploads: crate::registry::uploads::OpenUploads,
     pub limits: crate::auth::limits::Limits,
+    /// What builders said last.
+    pub builders: crate::builds::fleet::Fleet,
     /// The embedded builder's token, made anew at each start.
     pub builder_token: crate::secrets::Secret,
 }
@@ -53,6 +55,7 @@ impl App {
             wake: Wake::default(),
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
+            builders: crate::builds::fleet::Fleet::default(),
             builder_token: crate::secrets::new_token("slb_"),
             config,
         }))

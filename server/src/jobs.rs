@@ -4,6 +4,8 @@
 
 mod runner;
 mod schedule;
+mod seal_log;
+mod sweep_leases;
 
 pub use runner::run;
 pub use schedule::start as start_schedule;
@@ -22,6 +24,12 @@ pub enum Task {
     Prune,
     /// Asks the forge which repositories a connection reaches.
     ListRepositories { connection_id: Uuid },
+    /// Moves the log of an attempt that ended from rows into storage.
+    SealLog { attempt_id: Uuid },
+    /// Ends attempts whose builder is silent.
+    SweepLeases,
+    /// Shows a build's state on its commit at the forge.
+    SetCommitStatus { build_id: Uuid },
 }
 
 /// Why a task did not succeed, and whether trying again can help.
@@ -51,6 +59,9 @@ impl Task {
         match self {
             Self::Prune => "prune",
             Self::ListRepositories { .. } => "list_repositories",
+            Self::SealLog { .. } => "seal_log",
+            Self::SweepLeases => "sweep_leases",
+            Self::SetCommitStatus { .. } => "set_commit_status",
         }
     }
 }
@@ -72,6 +83,9 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
     match task {
         Task::Prune => prune(app).await,
         Task::ListRepositories { .. } => Ok(()),
+        Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
+        Task::SweepLeases => sweep_leases::run(app).await,
+        Task::SetCommitStatus { .. } => Ok(()),
     }
 }
 

@@ -3,6 +3,8 @@
 mod accounts;
 mod app;
 mod auth;
+mod builder_api;
+mod builds;
 mod cli;
 mod clock;
 mod config;
@@ -16,7 +18,11 @@ mod oci;
 mod policy;
 mod registry;
 mod secrets;
+mod sources;
 mod storage;
+#[cfg(test)]
+mod testing;
+mod trust;
 mod wake;
 mod web;
 

@@ -7,6 +7,7 @@ pub fn configure(service: &mut ServiceConfig) {
     operators(service);
     accounts(service);
     registry_clients(service);
+    builders(service);
     repositories(service);
     namespaces(service);
 }
@@ -64,6 +65,16 @@ fn registry_clients(service: &mut ServiceConfig) {
         )
         .service(resource("/v2/{name:.+}/tags/list").route(get().to(oci::tags::list)))
         .service(resource("/v2/{name:.+}/referrers/{digest}").route(get().to(oci::referrers::list)));
+}
+
+/// `slipway-builder`, and the one inside `serve`.
+fn builders(service: &mut ServiceConfig) {
+    use crate::builder_api as api;
+    service
+        .service(resource("/builder/v1/claim").route(post().to(api::claim)))
+        .service(resource("/builder/v1/attempts/{attempt}/heartbeat").route(post().to(api::heartbeat)))
+        .service(resource("/builder/v1/attempts/{attempt}/records").route(post().to(api::records)))
+        .service(resource("/builder/v1/attempts/{attempt}/finish").route(post().to(api::finish)));
 }
 
 /// Pages of a repository. What is not the repository itself lives behind `/-/`, which is no legal part of a name.

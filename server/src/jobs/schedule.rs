@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 /// Six fields: the first one is seconds.
-const ENTRIES: &[(&str, Task)] = &[("0 */10 * * * *", Task::Prune)];
+const ENTRIES: &[(&str, Task)] = &[("0 */10 * * * *", Task::Prune), ("*/15 * * * * *", Task::SweepLeases)];
 
 /// Starts the clock; it stops when the scheduler is dropped.
 pub async fn start(app: &Arc<App>) -> Result<JobScheduler> {
