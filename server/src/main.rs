@@ -2,11 +2,14 @@
 
 mod app;
 mod auth;
+mod builds;
 mod cli;
 mod clock;
 mod config;
 mod db;
 mod error;
+mod forge;
+mod hooks;
 mod http;
 mod jobs;
 mod names;
@@ -14,6 +17,7 @@ mod oci;
 mod policy;
 mod registry;
 mod secrets;
+mod sources;
 mod storage;
 mod wake;
 mod web;

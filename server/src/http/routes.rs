@@ -1,9 +1,14 @@
 //! The whole URL space, grouped by who calls it.
 
-use actix_web::web::{ServiceConfig, get, resource};
+use actix_web::web::{ServiceConfig, get, post, resource};
 
 pub fn configure(service: &mut ServiceConfig) {
     operators(service);
+    forges(service);
+}
+
+fn forges(service: &mut ServiceConfig) {
+    service.service(resource("/hooks/github/{source_id}").route(post().to(crate::hooks::github)));
 }
 
 fn operators(service: &mut ServiceConfig) {
