@@ -20,6 +20,7 @@ pub struct App {
     pub bearer_key: [u8; 32],
     /// For calls to forges.
     pub http: reqwest::Client,
+    pub forges: crate::forge::Forges,
     pub wake: Wake,
     pub uploads: crate::registry::uploads::OpenUploads,
     pub limits: crate::auth::limits::Limits,
@@ -52,6 +53,7 @@ impl App {
             storage,
             master_key,
             http,
+            forges: crate::forge::Forges::default(),
             wake: Wake::default(),
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),

@@ -10,6 +10,8 @@ mod clock;
 mod config;
 mod db;
 mod error;
+mod forge;
+mod hooks;
 mod http;
 mod jobs;
 mod names;

@@ -8,6 +8,7 @@ pub fn configure(service: &mut ServiceConfig) {
     accounts(service);
     registry_clients(service);
     builders(service);
+    forges(service);
     repositories(service);
     namespaces(service);
 }
@@ -65,6 +66,11 @@ fn registry_clients(service: &mut ServiceConfig) {
         )
         .service(resource("/v2/{name:.+}/tags/list").route(get().to(oci::tags::list)))
         .service(resource("/v2/{name:.+}/referrers/{digest}").route(get().to(oci::referrers::list)));
+}
+
+/// GitHub.
+fn forges(service: &mut ServiceConfig) {
+    service.service(resource("/hooks/github/{source_id}").route(post().to(crate::hooks::github)));
 }
 
 /// `slipway-builder`, and the one inside `serve`.
