@@ -2,3 +2,7 @@
 
 #[path = "suite/fixtures.rs"]
 mod fixtures;
+#[path = "suite/hostile.rs"]
+mod hostile;
+#[path = "suite/policy.rs"]
+mod policy;
