@@ -67,8 +67,8 @@ async fn a_private_repository_looks_like_none_to_outsiders() {
                 let page = town.send(expectation, role, target).await;
                 let id = page.header("x-request-id").to_owned();
                 let name = town.name(target).to_owned();
-                let text =
-                    page.text.replace(&id, "ID").replace(&name, "NAME").replace(&name.replace('/', "%2F"), "NAME");
+                let (namespace, _) = name.split_once('/').expect("namespace and name");
+                let text = page.text.replace(&id, "ID").replace(&name, "NAME").replace(namespace, "NAMESPACE");
                 let headers = ["www-authenticate", "location", "content-type"];
                 let headers = headers.map(|header| page.header(header).replace(&name, "NAME"));
                 answers.push((page.status, headers, text));
@@ -119,8 +119,9 @@ fn expected(rule: Rule, role: Role, target: Target) -> Option<Seen> {
         Rule::Read => page(visible),
         Rule::Manage => page(member(Role::Manager)),
         Rule::Administer => page(member(Role::Admin)),
-        Rule::Pull | Rule::Push | Rule::Delete if creates => return None,
+        Rule::Pull | Rule::Push | Rule::PushStatus | Rule::Delete if creates => return None,
         Rule::Pull => registry(visible),
-        Rule::Push | Rule::Delete => registry(member(Role::Manager)),
+        Rule::PushStatus if visible && role != Role::Anonymous && !member(Role::Manager) => Seen::Denied,
+        Rule::Push | Rule::PushStatus | Rule::Delete => registry(member(Role::Manager)),
     })
 }

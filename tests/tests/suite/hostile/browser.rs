@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
+    path::PathBuf,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -19,6 +21,8 @@ use reqwest::{
 pub(crate) struct Browser {
     http: reqwest::Client,
     base: String,
+    /// The server's log, for the cause of a 500.
+    log: PathBuf,
     address: String,
     jar: Mutex<BTreeMap<String, String>>,
 }
@@ -32,11 +36,11 @@ pub(crate) struct Page {
 }
 
 impl Browser {
-    pub(crate) fn new(base: &str) -> Self {
+    pub(crate) fn new(base: &str, log: PathBuf) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         let [_, b, c, d] = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let http = reqwest::Client::builder().redirect(Policy::none()).no_proxy().build().expect("a client");
-        Self { http, base: base.to_owned(), address: format!("10.{b}.{c}.{d}"), jar: Mutex::default() }
+        Self { http, base: base.to_owned(), log, address: format!("10.{b}.{c}.{d}"), jar: Mutex::default() }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Page {
@@ -72,7 +76,15 @@ impl Browser {
             }
         }
         let text = String::from_utf8_lossy(&answer.bytes().await.expect("the answer is whole")).into_owned();
-        Page { status, headers, text }
+        let mut page = Page { status, headers, text };
+        if status.is_server_error() {
+            let log = fs::read(&self.log).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            let id = page.header("x-request-id").to_owned();
+            let lines = log.lines().filter(|line| line.contains(&id) && line.contains("ERROR"));
+            page.text.extend(lines.map(|line| format!("\n--- log: {line}")));
+        }
+        page
     }
 
     /// The value of the cookie whose name begins so.
@@ -85,10 +97,6 @@ impl Browser {
         let mut jar = self.jar();
         let name = jar.keys().find(|name| name.starts_with(start)).cloned().expect("there is such a cookie");
         jar.insert(name, value.to_owned());
-    }
-
-    pub(crate) fn forget_cookies(&self) {
-        self.jar().clear();
     }
 
     fn jar(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, String>> {

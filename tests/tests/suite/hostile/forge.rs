@@ -113,6 +113,7 @@ async fn a_listing_that_fails_is_told_and_the_last_list_stays() {
 #[tokio::test]
 async fn a_first_listing_that_fails_is_told_and_tried_again_by_itself() {
     let site = Site::new(&[]).await;
+    site.forge.person("mona");
     site.forge.repository("mona", "web", false).commit("main", &[("Dockerfile", "FROM scratch\n")], "Begin");
     site.forge.fail_next_at("/user/repos", 1, 500);
     let browser = site.signed_in("mona").await;
@@ -175,12 +176,12 @@ async fn polling_survives_a_forge_in_trouble_and_finds_what_was_pushed() {
     {
         site.forge.fail_next(500, status);
         until_state(&site, &to, state).await;
-        browser.get(&page).await.is(200).says("Pushes are not noticed");
+        browser.get(&page).await.is(200).says("cannot be reached");
         let commit = to.repo.change("main").file("x", number.to_string()).quietly().commit("Meanwhile");
         site.forge.heal();
         build_of(&site, &to, &commit).await;
         assert_eq!(state_of(&site, &to).await, "active", "{status}");
-        browser.get(&page).await.is(200).lacks("Pushes are not noticed");
+        browser.get(&page).await.is(200).lacks("cannot be reached");
     }
 }
 

@@ -121,7 +121,7 @@ async fn cookies_are_out_of_reach_for_scripts_and_other_sites() {
 async fn under_https_cookies_are_bound_to_the_host() {
     let site = Site::new(&[("SLIPWAY_PUBLIC_URL", "https://images.example.com")]).await;
     // What a proxy with TLS in front of it would hand through.
-    let browser = Browser::new(&format!("http://127.0.0.1:{}", site.server.port()));
+    let browser = Browser::new(&format!("http://127.0.0.1:{}", site.server.port()), site.server.data_dir());
     let out = browser.get("/login/github?purpose=sign-in").await.is(303);
     let cookie = out.header("set-cookie");
     assert!(

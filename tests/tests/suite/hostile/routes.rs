@@ -16,11 +16,8 @@ pub(crate) fn all() -> Vec<Route> {
     for function in SOURCE.split("\nfn ").skip(1) {
         let prefix = prefix(function);
         for part in resources(function) {
-            let (arguments, rest) =
-                part.split_once(").route(").or_else(|| part.split_once(")\n")).unwrap_or((part, ""));
-            let rest = format!(").route({rest}");
-            for path in paths(arguments, prefix.as_deref()) {
-                for method in methods(&rest) {
+            for path in paths(part, prefix.as_deref()) {
+                for method in methods(part) {
                     routes.push(Route { method: method.clone(), path: path.clone() });
                 }
             }
@@ -66,6 +63,7 @@ fn paths(arguments: &str, prefix: Option<&str>) -> Vec<String> {
         return vec!["/assets/{hash}/{name}".to_owned()];
     }
     if let Some(list) = arguments.strip_prefix('[') {
+        let list = list.split(']').next().unwrap_or_default();
         return list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
     }
     let path = quoted(arguments).unwrap_or_else(|| panic!("this is no path: {arguments}"));
@@ -75,10 +73,10 @@ fn paths(arguments: &str, prefix: Option<&str>) -> Vec<String> {
     }
 }
 
-fn methods(rest: &str) -> Vec<String> {
+fn methods(part: &str) -> Vec<String> {
     let word = |part: &str| part.trim_start().split('(').next().map(str::to_uppercase);
-    let methods: Vec<String> = rest.split(".route(").skip(1).filter_map(word).collect();
-    assert!(methods.iter().all(|m| ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].contains(&m.as_str())), "{rest}");
+    let methods: Vec<String> = part.split(".route(").skip(1).filter_map(word).collect();
+    assert!(methods.iter().all(|m| ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].contains(&m.as_str())), "{part}");
     methods
 }
 

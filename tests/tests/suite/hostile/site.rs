@@ -56,7 +56,8 @@ impl Site {
     }
 
     pub(crate) fn browser(&self) -> Browser {
-        Browser::new(&self.server.url(""))
+        let data = self.server.data_dir();
+        Browser::new(&self.server.url(""), data.with_file_name("log"))
     }
 
     /// A browser in which this person has pressed **Get started** and agreed.

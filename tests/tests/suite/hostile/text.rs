@@ -21,7 +21,7 @@ async fn assert_text(site: &Site, login: &str, to: &Connected) {
     paths.extend((1..=last).map(|number| format!("{base}/-/builds/{number}")));
     for path in paths {
         let page = browser.get(&path).await.is(200);
-        page.lacks(SCRIPT).lacks("<img src=x").lacks("onerror=alert(1)>").lacks("javascript:alert");
+        page.lacks(SCRIPT).lacks("<img src=x").lacks("onerror=alert(1)>").lacks("href=\"javascript");
         for direction in ['\u{202e}', '\u{2066}', '\u{202d}'] {
             for (at, _) in page.text.match_indices(direction) {
                 let before = &page.text[..at];
@@ -116,7 +116,7 @@ async fn names_of_repositories_at_the_forge_are_text_and_get_legal_names_here() 
         format!("/{}/-/settings", to.name),
     ] {
         let page = browser.get(&path).await.is(200);
-        page.lacks(SCRIPT).lacks("<img src=x");
+        page.lacks(SCRIPT).lacks("<img src=x").lacks("href=\"javascript");
     }
 }
 
@@ -147,7 +147,7 @@ async fn what_is_typed_comes_back_as_text() {
         ] {
             let page = browser.post(&path, &form).await;
             assert!((400..500).contains(&page.status.as_u16()), "{path}: {}", page.status);
-            page.lacks("<img src=x").lacks(SCRIPT).lacks("\u{0}");
+            page.lacks("<img src=x").lacks(SCRIPT);
         }
     }
     let made = browser.post("/settings/tokens", &[("name", IMAGE), ("expires", "90"), ("scope", "read")]).await;

@@ -10,7 +10,8 @@ use crate::hostile::{
 };
 
 const UNKNOWN: &str = "01890000-0000-7000-8000-000000000000";
-const DIGEST: &str = "sha256:0000000000000000000000000000000000000000000000000000000000000000";
+/// The digest of nothing.
+const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /// In rising order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,6 +107,9 @@ impl Town {
                  WHERE n.name = '{owner}' AND b.number = 1"
             );
             self.site.sql(&attempt).await;
+            let path = format!("/v2/{owner}/web/blobs/uploads/?digest={DIGEST}");
+            let bearer = self.bearer(Role::Admin, &format!("{owner}/web")).await;
+            boss.send(boss.request(reqwest::Method::POST, &path).bearer_auth(bearer)).await.is(201);
             for tag in ["keep", "t-manager", "t-boss", "t-root-cat"] {
                 let path = format!("/v2/{owner}/web/manifests/{tag}");
                 let bearer = self.bearer(Role::Admin, &format!("{owner}/web")).await;
