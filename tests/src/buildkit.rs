@@ -22,11 +22,7 @@ pub struct Buildkit {
 
 impl Buildkit {
     pub async fn start() -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("slipway-buildkit-")
-            .tempdir()
-            .expect("a temporary folder")
-            .keep();
+        let folder = tempfile::Builder::new().prefix("slipway-buildkit-").tempdir().expect("a temporary folder").keep();
         let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
         let address = format!("unix://{}", path("buildkitd.sock"));
         // Without a process namespace, a RUN step would survive its killed daemon.

@@ -31,10 +31,7 @@ pub struct Client {
 impl Client {
     /// Any program of the machine or of `script/tools`.
     pub fn new(name: &str) -> Self {
-        let home = tempfile::Builder::new()
-            .prefix("slipway-client-")
-            .tempdir()
-            .expect("a temporary folder");
+        let home = tempfile::Builder::new().prefix("slipway-client-").tempdir().expect("a temporary folder");
         let config = home.path().join(".config/containers");
         // podman wants the login file to exist.
         fs::create_dir_all(home.path().join(".docker")).expect("the home is ours");
@@ -42,21 +39,11 @@ impl Client {
         let policy = json!({ "default": [{ "type": "insecureAcceptAnything" }] });
         fs::create_dir_all(&config).expect("the home is ours");
         fs::write(config.join("policy.json"), policy.to_string()).expect("the home is ours");
-        fs::write(
-            config.join("registries.conf"),
-            "unqualified-search-registries = []\n",
-        )
-        .expect("the home is ours");
+        fs::write(config.join("registries.conf"), "unqualified-search-registries = []\n").expect("the home is ours");
         // podman would raise these limits, which a machine without CAP_SYS_RESOURCE refuses.
-        let containers =
-            "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
+        let containers = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
         fs::write(config.join("containers.conf"), containers).expect("the home is ours");
-        Self {
-            name: name.into(),
-            program: tool(name),
-            first: Vec::new(),
-            home: Arc::new(home),
-        }
+        Self { name: name.into(), program: tool(name), first: Vec::new(), home: Arc::new(home) }
     }
 
     /// podman with storage of its own. Run containers with `--network=none`.
@@ -100,8 +87,7 @@ impl Client {
 
     pub fn git() -> Self {
         let git = Self::new("git");
-        let config =
-            "[user]\nname = Mona\nemail = mona@example.com\n[init]\ndefaultBranch = main\n";
+        let config = "[user]\nname = Mona\nemail = mona@example.com\n[init]\ndefaultBranch = main\n";
         fs::write(git.home().join(".gitconfig"), config).expect("the home is ours");
         git
     }
@@ -122,10 +108,7 @@ impl Client {
             .env("XDG_RUNTIME_DIR", home.join("run"))
             .env("DOCKER_CONFIG", home.join(".docker"))
             .env("REGISTRY_AUTH_FILE", home.join(".docker/config.json"))
-            .env(
-                "CONTAINERS_CONF",
-                home.join(".config/containers/containers.conf"),
-            )
+            .env("CONTAINERS_CONF", home.join(".config/containers/containers.conf"))
             .env("HELM_REGISTRY_CONFIG", home.join(".docker/config.json"))
             .env("COSIGN_PASSWORD", "")
             .env("COSIGN_YES", "true")
@@ -159,12 +142,6 @@ impl Client {
         let client = Self::new(name);
         let home = client.home().to_path_buf();
         let path = |folder: &str| home.join(folder).to_string_lossy().into_owned();
-        client.first(&[
-            "--root",
-            &path("storage"),
-            "--runroot",
-            &path("run"),
-            "--storage-driver=vfs",
-        ])
+        client.first(&["--root", &path("storage"), "--runroot", &path("run"), "--storage-driver=vfs"])
     }
 }

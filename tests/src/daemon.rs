@@ -50,13 +50,7 @@ pub struct Daemon {
 
 impl Daemon {
     pub fn spawn(spec: DaemonSpec) -> Self {
-        let DaemonSpec {
-            program,
-            args,
-            env,
-            folder,
-            end,
-        } = spec;
+        let DaemonSpec { program, args, env, folder, end } = spec;
         fs::remove_file(folder.join(".keep")).ok();
         let signal = match end {
             End::Terminate => "TERM",
@@ -84,20 +78,12 @@ impl Daemon {
         let (tell, exit) = watch::channel(None);
         thread::spawn(move || {
             for line in said.lines().map_while(Result::ok) {
-                let status = line
-                    .strip_prefix("exit ")
-                    .and_then(|text| text.parse().ok());
+                let status = line.strip_prefix("exit ").and_then(|text| text.parse().ok());
                 tell.send_replace(status);
             }
         });
         let pid = pid.expect("the reaper's first line is a pid");
-        Self {
-            reaper,
-            guard,
-            pid,
-            exit,
-            folder,
-        }
+        Self { reaper, guard, pid, exit, folder }
     }
 
     pub fn pid(&self) -> i32 {

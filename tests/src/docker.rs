@@ -34,10 +34,7 @@ impl Docker {
     pub async fn start() -> Self {
         let engine = SHARED.get_or_init(Engine::start).await;
         let socket = format!("unix://{}", engine.socket.display());
-        Self {
-            home: tempfile::tempdir().expect("a temporary folder"),
-            socket,
-        }
+        Self { home: tempfile::tempdir().expect("a temporary folder"), socket }
     }
 
     /// `docker ARGS`.
@@ -55,9 +52,7 @@ impl Docker {
     pub async fn import_busybox(&self, name: &str) {
         let tar = images::busybox_tar(self.home.path()).await;
         let tar = tar.to_string_lossy();
-        self.run(&["import", "--change", "CMD [\"/bin/sh\"]", &tar, name])
-            .await
-            .ok();
+        self.run(&["import", "--change", "CMD [\"/bin/sh\"]", &tar, name]).await.ok();
     }
 
     fn command(&self, args: &[&str]) -> Run {
@@ -71,11 +66,7 @@ impl Docker {
 
 impl Engine {
     async fn start() -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("slipway-docker-")
-            .tempdir()
-            .expect("a temporary folder")
-            .keep();
+        let folder = tempfile::Builder::new().prefix("slipway-docker-").tempdir().expect("a temporary folder").keep();
         let socket = folder.join("docker.sock");
         std::fs::write(folder.join("daemon.json"), "{}").expect("the folder is ours");
         let path = |name: &str| folder.join(name).to_string_lossy().into_owned();
@@ -123,11 +114,7 @@ impl Engine {
                     return;
                 }
             }
-            assert!(
-                self.daemon.is_running(),
-                "dockerd ended:\n{}",
-                self.daemon.log()
-            );
+            assert!(self.daemon.is_running(), "dockerd ended:\n{}", self.daemon.log());
             sleep(Duration::from_millis(100)).await;
         }
         panic!("dockerd is not ready after 30 s:\n{}", self.daemon.log());

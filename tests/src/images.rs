@@ -14,8 +14,8 @@ use crate::{
 
 /// What `/bin` of the busybox image holds beside busybox itself.
 const APPLETS: &[&str] = &[
-    "sh", "cat", "cp", "echo", "env", "false", "grep", "head", "id", "ln", "ls", "mkdir", "mv",
-    "nc", "ps", "rm", "sed", "seq", "sleep", "test", "touch", "true", "uname", "wc", "yes",
+    "sh", "cat", "cp", "echo", "env", "false", "grep", "head", "id", "ln", "ls", "mkdir", "mv", "nc", "ps", "rm",
+    "sed", "seq", "sleep", "test", "touch", "true", "uname", "wc", "yes",
 ];
 
 /// Where Debian's `busybox-static` is.
@@ -37,20 +37,8 @@ pub async fn busybox_tar(folder: &Path) -> PathBuf {
     fs::write(path("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n").expect("the folder is new");
     let tar = folder.join("busybox.tar");
     Run::new("tar")
-        .args([
-            "--sort=name",
-            "--mtime=@0",
-            "--owner=0",
-            "--group=0",
-            "--numeric-owner",
-            "-cf",
-        ])
-        .args([
-            tar.as_os_str(),
-            "-C".as_ref(),
-            root.path().as_os_str(),
-            ".".as_ref(),
-        ])
+        .args(["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner", "-cf"])
+        .args([tar.as_os_str(), "-C".as_ref(), root.path().as_os_str(), ".".as_ref()])
         .output()
         .await
         .ok();
@@ -62,8 +50,7 @@ pub async fn busybox_tar(folder: &Path) -> PathBuf {
 pub fn busybox_context(folder: &Path, dockerfile: &str) {
     fs::copy(busybox(), folder.join("busybox")).expect("busybox-static is installed");
     let start = "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n";
-    fs::write(folder.join("Dockerfile"), format!("{start}{dockerfile}"))
-        .expect("the folder is ours");
+    fs::write(folder.join("Dockerfile"), format!("{start}{dockerfile}")).expect("the folder is ours");
 }
 
 /// A tar of a real minimal Debian 12, about 200 MB; made once by debootstrap and kept in the cache.
@@ -81,12 +68,7 @@ pub async fn debian_tar() -> PathBuf {
             tar --numeric-owner -cf "$1.part" -C "$work/root" . && mv "$1.part" "$1"
         "#;
         Run::new("bash")
-            .args([
-                "-ec".as_ref(),
-                script.as_ref(),
-                "debian".as_ref(),
-                tar.as_os_str(),
-            ])
+            .args(["-ec".as_ref(), script.as_ref(), "debian".as_ref(), tar.as_os_str()])
             .limit(Duration::from_mins(10))
             .output()
             .await

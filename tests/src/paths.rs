@@ -59,16 +59,9 @@ pub(crate) fn own_program(name: &str) -> PathBuf {
     }
     let test = env::current_exe().expect("a running test has a path");
     // target/debug/deps/suite-1234 → target/debug/slipway
-    let folder = test
-        .ancestors()
-        .nth(2)
-        .expect("tests run in target/debug/deps");
+    let folder = test.ancestors().nth(2).expect("tests run in target/debug/deps");
     let program = folder.join(name);
-    assert!(
-        program.exists(),
-        "{} is not built: cargo build --workspace --bins",
-        program.display()
-    );
+    assert!(program.exists(), "{} is not built: cargo build --workspace --bins", program.display());
     program
 }
 

@@ -25,15 +25,9 @@ impl Postgres {
     pub async fn database() -> String {
         let cluster = SHARED.get_or_init(Self::start).await;
         let name = format!("test_{}", Uuid::new_v4().simple());
-        let create = format!(
-            "CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
-        );
+        let create = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
         let url = cluster.url("postgres");
-        Run::new(tool("psql"))
-            .args(["-qX", "-c", &create, &url])
-            .output()
-            .await
-            .ok();
+        Run::new(tool("psql")).args(["-qX", "-c", &create, &url]).output().await.ok();
         cluster.url(&name)
     }
 
@@ -48,27 +42,14 @@ impl Postgres {
     }
 
     async fn start() -> Self {
-        let folder = tempfile::Builder::new()
-            .prefix("slipway-postgres-")
-            .tempdir()
-            .expect("a temporary folder");
+        let folder = tempfile::Builder::new().prefix("slipway-postgres-").tempdir().expect("a temporary folder");
         let data = folder.path().join("data");
         let owner = unprivileged_user();
         if let Some((user, _group)) = &owner {
-            Run::new("chown")
-                .args([user.as_str(), &folder.path().to_string_lossy()])
-                .output()
-                .await
-                .ok();
+            Run::new("chown").args([user.as_str(), &folder.path().to_string_lossy()]).output().await.ok();
         }
         as_user(owner.as_ref(), "initdb", &data)
-            .args([
-                "--username=slipway",
-                "--auth=trust",
-                "--encoding=UTF8",
-                "--locale=C",
-                "--no-sync",
-            ])
+            .args(["--username=slipway", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
             .folder("/")
             .output()
             .await
@@ -85,11 +66,7 @@ impl Postgres {
             "synchronous_commit=off".into(),
             "full_page_writes=off".into(),
         ];
-        server.extend(
-            options
-                .into_iter()
-                .flat_map(|option| ["-c".into(), option.into()]),
-        );
+        server.extend(options.into_iter().flat_map(|option| ["-c".into(), option.into()]));
         let daemon = Daemon::spawn(DaemonSpec {
             program: server.remove(0).into(),
             args: server,
@@ -110,11 +87,7 @@ impl Postgres {
             if ask.output().await.status == 0 {
                 return;
             }
-            assert!(
-                self.daemon.is_running(),
-                "PostgreSQL ended:\n{}",
-                self.daemon.log()
-            );
+            assert!(self.daemon.is_running(), "PostgreSQL ended:\n{}", self.daemon.log());
             sleep(Duration::from_millis(50)).await;
         }
         panic!("PostgreSQL is not ready after 15 s:\n{}", self.daemon.log());
@@ -142,11 +115,7 @@ fn as_user(user: Option<&(String, String)>, program: &str, data: &Path) -> Run {
     let run = match user {
         None => Run::new(program),
         Some((user, group)) => Run::new("setpriv")
-            .args([
-                format!("--reuid={user}"),
-                format!("--regid={group}"),
-                "--clear-groups".into(),
-            ])
+            .args([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".into()])
             .args([program]),
     };
     run.args(["-D".into(), data.as_os_str().to_owned()])

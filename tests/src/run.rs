@@ -95,9 +95,7 @@ impl Run {
         if let Some(folder) = &self.folder {
             process.current_dir(folder);
         }
-        let mut child = process
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {command}: {error}"));
+        let mut child = process.spawn().unwrap_or_else(|error| panic!("cannot start {command}: {error}"));
         let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let mut stdin = child.stdin.take().expect("standard input is a pipe");
         let input = self.input;
@@ -123,10 +121,7 @@ impl Run {
     }
 }
 
-#[expect(
-    clippy::return_self_not_must_use,
-    reason = "often only the success matters"
-)]
+#[expect(clippy::return_self_not_must_use, reason = "often only the success matters")]
 impl Output {
     /// The same output; panics with all that was said unless the program succeeded.
     #[track_caller]
@@ -150,15 +145,7 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            command,
-            status,
-            stdout,
-            stderr,
-        } = self;
-        write!(
-            f,
-            "{command}\nexit {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
-        )
+        let Self { command, status, stdout, stderr } = self;
+        write!(f, "{command}\nexit {status}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
     }
 }

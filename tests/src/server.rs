@@ -68,31 +68,16 @@ impl ServerBuilder {
 
     /// Starts it and waits until it is ready; panics with its log if it does not become so.
     pub async fn start(self) -> Server {
-        let folder = tempfile::Builder::new()
-            .prefix("slipway-")
-            .tempdir()
-            .expect("a temporary folder")
-            .keep();
-        let base = self
-            .public_url
-            .unwrap_or_else(|| format!("http://localhost:{}", self.port));
+        let folder = tempfile::Builder::new().prefix("slipway-").tempdir().expect("a temporary folder").keep();
+        let base = self.public_url.unwrap_or_else(|| format!("http://localhost:{}", self.port));
         let mut own: Vec<(OsString, OsString)> = vec![
             ("SLIPWAY_DATA_DIR".into(), folder.join("data").into()),
-            (
-                "SLIPWAY_LISTEN".into(),
-                format!("127.0.0.1:{}", self.port).into(),
-            ),
+            ("SLIPWAY_LISTEN".into(), format!("127.0.0.1:{}", self.port).into()),
             ("SLIPWAY_PUBLIC_URL".into(), base.clone().into()),
             ("SLIPWAY_BUILDKIT_BIN_DIR".into(), paths::tools().into()),
         ];
         own.extend(self.env);
-        let mut server = Server {
-            daemon: None,
-            env: own,
-            folder,
-            port: self.port,
-            base,
-        };
+        let mut server = Server { daemon: None, env: own, folder, port: self.port, base };
         server.start_again().await;
         server
     }
@@ -100,11 +85,7 @@ impl ServerBuilder {
 
 impl Server {
     pub fn builder() -> ServerBuilder {
-        ServerBuilder {
-            env: Vec::new(),
-            port: paths::free_port(),
-            public_url: None,
-        }
+        ServerBuilder { env: Vec::new(), port: paths::free_port(), public_url: None }
     }
 
     pub async fn start() -> Self {
@@ -140,8 +121,8 @@ impl Server {
 
     /// Memory that the server process holds now, without its children.
     pub fn rss_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))
-            .expect("a running process has a status");
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process has a status");
         let kib: u64 = status
             .lines()
             .find_map(|line| line.strip_prefix("VmRSS:"))
@@ -194,10 +175,7 @@ impl Server {
     /// `slipway ARGS`, with the server's settings, such as `doctor` or `backup`.
     pub async fn command(&self, args: &[&str]) -> Output {
         let run = Run::new(paths::own_program("slipway")).args(args.iter().copied());
-        let run = self
-            .env
-            .iter()
-            .fold(run, |run, (name, value)| run.env(name, value));
+        let run = self.env.iter().fold(run, |run, (name, value)| run.env(name, value));
         run.folder(&self.folder).output().await
     }
 
@@ -221,11 +199,7 @@ impl Server {
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return;
             }
-            assert!(
-                self.running().is_running(),
-                "the server ended at its start:\n{}",
-                self.log()
-            );
+            assert!(self.running().is_running(), "the server ended at its start:\n{}", self.log());
             sleep(Duration::from_millis(50)).await;
         }
         panic!("the server is not ready after {START:?}:\n{}", self.log());
@@ -235,10 +209,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!(
-                "--- the server's log, last lines\n{}",
-                last_lines(&self.log(), 80)
-            );
+            eprintln!("--- the server's log, last lines\n{}", last_lines(&self.log(), 80));
         }
         match self.daemon.take() {
             Some(daemon) => drop(daemon),

@@ -12,9 +12,7 @@
 mod assignment;
 mod record;
 
-pub use assignment::{
-    Assignment, CacheRef, HeadersSecret, Mirror, PushTarget, RegistryLogin, SourceSpec, Target,
-};
+pub use assignment::{Assignment, CacheRef, HeadersSecret, Mirror, PushTarget, RegistryLogin, SourceSpec, Target};
 pub use record::{Line, Record, RecordBatch, RecordsReply, StepDone, StepStarted, Stream};
 
 use serde::{Deserialize, Serialize};
@@ -72,6 +70,8 @@ pub enum Outcome {
     Failed(Failure),
     Cancelled,
     TimedOut,
+    /// The builder was told to stop: the build is queued again, as when a lease ends.
+    Interrupted,
 }
 
 /// A base image or source: `uri` as in the provenance, `digest` by algorithm.

@@ -3,9 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use serde_json::json;
-use slipway_tests::{
-    Buildkit, Client, Daemon, DaemonSpec, Docker, End, Postgres, Run, Server, browser, images,
-};
+use slipway_tests::{Buildkit, Client, Daemon, DaemonSpec, Docker, End, Postgres, Run, Server, browser, images};
 
 #[tokio::test]
 async fn a_server_starts_crashes_and_starts_again() {
@@ -36,9 +34,7 @@ async fn a_daemon_goes_with_its_folder() {
 #[tokio::test]
 #[should_panic(expected = "did not end within")]
 async fn a_program_that_hangs_is_killed() {
-    let run = Run::new("sleep")
-        .args(["600"])
-        .limit(Duration::from_millis(200));
+    let run = Run::new("sleep").args(["600"]).limit(Duration::from_millis(200));
     let _ = run.output().await;
 }
 
@@ -57,46 +53,21 @@ async fn postgres_gives_empty_databases() {
 async fn docker_runs_an_image_that_was_made_here() {
     let docker = Docker::start().await;
     docker.import_busybox("fixtures/busybox").await;
-    let run = docker
-        .run(&[
-            "run",
-            "--rm",
-            "--net=none",
-            "fixtures/busybox",
-            "echo",
-            "hello",
-        ])
-        .await
-        .ok();
+    let run = docker.run(&["run", "--rm", "--net=none", "fixtures/busybox", "echo", "hello"]).await.ok();
     assert_eq!(run.text(), "hello");
-    docker
-        .run(&["run", "--rm", "--net=none", "fixtures/busybox", "false"])
-        .await
-        .fails();
+    docker.run(&["run", "--rm", "--net=none", "fixtures/busybox", "false"]).await.fails();
 }
 
 #[tokio::test]
 async fn buildctl_builds_what_podman_runs() {
     let buildkit = Buildkit::start().await;
     let podman = Client::podman();
-    images::busybox_context(
-        podman.home(),
-        "RUN echo made by buildkit > /made\nCMD [\"cat\", \"/made\"]\n",
-    );
+    images::busybox_context(podman.home(), "RUN echo made by buildkit > /made\nCMD [\"cat\", \"/made\"]\n");
     let tar = podman.home().join("image.tar");
-    let output = format!(
-        "type=docker,name=localhost/fixtures/made:1,dest={}",
-        tar.display()
-    );
-    buildkit
-        .build(podman.home(), &["--output", &output])
-        .await
-        .ok();
+    let output = format!("type=docker,name=localhost/fixtures/made:1,dest={}", tar.display());
+    buildkit.build(podman.home(), &["--output", &output]).await.ok();
     podman.run(&["load", "--input", "image.tar"]).await.ok();
-    let run = podman
-        .run(&["run", "--rm", "--network=none", "localhost/fixtures/made:1"])
-        .await
-        .ok();
+    let run = podman.run(&["run", "--rm", "--network=none", "localhost/fixtures/made:1"]).await.ok();
     assert_eq!(run.text(), "made by buildkit");
 }
 
@@ -127,22 +98,8 @@ async fn skopeo_and_cosign_work_without_a_network() {
     let image = skopeo.home().join("image.tar");
     let layer = tar.to_string_lossy();
     let image_name = image.to_string_lossy();
-    crane
-        .run(&[
-            "append",
-            "--new_layer",
-            &layer,
-            "--new_tag",
-            "fixtures/base:1",
-            "--output",
-            &image_name,
-        ])
-        .await
-        .ok();
-    skopeo
-        .run(&["copy", "docker-archive:image.tar", "oci:layout:1"])
-        .await
-        .ok();
+    crane.run(&["append", "--new_layer", &layer, "--new_tag", "fixtures/base:1", "--output", &image_name]).await.ok();
+    skopeo.run(&["copy", "docker-archive:image.tar", "oci:layout:1"]).await.ok();
     assert!(skopeo.home().join("layout/index.json").exists());
     let cosign = Client::cosign();
     cosign.run(&["generate-key-pair"]).await.ok();
@@ -157,17 +114,10 @@ async fn the_browser_reports_what_a_page_does_wrong() {
     fs::write(folder.path().join("wrong.html"), page).expect("the folder is ours");
     let picture = folder.path().join("wrong.png");
     let url = format!("file://{}/wrong.html", folder.path().display());
-    let seen = browser(
-        "shot.mjs",
-        &json!({ "url": url, "out": picture, "phone": true, "axe": true }),
-    )
-    .await;
+    let seen = browser("shot.mjs", &json!({ "url": url, "out": picture, "phone": true, "axe": true })).await;
     assert_eq!(seen["title"], "Wrong");
     assert_eq!(seen["problems"][0]["text"], "oh no");
     let violations = seen["violations"].to_string();
-    assert!(
-        violations.contains("image-alt") && violations.contains("html-has-lang"),
-        "{violations}"
-    );
+    assert!(violations.contains("image-alt") && violations.contains("html-has-lang"), "{violations}");
     assert!(fs::metadata(picture).expect("a picture was taken").len() > 1000);
 }

@@ -1,0 +1,32 @@
+//! What can go wrong while a directory is sent.
+
+use std::io;
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("cannot read `{path}` of the build's files: {source}")]
+    Read { path: String, source: io::Error },
+    #[error("`{path}` changed while the build's files were sent")]
+    Changed { path: String },
+    #[error("the name of `{path}` is not UTF-8, which BuildKit cannot take")]
+    NotUtf8 { path: String },
+    #[error("`{path}` is a device, which is not sent")]
+    Device { path: String },
+    #[error("`{path}` is nested more than {limit} directories deep")]
+    TooDeep { path: String, limit: usize },
+    #[error("the build's files are more than {limit}: add what it does not need to .dockerignore")]
+    TooMany { limit: u64 },
+    #[error("the build's files are larger than {limit} bytes: add what it does not need to .dockerignore")]
+    TooLarge { limit: u64 },
+    #[error("`{pattern}` is not a pattern: {reason}")]
+    Pattern { pattern: String, reason: String },
+    /// Not our failure: the daemon wants no more, or broke the protocol.
+    #[error("the daemon ended the transfer")]
+    Gone,
+}
+
+impl Failure {
+    pub(super) fn read(path: &str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Read { path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,94 @@
+//! The patterns of a `.dockerignore` together: the last match wins, `!` makes exceptions, and a match of a directory
+//! holds for all below it. A port of `github.com/moby/patternmatcher`, so that a build sees the same files as with
+//! `docker build`.
+
+use super::failure::Failure;
+use super::glob::Glob;
+
+#[derive(Debug)]
+pub(super) struct Patterns(Vec<Pattern>);
+
+#[derive(Debug)]
+struct Pattern {
+    glob: Glob,
+    /// What comes before its first special character.
+    literal: String,
+    exception: bool,
+}
+
+/// Which patterns matched a directory, handed down to its children.
+pub(super) type Matched = Vec<bool>;
+
+impl Patterns {
+    /// None when there are no patterns, which is something else for includes than for excludes.
+    pub(super) fn new(patterns: &[String]) -> Result<Option<Self>, Failure> {
+        let patterns = patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty());
+        let patterns: Vec<_> = patterns.map(Pattern::new).collect::<Result<_, _>>()?;
+        Ok((!patterns.is_empty()).then_some(Self(patterns)))
+    }
+
+    /// Whether there are patterns with `!`, so that something may be wanted below an excluded directory.
+    pub(super) fn has_exceptions(&self) -> bool {
+        self.0.iter().any(|pattern| pattern.exception)
+    }
+
+    /// Whether `path` is matched, given which patterns matched its directory (`MatchesUsingParentResults`).
+    ///
+    /// An exception that was not due at the directory is tried on the path itself only: `!keep` does not bring back
+    /// what lies below an excluded `dir/keep`.
+    pub(super) fn matches(&self, path: &str, parent: Option<&Matched>) -> (bool, Matched) {
+        let mut is_match = false;
+        let mut matched = vec![false; self.0.len()];
+        for (index, pattern) in self.0.iter().enumerate() {
+            let by_parent = parent.is_some_and(|parent| parent[index]);
+            // Without a match before it an exception has nothing to say, and with one an inclusion has not.
+            let due = pattern.exception == is_match;
+            matched[index] = by_parent || (due && pattern.glob.is_match(path));
+            if matched[index] {
+                is_match = !pattern.exception;
+            }
+        }
+        (is_match, matched)
+    }
+
+    /// Whether something below this directory could match; only to save the way there.
+    pub(super) fn may_match_below(&self, dir: &str) -> bool {
+        let dir = format!("{dir}/");
+        let reaches = |literal: &str| literal.starts_with(&dir) || dir.starts_with(literal);
+        self.0.iter().any(|pattern| !pattern.exception && reaches(&pattern.literal))
+    }
+}
+
+impl Pattern {
+    fn new(text: &str) -> Result<Self, Failure> {
+        let (exception, pattern) = match text.strip_prefix('!') {
+            Some(rest) => (true, clean(rest)),
+            None => (false, clean(text)),
+        };
+        let bad = |reason: &str| Failure::Pattern { pattern: text.to_owned(), reason: reason.to_owned() };
+        if pattern.is_empty() && exception {
+            return Err(bad("`!` needs something after it"));
+        }
+        let glob = Glob::new(&pattern).map_err(|reason| bad(&reason))?;
+        let literal = pattern.split(['*', '?', '[', '\\']).next().unwrap_or_default().to_owned();
+        Ok(Self { glob, literal, exception })
+    }
+}
+
+/// Go's `filepath.Clean` for a path below a root: no empty or `.` parts, `..` takes back what came before.
+pub(super) fn clean(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Follows a build's status and passes it on as events.
+
+use std::time::Duration;
+
+use bollard_buildkit_proto::moby::buildkit::v1::{StatusRequest, StatusResponse};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tonic::Streaming;
+
+use crate::client::Client;
+use crate::event::Event;
+use crate::steps::Steps;
+
+/// The daemon closes the stream soon after the solve; this long we wait for its next message.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+/// A solve refused before there was a job: the daemon would look for the job for 6 s, and then find none.
+const NO_JOB: Duration = Duration::from_millis(200);
+
+/// Runs until the daemon has said all, and returns the number of steps. `end` brings whether the solve went well.
+pub(super) async fn follow(
+    client: Client,
+    reference: String,
+    events: mpsc::Sender<Event>,
+    end: oneshot::Receiver<bool>,
+) -> u32 {
+    let mut steps = Steps::default();
+    let mut stream = None;
+    let mut waiting = Waiting { end: Some(end), patience: None };
+    loop {
+        let asked = waiting.next(steps.len() > 0, async {
+            if stream.is_none() {
+                stream = Some(ask(&client, &reference).await);
+            }
+            stream.as_mut()?.message().await.ok()?
+        });
+        let Some(message) = asked.await else { break };
+        for event in steps.apply(message) {
+            // A reader who left does not stop the build; the steps are still counted.
+            let _ = events.send(event).await;
+        }
+    }
+    steps.len()
+}
+
+/// Asks until the daemon knows the build; the caller gives up when the solve has ended.
+async fn ask(client: &Client, reference: &str) -> Streaming<StatusResponse> {
+    loop {
+        match client.control().status(StatusRequest { r#ref: reference.to_owned() }).await {
+            Ok(stream) => return stream.into_inner(),
+            Err(error) => tracing::debug!(%error, "no status yet of build {reference}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// How long a message is waited for: any time while the solve runs, then only so long.
+struct Waiting {
+    end: Option<oneshot::Receiver<bool>>,
+    patience: Option<Duration>,
+}
+
+impl Waiting {
+    /// None when there is no next message, or it took too long after the end of the solve.
+    async fn next<T>(&mut self, any_seen: bool, message: impl Future<Output = Option<T>>) -> Option<T> {
+        tokio::pin!(message);
+        if let Some(end) = self.end.as_mut() {
+            tokio::select! {
+                message = &mut message => return message,
+                succeeded = end => {
+                    let refused = !succeeded.unwrap_or(false);
+                    self.patience = Some(if refused && !any_seen { NO_JOB } else { LAST_WORDS });
+                    self.end = None;
+                }
+            }
+        }
+        timeout(self.patience.unwrap_or(LAST_WORDS), message).await.ok()?
+    }
+}

@@ -1,0 +1,101 @@
+//! One build: source and daemon, solve, digest.
+
+mod explain;
+mod materials;
+mod request;
+
+use crate::attempt::Journal;
+use crate::claim::Builder;
+use crate::daemon::{Lease, Registries};
+use crate::failure::{Failed, because, internal};
+use crate::readiness;
+use materials::Materials;
+use slipway_buildkit::{Build, ErrorClass, Event, Outcome, solve};
+use slipway_protocol::{Assignment, Material, Reason};
+use std::time::Duration;
+
+/// After the end of a solve, the last events have so long to come.
+const LAST_EVENTS: Duration = Duration::from_secs(10);
+
+/// Gives the digest of what was pushed, and what it was made of. Dropping the future cancels the build.
+pub(crate) async fn run(
+    builder: &Builder,
+    assignment: &Assignment,
+    journal: &mut Journal,
+) -> Result<(String, Vec<Material>), Failed> {
+    let target = &assignment.target;
+    if let Some(platform) = readiness::foreign(&target.platforms, &builder.platforms) {
+        let text = format!("{platform} cannot be built on this machine, which builds {}", builder.platforms.join(", "));
+        return Err(because(Reason::PlatformUnsupported, text));
+    }
+    request::check(target)?;
+    let commit = assignment.source.commit.get(..12).unwrap_or_default();
+    journal.source_started(&format!("[source] {} at {commit}", assignment.source.clone_url));
+    let registries = Registries::of(assignment);
+    let checkout = builder.checkouts.make(assignment.attempt_id, &assignment.source, target);
+    let daemon = builder.daemons.lease(&assignment.trust_domain, &registries);
+    let (checkout, daemon) = tokio::join!(checkout, daemon);
+    let error = checkout.as_ref().err().map(|failure| failure.message.as_str());
+    journal.source_done(error);
+    let checkout = checkout.map_err(|mut failure| {
+        failure.message = journal.clean(&failure.message);
+        failure
+    })?;
+    let daemon = daemon.map_err(|error| {
+        let failure = internal("the build cannot start", &error);
+        because(Reason::BuilderUnavailable, failure.message.as_str())
+    })?;
+    let request =
+        request::make(assignment, &checkout.places).map_err(|error| internal("read the checkout", &error.into()))?;
+
+    let mut materials = Materials::new(assignment);
+    let build = solve(daemon.client(), request);
+    let outcome = follow(build, &daemon, journal, &mut materials).await?;
+    let digest =
+        outcome.digest.ok_or_else(|| because(Reason::Other, "BuildKit pushed the image and did not say its digest"))?;
+    Ok((digest, materials.all()))
+}
+
+/// Reads events until the build is over.
+async fn follow(
+    build: Build,
+    daemon: &Lease,
+    journal: &mut Journal,
+    materials: &mut Materials,
+) -> Result<Outcome, Failed> {
+    let Build { mut events, solving, .. } = build;
+    let failed = daemon.failed();
+    tokio::pin!(solving, failed);
+    let unavailable = |how: String| because(Reason::BuilderUnavailable, how);
+    let result = loop {
+        tokio::select! {
+            Some(event) = events.next() => take(event, journal, materials).await,
+            how = &mut failed => return Err(unavailable(how)),
+            result = &mut solving => {
+                let rest = async {
+                    while let Some(event) = events.next().await {
+                        take(event, journal, materials).await;
+                    }
+                };
+                let _ = tokio::time::timeout(LAST_EVENTS, rest).await;
+                break result;
+            }
+        }
+    };
+    match result {
+        Ok(outcome) => Ok(outcome),
+        Err(error) if error.class == ErrorClass::DaemonUnavailable => {
+            // The daemon's own last words say more, if it is dead.
+            let how = tokio::time::timeout(Duration::from_secs(1), failed).await;
+            Err(unavailable(how.unwrap_or_else(|_alive| journal.clean(&error.message))))
+        }
+        Err(error) => Err(explain::explain(error, journal, materials.dockerfile())),
+    }
+}
+
+async fn take(event: Event, journal: &mut Journal, materials: &mut Materials) {
+    if let Event::StepStarted { name, .. } = &event {
+        materials.note(name);
+    }
+    journal.apply(event).await;
+}

@@ -1,0 +1,89 @@
+//! Says in the words of the build page why BuildKit failed.
+
+use crate::attempt::Journal;
+use crate::failure::Failed;
+use slipway_buildkit::{BuildError, ErrorClass};
+use slipway_protocol::{Failure, Location, Reason};
+
+const LONGEST: usize = 1000;
+
+pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) -> Failed {
+    let location = error.location.map(|location| Location {
+        file: full_name(&location.file, dockerfile),
+        first_line: location.first_line,
+        last_line: location.last_line,
+        excerpt: location.excerpt.into_iter().map(|line| (line.number, journal.clean(&line.text))).collect(),
+    });
+    Failed::from(Failure {
+        reason: reason(error.class),
+        message: sentence(&journal.clean(&error.message), error.exit_code),
+        exit_code: error.exit_code.map(u64::from),
+        vertex: error.vertex,
+        location,
+    })
+}
+
+fn reason(class: ErrorClass) -> Reason {
+    match class {
+        ErrorClass::ExitCode => Reason::ExitCode,
+        ErrorClass::Syntax => Reason::Syntax,
+        ErrorClass::FileMissing => Reason::FileMissing,
+        ErrorClass::BaseImageMissing => Reason::BaseImageMissing,
+        ErrorClass::BaseImageDenied => Reason::BaseImageDenied,
+        ErrorClass::DockerfileMissing => Reason::DockerfileMissing,
+        ErrorClass::DaemonUnavailable => Reason::BuilderUnavailable,
+        ErrorClass::PushRefused => Reason::PushRefused,
+        ErrorClass::DiskFull => Reason::DiskFull,
+        ErrorClass::NotAllowed => Reason::NotAllowed,
+        ErrorClass::Cancelled | ErrorClass::Transfer | ErrorClass::Other => Reason::Other,
+    }
+}
+
+fn sentence(message: &str, exit_code: Option<u32>) -> String {
+    let mut text = plain(message).to_owned();
+    text.truncate(text.floor_char_boundary(LONGEST));
+    if exit_code == Some(137) {
+        text.push_str(" (it was killed, most often because memory ran out)");
+    }
+    text
+}
+
+/// Without the words that lead to a cause inside BuildKit and say nothing to others.
+fn plain(message: &str) -> &str {
+    let text = message.trim();
+    let text = text.strip_prefix("failed to solve: ").unwrap_or(text);
+    let text = text.strip_prefix("failed to load LLB: ").unwrap_or(text);
+    let Some(rest) = text.strip_prefix("failed to compute cache key: ") else {
+        return text;
+    };
+    let inner = rest.strip_prefix("failed to calculate checksum of ref ").and_then(|rest| rest.split_once(": "));
+    inner.map_or(rest, |(_ref, cause)| cause)
+}
+
+/// BuildKit knows the Dockerfile by its last name only.
+fn full_name(file: &str, dockerfile: &str) -> String {
+    let last = dockerfile.rsplit('/').next().unwrap_or(dockerfile);
+    if file.is_empty() || file == last { dockerfile.to_owned() } else { file.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_without_buildkits_inner_words() {
+        let missing =
+            "failed to compute cache key: failed to calculate checksum of ref obv::ve9: \"/no.txt\": not found";
+        assert_eq!(sentence(missing, None), "\"/no.txt\": not found");
+        let entitled = "failed to load LLB: network.host is not allowed";
+        assert_eq!(sentence(entitled, None), "network.host is not allowed");
+        assert!(sentence("exit code: 137", Some(137)).contains("memory"));
+    }
+
+    #[test]
+    fn the_dockerfile_is_named_as_the_rule_names_it() {
+        assert_eq!(full_name("api.Dockerfile", "docker/api.Dockerfile"), "docker/api.Dockerfile");
+        assert_eq!(full_name("", "Dockerfile"), "Dockerfile");
+        assert_eq!(full_name("other", "Dockerfile"), "other");
+    }
+}

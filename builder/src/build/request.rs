@@ -1,0 +1,170 @@
+//! What BuildKit is asked: all of it is written here, and nothing of the user's goes beyond the values.
+
+use crate::checkout::Places;
+use crate::failure::{Failed, because};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use slipway_buildkit::{BuildRequest, CacheOption, Credential, Export, LocalDir, Secret};
+use slipway_protocol::{Assignment, Reason, Target};
+use std::collections::BTreeMap;
+
+type Attrs = BTreeMap<String, String>;
+
+/// `ADD` from these would be fetched by the daemon itself, from the machine that builds.
+const DENIED_HOSTS: &[&str] = &["127.*", "localhost*", "0.0.0.0*", "[::1]*", "[::]*", "169.254.*", "0:*", "0/*"];
+
+/// Refuses arguments that are not for users to set.
+pub(super) fn check(target: &Target) -> Result<(), Failed> {
+    for name in target.build_args.keys() {
+        let mut letters = name.bytes();
+        let starts = letters.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        if !starts || !letters.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            let text = format!("`{}` is no name for a build argument", name.escape_debug());
+            return Err(because(Reason::NotAllowed, text));
+        }
+        if name.to_ascii_uppercase().starts_with("BUILDKIT_") {
+            let text = format!("the build argument `{name}` is BuildKit's own and cannot be set");
+            return Err(because(Reason::NotAllowed, text));
+        }
+    }
+    let bad = |name: &&String| name.is_empty() || name.chars().any(char::is_control);
+    if let Some(name) = target.labels.keys().find(bad) {
+        let text = format!("`{}` is no name for a label", name.escape_debug());
+        return Err(because(Reason::NotAllowed, text));
+    }
+    Ok(())
+}
+
+pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<BuildRequest> {
+    let source = LocalDir::open(&places.files)?;
+    let below = |path: &std::path::Path| {
+        if path.as_os_str().is_empty() { Ok(source.clone()) } else { source.open_below(path) }
+    };
+    let local_dirs = BTreeMap::from([
+        ("context".to_owned(), below(&places.context)?),
+        ("dockerfile".to_owned(), below(&places.dockerfile_dir)?),
+    ]);
+    let import = (!assignment.target.no_cache).then(|| cache(assignment, &[]));
+    let export = cache(
+        assignment,
+        &[("mode", "max"), ("image-manifest", "true"), ("oci-mediatypes", "true"), ("ignore-error", "true")],
+    );
+    let secrets = assignment.secrets.iter().filter_map(|(id, value)| {
+        let value = STANDARD.decode(value).ok()?;
+        Some((id.clone(), Secret(value)))
+    });
+    Ok(BuildRequest {
+        reference: assignment.attempt_id.to_string(),
+        frontend_attrs: attrs(assignment, places),
+        local_dirs,
+        shared_key: format!("{}/{}", assignment.trust_domain, assignment.source.id),
+        exports: vec![image(assignment)],
+        cache_imports: import.into_iter().collect(),
+        cache_exports: vec![export],
+        secrets: secrets.collect(),
+        credentials: logins(assignment).collect(),
+        denied_sources: denied(),
+        ..BuildRequest::default()
+    })
+}
+
+fn attrs(assignment: &Assignment, places: &Places) -> Attrs {
+    let target = &assignment.target;
+    let mut attrs = Attrs::new();
+    let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
+    for (name, value) in &target.build_args {
+        set(&format!("build-arg:{name}"), value);
+    }
+    for (name, value) in &target.labels {
+        set(&format!("label:{name}"), value);
+    }
+    set("filename", &places.dockerfile_name);
+    if let Some(stage) = &target.stage {
+        set("target", stage);
+    }
+    if !target.platforms.is_empty() {
+        set("platform", &target.platforms.join(","));
+    }
+    if target.no_cache {
+        set("no-cache", "");
+    }
+    // With the gateway off, a `# syntax=` line would fail the build; with this it is not followed.
+    set("cmdline", "docker/dockerfile:1");
+    set("build-arg:BUILDKIT_CACHE_MOUNT_NS", &assignment.trust_domain);
+    set("vcs:source", &assignment.source.clone_url);
+    set("vcs:revision", &assignment.source.commit);
+    set("attest:provenance", "mode=max");
+    attrs
+}
+
+fn image(assignment: &Assignment) -> Export {
+    let push = &assignment.push;
+    let mut attrs = Attrs::new();
+    let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
+    set("name", &format!("{}/{}", push.host, push.repository));
+    set("push", "true");
+    set("push-by-digest", "true");
+    set("oci-mediatypes", "true");
+    if push.insecure {
+        set("registry.insecure", "true");
+    }
+    Export { kind: "image".to_owned(), attrs }
+}
+
+fn cache(assignment: &Assignment, more: &[(&str, &str)]) -> CacheOption {
+    let push = &assignment.push;
+    let mut attrs = Attrs::new();
+    let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
+    set("ref", &format!("{}/{}", push.host, assignment.cache.reference));
+    for (key, value) in more {
+        set(key, value);
+    }
+    if push.insecure {
+        set("registry.insecure", "true");
+    }
+    CacheOption { kind: "registry".to_owned(), attrs }
+}
+
+/// The push host and the operator's upstreams; nobody else is told anything.
+fn logins(assignment: &Assignment) -> impl Iterator<Item = (String, Credential)> {
+    let push = &assignment.push;
+    let own = Credential { username: push.username.clone(), password: assignment.attempt_token.clone() };
+    let upstream = assignment.logins.iter().map(|login| {
+        let credential = Credential { username: login.username.clone(), password: login.password.0.clone() };
+        (login.host.clone(), credential)
+    });
+    let hosts = [push.public_host.clone(), push.host.clone()];
+    upstream.chain(hosts.map(|host| (host, own.clone())))
+}
+
+fn denied() -> Vec<String> {
+    let schemes = ["http", "https", "git"];
+    let each = |scheme: &'static str| DENIED_HOSTS.iter().map(move |host| format!("{scheme}://{host}"));
+    schemes.into_iter().flat_map(each).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(args: &[&str]) -> Target {
+        Target {
+            dockerfile: "Dockerfile".to_owned(),
+            context: String::new(),
+            stage: None,
+            platforms: Vec::new(),
+            build_args: args.iter().map(|a| ((*a).to_owned(), "a,b=\"c\"\n".to_owned())).collect(),
+            labels: BTreeMap::new(),
+            no_cache: false,
+        }
+    }
+
+    #[test]
+    fn build_arguments_have_names_and_are_not_buildkits_own() {
+        assert!(check(&target(&["VERSION", "_x1", "HTTP_PROXY"])).is_ok());
+        for name in ["", "1a", "a-b", "a=b", "a,b", "a b", "é", "BUILDKIT_SYNTAX", "buildkit_x"] {
+            let failure = check(&target(&[name])).unwrap_err();
+            assert_eq!(failure.reason, Reason::NotAllowed, "{name}");
+        }
+    }
+}

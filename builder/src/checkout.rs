@@ -1,0 +1,143 @@
+//! A folder with the files of one commit, for one attempt.
+//!
+//! Each source has a bare mirror that only grows by what is new; the folder is made from it and removed afterwards.
+
+pub(crate) mod git;
+mod mirror;
+mod paths;
+mod stamp;
+mod tree;
+
+pub(crate) use paths::Places;
+
+use crate::config::Config;
+use crate::failure::{Failed, because, internal};
+use anyhow::{Context, Result};
+use git::Git;
+use slipway_protocol::{Reason, SourceSpec, Target};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A mirror that was not used for so long is removed at the next start.
+const MIRROR_LIFE: Duration = Duration::from_hours(30 * 24);
+
+/// Makes checkouts.
+pub(crate) struct Checkouts {
+    git: Git,
+    mirrors: PathBuf,
+    folders: PathBuf,
+    max_bytes: u64,
+    /// One git at a time works on a mirror.
+    locks: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// The files of one commit; gone when dropped.
+#[derive(Debug)]
+pub(crate) struct Checkout {
+    folder: PathBuf,
+    pub(crate) places: Places,
+}
+
+impl Checkouts {
+    pub(crate) async fn new(config: &Config) -> Result<Self> {
+        let folders = config.work_dir.join("checkouts");
+        let mirrors = config.work_dir.join("mirrors");
+        let home = config.work_dir.join("empty");
+        // Whatever an earlier run left.
+        let _ = std::fs::remove_dir_all(&folders);
+        for dir in [&folders, &mirrors, &home] {
+            std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
+        }
+        remove_old(&mirrors);
+        let probe = folders.join("probe");
+        std::fs::create_dir_all(&probe)?;
+        let git = Git::new(config, &home, &probe).await?;
+        let _ = std::fs::remove_dir_all(&probe);
+        Ok(Self { git, mirrors, folders, max_bytes: config.max_source_bytes, locks: Mutex::default() })
+    }
+
+    /// Fetches the commit, checks what is in it, and lays its files out.
+    pub(crate) async fn make(&self, attempt: Uuid, source: &SourceSpec, target: &Target) -> Result<Checkout, Failed> {
+        let wanted = paths::Wanted::parse(target)?;
+        if !is_commit(&source.commit) {
+            return Err(because(Reason::SourceUnavailable, "the commit is no full hash"));
+        }
+        let lock = self.lock(source.id);
+        let _one_at_a_time = lock.lock().await;
+        let mirror = mirror::Mirror::new(&self.git, &self.mirrors, source)?;
+        mirror.bring().await?;
+        let entries = mirror.list().await?;
+        tree::check(&entries, &wanted, self.max_bytes)?;
+
+        let folder = self.folders.join(attempt.to_string());
+        let files = folder.join("files");
+        let mut checkout = Checkout { folder: folder.clone(), places: Places::default() };
+        self.lay_out(&mirror, &folder, &files).await.map_err(|error| internal("check the source out", &error))?;
+        let places = tokio::task::spawn_blocking(move || {
+            tree::refuse_lfs_pointers(&files, &entries, &wanted)?;
+            stamp::stamp(&files, &entries);
+            paths::find(&files, &entries, &wanted)
+        });
+        checkout.places = places.await.map_err(|error| internal("check the source out", &error.into()))??;
+        Ok(checkout)
+    }
+
+    async fn lay_out(&self, mirror: &mirror::Mirror<'_>, folder: &Path, files: &Path) -> Result<()> {
+        let _ = std::fs::remove_dir_all(folder);
+        std::fs::create_dir_all(files)?;
+        for dir in [folder, files] {
+            self.git.own(dir)?;
+        }
+        let index = folder.join("index");
+        let call = || {
+            mirror
+                .call(files)
+                .env("GIT_WORK_TREE", files)
+                .env("GIT_INDEX_FILE", &index)
+                .patience(Duration::from_mins(10))
+        };
+        call().run(["read-tree", "--end-of-options", mirror.commit()]).await?;
+        call().run(["checkout-index", "--all", "--quiet"]).await?;
+        Ok(())
+    }
+
+    fn lock(&self, source: Uuid) -> Arc<tokio::sync::Mutex<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.entry(source).or_default().clone()
+    }
+}
+
+impl Drop for Checkout {
+    fn drop(&mut self) {
+        // A large tree takes a while, and nobody waits for it.
+        let folder = std::mem::take(&mut self.folder);
+        std::thread::spawn(move || {
+            if let Err(error) = std::fs::remove_dir_all(&folder)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!("remove {}: {error}", folder.display());
+            }
+        });
+    }
+}
+
+/// Removes mirrors that no build has fetched into for long.
+fn remove_old(mirrors: &Path) {
+    for mirror in std::fs::read_dir(mirrors).into_iter().flatten().flatten() {
+        let changed = mirror.metadata().and_then(|meta| meta.modified()).ok();
+        if changed.is_some_and(|at| at.elapsed().is_ok_and(|age| age > MIRROR_LIFE)) {
+            let _ = std::fs::remove_dir_all(mirror.path());
+        }
+    }
+}
+
+/// 40 or 64 lower case hex digits: nothing that git could take for an option or a name.
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+#[cfg(test)]
+mod tests;

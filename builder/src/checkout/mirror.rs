@@ -1,0 +1,154 @@
+//! The bare mirror of one source.
+
+use super::git::{Call, Git, GitError};
+use super::tree::{self, Entry};
+use crate::failure::{Failed, because, internal};
+use sha2::{Digest, Sha256};
+use slipway_protocol::{Reason, SourceSpec};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+
+/// A mirror with more packs is made anew: cheaper than repacking, and it heals what a crash left.
+const MOST_PACKS: usize = 50;
+const TRIES: u32 = 3;
+
+pub(super) struct Mirror<'a> {
+    git: &'a Git,
+    dir: PathBuf,
+    source: &'a SourceSpec,
+    url: Url,
+}
+
+impl<'a> Mirror<'a> {
+    pub(super) fn new(git: &'a Git, mirrors: &Path, source: &'a SourceSpec) -> Result<Self, Failed> {
+        let url = Url::parse(&source.clone_url).ok().filter(|url| {
+            let http = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+            http && url.username().is_empty() && url.password().is_none()
+        });
+        let url = url.ok_or_else(|| because(Reason::SourceUnsupported, "the clone address is no http or https URL"))?;
+        Ok(Self { git, dir: mirrors.join(source.id.to_string()), source, url })
+    }
+
+    pub(super) fn commit(&self) -> &str {
+        &self.source.commit
+    }
+
+    /// A git call about this mirror, run in `dir`.
+    pub(super) fn call<'c>(&'c self, dir: &'c Path) -> Call<'c> {
+        self.git.in_dir(dir).env("GIT_DIR", &self.dir)
+    }
+
+    /// Fetches the commit unless it is here.
+    pub(super) async fn bring(&self) -> Result<(), Failed> {
+        if !self.is_ours() || self.packs() > MOST_PACKS {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+        for tried in 1.. {
+            self.init().await.map_err(|error| internal("prepare the mirror", &error))?;
+            if self.has_commit().await {
+                break;
+            }
+            let Err(error) = self.fetch().await else {
+                break;
+            };
+            let (last, failure) = self.explain(&error);
+            if last || tried >= TRIES {
+                return Err(failure);
+            }
+            tracing::info!("fetch {}: {error:#}; trying again", self.source.id);
+            // A git that was killed leaves locks behind.
+            let _ = std::fs::remove_dir_all(&self.dir);
+            tokio::time::sleep(Duration::from_secs(u64::from(tried) * 2)).await;
+        }
+        Ok(())
+    }
+
+    /// All files of the commit.
+    pub(super) async fn list(&self) -> Result<Vec<Entry>, Failed> {
+        let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options"];
+        let args = args.into_iter().chain([self.commit()]);
+        let out = self.call(&self.dir).run(args).await;
+        let out = out.map_err(|error| internal("read the commit", &error))?;
+        Ok(tree::parse(&out))
+    }
+
+    async fn init(&self) -> anyhow::Result<()> {
+        if self.dir.join("HEAD").exists() {
+            return Ok(());
+        }
+        std::fs::create_dir_all(&self.dir)?;
+        self.git.own(&self.dir)?;
+        let format = if self.commit().len() == 64 { "sha256" } else { "sha1" };
+        let format = format!("--object-format={format}");
+        let args = ["init", "-q", "--bare", "--template=", &format];
+        self.call(&self.dir).run(args).await?;
+        Ok(())
+    }
+
+    async fn has_commit(&self) -> bool {
+        let commit = format!("{}^{{commit}}", self.commit());
+        self.call(&self.dir).run(["cat-file", "-e", &commit]).await.is_ok()
+    }
+
+    async fn fetch(&self) -> anyhow::Result<()> {
+        // The name of a ref may hold nearly anything; its hash is a safe name.
+        let name = hex::encode(Sha256::digest(self.source.ref_name.as_bytes()));
+        let refspec = format!("+{}:refs/slipway/{}", self.commit(), &name[..16]);
+        let mut call = self.call(&self.dir).patience(Duration::from_mins(15));
+        if let Some(authorization) = &self.source.authorization {
+            let origin = self.url.origin().ascii_serialization();
+            let header = format!("Authorization: {}", authorization.0);
+            call = call.setting(format!("http.{origin}/.extraHeader"), header);
+        }
+        let args = ["fetch", "-q", "--depth=1", "--no-tags", "--no-recurse-submodules"];
+        let args = args.into_iter().chain(["--no-write-fetch-head", "--no-auto-maintenance"]);
+        call.run(args.chain(["--", self.url.as_str(), &refspec])).await?;
+        Ok(())
+    }
+
+    /// What a failed fetch means, and whether another try is of no use.
+    fn explain(&self, error: &anyhow::Error) -> (bool, Failed) {
+        let Some(GitError { text, .. }) = error.downcast_ref() else {
+            return (true, internal("fetch the source", error));
+        };
+        let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        let short = &self.commit()[..12];
+        if has(&["not our ref", "remote ref", "unadvertised object"]) {
+            let text = format!("commit {short} is no longer at {}", self.source.clone_url);
+            return (true, because(Reason::SourceUnavailable, text));
+        }
+        if has(&["could not read Username", "Authentication failed", "ot found", "error: 40"]) {
+            let text = format!(
+                "{} cannot be read: it is gone, or the connection to the forge lost the right to it",
+                self.source.clone_url
+            );
+            return (true, because(Reason::SourceUnavailable, text));
+        }
+        if has(&["signal: 25", "ile size limit", "SIGXFSZ"]) {
+            let text = "the source is larger than this builder takes";
+            return (true, because(Reason::SourceUnsupported, text));
+        }
+        if has(&["No space left"]) {
+            return (true, because(Reason::DiskFull, "the builder's disk is full"));
+        }
+        let text = format!("{} could not be fetched: {text}", self.source.clone_url);
+        (false, because(Reason::SourceUnavailable, text))
+    }
+
+    /// A mirror that another user's git made is of no use to ours.
+    fn is_ours(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let Ok(meta) = std::fs::metadata(&self.dir) else {
+            return true;
+        };
+        !rustix::process::geteuid().is_root() || (meta.uid() != 0) == self.git.unprivileged
+    }
+
+    fn packs(&self) -> usize {
+        let packs = std::fs::read_dir(self.dir.join("objects/pack"));
+        packs.map_or(0, |files| {
+            files.flatten().filter(|file| file.path().extension().is_some_and(|ext| ext == "pack")).count()
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! The Dockerfile and the context folder inside a checkout.
+
+use super::tree::{Entry, Kind};
+use crate::failure::{Failed, because, internal};
+use slipway_protocol::{Reason, Target};
+use std::path::{Component, Path, PathBuf};
+
+/// Of a list of Dockerfiles, so many are named.
+const NAMED: usize = 10;
+
+/// What the rule asks for: relative paths that do not climb.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub(super) context: PathBuf,
+    pub(super) dockerfile: PathBuf,
+}
+
+/// Where things are, links followed; all inside `files`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The whole source.
+    pub(crate) files: PathBuf,
+    /// Relative to `files`.
+    pub(crate) context: PathBuf,
+    /// The folder of the Dockerfile, relative to `files`.
+    pub(crate) dockerfile_dir: PathBuf,
+    pub(crate) dockerfile_name: String,
+}
+
+impl Wanted {
+    pub(super) fn parse(target: &Target) -> Result<Self, Failed> {
+        let context = relative("context", &target.context)?;
+        let dockerfile = relative("Dockerfile", &target.dockerfile)?;
+        if dockerfile.as_os_str().is_empty() {
+            return Err(because(Reason::DockerfileMissing, "the rule names no Dockerfile"));
+        }
+        Ok(Self { context, dockerfile })
+    }
+}
+
+fn relative(what: &str, path: &str) -> Result<PathBuf, Failed> {
+    let outside = || {
+        let text = format!("the {what} path `{}` leads outside of the source", path.escape_debug());
+        because(Reason::NotAllowed, text)
+    };
+    if path.contains('\0') || path.len() > 4096 {
+        return Err(outside());
+    }
+    let mut clean = PathBuf::new();
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(name) if name == ".git" => return Err(outside()),
+            Component::Normal(name) => clean.push(name),
+            Component::CurDir => {}
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => {
+                return Err(outside());
+            }
+        }
+    }
+    Ok(clean)
+}
+
+/// Finds both in the checkout, refusing links that lead out of it.
+pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<Places, Failed> {
+    let files = files.canonicalize().map_err(|error| internal("read the checkout", &error.into()))?;
+    let context = resolve(&files, &wanted.context)?.filter(|path| files.join(path).is_dir());
+    let context = context.ok_or_else(|| {
+        let text = format!("there is no folder `{}` in this commit", wanted.context.display());
+        because(Reason::FileMissing, text)
+    })?;
+    let dockerfile = resolve(&files, &wanted.dockerfile)?;
+    let Some(dockerfile) = dockerfile.filter(|path| files.join(path).is_file()) else {
+        return Err(because(Reason::DockerfileMissing, missing(entries, wanted)));
+    };
+    let name = dockerfile.file_name().and_then(|name| name.to_str());
+    let name = name.ok_or_else(|| because(Reason::NotAllowed, "the Dockerfile's name is not UTF-8"))?;
+    Ok(Places {
+        context,
+        dockerfile_dir: dockerfile.parent().unwrap_or(Path::new("")).to_owned(),
+        dockerfile_name: name.to_owned(),
+        files,
+    })
+}
+
+/// The path with its links followed, relative to `files`; `None` if there is nothing.
+fn resolve(files: &Path, path: &Path) -> Result<Option<PathBuf>, Failed> {
+    let Ok(real) = files.join(path).canonicalize() else {
+        return Ok(None);
+    };
+    match real.strip_prefix(files) {
+        Ok(inside) => Ok(Some(inside.to_owned())),
+        Err(_outside) => {
+            let text = format!("`{}` is a link out of the source", path.display());
+            Err(because(Reason::NotAllowed, text))
+        }
+    }
+}
+
+fn missing(entries: &[Entry], wanted: &Wanted) -> String {
+    let path = wanted.dockerfile.display();
+    let found: Vec<String> = entries
+        .iter()
+        .filter(|entry| entry.kind == Kind::File && is_dockerfile(&entry.path))
+        .map(|entry| format!("`{}`", entry.path.display()))
+        .collect();
+    let more = found.len().saturating_sub(NAMED);
+    let list = found[..found.len() - more].join(", ");
+    match (found.len(), more) {
+        (0, _) => format!("there is no `{path}` in this commit, and no other Dockerfile"),
+        (_, 0) => format!("there is no `{path}` in this commit; it has {list}"),
+        _ => format!("there is no `{path}` in this commit; it has {list} and {more} more"),
+    }
+}
+
+fn is_dockerfile(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    ["dockerfile", "containerfile"].iter().any(|word| {
+        let rest = name.strip_prefix(word);
+        let named = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        (named && !name.ends_with(".dockerignore")) || name.ends_with(&format!(".{word}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stay_inside_the_source() {
+        for path in ["", ".", "./", "docker", "a/./b", "a//b", "--upload-pack=x", "a b,c=\"d\""] {
+            assert!(relative("context", path).is_ok(), "{path}");
+        }
+        for path in ["/", "/etc", "..", "a/../b", "../x", "a/..", ".git", "a/.git/hooks", "a\0b"] {
+            let failure = relative("context", path).unwrap_err();
+            assert_eq!(failure.reason, Reason::NotAllowed, "{path}");
+        }
+    }
+
+    #[test]
+    fn dockerfiles_are_known_by_their_names() {
+        for name in ["Dockerfile", "x/Containerfile", "api.Dockerfile", "Dockerfile.prod"] {
+            assert!(is_dockerfile(Path::new(name)), "{name}");
+        }
+        for name in ["Dockerfiles", "Dockerfile.dockerignore", "main.rs", ".dockerignore"] {
+            assert!(!is_dockerfile(Path::new(name)), "{name}");
+        }
+    }
+}

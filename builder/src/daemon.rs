@@ -1,0 +1,143 @@
+//! The BuildKit daemons: one for each trust domain, started when needed and stopped when idle.
+
+mod firewall;
+mod lease;
+mod process;
+mod room;
+mod running;
+mod settings;
+mod slots;
+
+pub(crate) use lease::Lease;
+pub(crate) use settings::Registries;
+
+use crate::config::Config;
+use anyhow::{Context, Result};
+use process::Spawner;
+use running::Running;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+
+/// Where daemons come from: `process` starts them as children of this program.
+pub(crate) enum DaemonProvider {
+    Process(Pool),
+}
+
+impl DaemonProvider {
+    /// A daemon of this trust domain, for one build.
+    pub(crate) async fn lease(&self, domain: &str, registries: &Registries) -> Result<Lease> {
+        match self {
+            Self::Process(pool) => pool.lease(domain, registries).await,
+        }
+    }
+
+    /// Stops daemons that have been idle for long, and clears what they keep when the disk fills. Runs until dropped.
+    pub(crate) async fn sweep(&self) {
+        match self {
+            Self::Process(pool) => loop {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                pool.stop_idle().await;
+                pool.make_room().await;
+            },
+        }
+    }
+
+    /// Stops all of them.
+    pub(crate) async fn stop(&self) {
+        match self {
+            Self::Process(pool) => pool.stop_all().await,
+        }
+    }
+}
+
+/// The daemons that are children of this program.
+pub(crate) struct Pool {
+    config: Arc<Config>,
+    spawner: Spawner,
+    firewall: OnceCell<()>,
+    /// By state folder.
+    domains: Mutex<HashMap<PathBuf, Arc<Domain>>>,
+}
+
+/// One place for a daemon; the lock is held while it starts or stops.
+type Domain = tokio::sync::Mutex<Option<Arc<Running>>>;
+
+impl Pool {
+    pub(crate) fn new(config: Arc<Config>) -> Result<Self> {
+        Ok(Self { config, spawner: Spawner::start()?, firewall: OnceCell::new(), domains: Mutex::default() })
+    }
+
+    async fn lease(&self, domain: &str, registries: &Registries) -> Result<Lease> {
+        self.firewall.get_or_init(|| self.raise_firewall()).await;
+        let state = self.state_dir(domain);
+        let place = self.domain(&state);
+        let mut place = place.lock().await;
+        if let Some(daemon) = place.take() {
+            let idle = daemon.users.load(Ordering::Acquire) == 0;
+            if !daemon.answers().await {
+                tracing::warn!("the BuildKit daemon of {domain} does not answer: killing it");
+                daemon.kill();
+            } else if idle && daemon.registries != *registries {
+                tracing::info!("the registry settings changed: starting the BuildKit daemon of {domain} again");
+                daemon.stop().await;
+            } else {
+                let lease = Lease::new(daemon.clone());
+                *place = Some(daemon);
+                return Ok(lease);
+            }
+        }
+        let daemon = Running::start(&self.config, &self.spawner, state, registries.clone());
+        let daemon = Arc::new(daemon.await.with_context(|| "BuildKit does not start")?);
+        *place = Some(daemon.clone());
+        Ok(Lease::new(daemon))
+    }
+
+    async fn raise_firewall(&self) {
+        if let Err(error) = firewall::guard(&self.config).await {
+            tracing::warn!("builds are not kept from the metadata address: {error:#}");
+        }
+    }
+
+    /// The folder's name is a hash: short, and made of nothing that a domain's name may hold.
+    fn state_dir(&self, domain: &str) -> PathBuf {
+        let name = hex::encode(Sha256::digest(domain.as_bytes()));
+        self.config.work_dir.join("daemons").join(&name[..16])
+    }
+
+    fn domain(&self, state: &Path) -> Arc<Domain> {
+        let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
+        domains.entry(state.to_owned()).or_default().clone()
+    }
+
+    fn all(&self) -> Vec<Arc<Domain>> {
+        let domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
+        domains.values().cloned().collect()
+    }
+
+    async fn stop_idle(&self) {
+        for place in self.all() {
+            // Who holds the lock is starting a build.
+            let Ok(mut place) = place.try_lock() else {
+                continue;
+            };
+            let done = |daemon: &mut Arc<Running>| !daemon.is_alive() || daemon.idle_for() > self.config.idle_timeout;
+            if let Some(daemon) = place.take_if(done) {
+                daemon.stop().await;
+            }
+        }
+    }
+
+    async fn stop_all(&self) {
+        let stopping = self.all().into_iter().map(|place| async move {
+            if let Some(daemon) = place.lock().await.take() {
+                daemon.stop().await;
+            }
+        });
+        futures_util::future::join_all(stopping).await;
+    }
+}

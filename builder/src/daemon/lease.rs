@@ -1,0 +1,52 @@
+//! The use of a daemon by one build.
+
+use super::running::Running;
+use slipway_buildkit::Client;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// How often a daemon in use is asked whether it still answers.
+const WATCH_EVERY: Duration = Duration::from_secs(10);
+
+/// While it lives, the daemon is not stopped as idle.
+pub(crate) struct Lease(Arc<Running>);
+
+impl Lease {
+    pub(super) fn new(daemon: Arc<Running>) -> Self {
+        daemon.users.fetch_add(1, Ordering::AcqRel);
+        Self(daemon)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        self.0.client()
+    }
+
+    /// Waits until the daemon died, or hung and was killed; gives the reason.
+    pub(crate) async fn failed(&self) -> String {
+        tokio::select! {
+            how = self.0.gone() => how,
+            () = self.hung() => {
+                self.0.kill();
+                "BuildKit answered no more and was killed".to_owned()
+            }
+        }
+    }
+
+    async fn hung(&self) {
+        loop {
+            tokio::time::sleep(WATCH_EVERY).await;
+            // Asked twice, for a machine under load may be late once.
+            if !self.0.answers().await && !self.0.answers().await {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.users.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,183 @@
+//! One daemon that runs.
+
+use super::process::{Process, Spawner, wrapped};
+use super::settings::{self, Registries};
+use super::slots::Slot;
+use crate::config::Config;
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use sha2::{Digest, Sha256};
+use slipway_buildkit::{Addr, Client, connect};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const START_PATIENCE: Duration = Duration::from_mins(1);
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+const STOP_PATIENCE: Duration = Duration::from_secs(8);
+/// The kernel takes 107 bytes for a socket's path.
+const LONGEST_SOCKET_PATH: usize = 100;
+
+pub(crate) struct Running {
+    process: Process,
+    client: Client,
+    pub(super) registries: Registries,
+    /// Builds that use it.
+    pub(super) users: AtomicUsize,
+    last_used: Mutex<Instant>,
+    _slot: Slot,
+}
+
+impl Running {
+    pub(super) async fn start(
+        config: &Config,
+        spawner: &Spawner,
+        state: PathBuf,
+        registries: Registries,
+    ) -> Result<Self> {
+        let began = Instant::now();
+        let root = state.join("root");
+        for dir in [&root, &config.run_dir] {
+            private_dir(dir)?;
+        }
+        let slot = Slot::take(&config.run_dir, config.network, &state)?;
+        let file = state.join("buildkitd.toml");
+        let text = settings::text(config, &slot, &root, &registries);
+        std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+        let socket = socket_path(config, &state);
+        let _ = std::fs::remove_file(&socket);
+
+        let command = command(config, &root, &file, &socket)?;
+        let process = Process::start(spawner, command).await?;
+        let client = match ready(&process, &socket).await {
+            Ok(client) => client,
+            Err(error) => {
+                process.signal(Signal::KILL);
+                process.gone().await;
+                return Err(error);
+            }
+        };
+        let millis = began.elapsed().as_millis();
+        tracing::info!("BuildKit {} is up in {millis} ms on {}", client.daemon().version, slot.subnet());
+        Ok(Self {
+            process,
+            client,
+            registries,
+            users: AtomicUsize::new(0),
+            last_used: Mutex::new(Instant::now()),
+            _slot: slot,
+        })
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        self.process.is_alive()
+    }
+
+    pub(super) async fn answers(&self) -> bool {
+        let info = tokio::time::timeout(ANSWER_PATIENCE, self.client.info());
+        self.is_alive() && matches!(info.await, Ok(Ok(_)))
+    }
+
+    /// Waits for its end and tells how it was. What it logged last is for the operator.
+    pub(super) async fn gone(&self) -> String {
+        let how = self.process.gone().await;
+        tracing::warn!("BuildKit ended ({how}): {}", self.process.last_words());
+        format!("BuildKit ended in the middle of the build ({how})")
+    }
+
+    pub(super) fn touch(&self) {
+        *self.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    pub(super) fn idle_for(&self) -> Duration {
+        if self.users.load(Ordering::Acquire) > 0 {
+            return Duration::ZERO;
+        }
+        self.last_used.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// Ends it with all that runs inside.
+    pub(super) fn kill(&self) {
+        self.process.signal(Signal::KILL);
+    }
+
+    /// Asks first: a daemon that ends by itself gives its addresses back.
+    pub(super) async fn stop(&self) {
+        self.process.signal(Signal::TERM);
+        if tokio::time::timeout(STOP_PATIENCE, self.process.gone()).await.is_err() {
+            self.kill();
+            self.process.gone().await;
+        }
+    }
+}
+
+fn command(config: &Config, root: &Path, settings: &Path, socket: &Path) -> Result<tokio::process::Command> {
+    let program = config.program("buildkitd").context("buildkitd was not found")?;
+    let mut command = wrapped();
+    command.arg(program).arg("--config").arg(settings).arg("--root").arg(root);
+    command.arg("--addr").arg(format!("unix://{}", socket.display()));
+    command
+        .env_clear()
+        .env("PATH", config.search_path())
+        .env("HOME", root)
+        // Our own caps stand in the place of these: see `log/records.rs`.
+        .env("BUILDKIT_STEP_LOG_MAX_SIZE", "-1")
+        .env("BUILDKIT_STEP_LOG_MAX_SPEED", "-1");
+    for name in crate::trust::PASSED_ON {
+        if let Some(value) = std::env::var_os(name) {
+            command.env(name, value);
+        }
+    }
+    let bundle = config.work_dir.join(crate::trust::BUNDLE);
+    if bundle.exists() {
+        command.env("SSL_CERT_FILE", bundle);
+    }
+    Ok(command)
+}
+
+/// Waits until it answers, or says why it does not.
+async fn ready(process: &Process, socket: &Path) -> Result<Client> {
+    let address = Addr::Unix(socket.to_owned());
+    let answering = async {
+        loop {
+            if socket.exists()
+                && let Ok(client) = connect(&address).await
+            {
+                return client;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::select! {
+        client = answering => Ok(client),
+        how = process.gone() => {
+            // Its last lines are still on their way.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            bail!("buildkitd ended ({how}): {}", process.last_words())
+        }
+        () = tokio::time::sleep(START_PATIENCE) => {
+            bail!("buildkitd did not answer within {} s: {}", START_PATIENCE.as_secs(), process.last_words())
+        }
+    }
+}
+
+fn socket_path(config: &Config, state: &Path) -> PathBuf {
+    let path = state.join("buildkitd.sock");
+    if path.as_os_str().len() <= LONGEST_SOCKET_PATH {
+        return path;
+    }
+    let name = hex::encode(Sha256::digest(state.as_os_str().as_bytes()));
+    config.run_dir.join(format!("{}.sock", &name[..16]))
+}
+
+fn private_dir(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.with_context(|| format!("make {}", dir.display()))
+}

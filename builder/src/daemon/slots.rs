@@ -1,0 +1,180 @@
+//! Which network each daemon of this machine has.
+//!
+//! A slot is a number: its bridge is `slipway<n>`, its subnet the n-th `/24`. The table is one file for the whole
+//! machine, because several builders may run on it; a slot is held while its daemon runs, and preferred by the same
+//! daemon next time.
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::{FlockOperation, flock};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+/// Where the network plugins keep the addresses they gave; the name is BuildKit's.
+const ADDRESSES: &str = "/var/lib/cni/networks/buildkit";
+
+/// A slot in use; free again when dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    file: PathBuf,
+    pub(crate) number: u8,
+    network: Ipv4Addr,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Table(BTreeMap<u8, Row>);
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Row {
+    /// The daemon's state folder.
+    owner: String,
+    /// The builder that runs it, and when that process began; a dead one holds nothing.
+    pid: Option<u32>,
+    began: u64,
+}
+
+impl Slot {
+    /// Takes a slot for the daemon whose state is in `owner`.
+    pub(crate) fn take(run_dir: &Path, network: Ipv4Addr, owner: &Path) -> Result<Self> {
+        let file = run_dir.join("networks.json");
+        let owner = owner.to_string_lossy().into_owned();
+        let number = edit(&file, |table| {
+            let number = table.choose(&owner)?;
+            let pid = std::process::id();
+            let row = Row { owner, pid: Some(pid), began: began(pid).unwrap_or(0) };
+            table.0.insert(number, row);
+            Some(number)
+        })?;
+        let Some(number) = number else {
+            bail!("all 256 networks for builds are in use on this machine");
+        };
+        let slot = Self { file, number, network };
+        slot.forget_addresses();
+        Ok(slot)
+    }
+
+    /// At most 15 characters, the kernel's limit.
+    pub(crate) fn bridge(&self) -> String {
+        format!("slipway{}", self.number)
+    }
+
+    pub(crate) fn subnet(&self) -> String {
+        let [a, b, ..] = self.network.octets();
+        format!("{a}.{b}.{}.0/24", self.number)
+    }
+
+    /// A daemon that was killed leaves its addresses taken; the slot is ours alone, so they are free.
+    fn forget_addresses(&self) {
+        let [a, b, ..] = self.network.octets();
+        let prefix = format!("{a}.{b}.{}.", self.number);
+        for file in std::fs::read_dir(ADDRESSES).into_iter().flatten().flatten() {
+            if file.file_name().to_string_lossy().starts_with(&prefix) {
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let freed = edit(&self.file, |table| {
+            if let Some(row) = table.0.get_mut(&self.number) {
+                row.pid = None;
+            }
+        });
+        if let Err(error) = freed {
+            tracing::warn!("free network {}: {error:#}", self.number);
+        }
+    }
+}
+
+impl Table {
+    /// The owner's last slot, else one that nobody had, else any free one.
+    fn choose(&self, owner: &str) -> Option<u8> {
+        let free = |number: &u8| self.0.get(number).is_none_or(|row| !row.is_held());
+        let last = self.0.iter().find(|(_, row)| row.owner == owner);
+        last.map(|(number, _)| *number)
+            .filter(free)
+            .or_else(|| (0..=u8::MAX).find(|number| !self.0.contains_key(number)))
+            .or_else(|| (0..=u8::MAX).find(free))
+    }
+}
+
+impl Row {
+    fn is_held(&self) -> bool {
+        self.pid.is_some_and(|pid| began(pid) == Some(self.began))
+    }
+}
+
+/// When a process began, in clock ticks: tells it from a later one with the same number.
+fn began(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in brackets and may hold anything.
+    let rest = &stat[stat.rfind(')')? + 1..];
+    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+/// Changes the table while no other process does.
+fn edit<T>(file: &Path, change: impl FnOnce(&mut Table) -> T) -> Result<T> {
+    let name = || format!("the table of networks {}", file.display());
+    let mut open = File::options();
+    let open = open.read(true).write(true).create(true).truncate(false);
+    let mut handle = open.open(file).with_context(name)?;
+    flock(&handle, FlockOperation::LockExclusive).with_context(name)?;
+    let mut text = String::new();
+    handle.read_to_string(&mut text).with_context(name)?;
+    let mut table: Table = serde_json::from_str(&text).unwrap_or_default();
+    let result = change(&mut table);
+    handle.seek(SeekFrom::Start(0)).with_context(name)?;
+    handle.set_len(0).with_context(name)?;
+    handle.write_all(&serde_json::to_vec(&table)?).with_context(name)?;
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 181, 0, 0);
+
+    fn take(dir: &Path, owner: &str) -> Slot {
+        Slot::take(dir, NETWORK, Path::new(owner)).unwrap()
+    }
+
+    #[test]
+    fn daemons_that_run_have_different_networks() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (take(dir.path(), "a"), take(dir.path(), "b"));
+        assert_ne!(a.number, b.number);
+        assert_eq!(b.bridge(), "slipway1");
+        assert_eq!(b.subnet(), "10.181.1.0/24");
+        assert!(take(dir.path(), "x").bridge().len() <= 15);
+    }
+
+    #[test]
+    fn a_daemon_gets_its_network_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (take(dir.path(), "a"), take(dir.path(), "b"));
+        let number = b.number;
+        drop((a, b));
+        let c = take(dir.path(), "c");
+        assert_eq!(take(dir.path(), "b").number, number);
+        assert_eq!(c.number, 2, "what others had is left to them while there is more");
+    }
+
+    #[test]
+    fn networks_of_dead_builders_are_used_again_when_none_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut table = Table::default();
+        for number in 0..=u8::MAX {
+            let row = Row { owner: format!("gone {number}"), pid: Some(u32::MAX), began: 1 };
+            table.0.insert(number, row);
+        }
+        let text = serde_json::to_string(&table).unwrap();
+        std::fs::write(dir.path().join("networks.json"), text).unwrap();
+        assert_eq!(take(dir.path(), "new").number, 0);
+    }
+}

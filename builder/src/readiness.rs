@@ -1,0 +1,111 @@
+//! What this machine can build, and what stands in the way.
+
+use crate::config::Config;
+use std::path::Path;
+
+/// Plugins that BuildKit's bridge network calls.
+const PLUGINS: &[&str] = &["bridge", "firewall", "host-local", "loopback"];
+
+/// Why builds cannot run now, with a remedy; `None` when they can.
+pub(crate) fn unable(config: &Config) -> Option<String> {
+    if !rustix::process::geteuid().is_root() {
+        return Some("the builder does not run as root, which BuildKit needs here: start it as root".to_owned());
+    }
+    let missing = |program: &&str| config.program(program).is_none();
+    if let Some(program) = ["buildkitd", "runc"].iter().find(|program| missing(program)) {
+        return Some(format!(
+            "BuildKit is not complete: `{program}` was not found; run script/bootstrap, or name its folder with `--bin-dir`"
+        ));
+    }
+    let programs = ["git", "setpriv", "unshare", "prlimit", "iptables"];
+    if let Some(program) = programs.iter().find(|program| missing(program)) {
+        return Some(format!("`{program}` was not found: install git, util-linux and iptables"));
+    }
+    let absent = |plugin: &&&str| !config.cni_dir.join(plugin).is_file();
+    if let Some(plugin) = PLUGINS.iter().find(absent) {
+        return Some(format!(
+            "the network plugin `{plugin}` is not in {}: install containernetworking-plugins, or name their folder with `--cni-dir`",
+            config.cni_dir.display()
+        ));
+    }
+    low_space(config)
+}
+
+fn low_space(config: &Config) -> Option<String> {
+    let free = free_bytes(&config.work_dir)?;
+    (free < config.min_free_bytes).then(|| {
+        format!(
+            "only {} are free in {}, and builds need {}: free some space",
+            size(free),
+            config.work_dir.display(),
+            size(config.min_free_bytes)
+        )
+    })
+}
+
+pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+fn size(bytes: u64) -> String {
+    let tenths = bytes / ((1 << 30) / 10);
+    format!("{}.{} GiB", tenths / 10, tenths % 10)
+}
+
+/// Platforms that run here: the processor's own, and those that the kernel emulates (`binfmt_misc`).
+pub(crate) fn platforms() -> Vec<String> {
+    let own: &[&str] = match std::env::consts::ARCH {
+        "x86_64" => &["linux/amd64", "linux/386"],
+        "aarch64" => &["linux/arm64"],
+        "arm" => &["linux/arm/v7"],
+        "riscv64" => &["linux/riscv64"],
+        "powerpc64" => &["linux/ppc64le"],
+        "s390x" => &["linux/s390x"],
+        _ => &[],
+    };
+    let emulated = [
+        ("qemu-x86_64", "linux/amd64"),
+        ("qemu-aarch64", "linux/arm64"),
+        ("qemu-arm", "linux/arm/v7"),
+        ("qemu-riscv64", "linux/riscv64"),
+        ("qemu-ppc64le", "linux/ppc64le"),
+        ("qemu-s390x", "linux/s390x"),
+    ];
+    let mut all: Vec<String> = own.iter().map(|name| (*name).to_owned()).collect();
+    for (entry, platform) in emulated {
+        let file = format!("/proc/sys/fs/binfmt_misc/{entry}");
+        let on = std::fs::read_to_string(file).is_ok_and(|text| text.starts_with("enabled"));
+        if on && !all.iter().any(|known| known == platform) {
+            all.push(platform.to_owned());
+        }
+    }
+    all
+}
+
+/// The one of these platforms that cannot be built.
+pub(crate) fn foreign<'a>(wanted: &'a [String], able: &[String]) -> Option<&'a str> {
+    wanted.iter().map(String::as_str).find(|platform| !able.iter().any(|known| known == plain(platform)))
+}
+
+/// Without a variant that says nothing here: `linux/amd64/v2` runs where `linux/amd64` does.
+fn plain(platform: &str) -> &str {
+    ["linux/amd64", "linux/arm64"]
+        .into_iter()
+        .find(|base| platform.strip_prefix(base).is_some_and(|rest| rest.starts_with("/v")))
+        .unwrap_or(platform)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_are_compared_without_idle_variants() {
+        let able = vec!["linux/amd64".to_owned(), "linux/386".to_owned()];
+        let wanted = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        assert_eq!(foreign(&wanted(&["linux/amd64/v2", "linux/386"]), &able), None);
+        assert_eq!(foreign(&wanted(&["linux/amd64", "linux/arm64/v8"]), &able), Some("linux/arm64/v8"));
+        assert_eq!(foreign(&[], &able), None);
+    }
+}

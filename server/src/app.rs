@@ -1,0 +1,70 @@
+//! What handlers, services and jobs are given: the open parts of this process.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Db;
+use crate::error::{Context, Result};
+use crate::secrets::MasterKey;
+use crate::storage::Storage;
+use crate::wake::Wake;
+use std::sync::Arc;
+
+/// Everything open in this process. Shared as `Data<App>` by handlers and `Arc<App>` by jobs.
+pub struct App {
+    pub config: Config,
+    pub clock: Clock,
+    pub db: Db,
+    pub storage: Storage,
+    pub master_key: MasterKey,
+    /// Signs registry bearers; no image-signing key.
+    pub bearer_key: [u8; 32],
+    /// For calls to forges.
+    pub http: reqwest::Client,
+    pub wake: Wake,
+    pub uploads: crate::registry::uploads::OpenUploads,
+    pub limits: crate::auth::limits::Limits,
+    /// The embedded builder's token, made anew at each start.
+    pub builder_token: crate::secrets::Secret,
+}
+
+impl App {
+    /// Opens database, storage and keys. The caller holds the lock on the data folder.
+    pub async fn open(config: Config) -> Result<Arc<Self>> {
+        let keys = config.data_dir.join("keys");
+        make_private_dir(&config.data_dir)?;
+        make_private_dir(&keys)?;
+        let master_key = MasterKey::load_or_create(&keys.join("master.key"))?;
+        let db = crate::db::connect::open(&config.database_url, config.database_connections).await?;
+        let storage = Storage::file_system(&config.data_dir.join("storage"))?;
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("slipway/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(std::time::Duration::from_secs(10))
+            .timeout(std::time::Duration::from_secs(30))
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .context("making an HTTP client")?;
+        Ok(Arc::new(Self {
+            bearer_key: master_key.derive("registry bearer"),
+            clock: Clock,
+            db,
+            storage,
+            master_key,
+            http,
+            wake: Wake::default(),
+            uploads: crate::registry::uploads::OpenUploads::default(),
+            limits: crate::auth::limits::Limits::default(),
+            builder_token: crate::secrets::new_token("slb_"),
+            config,
+        }))
+    }
+}
+
+/// A folder that only we can enter.
+pub fn make_private_dir(dir: &std::path::Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .context(&format!("making the folder {}", dir.display()))
+}

@@ -1,0 +1,7 @@
+//! From a request to its principal, and from there to a proof of permission.
+
+pub mod bearer;
+pub mod extract;
+pub mod limits;
+pub mod sessions;
+pub mod tokens;

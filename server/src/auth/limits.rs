@@ -1,0 +1,44 @@
+//! Limits on attempts: sign-in and token checks, by address.
+
+use crate::error::{Error, Result};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+
+/// Counts wrong credentials and sign-ins for each address; good credentials cost nothing.
+pub struct Limits {
+    wrong_credentials: DefaultKeyedRateLimiter<IpAddr>,
+    sign_ins: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let per_minute = |n: u32| Quota::per_minute(NonZeroU32::new(n).expect("limits are above 0"));
+        Self { wrong_credentials: RateLimiter::keyed(per_minute(60)), sign_ins: RateLimiter::keyed(per_minute(60)) }
+    }
+}
+
+impl Limits {
+    /// Counts one wrong credential.
+    pub fn wrong_credential(&self, address: IpAddr) -> Result<()> {
+        count(&self.wrong_credentials, address)
+    }
+
+    /// Counts one start of a sign-in.
+    pub fn sign_in(&self, address: IpAddr) -> Result<()> {
+        count(&self.sign_ins, address)
+    }
+
+    /// Forgets addresses that have been quiet, so that memory stays bounded.
+    pub fn forget_quiet(&self) {
+        self.wrong_credentials.retain_recent();
+        self.sign_ins.retain_recent();
+    }
+}
+
+fn count(limiter: &DefaultKeyedRateLimiter<IpAddr>, address: IpAddr) -> Result<()> {
+    limiter.check_key(&address).map_err(|not_until| Error::TooManyRequests {
+        retry_after_secs: not_until.wait_time_from(DefaultClock::default().now()).as_secs() + 1,
+    })
+}

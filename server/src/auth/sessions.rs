@@ -1,0 +1,95 @@
+//! Browser sessions: a random cookie whose hash is a row.
+//!
+//! Under https the cookie is `__Host-` and `Secure`; under http it has a name of its own for each port,
+//! since all ports of localhost share cookies.
+
+use crate::app::App;
+use crate::clock::{DAY, Millis};
+use crate::db::{self, rows};
+use crate::error::Result;
+use crate::policy::{Bound, Principal, Who};
+use crate::secrets;
+use actix_web::HttpRequest;
+use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use uuid::Uuid;
+
+/// A session ends so long after its last use.
+const LIFETIME: Millis = 30 * DAY;
+
+/// The name of one of our cookies here.
+pub fn cookie_name(app: &App, what: &str) -> String {
+    if app.config.is_https() {
+        format!("__Host-slipway-{what}")
+    } else {
+        format!("slipway-{what}-{}", app.config.public_url.port_or_known_default().unwrap_or(80))
+    }
+}
+
+/// A cookie of ours, for the whole site, out of reach of scripts.
+pub fn cookie(app: &App, what: &str, value: String, lifetime: Duration) -> Cookie<'static> {
+    Cookie::build(cookie_name(app, what), value)
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Lax)
+        .secure(app.config.is_https())
+        .max_age(lifetime)
+        .finish()
+}
+
+/// Starts a session and ends the one that the browser had: its value is never kept over a sign-in.
+pub async fn start(app: &App, request: &HttpRequest, user_id: Uuid) -> Result<Cookie<'static>> {
+    let value = secrets::new_token("");
+    let now = app.clock.now();
+    let tx = app.db.begin().await?;
+    if let Some(old) = request.cookie(&cookie_name(app, "session")) {
+        db::sessions::delete_by_hash(&tx, &secrets::hash(old.value())).await?;
+    }
+    let row = rows::Session {
+        id: Uuid::now_v7(),
+        hash: secrets::hash(value.reveal()),
+        user_id,
+        user_agent: header(request, "user-agent"),
+        address: Some(super::extract::client_address(app, request).to_string()),
+        created_at: now,
+        seen_at: now,
+        expires_at: now + LIFETIME,
+    };
+    db::sessions::insert(&tx, row).await?;
+    tx.commit().await?;
+    Ok(cookie(app, "session", value.reveal().to_owned(), Duration::milliseconds(LIFETIME)))
+}
+
+fn header(request: &HttpRequest, name: &str) -> Option<String> {
+    let text = request.headers().get(name)?.to_str().ok()?;
+    Some(text.chars().take(200).collect())
+}
+
+/// Ends the browser's session and takes its cookie back.
+pub async fn end(app: &App, request: &HttpRequest) -> Result<Cookie<'static>> {
+    if let Some(old) = request.cookie(&cookie_name(app, "session")) {
+        let tx = app.db.begin().await?;
+        db::sessions::delete_by_hash(&tx, &secrets::hash(old.value())).await?;
+        tx.commit().await?;
+    }
+    Ok(cookie(app, "session", String::new(), Duration::ZERO))
+}
+
+/// Who the browser's session belongs to.
+pub async fn principal(app: &App, request: &HttpRequest) -> Result<Option<Principal>> {
+    let Some(cookie) = request.cookie(&cookie_name(app, "session")) else { return Ok(None) };
+    let now = app.clock.now();
+    let Some(session) = db::sessions::find_by_hash(&app.db, &secrets::hash(cookie.value()), now).await? else {
+        return Ok(None);
+    };
+    let user = db::users::find(&app.db, session.user_id).await?.filter(|u| u.disabled_at.is_none());
+    let Some(user) = user else { return Ok(None) };
+    if now - session.seen_at > crate::clock::HOUR {
+        let tx = app.db.begin().await?;
+        db::sessions::note_use(&tx, session.id, now, now + LIFETIME).await?;
+        tx.commit().await?;
+    }
+    Ok(Some(Principal {
+        who: Who::User { id: user.id, name: user.name, is_site_admin: user.is_site_admin },
+        bound: Bound::None,
+    }))
+}

@@ -1,0 +1,62 @@
+//! `slipway serve`: everything in one process.
+
+use super::{lock, socket};
+use crate::app::App;
+use crate::config::Config;
+use crate::error::{Context, Result};
+use crate::{db, http, jobs};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+pub async fn run(config: Config) -> Result<()> {
+    start_log(&config);
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
+    let _lock = lock::take(&config)?;
+    let app = App::open(config).await?;
+    db::connect::migrate(&app.db).await?;
+    let commands = socket::listen(&app)?;
+    print_first_link(&app).await?;
+    let server = http::server::start(&app)?;
+    let handle = server.handle();
+    tracing::info!("listening on {}, people use {}", app.config.listen, app.config.public_url);
+    let server = tokio::spawn(server);
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let jobs = tokio::spawn(jobs::run(app.clone(), stopped));
+    let _schedule = jobs::start_schedule(&app).await?;
+    told_to_stop().await?;
+    tracing::info!("stopping: requests in flight may end");
+    commands.abort();
+    stop.send_replace(true);
+    handle.stop(true).await;
+    jobs.await.context("the job runner")?;
+    server.await.context("the server")?.context("the server")
+}
+
+/// While nobody exists, one link lets the first person in: there is no password to guess or to forget.
+#[expect(clippy::print_stderr, reason = "the operator must find it without searching the log")]
+async fn print_first_link(app: &App) -> Result<()> {
+    if let Some(link) = crate::accounts::invites::for_first_start(app).await? {
+        eprintln!(
+            "\nNobody has signed in yet. This link makes one person site admin, once, within 7 days:\n\n  {link}\n"
+        );
+    }
+    Ok(())
+}
+
+fn start_log(config: &Config) {
+    // A client that tries https on a plain port is no error of ours; migrations log each step.
+    let quiet = "actix_http::h1::dispatcher=off,actix_server=warn,sea_orm_migration=warn";
+    let filter = EnvFilter::try_new(format!("{quiet},{}", config.log_level)).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log_json { builder.json().init() } else { builder.init() }
+}
+
+async fn told_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for signals")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for signals")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,238 @@
+//! The operator's settings: one TOML file and `SLIPWAY_*` variables; a variable wins.
+//!
+//! Everything is checked before anything starts. An error names key, value and remedy.
+
+mod table;
+mod values;
+
+pub use table::{SETTINGS, Setting};
+
+use ipnet::IpNet;
+use slipway_protocol::{HeadersSecret, Mirror, RegistryLogin};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use url::Url;
+use values::Values;
+
+/// Checked settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub data_dir: PathBuf,
+    pub listen: SocketAddr,
+    /// What people type; without a slash at the end.
+    pub public_url: Url,
+    /// What builders use.
+    pub internal_url: Url,
+    pub database_url: String,
+    pub database_connections: u32,
+    pub tls: Option<Tls>,
+    pub trusted_proxies: Vec<IpNet>,
+    pub log_json: bool,
+    pub log_level: String,
+    pub github: Option<GitHub>,
+    pub sign_in: SignIn,
+    pub builder: Builder,
+    pub builds: Builds,
+    pub min_free_bytes: u64,
+    pub poll_secs: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// An OAuth App at github.com, GitHub Enterprise, or a forge of the same shape.
+#[derive(Clone, Debug)]
+pub struct GitHub {
+    pub url: Url,
+    pub client_id: String,
+    pub client_secret: HeadersSecret,
+}
+
+impl GitHub {
+    /// How rows name this forge: its address without a slash at the end.
+    pub fn identity_url(&self) -> String {
+        self.url.as_str().trim_end_matches('/').to_owned()
+    }
+}
+
+/// Who may sign in: people the operator named, members of named organisations, holders of an invitation, or everybody.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub users: Vec<String>,
+    pub organizations: Vec<String>,
+    pub site_admins: Vec<String>,
+    pub everybody: bool,
+}
+
+/// The builder inside `slipway serve`.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    pub embedded: bool,
+    pub slots: u32,
+    pub buildkit_bin_dir: Option<PathBuf>,
+    pub cni_bin_dir: PathBuf,
+    pub idle_secs: u64,
+    pub cache_bytes: u64,
+}
+
+/// What every build gets.
+#[derive(Clone, Debug)]
+pub struct Builds {
+    pub deadline_secs: u64,
+    pub per_namespace: u32,
+    pub mirrors: Vec<Mirror>,
+    pub logins: Vec<RegistryLogin>,
+    pub ca_files: Vec<PathBuf>,
+}
+
+impl Config {
+    /// From the environment and the file it names.
+    pub fn load(file: Option<&Path>) -> Result<Self, String> {
+        Self::from_values(Values::load(file, std::env::vars())?)
+    }
+
+    fn from_values(mut v: Values) -> Result<Self, String> {
+        let data_dir = std::path::absolute(v.text("data_dir")).map_err(|e| format!("data_dir: {e}"))?;
+        let listen: SocketAddr = v.parse("listen", "an address and port such as `127.0.0.1:8080`")?;
+        let public_url = v.url("public_url")?.ok_or("public_url: is needed, for example `http://localhost:8080`")?;
+        let tls = tls(&mut v)?;
+        let internal_url = match v.url("internal_url")? {
+            Some(url) => url,
+            None => loopback(listen, tls.is_some())?,
+        };
+        let database_url = match v.text("database.url") {
+            text if text.is_empty() => format!("sqlite:{}", data_dir.join("slipway.db").display()),
+            text if text.starts_with("postgres://")
+                || text.starts_with("postgresql://")
+                || text.starts_with("sqlite:") =>
+            {
+                text
+            }
+            _ => {
+                return Err(
+                    "database.url: use `sqlite:/path/slipway.db` or `postgres://user:password@host/database`".into()
+                );
+            }
+        };
+        let log_format = v.one_of("log.format", &["text", "json"])?;
+        Ok(Self {
+            listen,
+            internal_url,
+            database_connections: v.parse("database.connections", "a number from 1 to 1000")?,
+            trusted_proxies: v.list("trusted_proxies", "networks such as `10.0.0.0/8`")?,
+            log_json: log_format == "json",
+            log_level: v.text("log.level"),
+            github: github(&mut v)?,
+            sign_in: SignIn {
+                users: v.words("sign_in.users"),
+                organizations: v.words("sign_in.organizations"),
+                site_admins: v.words("sign_in.site_admins"),
+                everybody: v.parse("sign_in.everybody", "`true` or `false`")?,
+            },
+            builder: builder(&mut v)?,
+            builds: builds(&mut v)?,
+            min_free_bytes: v.parse("storage.min_free_bytes", "a number of bytes")?,
+            poll_secs: v.parse("sources.poll_secs", "a number of seconds")?,
+            data_dir,
+            public_url,
+            database_url,
+            tls,
+        })
+    }
+
+    /// Host and port that people type, `localhost:8080`.
+    pub fn public_host(&self) -> String {
+        authority(&self.public_url)
+    }
+
+    /// An absolute link for people; `path` starts with `/`.
+    pub fn public_link(&self, path: &str) -> String {
+        format!("{}{path}", self.public_url.as_str().trim_end_matches('/'))
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+}
+
+/// `host:port` of a URL, the port only when it is not the scheme's own.
+pub fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+fn loopback(listen: SocketAddr, tls: bool) -> Result<Url, String> {
+    let scheme = if tls { "https" } else { "http" };
+    let host = match listen {
+        SocketAddr::V4(a) if !a.ip().is_unspecified() => a.ip().to_string(),
+        SocketAddr::V6(a) if !a.ip().is_unspecified() => format!("[{}]", a.ip()),
+        _ => "127.0.0.1".to_owned(),
+    };
+    Url::parse(&format!("{scheme}://{host}:{}", listen.port())).map_err(|e| format!("internal_url: {e}"))
+}
+
+fn tls(v: &mut Values) -> Result<Option<Tls>, String> {
+    let (certificate, key) = (v.text("tls.certificate"), v.text("tls.key"));
+    match (certificate.is_empty(), key.is_empty()) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some(Tls { certificate: certificate.into(), key: key.into() })),
+        _ => Err("tls.certificate and tls.key: set both, or neither and put a proxy in front".into()),
+    }
+}
+
+fn github(v: &mut Values) -> Result<Option<GitHub>, String> {
+    let url = v.url("github.url")?.ok_or("github.url: is needed, for example `https://github.com`")?;
+    let (client_id, client_secret) = (v.text("github.client_id"), v.text("github.client_secret"));
+    match (client_id.is_empty(), client_secret.is_empty()) {
+        (true, true) => Ok(None),
+        (false, false) => Ok(Some(GitHub { url, client_id, client_secret: HeadersSecret(client_secret) })),
+        _ => {
+            Err("github.client_id and github.client_secret: set both; they are those of the OAuth App at GitHub".into())
+        }
+    }
+}
+
+fn builder(v: &mut Values) -> Result<Builder, String> {
+    let bin_dir = v.text("buildkit.bin_dir");
+    Ok(Builder {
+        embedded: v.parse("builder.embedded", "`true` or `false`")?,
+        slots: v.parse("builder.slots", "a number of builds at once")?,
+        buildkit_bin_dir: (!bin_dir.is_empty()).then(|| bin_dir.into()),
+        cni_bin_dir: v.text("buildkit.cni_bin_dir").into(),
+        idle_secs: v.parse("buildkit.idle_secs", "a number of seconds")?,
+        cache_bytes: v.parse("buildkit.cache_bytes", "a number of bytes")?,
+    })
+}
+
+fn builds(v: &mut Values) -> Result<Builds, String> {
+    let pair = |key: &str, item: String| {
+        item.split_once('=')
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .ok_or_else(|| format!("{key}: `{item}` has no `=`"))
+    };
+    let mut mirrors: Vec<Mirror> = Vec::new();
+    for item in v.words("registry.mirrors") {
+        let (host, mirror) = pair("registry.mirrors", item)?;
+        match mirrors.iter_mut().find(|m| m.host == host) {
+            Some(known) => known.mirrors.push(mirror),
+            None => mirrors.push(Mirror { host, mirrors: vec![mirror] }),
+        }
+    }
+    let mut logins = Vec::new();
+    for item in v.words("registry.logins") {
+        let (host, login) = pair("registry.logins", item)?;
+        let (username, password) =
+            login.split_once(':').ok_or("registry.logins: write `host=user:password`; one login lacks the `:`")?;
+        logins.push(RegistryLogin { host, username: username.into(), password: HeadersSecret(password.into()) });
+    }
+    Ok(Builds {
+        deadline_secs: v.parse("builds.deadline_secs", "a number of seconds")?,
+        per_namespace: v.parse("builds.per_namespace", "a number of builds at once")?,
+        mirrors,
+        logins,
+        ca_files: v.words("registry.ca_files").into_iter().map(PathBuf::from).collect(),
+    })
+}

@@ -1,0 +1,70 @@
+//! Every setting there is: `docs/OPERATIONS.md` shows this table, and a test compares the two.
+
+/// One setting. Its variable is `SLIPWAY_` and the key in capitals, dots as underscores.
+#[derive(Debug)]
+pub struct Setting {
+    pub key: &'static str,
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+impl Setting {
+    pub fn variable(&self) -> String {
+        format!("SLIPWAY_{}", self.key.replace('.', "_").to_uppercase())
+    }
+}
+
+const fn setting(key: &'static str, default: &'static str, meaning: &'static str) -> Setting {
+    Setting { key, default, meaning }
+}
+
+/// In the order of the documentation.
+pub const SETTINGS: &[Setting] = &[
+    setting("data_dir", "data", "folder of database, keys, blobs and build state"),
+    setting("listen", "127.0.0.1:8080", "address and port to listen on"),
+    setting("public_url", "http://localhost:8080", "what people type; links, OAuth and image names are made from it"),
+    setting("internal_url", "", "what builders reach the server by; empty: loopback and the port of `listen`"),
+    setting(
+        "tls.certificate",
+        "",
+        "PEM file of the certificate chain; empty: plain http, for loopback or behind a proxy",
+    ),
+    setting("tls.key", "", "PEM file of the certificate's private key"),
+    setting("trusted_proxies", "", "networks, comma between, whose `X-Forwarded-For` is believed"),
+    setting("database.url", "", "`postgres://user:password@host/database`; empty: SQLite in `data_dir`"),
+    setting("database.connections", "8", "connections to the database, at most"),
+    setting("log.format", "text", "`text` or `json`"),
+    setting("log.level", "info", "`error`, `warn`, `info`, `debug`, or a filter such as `slipway=debug,info`"),
+    setting("github.url", "https://github.com", "base URL of GitHub, or of a GitHub Enterprise server"),
+    setting(
+        "github.client_id",
+        "",
+        "client id of the OAuth App at GitHub; its callback is `<public_url>/login/github/callback`",
+    ),
+    setting("github.client_secret", "", "client secret of that OAuth App"),
+    setting("sign_in.users", "", "logins at the forge, comma between, that may sign in"),
+    setting("sign_in.organizations", "", "organisations at the forge whose members may sign in"),
+    setting("sign_in.site_admins", "", "logins at the forge that are site admins (and may sign in)"),
+    setting("sign_in.everybody", "false", "`true`: everybody with an account at the forge may sign in"),
+    setting("builder.embedded", "true", "`false`: builds run only on `slipway-builder` elsewhere"),
+    setting("builder.slots", "2", "builds at once in the embedded builder"),
+    setting("buildkit.bin_dir", "", "folder of `buildkitd` and `runc`; empty: `PATH`"),
+    setting(
+        "buildkit.cni_bin_dir",
+        "/usr/lib/cni",
+        "folder of the CNI plugins `bridge`, `host-local`, `loopback`, `firewall`",
+    ),
+    setting("buildkit.idle_secs", "600", "an idle BuildKit daemon is stopped after so many seconds"),
+    setting("buildkit.cache_bytes", "20000000000", "build cache to keep for each namespace"),
+    setting("builds.deadline_secs", "3600", "a build that takes longer is stopped"),
+    setting("builds.per_namespace", "2", "builds at once in one namespace"),
+    setting("registry.mirrors", "", "mirrors of base image registries, `docker.io=localhost:8080,…`"),
+    setting("registry.logins", "", "logins at base image registries, `registry.example.com=user:password,…`"),
+    setting("registry.ca_files", "", "PEM files of authorities that base image registries are signed by"),
+    setting(
+        "storage.min_free_bytes",
+        "1000000000",
+        "below this much free space uploads and builds are refused; reads go on",
+    ),
+    setting("sources.poll_secs", "30", "how often a source without a working webhook is asked for new commits"),
+];

@@ -1,0 +1,161 @@
+//! Raw settings from file and environment, before they are checked.
+
+use super::table::SETTINGS;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::str::FromStr;
+use url::Url;
+
+// Variables of our scripts and tests that are no settings.
+const NOT_SETTINGS: &[&str] = &["SLIPWAY_CONFIG", "SLIPWAY_CACHE", "SLIPWAY_BIN", "SLIPWAY_TOOLS"];
+
+pub(super) struct Values(BTreeMap<&'static str, String>);
+
+impl Values {
+    pub(super) fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Self, String> {
+        let mut values: BTreeMap<_, _> = SETTINGS.iter().map(|s| (s.key, s.default.to_owned())).collect();
+        if let Some(file) = file {
+            read_file(file, &mut values)?;
+        }
+        for (name, value) in env.filter(|(name, _)| name.starts_with("SLIPWAY_")) {
+            if NOT_SETTINGS.contains(&name.as_str()) || name.starts_with("SLIPWAY_BUILDER_AGENT_") {
+                continue;
+            }
+            let setting = SETTINGS.iter().find(|s| s.variable() == name).ok_or_else(|| {
+                format!("{name}: there is no such setting; `slipway settings` lists them{}", nearest(&name))
+            })?;
+            values.insert(setting.key, value);
+        }
+        Ok(Self(values))
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> String {
+        self.0.get(key).map(|v| v.trim().to_owned()).unwrap_or_default()
+    }
+
+    pub(super) fn words(&mut self, key: &str) -> Vec<String> {
+        self.text(key).split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    }
+
+    pub(super) fn parse<T: FromStr>(&mut self, key: &str, remedy: &str) -> Result<T, String> {
+        let text = self.text(key);
+        text.parse().map_err(|_ignored: T::Err| format!("{key}: `{text}` is not right; write {remedy}"))
+    }
+
+    pub(super) fn list<T: FromStr>(&mut self, key: &str, remedy: &str) -> Result<Vec<T>, String> {
+        self.words(key)
+            .into_iter()
+            .map(|w| w.parse().map_err(|_ignored: T::Err| format!("{key}: `{w}` is not right; write {remedy}")))
+            .collect()
+    }
+
+    pub(super) fn one_of(&mut self, key: &str, words: &[&str]) -> Result<String, String> {
+        let text = self.text(key);
+        if words.contains(&text.as_str()) {
+            return Ok(text);
+        }
+        Err(format!("{key}: `{text}` is not right; write one of {}", words.join(", ")))
+    }
+
+    pub(super) fn url(&mut self, key: &str) -> Result<Option<Url>, String> {
+        let text = self.text(key);
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let remedy = "an address such as `https://images.example.com`, without a path";
+        let url = Url::parse(&text).map_err(|e| format!("{key}: `{text}` is not right ({e}); write {remedy}"))?;
+        let plain = matches!(url.scheme(), "http" | "https") && url.path() == "/" && url.query().is_none();
+        if plain && url.has_host() && url.username().is_empty() {
+            return Ok(Some(url));
+        }
+        Err(format!("{key}: `{text}` is not right; write {remedy}"))
+    }
+}
+
+fn read_file(file: &Path, values: &mut BTreeMap<&'static str, String>) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
+    let table: toml::Table = text.parse().map_err(|e| format!("{}: {e}", file.display()))?;
+    let mut flat = Vec::new();
+    flatten("", &table, &mut flat);
+    for (key, value) in flat {
+        let setting = SETTINGS
+            .iter()
+            .find(|s| s.key == key)
+            .ok_or_else(|| format!("{}: there is no setting `{key}`{}", file.display(), nearest(&key)))?;
+        values.insert(setting.key, value);
+    }
+    Ok(())
+}
+
+fn flatten(prefix: &str, table: &toml::Table, out: &mut Vec<(String, String)>) {
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            toml::Value::Table(inner) => flatten(&key, inner, out),
+            toml::Value::Array(items) => {
+                let words: Vec<String> = items.iter().map(plain).collect();
+                out.push((key, words.join(",")));
+            }
+            other => out.push((key, plain(other))),
+        }
+    }
+}
+
+fn plain(value: &toml::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// "; did you mean …?" when a setting shares the most letters at the start.
+fn nearest(wrong: &str) -> String {
+    let wrong = wrong.trim_start_matches("SLIPWAY_").to_lowercase().replace('_', ".");
+    let shared = |key: &str| key.replace('_', ".").bytes().zip(wrong.bytes()).take_while(|(a, b)| a == b).count();
+    SETTINGS
+        .iter()
+        .max_by_key(|s| shared(s.key))
+        .filter(|s| shared(s.key) >= 4)
+        .map_or_else(String::new, |s| format!("; did you mean `{}` ({})?", s.key, s.variable()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    fn config(env: &[(&str, &str)]) -> Result<Config, String> {
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Values::load(None, env).and_then(Config::from_values)
+    }
+
+    #[test]
+    fn the_defaults_are_good() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.public_host(), "localhost:8080");
+        assert_eq!(config.internal_url.as_str(), "http://127.0.0.1:8080/");
+    }
+
+    #[test]
+    fn an_error_names_key_value_and_remedy() {
+        for (env, parts) in [
+            (vec![("SLIPWAY_LISTEN", "8080")], ["listen", "`8080`", "127.0.0.1:8080"]),
+            (vec![("SLIPWAY_PUBLIK_URL", "x")], ["SLIPWAY_PUBLIK_URL", "no such setting", "did you mean `public_url`"]),
+            (vec![("SLIPWAY_PUBLIC_URL", "ftp://x")], ["public_url", "`ftp://x`", "https://"]),
+            (vec![("SLIPWAY_PUBLIC_URL", "http://x/y")], ["public_url", "`http://x/y`", "without a path"]),
+            (vec![("SLIPWAY_TLS_KEY", "k.pem")], ["tls.certificate", "tls.key", "set both"]),
+            (vec![("SLIPWAY_GITHUB_CLIENT_ID", "x")], ["github.client_id", "github.client_secret", "set both"]),
+            (vec![("SLIPWAY_DATABASE_URL", "mysql://x")], ["database.url", "sqlite:", "postgres://"]),
+            (vec![("SLIPWAY_TRUSTED_PROXIES", "10.0.0.0/8,nonsense")], ["trusted_proxies", "`nonsense`", "10.0.0.0/8"]),
+        ] {
+            let error = config(&env).unwrap_err();
+            for part in parts {
+                assert!(error.contains(part), "{error:?} lacks {part:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn mirrors_of_one_host_come_together() {
+        let config = config(&[("SLIPWAY_REGISTRY_MIRRORS", "docker.io=a:1, docker.io=b:2")]).unwrap();
+        assert_eq!(config.builds.mirrors.len(), 1);
+        assert_eq!(config.builds.mirrors[0].mirrors, ["a:1", "b:2"]);
+    }
+}

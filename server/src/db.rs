@@ -1,0 +1,148 @@
+//! The database: connections, transactions, and questions grouped by aggregate.
+//!
+//! `sea_orm` is named only below this module. SQLite has one writer connection and many readers;
+//! a transaction there is `BEGIN IMMEDIATE`, because a deferred one fails when it is upgraded.
+
+pub mod backup;
+pub mod blobs;
+pub mod builds;
+pub mod connect;
+pub mod entity;
+pub mod events;
+pub mod jobs;
+pub mod keys;
+pub mod logs;
+pub mod manifests;
+pub mod namespaces;
+pub mod repositories;
+pub mod sessions;
+pub mod sources;
+pub mod tags;
+pub mod tokens;
+pub mod uploads;
+pub mod users;
+
+pub use entity::values::*;
+
+use crate::error::{Error, Result};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlErr};
+
+/// The rows as plain structs, named in the singular.
+pub mod rows {
+    pub use super::entity::accounts::{
+        connection::Model as Connection, identity::Model as Identity, invite::Model as Invite,
+        namespace::Model as Namespace, namespace_grant::Model as Grant, session::Model as Session,
+        sign_in::Model as SignIn, token::Model as Token, user::Model as User,
+    };
+    pub use super::entity::builds::{
+        build::Model as Build, build_attempt::Model as Attempt, build_step::Model as Step,
+        log_batch::Model as LogBatch, material::Model as Material, sealed_log::Model as SealedLog,
+    };
+    pub use super::entity::operations::{event::Model as Event, job::Model as Job, signing_key::Model as SigningKey};
+    pub use super::entity::registry::{
+        blob::Model as Blob, manifest::Model as Manifest, manifest_edge::Model as Edge,
+        repository::Model as Repository, tag::Model as Tag, tag_move::Model as TagMove, upload::Model as Upload,
+    };
+    pub use super::entity::sources::{
+        forge_repository::Model as ForgeRepository, hook_delivery::Model as HookDelivery, rule::Model as Rule,
+        source::Model as Source, source_ref::Model as SourceRef,
+    };
+}
+
+/// The open database.
+#[derive(Clone)]
+pub struct Db {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+    is_postgres: bool,
+}
+
+/// A transaction; dropped without `commit` it leaves nothing.
+pub struct Tx {
+    inner: DatabaseTransaction,
+    is_postgres: bool,
+}
+
+/// What a question can be asked of: the database or a transaction.
+pub trait Ask: Sync {
+    type Connection: ConnectionTrait;
+    fn connection(&self) -> &Self::Connection;
+    /// Row locks and `SKIP LOCKED` exist there only.
+    fn is_postgres(&self) -> bool;
+}
+
+impl Ask for Db {
+    type Connection = DatabaseConnection;
+    fn connection(&self) -> &DatabaseConnection {
+        &self.read
+    }
+    fn is_postgres(&self) -> bool {
+        self.is_postgres
+    }
+}
+
+impl Ask for Tx {
+    type Connection = DatabaseTransaction;
+    fn connection(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+    fn is_postgres(&self) -> bool {
+        self.is_postgres
+    }
+}
+
+impl Db {
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx> {
+        let inner = connect::begin_immediate(&self.write).await?;
+        Ok(Tx { inner, is_postgres: self.is_postgres })
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        Ok(self.read.ping().await?)
+    }
+
+    pub fn kind(&self) -> &'static str {
+        if self.is_postgres { "PostgreSQL" } else { "SQLite" }
+    }
+}
+
+impl Tx {
+    pub async fn commit(self) -> Result<()> {
+        Ok(self.inner.commit().await?)
+    }
+}
+
+impl From<DbErr> for Error {
+    fn from(error: DbErr) -> Self {
+        Self::internal("database", error)
+    }
+}
+
+/// Turns a broken constraint into its meaning.
+pub trait OnConstraint<T> {
+    /// `meaning` if the unique constraint that ends the index name `table_columns_key` was broken.
+    fn on_unique(self, table_columns: &str, meaning: impl FnOnce() -> Error) -> Result<T>;
+}
+
+impl<T> OnConstraint<T> for std::result::Result<T, DbErr> {
+    fn on_unique(self, table_columns: &str, meaning: impl FnOnce() -> Error) -> Result<T> {
+        self.map_err(|error| {
+            let broken = matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(ref text)) if names(text, table_columns));
+            if broken { meaning() } else { error.into() }
+        })
+    }
+}
+
+// PostgreSQL names the index (`tag_repository_id_name_key`), SQLite the columns (`tag.repository_id, tag.name`).
+fn names(text: &str, table_columns: &str) -> bool {
+    let flat: String = text.replace(", ", "_").replace('.', "_");
+    let table = table_columns.split('_').next().unwrap_or_default();
+    text.contains(table_columns) || flat.replace(&format!("_{table}_"), "_").contains(table_columns)
+}
+
+/// A lost connection to the database, as opposed to a wrong question.
+pub fn is_disconnect(error: &DbErr) -> bool {
+    matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_) | DbErr::Query(RuntimeErr::SqlxError(_)))
+}

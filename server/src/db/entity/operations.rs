@@ -1,0 +1,43 @@
+//! Jobs, events, keys.
+
+use super::values::{JobState, PrincipalKind};
+use uuid::Uuid;
+
+entity!(job "job" {
+    kind: String,
+    payload: String,
+    dedupe_key: Option<String>,
+    state: JobState,
+    run_at: i64,
+    locked_until: Option<i64>,
+    attempts: i64,
+    last_error: Option<String>,
+    cause: Option<String>,
+    created_at: i64,
+    finished_at: Option<i64>,
+});
+
+entity!(event "event" {
+    version: i64,
+    kind: String,
+    namespace_id: Option<Uuid>,
+    repository_id: Option<Uuid>,
+    subject: String,
+    principal_kind: PrincipalKind,
+    principal_id: Option<Uuid>,
+    cause: Option<String>,
+    request_id: Option<String>,
+    body: String,
+    at: i64,
+});
+
+entity!(signing_key "signing_key" {
+    scope: String,
+    namespace_id: Option<Uuid>,
+    algorithm: String,
+    public_pem: String,
+    private_encrypted: Vec<u8>,
+    fingerprint: String,
+    created_at: i64,
+    retired_at: Option<i64>,
+});

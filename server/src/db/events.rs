@@ -1,0 +1,44 @@
+//! The outbox: one row for each thing that happened, written in the transaction that did it.
+
+use super::entity::operations::event;
+use super::{Ask as _, Tx, rows};
+use crate::clock::Millis;
+use crate::error::Result;
+use crate::policy::Principal;
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use uuid::Uuid;
+
+/// What happened to what.
+pub struct NewEvent {
+    /// `tag.moved`, `repository.created`, `build.finished`, …
+    pub kind: &'static str,
+    pub namespace_id: Option<Uuid>,
+    pub repository_id: Option<Uuid>,
+    /// The thing, as people name it: `acme/web:main`.
+    pub subject: String,
+    pub cause: Option<String>,
+    pub body: serde_json::Value,
+}
+
+/// Version of the shape of `body`.
+const VERSION: i64 = 1;
+
+pub async fn add(tx: &Tx, by: &Principal, new: NewEvent, now: Millis) -> Result<()> {
+    let row = rows::Event {
+        id: Uuid::now_v7(),
+        version: VERSION,
+        kind: new.kind.to_owned(),
+        namespace_id: new.namespace_id,
+        repository_id: new.repository_id,
+        subject: new.subject,
+        principal_kind: by.kind(),
+        principal_id: by.id(),
+        cause: new.cause,
+        request_id: crate::http::request_id::current(),
+        body: new.body.to_string(),
+        at: now,
+    };
+    let row: event::ActiveModel = row.into_active_model().reset_all();
+    row.insert(tx.connection()).await?;
+    Ok(())
+}

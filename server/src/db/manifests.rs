@@ -1,0 +1,109 @@
+//! Manifests and the descriptors in them.
+
+use super::entity::registry::{manifest, manifest_edge};
+use super::{Ask, OnConstraint, Tx, rows};
+use crate::error::{Error, Result};
+use crate::names::Digest;
+use sea_orm::prelude::*;
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+pub async fn find(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<Option<rows::Manifest>> {
+    Ok(manifest::Entity::find()
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+        .filter(manifest::Column::Digest.eq(digest))
+        .one(c.connection())
+        .await?)
+}
+
+/// Those of `digests` that the repository has.
+pub async fn find_all(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> Result<Vec<rows::Manifest>> {
+    let mut found = Vec::new();
+    for some in digests.chunks(500) {
+        found.extend(
+            manifest::Entity::find()
+                .filter(manifest::Column::RepositoryId.eq(repository_id))
+                .filter(manifest::Column::Digest.is_in(some))
+                .all(c.connection())
+                .await?,
+        );
+    }
+    Ok(found)
+}
+
+/// Manifests whose `subject` is `digest`, by digest from `after` on.
+pub async fn referrers(
+    c: &impl Ask,
+    repository_id: Uuid,
+    digest: &Digest,
+    after: &str,
+    limit: u64,
+) -> Result<Vec<rows::Manifest>> {
+    Ok(manifest::Entity::find()
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+        .filter(manifest::Column::SubjectDigest.eq(digest.as_str()))
+        .filter(manifest::Column::Digest.gt(after))
+        .order_by_asc(manifest::Column::Digest)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
+pub async fn insert(tx: &Tx, row: rows::Manifest, edges: Vec<rows::Edge>) -> Result<()> {
+    row.into_active_model()
+        .reset_all()
+        .insert(tx.connection())
+        .await
+        .on_unique("manifest_repository_id_digest", || {
+            Error::Conflict("this manifest is being pushed twice at once".into())
+        })?;
+    let edges: Vec<manifest_edge::ActiveModel> = edges.into_iter().map(|e| e.into_active_model().reset_all()).collect();
+    for some in edges.chunks(100) {
+        manifest_edge::Entity::insert_many(some.to_vec()).exec_without_returning(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+/// Notes who pushed it again: a build signs only what its own attempt pushed.
+pub async fn set_attempt(tx: &Tx, id: Uuid, attempt_id: Uuid) -> Result<()> {
+    let row = manifest::ActiveModel {
+        id: sea_orm::ActiveValue::Set(id),
+        attempt_id: sea_orm::ActiveValue::Set(Some(attempt_id)),
+        ..Default::default()
+    };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn edges(c: &impl Ask, manifest_id: Uuid) -> Result<Vec<rows::Edge>> {
+    Ok(manifest_edge::Entity::find()
+        .filter(manifest_edge::Column::ManifestId.eq(manifest_id))
+        .order_by_asc(manifest_edge::Column::Position)
+        .all(c.connection())
+        .await?)
+}
+
+/// Whether an index in the repository names `digest` as a child.
+pub async fn has_parent(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> Result<bool> {
+    let parents = manifest_edge::Entity::find()
+        .filter(manifest_edge::Column::Digest.eq(digest.as_str()))
+        .filter(manifest_edge::Column::Kind.eq(super::EdgeKind::Manifest))
+        .limit(100)
+        .all(c.connection())
+        .await?;
+    let found = manifest::Entity::find()
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+        .filter(manifest::Column::Id.is_in(parents.iter().map(|p| p.manifest_id)))
+        .one(c.connection())
+        .await?;
+    Ok(found.is_some())
+}
+
+pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
+    manifest::Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn count(c: &impl Ask, repository_id: Uuid) -> Result<u64> {
+    Ok(manifest::Entity::find().filter(manifest::Column::RepositoryId.eq(repository_id)).count(c.connection()).await?)
+}

@@ -1,0 +1,72 @@
+//! Namespaces and who has which role in them.
+
+use super::entity::accounts::{namespace, namespace_grant};
+use super::entity::sources::forge_repository;
+use super::{Ask, OnConstraint, Role, Tx, rows};
+use crate::error::{Error, Result};
+use sea_orm::prelude::*;
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Namespace>> {
+    Ok(namespace::Entity::find_by_id(id).one(c.connection()).await?)
+}
+
+pub async fn find_by_name(c: &impl Ask, name: &str) -> Result<Option<rows::Namespace>> {
+    Ok(namespace::Entity::find().filter(namespace::Column::Name.eq(name)).one(c.connection()).await?)
+}
+
+/// The namespace that is bound to an account of a forge.
+pub async fn find_by_account(c: &impl Ask, forge_url: &str, account_id: &str) -> Result<Option<rows::Namespace>> {
+    Ok(namespace::Entity::find()
+        .filter(namespace::Column::ForgeUrl.eq(forge_url))
+        .filter(namespace::Column::ForgeAccountId.eq(account_id))
+        .one(c.connection())
+        .await?)
+}
+
+/// What the forge last called an account, as listings of repositories told it.
+pub async fn owner_login(c: &impl Ask, account_id: &str) -> Result<Option<String>> {
+    let row = forge_repository::Entity::find()
+        .filter(forge_repository::Column::OwnerId.eq(account_id))
+        .order_by_desc(forge_repository::Column::ListedAt)
+        .one(c.connection())
+        .await?;
+    Ok(row.map(|r| r.owner_login))
+}
+
+pub async fn insert(tx: &Tx, row: rows::Namespace) -> Result<rows::Namespace> {
+    let name = row.name.clone();
+    row.into_active_model()
+        .reset_all()
+        .insert(tx.connection())
+        .await
+        .on_unique("namespace_name", || Error::Conflict(format!("the name `{name}` is taken")))
+}
+
+pub async fn insert_grant(tx: &Tx, row: rows::Grant) -> Result<()> {
+    row.into_active_model().reset_all().insert(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn role_of(c: &impl Ask, namespace_id: Uuid, user_id: Uuid) -> Result<Option<Role>> {
+    Ok(namespace_grant::Entity::find()
+        .filter(namespace_grant::Column::NamespaceId.eq(namespace_id))
+        .filter(namespace_grant::Column::UserId.eq(user_id))
+        .one(c.connection())
+        .await?
+        .map(|grant| grant.role))
+}
+
+/// Namespaces in which a person has a role, by name.
+pub async fn of_user(c: &impl Ask, user_id: Uuid) -> Result<Vec<(rows::Namespace, Role)>> {
+    let grants =
+        namespace_grant::Entity::find().filter(namespace_grant::Column::UserId.eq(user_id)).all(c.connection()).await?;
+    let namespaces = namespace::Entity::find()
+        .filter(namespace::Column::Id.is_in(grants.iter().map(|g| g.namespace_id)))
+        .order_by_asc(namespace::Column::Name)
+        .all(c.connection())
+        .await?;
+    let role = |id: Uuid| grants.iter().find(|g| g.namespace_id == id).map(|g| g.role);
+    Ok(namespaces.into_iter().filter_map(|n| role(n.id).map(|r| (n, r))).collect())
+}

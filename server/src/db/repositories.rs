@@ -1,0 +1,126 @@
+//! Repositories.
+
+use super::entity::registry::repository;
+use super::{Ask, OnConstraint, RepositoryState, Tx, Visibility, rows};
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Repository>> {
+    Ok(repository::Entity::find_by_id(id).one(c.connection()).await?)
+}
+
+/// `name` is without the namespace.
+pub async fn find_by_name(c: &impl Ask, namespace_id: Uuid, name: &str) -> Result<Option<rows::Repository>> {
+    Ok(repository::Entity::find()
+        .filter(repository::Column::NamespaceId.eq(namespace_id))
+        .filter(repository::Column::Name.eq(name))
+        .one(c.connection())
+        .await?)
+}
+
+/// Live repositories of a namespace, by name; only public ones when `all` is false.
+pub async fn list(c: &impl Ask, namespace_id: Uuid, all: bool) -> Result<Vec<rows::Repository>> {
+    let mut query = repository::Entity::find()
+        .filter(repository::Column::NamespaceId.eq(namespace_id))
+        .filter(repository::Column::State.eq(RepositoryState::Live));
+    if !all {
+        query = query.filter(repository::Column::Visibility.eq(Visibility::Public));
+    }
+    Ok(query.order_by_asc(repository::Column::Name).all(c.connection()).await?)
+}
+
+pub async fn has_public(c: &impl Ask, namespace_id: Uuid) -> Result<bool> {
+    Ok(repository::Entity::find()
+        .filter(repository::Column::NamespaceId.eq(namespace_id))
+        .filter(repository::Column::State.eq(RepositoryState::Live))
+        .filter(repository::Column::Visibility.eq(Visibility::Public))
+        .one(c.connection())
+        .await?
+        .is_some())
+}
+
+pub async fn insert(tx: &Tx, row: rows::Repository) -> Result<rows::Repository> {
+    let name = row.name.clone();
+    row.into_active_model()
+        .reset_all()
+        .insert(tx.connection())
+        .await
+        .on_unique("repository_namespace_id_name", || Error::Conflict(format!("a repository `{name}` exists already")))
+}
+
+/// A provisional repository has got its first manifest.
+pub async fn make_live(tx: &Tx, id: Uuid, now: Millis) -> Result<bool> {
+    let changed = repository::Entity::update_many()
+        .col_expr(repository::Column::State, Expr::value(RepositoryState::Live.as_str()))
+        .col_expr(repository::Column::UpdatedAt, Expr::value(now))
+        .filter(repository::Column::Id.eq(id))
+        .filter(repository::Column::State.eq(RepositoryState::Provisional))
+        .exec(tx.connection())
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+pub async fn set_visibility(tx: &Tx, id: Uuid, visibility: Visibility, now: Millis) -> Result<()> {
+    let row = repository::ActiveModel {
+        id: Set(id),
+        visibility: Set(visibility),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+/// Takes the next build number of a repository; callers hold a transaction, so numbers have no gap.
+pub async fn next_build_number(tx: &Tx, id: Uuid) -> Result<i64> {
+    repository::Entity::update_many()
+        .col_expr(repository::Column::NextBuildNumber, Expr::col(repository::Column::NextBuildNumber).add(1))
+        .filter(repository::Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    let next: Option<i64> = repository::Entity::find_by_id(id)
+        .select_only()
+        .column(repository::Column::NextBuildNumber)
+        .into_tuple()
+        .one(tx.connection())
+        .await?;
+    next.map(|n| n - 1).ok_or_else(|| Error::not_found("the repository"))
+}
+
+pub async fn touch(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
+    let row = repository::ActiveModel { id: Set(id), updated_at: Set(now), ..Default::default() };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
+    repository::Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Full names of live repositories that are public, or in namespaces where `user_id` has a role; after `after`, in byte order.
+pub async fn visible_names(c: &impl Ask, user_id: Option<Uuid>, after: &str, limit: u64) -> Result<Vec<String>> {
+    use sea_orm::{DbBackend, FromQueryResult, Statement};
+    #[derive(FromQueryResult)]
+    struct Name {
+        full_name: String,
+    }
+    let (backend, collate) =
+        if c.is_postgres() { (DbBackend::Postgres, "COLLATE \"C\"") } else { (DbBackend::Sqlite, "") };
+    let (p1, p2, p3) = if c.is_postgres() { ("$1", "$2", "$3") } else { ("?", "?", "?") };
+    let sql = format!(
+        "SELECT n.name || '/' || r.name AS full_name FROM repository r JOIN namespace n ON n.id = r.namespace_id \
+         WHERE r.state = 'live' AND n.name <> 'buildcache' AND (r.visibility = 'public' OR EXISTS \
+         (SELECT 1 FROM namespace_grant g WHERE g.namespace_id = n.id AND g.user_id = {p1})) \
+         AND (n.name || '/' || r.name) {collate} > {p2} ORDER BY (n.name || '/' || r.name) {collate} LIMIT {p3}"
+    );
+    let values = [user_id.unwrap_or_default().into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
+    let statement = Statement::from_sql_and_values(backend, sql, values);
+    let rows = Name::find_by_statement(statement).all(c.connection()).await?;
+    Ok(rows.into_iter().map(|row| row.full_name).collect())
+}

@@ -1,0 +1,74 @@
+//! Sessions of browsers, and OAuth round trips in flight.
+
+use super::entity::accounts::{session, sign_in};
+use super::{Ask, Tx, rows};
+use crate::clock::Millis;
+use crate::error::Result;
+use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter};
+use uuid::Uuid;
+
+/// A session that has not ended.
+pub async fn find_by_hash(c: &impl Ask, hash: &str, now: Millis) -> Result<Option<rows::Session>> {
+    Ok(session::Entity::find()
+        .filter(session::Column::Hash.eq(hash))
+        .filter(session::Column::ExpiresAt.gt(now))
+        .one(c.connection())
+        .await?)
+}
+
+pub async fn insert(tx: &Tx, row: rows::Session) -> Result<()> {
+    row.into_active_model().reset_all().insert(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn note_use(tx: &Tx, id: Uuid, now: Millis, expires_at: Millis) -> Result<()> {
+    let row =
+        session::ActiveModel { id: Set(id), seen_at: Set(now), expires_at: Set(expires_at), ..Default::default() };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn delete_by_hash(tx: &Tx, hash: &str) -> Result<()> {
+    session::Entity::delete_many().filter(session::Column::Hash.eq(hash)).exec(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn insert_sign_in(tx: &Tx, row: rows::SignIn) -> Result<()> {
+    row.into_active_model().reset_all().insert(tx.connection()).await?;
+    Ok(())
+}
+
+/// Takes a sign-in by its state, once: the second caller gets `None`.
+pub async fn take_sign_in(tx: &Tx, state_hash: &str, now: Millis) -> Result<Option<rows::SignIn>> {
+    let taken = sign_in::Entity::update_many()
+        .col_expr(sign_in::Column::UsedAt, Expr::value(now))
+        .filter(sign_in::Column::StateHash.eq(state_hash))
+        .filter(sign_in::Column::UsedAt.is_null())
+        .exec(tx.connection())
+        .await?;
+    if taken.rows_affected == 0 {
+        return Ok(None);
+    }
+    Ok(sign_in::Entity::find().filter(sign_in::Column::StateHash.eq(state_hash)).one(tx.connection()).await?)
+}
+
+/// The one-time link that a browser came with at an earlier try.
+pub async fn invite_of_browser(c: &impl Ask, browser_hash: &str, now: Millis) -> Result<Option<String>> {
+    let row = sign_in::Entity::find()
+        .filter(sign_in::Column::BrowserHash.eq(browser_hash))
+        .filter(sign_in::Column::ExpiresAt.gt(now))
+        .one(c.connection())
+        .await?;
+    Ok(row.and_then(|r| r.invite_hash))
+}
+
+/// Forgets what has ended.
+pub async fn prune(tx: &Tx, now: Millis) -> Result<()> {
+    session::Entity::delete_many().filter(session::Column::ExpiresAt.lt(now)).exec(tx.connection()).await?;
+    let old = now - crate::clock::DAY;
+    sign_in::Entity::delete_many().filter(sign_in::Column::ExpiresAt.lt(old)).exec(tx.connection()).await?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Tags: the present, and every move.
+
+use super::entity::registry::{tag, tag_move};
+use super::{Ask, Tx, rows};
+use crate::error::Result;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::{LikeExpr, OnConflict};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+/// Tags that cosign makes for signatures and attestations: facts of another image, never rows on a page.
+pub const ACCESSORY_PREFIX: &str = "sha256-";
+
+pub async fn find(c: &impl Ask, repository_id: Uuid, name: &str) -> Result<Option<rows::Tag>> {
+    Ok(tag::Entity::find()
+        .filter(tag::Column::RepositoryId.eq(repository_id))
+        .filter(tag::Column::Name.eq(name))
+        .one(c.connection())
+        .await?)
+}
+
+/// Names after `after`, in byte order.
+pub async fn names(c: &impl Ask, repository_id: Uuid, after: &str, limit: u64) -> Result<Vec<String>> {
+    Ok(tag::Entity::find()
+        .select_only()
+        .column(tag::Column::Name)
+        .filter(tag::Column::RepositoryId.eq(repository_id))
+        .filter(tag::Column::Name.gt(after))
+        .order_by_asc(tag::Column::Name)
+        .limit(limit)
+        .into_tuple()
+        .all(c.connection())
+        .await?)
+}
+
+/// Tags as people see them (no accessories), newest first; `part` must occur in the name.
+pub async fn page(
+    c: &impl Ask,
+    repository_id: Uuid,
+    part: &str,
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<rows::Tag>, u64)> {
+    let mut query = tag::Entity::find()
+        .filter(tag::Column::RepositoryId.eq(repository_id))
+        .filter(tag::Column::Name.not_like(format!("{ACCESSORY_PREFIX}%")));
+    if !part.is_empty() {
+        let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        query = query.filter(tag::Column::Name.like(LikeExpr::new(format!("%{escaped}%")).escape('\\')));
+    }
+    let total = query.clone().count(c.connection()).await?;
+    let rows = query
+        .order_by_desc(tag::Column::UpdatedAt)
+        .order_by_asc(tag::Column::Name)
+        .offset(offset)
+        .limit(limit)
+        .all(c.connection())
+        .await?;
+    Ok((rows, total))
+}
+
+/// All tags on a digest.
+pub async fn of_digest(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<Vec<rows::Tag>> {
+    Ok(tag::Entity::find()
+        .filter(tag::Column::RepositoryId.eq(repository_id))
+        .filter(tag::Column::Digest.eq(digest))
+        .order_by_asc(tag::Column::Name)
+        .limit(1_000)
+        .all(c.connection())
+        .await?)
+}
+
+/// Sets a tag, whatever it was.
+pub async fn put(tx: &Tx, row: rows::Tag) -> Result<()> {
+    let changed = [
+        tag::Column::Digest,
+        tag::Column::BuildId,
+        tag::Column::SourceId,
+        tag::Column::RefName,
+        tag::Column::RefNumber,
+        tag::Column::UpdatedAt,
+    ];
+    let conflict =
+        OnConflict::columns([tag::Column::RepositoryId, tag::Column::Name]).update_columns(changed).to_owned();
+    tag::Entity::insert(row.into_active_model().reset_all())
+        .on_conflict(conflict)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
+    tag::Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn add_move(tx: &Tx, row: rows::TagMove) -> Result<()> {
+    let row: tag_move::ActiveModel = row.into_active_model().reset_all();
+    row.insert(tx.connection()).await?;
+    Ok(())
+}
+
+/// The moves of a tag, newest first.
+pub async fn moves(c: &impl Ask, repository_id: Uuid, name: &str, limit: u64) -> Result<Vec<rows::TagMove>> {
+    Ok(tag_move::Entity::find()
+        .filter(tag_move::Column::RepositoryId.eq(repository_id))
+        .filter(tag_move::Column::Tag.eq(name))
+        .order_by_desc(tag_move::Column::At)
+        .order_by_desc(tag_move::Column::Id)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
+/// The tags that a build moved.
+pub async fn moved_by_build(c: &impl Ask, build_id: Uuid) -> Result<Vec<rows::TagMove>> {
+    Ok(tag_move::Entity::find().filter(tag_move::Column::BuildId.eq(build_id)).all(c.connection()).await?)
+}
+
+/// Whether a ref of a source was deleted there (or never seen).
+pub async fn ref_is_gone(c: &impl Ask, source_id: Uuid, ref_name: &str) -> Result<bool> {
+    use super::entity::sources::source_ref;
+    let found = source_ref::Entity::find()
+        .filter(source_ref::Column::SourceId.eq(source_id))
+        .filter(source_ref::Column::Name.eq(ref_name))
+        .one(c.connection())
+        .await?;
+    Ok(found.is_none_or(|r| r.deleted_at.is_some()))
+}

@@ -1,0 +1,195 @@
+//! What can go wrong, in domain words.
+//!
+//! Each surface decides how it looks: OCI codes, problem JSON or a page. `Display` is what the user may read;
+//! the source is for the log and is written once, where the error is rendered.
+
+use std::fmt;
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The thing does not exist, or the asker may not know that it does.
+    #[error("{0} does not exist")]
+    NotFound(String),
+    /// A blob, manifest, upload or repository as the registry's clients know them.
+    #[error("{message}")]
+    Registry { code: OciCode, message: String },
+    /// Nobody is signed in, or the credentials are not good.
+    #[error("{0}")]
+    Unauthorized(String),
+    /// Somebody is known but may not do this.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The input cannot be taken; the text says what to do.
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    TooLarge(String),
+    #[error("the requested range is outside of the {size} bytes that there are")]
+    RangeNotSatisfiable { size: u64 },
+    /// An upload's chunk does not start where the last one ended.
+    #[error("the next byte of this upload is {offset}")]
+    WrongOffset { offset: u64, location: String },
+    #[error("too many requests; try again in {retry_after_secs} s")]
+    TooManyRequests { retry_after_secs: u64 },
+    /// Something that we need is away for now.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The forge said no, or nothing.
+    #[error("{0}")]
+    Forge(#[from] ForgeError),
+    /// Our own failure. The user reads one sentence and a request id.
+    #[error("something went wrong on our side")]
+    Internal { context: String, source: Source },
+}
+
+/// Codes of the OCI distribution specification, section "Error Codes".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OciCode {
+    BlobUnknown,
+    BlobUploadInvalid,
+    BlobUploadUnknown,
+    DigestInvalid,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    ManifestUnknown,
+    NameInvalid,
+    NameUnknown,
+    SizeInvalid,
+    Unsupported,
+}
+
+/// How a forge failed, so that jobs know whether to try again.
+#[derive(Debug, thiserror::Error)]
+pub enum ForgeError {
+    #[error("the forge no longer accepts the stored permission: connect again")]
+    Revoked,
+    #[error("the forge does not have it, or this account may not see it")]
+    NotFound,
+    #[error("the organisation has not approved this app at the forge")]
+    NotApproved,
+    #[error("the forge refused: {0}")]
+    Refused(String),
+    #[error("the forge asks to wait {0} s")]
+    RateLimited(u64),
+    #[error("the forge cannot be reached: {0}")]
+    Unreachable(String),
+}
+
+impl Error {
+    pub fn internal(context: impl Into<String>, source: impl Into<Source>) -> Self {
+        Self::Internal { context: context.into(), source: source.into() }
+    }
+
+    pub fn not_found(what: impl fmt::Display) -> Self {
+        Self::NotFound(what.to_string())
+    }
+
+    pub fn invalid(text: impl Into<String>) -> Self {
+        Self::Invalid(text.into())
+    }
+
+    pub fn registry(code: OciCode, message: impl Into<String>) -> Self {
+        Self::Registry { code, message: message.into() }
+    }
+
+    /// HTTP status, the same on every surface.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::NotFound(_) => 404,
+            Self::Registry { code, .. } => code.status(),
+            Self::Unauthorized(_) => 401,
+            Self::Forbidden(_) => 403,
+            Self::Invalid(_) => 400,
+            Self::Conflict(_) => 409,
+            Self::TooLarge(_) => 413,
+            Self::RangeNotSatisfiable { .. } | Self::WrongOffset { .. } => 416,
+            Self::TooManyRequests { .. } => 429,
+            Self::Unavailable(_) => 503,
+            Self::Forge(_) => 502,
+            Self::Internal { .. } => 500,
+        }
+    }
+
+    /// A short stable word for machines, `not_found`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound(_) => "not_found",
+            Self::Registry { code, .. } => code.as_str(),
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::Invalid(_) => "invalid",
+            Self::Conflict(_) => "conflict",
+            Self::TooLarge(_) => "too_large",
+            Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
+            Self::WrongOffset { .. } => "wrong_offset",
+            Self::TooManyRequests { .. } => "too_many_requests",
+            Self::Unavailable(_) => "unavailable",
+            Self::Forge(_) => "forge",
+            Self::Internal { .. } => "internal",
+        }
+    }
+
+    /// What the log needs beside `Display`.
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Internal { context, source } => {
+                let mut text = format!("{context}: {source}");
+                let mut cause = source.source();
+                while let Some(next) = cause {
+                    text.push_str(&format!(": {next}"));
+                    cause = next.source();
+                }
+                text
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+impl OciCode {
+    /// As the specification spells it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BlobUnknown => "BLOB_UNKNOWN",
+            Self::BlobUploadInvalid => "BLOB_UPLOAD_INVALID",
+            Self::BlobUploadUnknown => "BLOB_UPLOAD_UNKNOWN",
+            Self::DigestInvalid => "DIGEST_INVALID",
+            Self::ManifestBlobUnknown => "MANIFEST_BLOB_UNKNOWN",
+            Self::ManifestInvalid => "MANIFEST_INVALID",
+            Self::ManifestUnknown => "MANIFEST_UNKNOWN",
+            Self::NameInvalid => "NAME_INVALID",
+            Self::NameUnknown => "NAME_UNKNOWN",
+            Self::SizeInvalid => "SIZE_INVALID",
+            Self::Unsupported => "UNSUPPORTED",
+        }
+    }
+
+    fn status(self) -> u16 {
+        match self {
+            Self::BlobUnknown
+            | Self::BlobUploadUnknown
+            | Self::ManifestUnknown
+            | Self::NameUnknown
+            | Self::ManifestBlobUnknown => 404,
+            Self::Unsupported => 405,
+            _ => 400,
+        }
+    }
+}
+
+/// Adds what was being done to a foreign error.
+pub trait Context<T> {
+    fn context(self, doing: &str) -> Result<T>;
+}
+
+impl<T, E: Into<Source>> Context<T> for std::result::Result<T, E> {
+    fn context(self, doing: &str) -> Result<T> {
+        self.map_err(|e| Error::internal(doing, e))
+    }
+}

@@ -1,0 +1,6 @@
+//! The HTTP server: listener, middleware, and the faces that errors have.
+
+pub mod faces;
+pub mod request_id;
+pub mod routes;
+pub mod server;

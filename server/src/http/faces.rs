@@ -1,0 +1,154 @@
+//! The three faces of an error: OCI codes, `application/problem+json` (RFC 9457), or a page.
+//!
+//! A middleware draws them by path, so the framework's own 404, 405 and 413 get the same faces.
+
+use super::request_id::RequestId;
+use crate::app::App;
+use crate::error::Error;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError, web};
+use serde_json::json;
+
+/// Where an answer goes, by the path that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    Registry,
+    Json,
+    Page,
+}
+
+impl Surface {
+    pub fn of(path: &str) -> Self {
+        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+        match first {
+            "v2" | "token" => Self::Registry,
+            "builder" | "hooks" | "api" | "healthz" | "readyz" => Self::Json,
+            _ => Self::Page,
+        }
+    }
+}
+
+// The middleware below draws the body; this only carries the error and its status.
+impl ResponseError for Error {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status()).expect("statuses are written by hand")
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// Draws errors, and gives a face to the framework's own.
+pub async fn middleware(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let surface = Surface::of(req.path());
+    let response = next.call(req).await?;
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return Ok(response.map_into_boxed_body());
+    }
+    let (request, response) = response.into_parts();
+    if response.error().is_none() && response.headers().contains_key(header::CONTENT_TYPE) {
+        // The handler drew it itself: a form with its errors, an OCI answer.
+        return Ok(ServiceResponse::new(request, response.map_into_boxed_body()));
+    }
+    let own = response.error().and_then(|e| e.as_error::<Error>());
+    let foreign = response.error().map(ToString::to_string);
+    let drawn = match own {
+        Some(error) => draw(&request, surface, error),
+        None => draw(&request, surface, &of_framework(status, foreign.as_deref())),
+    };
+    let drawn = keep_headers(drawn, response.headers());
+    Ok(ServiceResponse::new(request, drawn))
+}
+
+fn of_framework(status: StatusCode, text: Option<&str>) -> Error {
+    match status.as_u16() {
+        404 => Error::NotFound("this page".into()),
+        405 => Error::Registry {
+            code: crate::error::OciCode::Unsupported,
+            message: "this method is not supported here".into(),
+        },
+        413 => Error::TooLarge("the request is larger than what is taken here".into()),
+        status if status >= 500 => Error::internal("the framework", text.unwrap_or("no text").to_owned()),
+        _ => Error::Invalid(text.unwrap_or("the request cannot be understood").to_owned()),
+    }
+}
+
+fn keep_headers(mut drawn: HttpResponse, from: &HeaderMap) -> HttpResponse {
+    for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::SET_COOKIE] {
+        for value in from.get_all(&name) {
+            drawn.headers_mut().append(name.clone(), value.clone());
+        }
+    }
+    drawn
+}
+
+fn draw(request: &HttpRequest, surface: Surface, error: &Error) -> HttpResponse {
+    let id = request.extensions().get::<RequestId>().map(|r| r.0.clone()).unwrap_or_default();
+    if error.status() >= 500 {
+        tracing::error!(http.path = request.path(), "{} {}: {}", request.method(), request.path(), error.for_log());
+    }
+    let mut response = match surface {
+        Surface::Registry => registry_face(request, error),
+        Surface::Json => problem_face(error, &id),
+        Surface::Page => crate::web::errors::page(request, error, &id),
+    };
+    if let Error::TooManyRequests { retry_after_secs } = error {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_secs));
+    }
+    response
+}
+
+/// OCI distribution-spec, "Error Codes".
+fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
+    let code = match error {
+        Error::Registry { code, .. } => code.as_str(),
+        Error::Unauthorized(_) => "UNAUTHORIZED",
+        Error::Forbidden(_) => "DENIED",
+        Error::NotFound(_) => "NAME_UNKNOWN",
+        Error::TooManyRequests { .. } => "TOOMANYREQUESTS",
+        Error::TooLarge(_) => "MANIFEST_INVALID",
+        Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",
+        Error::Invalid(_) | Error::Conflict(_) => "UNSUPPORTED",
+        Error::Unavailable(_) | Error::Forge(_) | Error::Internal { .. } => "UNKNOWN",
+    };
+    let mut response = HttpResponse::build(error.status_code());
+    match error {
+        Error::Unauthorized(_) => {
+            if let Some(app) = request.app_data::<web::Data<App>>() {
+                response.insert_header((header::WWW_AUTHENTICATE, crate::oci::challenge(app, request)));
+            }
+        }
+        Error::RangeNotSatisfiable { size } => {
+            response.insert_header((header::CONTENT_RANGE, format!("bytes */{size}")));
+        }
+        Error::WrongOffset { offset, location } => {
+            response.insert_header((header::RANGE, format!("0-{}", offset.saturating_sub(1))));
+            response.insert_header((header::LOCATION, location.clone()));
+        }
+        _ => {}
+    }
+    response.json(json!({"errors": [{"code": code, "message": error.to_string()}]}))
+}
+
+/// RFC 9457.
+fn problem_face(error: &Error, request_id: &str) -> HttpResponse {
+    HttpResponse::build(error.status_code()).content_type("application/problem+json").body(
+        json!({
+            "type": format!("about:blank#{}", error.code()),
+            "title": error.to_string(),
+            "status": error.status(),
+            "code": error.code(),
+            "request_id": request_id,
+        })
+        .to_string(),
+    )
+}

@@ -1,0 +1,35 @@
+//! What happens by the clock. An entry only enqueues: an entry that takes longer than its period would overlap itself.
+
+use super::{Task, enqueue};
+use crate::app::App;
+use crate::error::{Context, Result};
+use std::sync::Arc;
+use tokio_cron_scheduler::{Job, JobScheduler};
+
+/// Six fields: the first one is seconds.
+const ENTRIES: &[(&str, Task)] = &[("0 */10 * * * *", Task::Prune)];
+
+/// Starts the clock; it stops when the scheduler is dropped.
+pub async fn start(app: &Arc<App>) -> Result<JobScheduler> {
+    let scheduler = JobScheduler::new().await.context("starting the scheduler")?;
+    for (when, task) in ENTRIES {
+        let app = app.clone();
+        let job = Job::new_async(*when, move |_, _| {
+            let app = app.clone();
+            Box::pin(async move {
+                if let Err(error) = add(&app, task).await {
+                    tracing::error!("a scheduled task was not enqueued: {}", error.for_log());
+                }
+            })
+        });
+        scheduler.add(job.context("reading a schedule")?).await.context("adding to the schedule")?;
+    }
+    scheduler.start().await.context("starting the scheduler")?;
+    Ok(scheduler)
+}
+
+async fn add(app: &App, task: &Task) -> Result<()> {
+    let tx = app.db.begin().await?;
+    enqueue(app, &tx, task, Some(format!("{task:?}"))).await?;
+    tx.commit().await
+}

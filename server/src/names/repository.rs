@@ -1,0 +1,278 @@
+//! Names of namespaces, repositories and tags.
+
+use super::Digest;
+use crate::error::{Error, OciCode, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// Top-level words that pages and protocols use (`library` is for mirrors of Docker Hub, made by the operator).
+const RESERVED: &[&str] = &[
+    "admin",
+    "api",
+    "assets",
+    "avatars",
+    "buildcache",
+    "builder",
+    "compare",
+    "docs",
+    "explore",
+    "healthz",
+    "hooks",
+    "library",
+    "login",
+    "logout",
+    "metrics",
+    "mfa",
+    "new",
+    "notifications",
+    "oauth",
+    "organizations",
+    "readyz",
+    "search",
+    "settings",
+    "setup",
+    "status",
+    "token",
+    "v2",
+    "webhooks",
+];
+
+/// Whether a namespace of that name would hide a page.
+pub fn is_reserved(word: &str) -> bool {
+    RESERVED.contains(&word)
+}
+
+/// One part of a repository name, OCI distribution-spec "Pulling manifests": `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
+fn is_part(part: &str) -> bool {
+    let bytes = part.as_bytes();
+    let word = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let ends = bytes.first().is_some_and(word) && bytes.last().is_some_and(word);
+    ends && part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()).all(|separator| {
+        matches!(separator, "" | "." | "_" | "__") || (!separator.is_empty() && separator.bytes().all(|b| b == b'-'))
+    })
+}
+
+macro_rules! name_type {
+    ($name:ident) => {
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+/// The tenant's name, one part of at most 64 characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct NamespaceName(String);
+name_type!(NamespaceName);
+
+impl FromStr for NamespaceName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text.len() <= 64 && is_part(text) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::registry(
+            OciCode::NameInvalid,
+            "a namespace is at most 64 lower-case letters and digits, with single dots, dashes or underscores between them",
+        ))
+    }
+}
+
+impl NamespaceName {
+    /// The nearest legal name to a login at a forge; never empty.
+    pub fn near(login: &str) -> Self {
+        let mut near = nearest(login, 64);
+        if near.is_empty() || is_reserved(&near) {
+            near = format!("{}-ns", if near.is_empty() { "user" } else { &near });
+        }
+        Self(near)
+    }
+}
+
+/// `namespace/name`, where `name` may have several parts; at most 255 characters in all.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RepositoryName {
+    pub namespace: NamespaceName,
+    /// What follows the namespace, `web/api`.
+    pub name: String,
+}
+
+impl RepositoryName {
+    pub fn new(namespace: NamespaceName, name: &str) -> Result<Self> {
+        format!("{namespace}/{name}").parse()
+    }
+
+    /// The nearest legal name (without the namespace) to a name at a forge; never empty.
+    pub fn near(name: &str) -> String {
+        let near = nearest(name, 150);
+        if near.is_empty() { "image".to_owned() } else { near }
+    }
+}
+
+impl FromStr for RepositoryName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let invalid = |why: &str| Error::registry(OciCode::NameInvalid, why.to_owned());
+        if text.len() > 255 {
+            return Err(invalid("a repository name has at most 255 characters"));
+        }
+        let (namespace, name) =
+            text.split_once('/').ok_or_else(|| invalid("a repository name has a namespace and a name: `acme/web`"))?;
+        if !name.split('/').all(is_part) {
+            return Err(invalid(
+                "each part of a repository name is lower-case letters and digits, with single dots, dashes or underscores between them",
+            ));
+        }
+        Ok(Self { namespace: namespace.parse()?, name: name.to_owned() })
+    }
+}
+
+impl fmt::Display for RepositoryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A tag, `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TagName(String);
+name_type!(TagName);
+
+impl FromStr for TagName {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+        if first && rest && text.len() <= 128 {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Error::registry(
+            OciCode::ManifestInvalid,
+            "a tag is at most 128 letters, digits, `_`, `.` and `-`, and starts with a letter, digit or `_`",
+        ))
+    }
+}
+
+impl TagName {
+    /// The nearest legal tag to a branch name: what is not allowed becomes `-`.
+    pub fn near(branch: &str) -> Self {
+        let mut near: String = branch
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') { c } else { '-' })
+            .collect();
+        near.truncate(128);
+        if !near.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_') {
+            near.insert(0, '_');
+            near.truncate(128);
+        }
+        Self(near)
+    }
+}
+
+/// What a manifest is asked for by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    Tag(TagName),
+    Digest(Digest),
+}
+
+impl FromStr for Reference {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text.contains(':') { text.parse().map(Self::Digest) } else { text.parse().map(Self::Tag) }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => tag.fmt(f),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+fn nearest(text: &str, limit: usize) -> String {
+    let mut out = String::new();
+    for c in text.to_lowercase().chars() {
+        if c.is_ascii_lowercase() || c.is_ascii_digit() {
+            out.push(c);
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.truncate(limit);
+    out.trim_end_matches('-').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repository_names_follow_the_specification() {
+        for good in ["a/b", "acme/web", "acme/web/api", "a-b/c_d", "a__b/c.d", "a/b---c"] {
+            assert!(good.parse::<RepositoryName>().is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "A/b",
+            "a/B",
+            "a//b",
+            "/a/b",
+            "a/b/",
+            "a/-/b",
+            "a/b-",
+            "a/.b",
+            "a/b..c",
+            "a/b___c",
+            "a/b\n",
+            "a/é",
+            "../etc",
+            "a/..",
+            "a/b:c",
+            "a/b,push=true",
+        ] {
+            assert!(bad.parse::<RepositoryName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn tags_follow_the_specification() {
+        for good in ["latest", "v1.2.3", "_x", "A", &"a".repeat(128)] {
+            assert!(good.parse::<TagName>().is_ok(), "{good}");
+        }
+        for bad in ["", ".x", "-x", "a/b", "a b", "a,b", "a=b", "a\"b", "a\nb", "--upload-pack", &"a".repeat(129)] {
+            assert!(bad.parse::<TagName>().is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_branch_maps_to_the_nearest_tag() {
+        assert_eq!(TagName::near("feature/login").as_str(), "feature-login");
+        assert_eq!(TagName::near("-x").as_str(), "_-x");
+        assert_eq!(TagName::near("ü,=\"").as_str(), "_----");
+        assert!(TagName::near(&"é".repeat(300)).as_str().parse::<TagName>().is_ok());
+    }
+
+    #[test]
+    fn a_login_maps_to_the_nearest_namespace() {
+        assert_eq!(NamespaceName::near("Mona_Lisa").as_str(), "mona-lisa");
+        assert_eq!(NamespaceName::near("settings").as_str(), "settings-ns");
+        assert_eq!(NamespaceName::near("---").as_str(), "user-ns");
+    }
+}

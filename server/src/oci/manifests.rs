@@ -1,0 +1,80 @@
+//! Pushing, pulling and deleting manifests.
+
+use super::path;
+use crate::app::App;
+use crate::db::rows;
+use crate::error::{Error, Result};
+use crate::policy::{Allowed, DeleteImage, PullImage};
+use crate::registry::document::MOST_BYTES;
+use crate::registry::manifests;
+use actix_web::body::SizedStream;
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Bytes, BytesMut, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use futures_util::{StreamExt as _, stream};
+
+fn headers(status: StatusCode, manifest: &rows::Manifest) -> HttpResponseBuilder {
+    let mut answer = HttpResponse::build(status);
+    answer
+        .insert_header((header::CONTENT_TYPE, manifest.media_type.clone()))
+        .insert_header(("docker-content-digest", manifest.digest.clone()))
+        .insert_header((header::ETAG, format!("\"{}\"", manifest.digest)))
+        .insert_header((header::CONTENT_ENCODING, "identity"));
+    answer
+}
+
+/// `GET …/manifests/{reference}`.
+pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let manifest = manifests::get(&app, &allowed, &path::reference(&request)?).await?;
+    let mut answer = headers(StatusCode::OK, &manifest);
+    Ok(answer.body(manifest.body))
+}
+
+/// `HEAD …/manifests/{reference}`.
+pub async fn head(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let manifest = manifests::get(&app, &allowed, &path::reference(&request)?).await?;
+    let nothing = stream::empty::<std::io::Result<Bytes>>();
+    let size = u64::try_from(manifest.size_bytes).unwrap_or_default();
+    Ok(headers(StatusCode::OK, &manifest).body(SizedStream::new(size, nothing)))
+}
+
+/// `PUT …/manifests/{reference}`: what `docker push` sends last.
+pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<HttpResponse> {
+    let allowed = path::allowed_push(&app, &request).await?;
+    let reference = path::reference(&request)?;
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let body = read(&request, body).await?;
+    let pushed = manifests::put(&app, &allowed, &reference, content_type, body).await?;
+    let mut answer = HttpResponse::Created();
+    answer
+        .insert_header((header::LOCATION, format!("/v2/{}/manifests/{}", allowed.on().name, pushed.digest)))
+        .insert_header(("docker-content-digest", pushed.digest.as_str()));
+    if let Some(subject) = &pushed.subject {
+        answer.insert_header(("oci-subject", subject.as_str()));
+    }
+    Ok(answer.finish())
+}
+
+/// `DELETE …/manifests/{reference}`: a tag, or a manifest with all its tags.
+pub async fn delete(allowed: Allowed<DeleteImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    manifests::delete(&app, &allowed, &path::reference(&request)?).await?;
+    Ok(HttpResponse::Accepted().finish())
+}
+
+/// At most 4 MiB, whatever the client says.
+async fn read(request: &HttpRequest, mut body: Payload) -> Result<Bytes> {
+    let too_large = || Error::TooLarge("a manifest has at most 4 MiB".into());
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    if length.is_some_and(|l| l > MOST_BYTES) {
+        return Err(too_large());
+    }
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|e| Error::invalid(format!("the manifest broke off: {e}")))?;
+        if bytes.len() + chunk.len() > MOST_BYTES {
+            return Err(too_large());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
+}

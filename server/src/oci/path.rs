@@ -1,0 +1,61 @@
+//! What a registry path and query name, parsed by `names`.
+
+use crate::app::App;
+use crate::auth::extract::{principal_of, refusal};
+use crate::error::{Error, OciCode, Result};
+use crate::names::{Digest, Reference, RepositoryName};
+use crate::policy::{self, Allowed, Decision, PullImage, PushImage};
+use crate::registry::repositories;
+use actix_web::HttpRequest;
+use std::collections::HashMap;
+
+pub(super) fn name(request: &HttpRequest) -> Result<RepositoryName> {
+    request.match_info().query("name").parse()
+}
+
+pub(super) fn digest(request: &HttpRequest) -> Result<Digest> {
+    request.match_info().query("digest").parse()
+}
+
+pub(super) fn reference(request: &HttpRequest) -> Result<Reference> {
+    request.match_info().query("reference").parse()
+}
+
+/// Query parameters. One that comes twice has no one meaning.
+pub(super) fn query(request: &HttpRequest) -> Result<HashMap<String, String>> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string())
+        .map_err(|e| Error::registry(OciCode::Unsupported, format!("the query cannot be read: {e}")))?;
+    let mut query = HashMap::new();
+    for (key, value) in pairs {
+        if query.insert(key.clone(), value).is_some() {
+            return Err(Error::invalid(format!("the parameter `{key}` is given twice")));
+        }
+    }
+    Ok(query)
+}
+
+/// Permission to push to the repository of the path, which need not exist yet.
+pub(super) async fn allowed_push(app: &App, request: &HttpRequest) -> Result<Allowed<PushImage>> {
+    let name = name(request)?;
+    let principal = principal_of(request).await?;
+    let decision = match repositories::for_push(app, &principal, &name).await? {
+        Some(on) => match policy::check::<PushImage>(&principal, on) {
+            Ok(allowed) => return Ok(allowed),
+            Err(decision) => decision,
+        },
+        None => Decision::Hide,
+    };
+    Err(refusal(request, &principal, decision, &format!("repository `{name}`")))
+}
+
+/// Permission to pull from another repository, for a mount; `None` looks the same as "the blob is not there".
+pub(super) async fn allowed_pull_of(
+    app: &App,
+    request: &HttpRequest,
+    name: &str,
+) -> Result<Option<Allowed<PullImage>>> {
+    let Ok(name) = name.parse::<RepositoryName>() else { return Ok(None) };
+    let principal = principal_of(request).await?;
+    let Some(on) = crate::auth::extract::repository_access(app, &principal, &name).await? else { return Ok(None) };
+    Ok(policy::check::<PullImage>(&principal, on).ok())
+}

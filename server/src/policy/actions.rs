@@ -1,0 +1,164 @@
+//! Every permission and its rule. Roles are mentioned nowhere else.
+
+use super::{Action, Decision, NamespaceAccess, Principal, RepositoryAccess, Scope, Site, Who, allow_if};
+use crate::db::{Role, Visibility};
+
+/// The namespace that build caches live in; only builds read and write there.
+pub const BUILD_CACHE: &str = "buildcache";
+
+/// Whether the principal may know that the repository exists.
+fn can_see(principal: &Principal, on: &RepositoryAccess) -> bool {
+    if is_cache(on) {
+        return owns_cache(principal, on);
+    }
+    let by_role = match principal.who {
+        Who::Build { namespace_id, .. } => namespace_id == on.namespace_id,
+        _ => on.role.is_some() || principal.is_site_admin(),
+    };
+    on.is_live && (on.visibility == Visibility::Public || by_role)
+}
+
+fn is_cache(on: &RepositoryAccess) -> bool {
+    on.name.namespace.as_str() == BUILD_CACHE
+}
+
+// `buildcache/<repository id>` belongs to the builds of that repository: intermediate stages hold private sources.
+fn owns_cache(principal: &Principal, on: &RepositoryAccess) -> bool {
+    matches!(principal.who, Who::Build { repository_id, .. } if on.name.name == repository_id.simple().to_string())
+}
+
+fn has_role(principal: &Principal, role: Option<Role>, least: Role) -> bool {
+    role >= Some(least) || principal.is_site_admin()
+}
+
+/// May read the repository's pages, builds and logs.
+#[derive(Debug)]
+pub struct ReadRepository;
+
+impl Action for ReadRepository {
+    type On = RepositoryAccess;
+    fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        let visible = can_see(principal, on) && !is_cache(on);
+        allow_if(visible && principal.has_scope(Scope::Read), visible)
+    }
+}
+
+/// May pull: manifests, blobs, tags, referrers.
+#[derive(Debug)]
+pub struct PullImage;
+
+impl Action for PullImage {
+    type On = RepositoryAccess;
+    fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        // A cache that was never pushed is simply empty to the build that owns it.
+        let visible = can_see(principal, on);
+        // What everybody may pull needs no entry in a bearer's list.
+        let open = on.visibility == Visibility::Public && on.is_live && !is_cache(on);
+        allow_if(visible && (open || principal.may_in_registry(&on.name, "pull")), visible)
+    }
+}
+
+/// May store manifests and blobs in an image.
+#[derive(Debug)]
+pub struct PushImage;
+
+impl Action for PushImage {
+    type On = RepositoryAccess;
+    fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        let role = match principal.who {
+            Who::Build { repository_id, .. } => repository_id == on.id || owns_cache(principal, on),
+            Who::System => true,
+            _ => !is_cache(on) && has_role(principal, on.role, Role::Manager),
+        };
+        allow_if(role && principal.may_in_registry(&on.name, "push"), can_see(principal, on) || role)
+    }
+}
+
+/// May delete tags, manifests and blob links.
+#[derive(Debug)]
+pub struct DeleteImage;
+
+impl Action for DeleteImage {
+    type On = RepositoryAccess;
+    fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        let person = !matches!(principal.who, Who::Build { .. }) && !is_cache(on);
+        let role = person && has_role(principal, on.role, Role::Manager);
+        allow_if(role && principal.may_in_registry(&on.name, "delete"), can_see(principal, on))
+    }
+}
+
+/// May start, repeat and cancel builds.
+#[derive(Debug)]
+pub struct ManageBuilds;
+
+impl Action for ManageBuilds {
+    type On = RepositoryAccess;
+    fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        let role = has_role(principal, on.role, Role::Manager) && principal.has_scope(Scope::Write);
+        allow_if(role && !is_cache(on) && on.is_live, can_see(principal, on))
+    }
+}
+
+/// May change rule, visibility and webhook of a repository, or delete it.
+#[derive(Debug)]
+pub struct AdministerRepository;
+
+impl Action for AdministerRepository {
+    type On = RepositoryAccess;
+    fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        let role = has_role(principal, on.role, Role::Admin) && principal.has_scope(Scope::Admin);
+        allow_if(role && !is_cache(on) && on.is_live, can_see(principal, on))
+    }
+}
+
+/// May see the namespace's page; which repositories it lists is asked for each of them.
+#[derive(Debug)]
+pub struct ReadNamespace;
+
+impl Action for ReadNamespace {
+    type On = NamespaceAccess;
+    fn decide(principal: &Principal, on: &NamespaceAccess) -> Decision {
+        let by_role = has_role(principal, on.role, Role::Reader);
+        let visible = on.name.as_str() != BUILD_CACHE && (by_role || on.has_public_repository);
+        allow_if(visible && principal.has_scope(Scope::Read), visible)
+    }
+}
+
+/// May make repositories in a namespace: by import, or by a first push.
+#[derive(Debug)]
+pub struct CreateRepository;
+
+impl Action for CreateRepository {
+    type On = NamespaceAccess;
+    fn decide(principal: &Principal, on: &NamespaceAccess) -> Decision {
+        let role = has_role(principal, on.role, Role::Manager) && on.name.as_str() != BUILD_CACHE;
+        let room = match &principal.bound {
+            // Which names a bearer may push to was settled when it was made; `PushImage` asks for the name.
+            super::Bound::Registry(_) => true,
+            _ => principal.has_scope(Scope::Write),
+        };
+        allow_if(role && room, on.has_public_repository || on.role.is_some())
+    }
+}
+
+/// May use pages that are about oneself: tokens, import.
+#[derive(Debug)]
+pub struct UseAccount;
+
+impl Action for UseAccount {
+    type On = Site;
+    fn decide(principal: &Principal, _: &Site) -> Decision {
+        allow_if(principal.user_id().is_some() && principal.has_scope(Scope::Admin), true)
+    }
+}
+
+/// May do what only the operator may.
+#[derive(Debug)]
+pub struct AdministerSite;
+
+impl Action for AdministerSite {
+    type On = Site;
+    fn decide(principal: &Principal, _: &Site) -> Decision {
+        allow_if(principal.is_site_admin() && principal.has_scope(Scope::Admin), false)
+    }
+}

@@ -1,0 +1,71 @@
+//! Reading blobs, and storing small ones of our own.
+
+use crate::app::App;
+use crate::db::{self, BlobState, rows};
+use crate::error::{Error, OciCode, Result};
+use crate::names::Digest;
+use crate::policy::{Allowed, DeleteImage, PullImage};
+use crate::storage;
+use bytes::Bytes;
+use uuid::Uuid;
+
+/// A blob of ours whose bytes are stored, but not yet named by any row.
+pub struct OwnBlob {
+    pub digest: Digest,
+    pub size_bytes: i64,
+    pub storage_key: String,
+}
+
+fn unknown(digest: &Digest) -> Error {
+    Error::registry(OciCode::BlobUnknown, format!("blob {digest} is not in this repository"))
+}
+
+/// The blob, if this repository links it. A condemned blob that is asked for lives again.
+pub async fn find(app: &App, allowed: &Allowed<PullImage>, digest: &Digest) -> Result<rows::Blob> {
+    let blob = db::blobs::find_linked(&app.db, allowed.on().id, digest).await?.ok_or_else(|| unknown(digest))?;
+    if blob.state == BlobState::Condemned {
+        let tx = app.db.begin().await?;
+        if !db::blobs::revive(&tx, &[blob.id]).await? {
+            return Err(unknown(digest));
+        }
+        tx.commit().await?;
+    }
+    Ok(blob)
+}
+
+/// Bytes `start..start + length` of a blob.
+pub async fn read(app: &App, blob: &rows::Blob, start: u64, length: u64) -> Result<storage::ByteStream> {
+    let found = app.storage.read(&blob.storage_key, start, length).await?;
+    found.ok_or_else(|| Error::internal("reading a blob", format!("{} has a row but no bytes", blob.digest)))
+}
+
+/// Removes the link from this repository; the bytes are the collector's business.
+pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest) -> Result<()> {
+    let blob = db::blobs::find_linked(&app.db, allowed.on().id, digest).await?.ok_or_else(|| unknown(digest))?;
+    let tx = app.db.begin().await?;
+    if !db::blobs::unlink(&tx, allowed.on().id, blob.id).await? {
+        return Err(unknown(digest));
+    }
+    tx.commit().await
+}
+
+/// A whole small blob of a repository; `None` when it is absent or larger than `limit` bytes.
+pub async fn read_small(app: &App, repository_id: Uuid, digest: &Digest, limit: usize) -> Result<Option<Bytes>> {
+    match db::blobs::find_linked(&app.db, repository_id, digest).await? {
+        Some(blob) if usize::try_from(blob.size_bytes).is_ok_and(|size| size <= limit) => {
+            app.storage.get(&blob.storage_key).await.map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Stores bytes of ours, before the transaction that names them.
+pub async fn store_own(app: &App, bytes: Bytes) -> Result<OwnBlob> {
+    let own = OwnBlob {
+        digest: Digest::of(&bytes),
+        size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+        storage_key: storage::new_key("blobs"),
+    };
+    app.storage.put(&own.storage_key, bytes).await?;
+    Ok(own)
+}

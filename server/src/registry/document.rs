@@ -1,0 +1,235 @@
+//! Reading a manifest: every descriptor in it, whatever its media type.
+
+use crate::db::EdgeKind;
+use crate::error::{Error, OciCode, Result};
+use crate::names::Digest;
+use serde::Deserialize;
+use serde_json::Value;
+
+pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
+pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+// 4 MiB: the OCI distribution spec asks for at least 4 megabytes.
+pub const MOST_BYTES: usize = 4 << 20;
+// Enough for every real index; each is a row.
+const MOST_DESCRIPTORS: usize = 10_000;
+
+/// What a manifest says of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Document {
+    pub media_type: String,
+    pub artifact_type: Option<String>,
+    pub subject: Option<Digest>,
+    pub edges: Vec<Edge>,
+}
+
+/// A descriptor in a manifest.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Edge {
+    pub kind: EdgeKind,
+    pub digest: Digest,
+    pub media_type: String,
+    pub size_bytes: i64,
+    /// `linux/arm64/v8`; `None` when it says none.
+    pub platform: Option<String>,
+    /// Its bytes are elsewhere (foreign layers); nothing of ours ever fetches them.
+    pub is_foreign: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Raw {
+    schema_version: Option<i64>,
+    media_type: Option<String>,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<Descriptor>>,
+    blobs: Option<Vec<Descriptor>>,
+    subject: Option<Descriptor>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor {
+    #[serde(default)]
+    media_type: String,
+    digest: String,
+    size: i64,
+    platform: Option<Platform>,
+    #[serde(default)]
+    urls: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Platform {
+    os: String,
+    architecture: String,
+    variant: Option<String>,
+}
+
+fn invalid(why: impl Into<String>) -> Error {
+    Error::registry(OciCode::ManifestInvalid, why)
+}
+
+/// Whether the media type is one whose shape we know.
+fn is_known(media_type: &str) -> bool {
+    is_image(media_type) || is_index(media_type)
+}
+
+fn is_image(media_type: &str) -> bool {
+    matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
+}
+
+pub fn is_index(media_type: &str) -> bool {
+    matches!(media_type, OCI_INDEX | DOCKER_LIST)
+}
+
+/// Parses `body`, pushed as `content_type`.
+pub fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
+    if body.len() > MOST_BYTES {
+        return Err(Error::TooLarge("a manifest has at most 4 MiB".into()));
+    }
+    let value: Value = serde_json::from_slice(body).map_err(|e| invalid(format!("the manifest is not JSON: {e}")))?;
+    if !value.is_object() {
+        return Err(invalid("the manifest is not a JSON object"));
+    }
+    let raw: Raw =
+        serde_json::from_value(value).map_err(|e| invalid(format!("the manifest has a wrong shape: {e}")))?;
+    let content_type = content_type.split(';').next().unwrap_or_default().trim();
+    let media_type = media_type(&raw, content_type)?;
+    check_shape(&raw, &media_type)?;
+    let subject = raw.subject.as_ref().map(|s| s.digest.parse()).transpose()?;
+    let config_type = raw.config.as_ref().map(|c| c.media_type.clone()).filter(|_| is_image(&media_type));
+    let edges = edges(raw.config, raw.layers, raw.manifests, raw.blobs)?;
+    Ok(Document { artifact_type: raw.artifact_type.or(config_type), media_type, subject, edges })
+}
+
+fn media_type(raw: &Raw, content_type: &str) -> Result<String> {
+    match (&raw.media_type, content_type) {
+        (Some(own), "") => Ok(own.clone()),
+        (Some(own), given) if own != given => {
+            Err(invalid(format!("the manifest says its media type is `{own}`, but it was pushed as `{given}`")))
+        }
+        (_, "") => Err(invalid("the Content-Type header has to name the manifest's media type")),
+        (_, given) => Ok(given.to_owned()),
+    }
+}
+
+// A body that can be read as image and as index means different things to different clients: CVE-2021-41190.
+fn check_shape(raw: &Raw, media_type: &str) -> Result<()> {
+    let has_index = raw.manifests.is_some();
+    let has_image = raw.layers.is_some() || raw.config.is_some();
+    if has_index && has_image {
+        return Err(invalid("a manifest has `layers` and `config`, or `manifests`, not both"));
+    }
+    if is_known(media_type) && raw.schema_version != Some(2) {
+        return Err(invalid("`schemaVersion` has to be 2"));
+    }
+    if is_image(media_type) && (has_index || raw.config.is_none() || raw.layers.is_none()) {
+        return Err(invalid("an image manifest has `config` and `layers`"));
+    }
+    if is_index(media_type) && !has_index {
+        return Err(invalid("an image index has `manifests`"));
+    }
+    Ok(())
+}
+
+fn edges(
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<Descriptor>>,
+    blobs: Option<Vec<Descriptor>>,
+) -> Result<Vec<Edge>> {
+    let mut edges = Vec::new();
+    let groups = [
+        (EdgeKind::Config, config.into_iter().collect()),
+        (EdgeKind::Layer, layers.unwrap_or_default()),
+        (EdgeKind::Manifest, manifests.unwrap_or_default()),
+        (EdgeKind::Blob, blobs.unwrap_or_default()),
+    ];
+    for (kind, descriptors) in groups {
+        for descriptor in descriptors {
+            if descriptor.size < 0 {
+                return Err(invalid(format!("{} has a negative size", descriptor.digest)));
+            }
+            let platform = descriptor.platform.map(|p| {
+                let variant = p.variant.filter(|v| !v.is_empty()).map_or_else(String::new, |v| format!("/{v}"));
+                format!("{}/{}{variant}", p.os, p.architecture)
+            });
+            edges.push(Edge {
+                kind,
+                digest: descriptor.digest.parse()?,
+                is_foreign: !descriptor.urls.is_empty() && is_foreign_layer(&descriptor.media_type),
+                media_type: descriptor.media_type,
+                size_bytes: descriptor.size,
+                platform,
+            });
+        }
+    }
+    if edges.len() > MOST_DESCRIPTORS {
+        return Err(invalid(format!("a manifest has at most {MOST_DESCRIPTORS} descriptors")));
+    }
+    Ok(edges)
+}
+
+fn is_foreign_layer(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.docker.image.rootfs.foreign.")
+        || media_type.starts_with("application/vnd.oci.image.layer.nondistributable.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn descriptor(size: i64) -> Value {
+        json!({"mediaType": "application/x", "digest": format!("sha256:{}", "a".repeat(64)), "size": size})
+    }
+
+    fn read(content_type: &str, body: &Value) -> Result<Document> {
+        parse(content_type, body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn an_image_names_its_config_and_layers() {
+        let body = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2), descriptor(3)]});
+        let document = read(OCI_MANIFEST, &body).unwrap();
+        assert_eq!(document.edges.len(), 3);
+        assert_eq!(document.artifact_type.as_deref(), Some("application/x"));
+    }
+
+    #[test]
+    fn what_has_two_meanings_is_refused() {
+        let image = json!({"schemaVersion": 2, "config": descriptor(1), "layers": []});
+        let mut both = image.clone();
+        both["manifests"] = json!([]);
+        let mut typed = image.clone();
+        typed["mediaType"] = json!(OCI_INDEX);
+        let mut negative = image.clone();
+        negative["config"] = descriptor(-1);
+        let mut bad_digest = image.clone();
+        bad_digest["config"]["digest"] = json!("sha256:../../etc/passwd");
+        let mut bad_subject = image.clone();
+        bad_subject["subject"] = json!({"mediaType": "x", "digest": "sha256:ABC", "size": 1});
+        let no_layers = json!({"schemaVersion": 2, "config": descriptor(1)});
+        let version_1 = json!({"schemaVersion": 1, "config": descriptor(1), "layers": []});
+        for body in
+            [&both, &typed, &negative, &bad_digest, &bad_subject, &no_layers, &version_1, &json!(null), &json!([])]
+        {
+            assert!(read(OCI_MANIFEST, body).is_err(), "{body}");
+        }
+        assert!(read(OCI_INDEX, &image).is_err());
+        assert!(parse(OCI_MANIFEST, b"{").is_err());
+        assert!(parse(OCI_MANIFEST, "[".repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn an_unknown_media_type_is_opaque_but_its_descriptors_count() {
+        let document = read("application/vnd.acme.thing+json", &json!({"blobs": [descriptor(1)], "x": 1})).unwrap();
+        assert_eq!(document.edges.len(), 1);
+        assert_eq!(read("application/vnd.acme.thing+json", &json!({"x": 1})).unwrap().edges, []);
+    }
+}

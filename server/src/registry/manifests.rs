@@ -1,0 +1,78 @@
+//! Storing and finding manifests.
+
+mod check;
+mod store;
+
+pub use check::check_pushed;
+pub use store::{Pushed, insert_own, put};
+
+use super::tags;
+use crate::app::App;
+use crate::db::{self, rows};
+use crate::error::{Error, OciCode, Result};
+use crate::names::{Digest, Reference};
+use crate::policy::{Allowed, DeleteImage, PullImage};
+use uuid::Uuid;
+
+fn unknown(reference: &Reference) -> Error {
+    Error::registry(OciCode::ManifestUnknown, format!("manifest `{reference}` is not in this repository"))
+}
+
+/// The manifest behind a tag or digest.
+pub async fn get(app: &App, allowed: &Allowed<PullImage>, reference: &Reference) -> Result<rows::Manifest> {
+    let repository_id = allowed.on().id;
+    let digest = match reference {
+        Reference::Digest(digest) => digest.to_string(),
+        Reference::Tag(tag) => {
+            db::tags::find(&app.db, repository_id, tag.as_str()).await?.ok_or_else(|| unknown(reference))?.digest
+        }
+    };
+    db::manifests::find(&app.db, repository_id, &digest).await?.ok_or_else(|| unknown(reference))
+}
+
+pub async fn find(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Option<rows::Manifest>> {
+    db::manifests::find(&app.db, repository_id, digest.as_str()).await
+}
+
+/// Manifests that name `subject`; at most 1,000, by digest.
+pub async fn referrers(app: &App, repository_id: Uuid, subject: &Digest) -> Result<Vec<rows::Manifest>> {
+    db::manifests::referrers(&app.db, repository_id, subject, "", 1_000).await
+}
+
+/// Deletes a tag, or a manifest with all tags on it.
+pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, reference: &Reference) -> Result<()> {
+    let on = allowed.on();
+    let tx = app.db.begin().await?;
+    match reference {
+        Reference::Tag(tag) => {
+            let row = db::tags::find(&tx, on.id, tag.as_str()).await?.ok_or_else(|| unknown(reference))?;
+            tags::delete(app, &tx, allowed, &row).await?;
+        }
+        Reference::Digest(digest) => {
+            let row = db::manifests::find(&tx, on.id, digest.as_str()).await?.ok_or_else(|| unknown(reference))?;
+            if db::manifests::has_parent(&tx, on.id, digest).await? {
+                return Err(Error::Conflict(format!(
+                    "{digest} is part of an image index in this repository; delete that first"
+                )));
+            }
+            for tag in db::tags::of_digest(&tx, on.id, digest.as_str()).await? {
+                tags::delete(app, &tx, allowed, &tag).await?;
+            }
+            db::manifests::delete(&tx, row.id).await?;
+        }
+    }
+    tx.commit().await?;
+    app.wake.changed(on.id);
+    Ok(())
+}
+
+/// Manifests that name `subject`, by digest from `after` on.
+pub async fn referrers_page(
+    app: &App,
+    allowed: &Allowed<PullImage>,
+    subject: &Digest,
+    after: &str,
+    limit: u64,
+) -> Result<Vec<rows::Manifest>> {
+    db::manifests::referrers(&app.db, allowed.on().id, subject, after, limit).await
+}

@@ -1,0 +1,127 @@
+//! Storing a manifest: one transaction for its row, its descriptors, its tag and the events.
+
+use super::super::blobs::OwnBlob;
+use super::super::document::{self, Document};
+use super::super::{repositories, tags};
+use super::check;
+use crate::app::App;
+use crate::db::{self, Cause, Tx, rows};
+use crate::error::{Error, OciCode, Result};
+use crate::names::{Digest, Reference, TagName};
+use crate::policy::{Allowed, Principal, PushImage};
+use bytes::Bytes;
+use uuid::Uuid;
+
+/// What the answer to a push says.
+pub struct Pushed {
+    pub digest: Digest,
+    pub subject: Option<Digest>,
+}
+
+/// Stores what `docker push` sends last, after its blobs.
+pub async fn put(
+    app: &App,
+    allowed: &Allowed<PushImage>,
+    reference: &Reference,
+    content_type: &str,
+    body: Bytes,
+) -> Result<Pushed> {
+    let document = document::parse(content_type, &body)?;
+    let digest = Digest::of(&body);
+    if let Reference::Digest(asked) = reference
+        && *asked != digest
+    {
+        let text = format!("the manifest hashes to {digest}, not to {asked}");
+        return Err(Error::registry(OciCode::DigestInvalid, text));
+    }
+    let by = allowed.principal();
+    let repository = repositories::ensure(app, allowed).await?;
+    let tx = app.db.begin().await?;
+    insert(app, &tx, by, &repository, &document, &digest, &body).await?;
+    let title = allowed.on().name.to_string();
+    repositories::make_live(app, &tx, by, &repository, &title).await?;
+    if let Reference::Tag(tag) = reference {
+        let origin = tags::Origin { cause: Cause::Push, build: None };
+        tags::set(&tx, by, &repository, &title, tag, &digest, &origin, app.clock.now()).await?;
+    }
+    tx.commit().await?;
+    app.wake.changed(repository.id);
+    Ok(Pushed { digest, subject: document.subject })
+}
+
+/// Inserts a manifest of ours, with its blobs, in the caller's transaction: a signature.
+pub async fn insert_own(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    repository: &rows::Repository,
+    blobs: &[OwnBlob],
+    manifest: &Bytes,
+    tag: Option<&TagName>,
+) -> Result<Digest> {
+    let now = app.clock.now();
+    for own in blobs {
+        let (blob, _) = db::blobs::upsert(tx, &own.digest, own.size_bytes, &own.storage_key, now).await?;
+        db::blobs::link(tx, repository.id, blob.id, by.attempt_id(), now).await?;
+    }
+    let document = document::parse("", manifest)?;
+    let digest = Digest::of(manifest);
+    insert(app, tx, by, repository, &document, &digest, manifest).await?;
+    if let Some(tag) = tag {
+        let namespace = db::namespaces::find(tx, repository.namespace_id).await?;
+        let title = format!("{}/{}", namespace.map(|n| n.name).unwrap_or_default(), repository.name);
+        let origin = tags::Origin { cause: Cause::Build, build: None };
+        tags::set(tx, by, repository, &title, tag, &digest, &origin, now).await?;
+    }
+    Ok(digest)
+}
+
+async fn insert(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    repository: &rows::Repository,
+    document: &Document,
+    digest: &Digest,
+    body: &Bytes,
+) -> Result<()> {
+    let image_size = check::references(tx, repository.id, document).await?;
+    if let Some(known) = db::manifests::find(tx, repository.id, digest.as_str()).await? {
+        // The same bytes again: what is new is who pushed them.
+        if let Some(attempt) = by.attempt_id() {
+            db::manifests::set_attempt(tx, known.id, attempt).await?;
+        }
+        return Ok(());
+    }
+    let row = rows::Manifest {
+        id: Uuid::now_v7(),
+        repository_id: repository.id,
+        digest: digest.to_string(),
+        media_type: document.media_type.clone(),
+        artifact_type: document.artifact_type.clone(),
+        subject_digest: document.subject.as_ref().map(ToString::to_string),
+        body: body.to_vec(),
+        size_bytes: i64::try_from(body.len()).unwrap_or(i64::MAX),
+        image_size_bytes: image_size,
+        principal_kind: by.kind(),
+        principal_id: by.id(),
+        attempt_id: by.attempt_id(),
+        created_at: app.clock.now(),
+    };
+    let edges = edges(row.id, document);
+    db::manifests::insert(tx, row, edges).await
+}
+
+fn edges(manifest_id: Uuid, document: &Document) -> Vec<rows::Edge> {
+    let edge = |(position, edge): (usize, &document::Edge)| rows::Edge {
+        id: Uuid::now_v7(),
+        manifest_id,
+        position: i64::try_from(position).unwrap_or(i64::MAX),
+        kind: edge.kind,
+        digest: edge.digest.to_string(),
+        media_type: edge.media_type.clone(),
+        size_bytes: edge.size_bytes,
+        platform: edge.platform.clone(),
+    };
+    document.edges.iter().enumerate().map(edge).collect()
+}

@@ -1,0 +1,163 @@
+//! Repositories that a push makes: provisional until their first manifest is there.
+
+use crate::app::App;
+use crate::db::rows;
+use crate::db::{self, NamespaceKind, RepositoryState, Tx, Visibility};
+use crate::error::{Error, OciCode, Result};
+use crate::names::{RepositoryName, is_reserved};
+use crate::policy::{AdministerRepository, Allowed, BUILD_CACHE, Principal, PushImage, RepositoryAccess};
+use uuid::Uuid;
+
+/// The repository that a push is for, whether it exists or would be made; `None` when there is no such namespace.
+pub async fn for_push(app: &App, principal: &Principal, name: &RepositoryName) -> Result<Option<RepositoryAccess>> {
+    if let Some(found) = crate::auth::extract::repository_access(app, principal, name).await? {
+        return Ok(Some(found));
+    }
+    let namespace = match db::namespaces::find_by_name(&app.db, name.namespace.as_str()).await? {
+        Some(namespace) => namespace,
+        None if name.namespace.as_str() == BUILD_CACHE => make_cache_namespace(app).await?,
+        None if is_reserved(name.namespace.as_str()) => {
+            let text = format!("`{}` is a reserved word; push to a namespace of yours", name.namespace);
+            return Err(Error::registry(OciCode::NameInvalid, text));
+        }
+        None => return Ok(None),
+    };
+    let role = match principal.user_id() {
+        Some(user) => db::namespaces::role_of(&app.db, namespace.id, user).await?,
+        None => None,
+    };
+    Ok(Some(RepositoryAccess {
+        id: Uuid::nil(),
+        namespace_id: namespace.id,
+        name: name.clone(),
+        visibility: Visibility::Private,
+        is_live: false,
+        role,
+    }))
+}
+
+async fn make_cache_namespace(app: &App) -> Result<rows::Namespace> {
+    let row = rows::Namespace {
+        id: Uuid::now_v7(),
+        name: BUILD_CACHE.to_owned(),
+        kind: NamespaceKind::Local,
+        forge_url: None,
+        forge_account_id: None,
+        created_at: app.clock.now(),
+    };
+    let tx = app.db.begin().await?;
+    if let Some(found) = db::namespaces::find_by_name(&tx, BUILD_CACHE).await? {
+        return Ok(found);
+    }
+    let made = db::namespaces::insert(&tx, row).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// The row to push into; made provisional, and private, when it is absent.
+pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Repository> {
+    let on = allowed.on();
+    if let Some(found) = db::repositories::find_by_name(&app.db, on.namespace_id, &on.name.name).await? {
+        return Ok(found);
+    }
+    let now = app.clock.now();
+    let row = rows::Repository {
+        id: Uuid::now_v7(),
+        namespace_id: on.namespace_id,
+        name: on.name.name.clone(),
+        visibility: Visibility::Private,
+        state: RepositoryState::Provisional,
+        description: None,
+        next_build_number: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let tx = app.db.begin().await?;
+    // Two layers of a first push come at once: the second finds what the first made.
+    if let Some(found) = db::repositories::find_by_name(&tx, on.namespace_id, &on.name.name).await? {
+        return Ok(found);
+    }
+    let made = db::repositories::insert(&tx, row).await?;
+    tx.commit().await?;
+    Ok(made)
+}
+
+/// The first manifest is there: from now on the repository exists.
+pub async fn make_live(app: &App, tx: &Tx, by: &Principal, repository: &rows::Repository, title: &str) -> Result<()> {
+    if repository.state == RepositoryState::Live {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    if db::repositories::make_live(tx, repository.id, now).await? {
+        let event = db::events::NewEvent {
+            kind: "repository.created",
+            namespace_id: Some(repository.namespace_id),
+            repository_id: Some(repository.id),
+            subject: title.to_owned(),
+            cause: Some("push".to_owned()),
+            body: serde_json::json!({"visibility": repository.visibility}),
+        };
+        db::events::add(tx, by, event, now).await?;
+    }
+    Ok(())
+}
+
+/// Full names of the live repositories that a principal may pull, after `after`, in byte order.
+pub async fn visible_names(app: &App, principal: &Principal, after: &str, limit: u64) -> Result<Vec<String>> {
+    db::repositories::visible_names(&app.db, principal.user_id(), after, limit).await
+}
+
+/// How many tags (without accessories) and builds a repository has.
+pub async fn counts(app: &App, repository_id: Uuid) -> Result<(u64, u64)> {
+    let (_, tags) = db::tags::page(&app.db, repository_id, "", 0, 1).await?;
+    let builds = db::builds::count(&app.db, repository_id).await?;
+    Ok((tags, builds))
+}
+
+/// Bytes of the blobs that a repository links: its own, and those that others link too.
+pub async fn storage(app: &App, repository_id: Uuid) -> Result<(i64, i64)> {
+    db::blobs::sizes(&app.db, repository_id).await
+}
+
+/// Bytes of the blobs that the repositories of a namespace link, each counted once.
+pub async fn storage_of_namespace(app: &App, namespace_id: Uuid) -> Result<i64> {
+    db::blobs::size_of_namespace(&app.db, namespace_id).await
+}
+
+/// Changes who may pull without a role.
+pub async fn set_visibility(app: &App, allowed: &Allowed<AdministerRepository>, visibility: Visibility) -> Result<()> {
+    let on = allowed.on();
+    let now = app.clock.now();
+    let tx = app.db.begin().await?;
+    db::repositories::set_visibility(&tx, on.id, visibility, now).await?;
+    let event = db::events::NewEvent {
+        kind: "repository.visibility_changed",
+        namespace_id: Some(on.namespace_id),
+        repository_id: Some(on.id),
+        subject: on.name.to_string(),
+        cause: None,
+        body: serde_json::json!({"from": on.visibility, "to": visibility}),
+    };
+    db::events::add(&tx, allowed.principal(), event, now).await?;
+    tx.commit().await
+}
+
+/// Deletes a repository with its tags, builds and logs; blobs are the collector's business.
+pub async fn delete(app: &App, allowed: &Allowed<AdministerRepository>) -> Result<()> {
+    let on = allowed.on();
+    let tx = app.db.begin().await?;
+    let event = db::events::NewEvent {
+        kind: "repository.deleted",
+        namespace_id: Some(on.namespace_id),
+        repository_id: Some(on.id),
+        subject: on.name.to_string(),
+        cause: None,
+        body: serde_json::json!({}),
+    };
+    db::events::add(&tx, allowed.principal(), event, app.clock.now()).await?;
+    crate::sources::forget_repository(app, &tx, on.id).await?;
+    db::repositories::delete(&tx, on.id).await?;
+    tx.commit().await?;
+    app.wake.changed(on.id);
+    Ok(())
+}

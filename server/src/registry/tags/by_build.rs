@@ -1,0 +1,78 @@
+//! The order in which builds move tags: a slow or repeated build never rolls one back.
+
+use super::{Origin, set};
+use crate::clock::Millis;
+use crate::db::{self, Cause, Tx, rows};
+use crate::error::Result;
+use crate::names::{Digest, RefName, TagName};
+use crate::policy::Principal;
+use crate::sources::rules::{MappedTag, Moves, Version};
+
+/// What became of one tag of a build.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub tag: TagName,
+    pub moved: bool,
+    /// A sentence for the build page when it did not move.
+    pub why_not: Option<String>,
+}
+
+/// Moves all tags of a build to its image, as far as order allows. The caller's transaction holds the signature too.
+pub async fn move_for_build(
+    tx: &Tx,
+    repository: &rows::Repository,
+    build: &rows::Build,
+    digest: &Digest,
+    tags: &[MappedTag],
+    now: Millis,
+) -> Result<Vec<Moved>> {
+    let namespace = db::namespaces::find(tx, repository.namespace_id).await?;
+    let title = format!("{}/{}", namespace.map(|n| n.name).unwrap_or_default(), repository.name);
+    let origin = Origin { cause: Cause::Build, build: Some(build) };
+    let mut all = Vec::new();
+    for mapped in tags {
+        let present = db::tags::find(tx, repository.id, mapped.name.as_str()).await?;
+        let why_not = match &present {
+            Some(present) => objection(present, build, mapped, holder_is_gone(tx, present).await?),
+            None => None,
+        };
+        if why_not.is_none() {
+            set(tx, &Principal::SYSTEM, repository, &title, &mapped.name, digest, &origin, now).await?;
+        }
+        all.push(Moved { tag: mapped.name.clone(), moved: why_not.is_none(), why_not });
+    }
+    Ok(all)
+}
+
+/// A ref that was deleted at its source holds no tag against another one.
+async fn holder_is_gone(tx: &Tx, present: &rows::Tag) -> Result<bool> {
+    match (present.source_id, &present.ref_name) {
+        (Some(source), Some(name)) => db::tags::ref_is_gone(tx, source, name).await,
+        _ => Ok(true),
+    }
+}
+
+/// Why the tag has to stay, if it has to. Pure.
+fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, holder_is_gone: bool) -> Option<String> {
+    let same_source = present.source_id.is_some() && present.source_id == build.source_id;
+    if !same_source {
+        // Set by hand, or by another source: the newest one wins.
+        return None;
+    }
+    let holder = present.ref_name.as_deref().and_then(|r| r.parse::<RefName>().ok());
+    match &mapped.moves {
+        Moves::ByVersion(version) => {
+            let held = holder.as_ref().and_then(RefName::tag).and_then(Version::parse)?;
+            (held > *version).then(|| format!("`{}` points to {held}, which is a newer version", mapped.name))
+        }
+        Moves::ByRefNumber => {
+            let same_ref = present.ref_name.as_deref() == Some(build.ref_name.as_str());
+            if !same_ref && !holder_is_gone {
+                let holder = holder.as_ref().map_or("another ref", RefName::short);
+                return Some(format!("`{}` belongs to `{holder}`, which maps to the same tag", mapped.name));
+            }
+            let newer = present.ref_number.is_some_and(|held| held > build.ref_number);
+            newer.then(|| format!("`{}` points to a newer push already", mapped.name))
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! Wakes those who wait in this process: workers for jobs, builders for builds, pages for logs.
+//!
+//! A wake-up is a hint: whoever wakes asks the database. Nothing is lost when one is missed, since waiters also look now and then.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+#[derive(Default)]
+pub struct Wake {
+    /// Jobs were added.
+    pub jobs: Notify,
+    /// Builds were queued.
+    pub builds: Notify,
+    topics: Mutex<HashMap<Uuid, watch::Sender<u64>>>,
+}
+
+impl Wake {
+    /// Follows a build or a repository: the number grows with each change.
+    pub fn follow(&self, topic: Uuid) -> watch::Receiver<u64> {
+        let mut topics = self.topics.lock().expect("no holder panics");
+        // Those that nobody follows any more go when others come.
+        topics.retain(|_, sender| sender.receiver_count() > 0);
+        topics.entry(topic).or_insert_with(|| watch::channel(0).0).subscribe()
+    }
+
+    /// Something about this build or repository changed.
+    pub fn changed(&self, topic: Uuid) {
+        if let Some(sender) = self.topics.lock().expect("no holder panics").get(&topic) {
+            sender.send_modify(|n| *n += 1);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Error pages, each with a way on.
+
+use super::page;
+use super::views::errors::{Broken, NotFound, Refused};
+use super::views::layout::{Layout, Viewer};
+use crate::error::{Error, ForgeError};
+use crate::policy::{Principal, Who};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
+
+/// The page for an error. It asks the database nothing: that may be what failed.
+pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpResponse {
+    let request_id = request_id.to_owned();
+    let status = error.status_code();
+    let rendered = match error {
+        Error::NotFound(_) | Error::Registry { .. } if error.status() == 404 || error.status() == 400 => {
+            page::with_status(
+                actix_web::http::StatusCode::NOT_FOUND,
+                &NotFound { layout: layout(request, "Not found"), request_id },
+            )
+        }
+        Error::Internal { .. } => {
+            page::with_status(status, &Broken { layout: layout(request, "Something went wrong"), request_id })
+        }
+        other => {
+            let heading = heading(other).to_owned();
+            let refused = Refused {
+                layout: layout(request, &heading),
+                status: other.status(),
+                heading,
+                text: other.to_string(),
+                way_on: way_on(request, other),
+                request_id,
+            };
+            page::with_status(status, &refused)
+        }
+    };
+    rendered.unwrap_or_else(|e| {
+        tracing::error!("an error page was not rendered: {}", e.for_log());
+        HttpResponse::InternalServerError().body("something went wrong on our side")
+    })
+}
+
+fn layout(request: &HttpRequest, title: &str) -> Layout {
+    let viewer = request.extensions().get::<Principal>().and_then(|p| match &p.who {
+        Who::User { name, .. } => Some(Viewer { name: name.clone(), namespace: None }),
+        _ => None,
+    });
+    let mut layout = Layout::new(title, viewer);
+    let next = serde_urlencoded::to_string([("next", request.uri().path())]).unwrap_or_default();
+    layout.login_url = format!("/login?{next}");
+    layout
+}
+
+fn heading(error: &Error) -> &'static str {
+    match error {
+        Error::Unauthorized(_) => "Sign in first",
+        Error::Forbidden(_) => "This is not allowed",
+        Error::Conflict(_) => "That does not go together",
+        Error::TooLarge(_) => "That is too large",
+        Error::TooManyRequests { .. } => "Too many requests",
+        Error::Unavailable(_) => "Not now",
+        Error::Forge(_) => "The forge said no",
+        _ => "That cannot be taken",
+    }
+}
+
+fn way_on(request: &HttpRequest, error: &Error) -> Option<(String, String)> {
+    let link = |url: &str, words: &str| Some((url.to_owned(), words.to_owned()));
+    match error {
+        Error::Unauthorized(_) => link("/login", "Sign in"),
+        Error::Forge(ForgeError::Revoked) => link("/login/github?purpose=connect", "Connect again"),
+        Error::Forge(_) | Error::Conflict(_) | Error::Invalid(_) => link(request.path(), "Back to the page"),
+        _ => None,
+    }
+}

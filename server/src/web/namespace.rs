@@ -1,0 +1,82 @@
+//! A namespace: its repositories.
+
+use super::page::{self, ROWS, count, when};
+use super::views::layout::Layout;
+use super::views::namespace::{Account, Namespace, RepositoryCard};
+use super::views::pull::PushLines;
+use super::{paging, present};
+use crate::app::App;
+use crate::db::{Visibility, rows};
+use crate::error::Result;
+use crate::namespaces;
+use crate::policy::{self, Allowed, ReadNamespace, Who};
+use actix_web::web::{Data, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub struct ListQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    page: u64,
+}
+
+/// `/{ns}?q=&page=`.
+pub async fn show(
+    allowed: Allowed<ReadNamespace>,
+    query: Query<ListQuery>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let on = allowed.on();
+    let part = query.q.trim().to_lowercase();
+    let all = namespaces::repositories(&app, &allowed).await?;
+    let found: Vec<_> = all.iter().filter(|r| r.name.contains(&part)).collect();
+    let number = query.page.clamp(1, 1_000_000);
+    let from = usize::try_from((number - 1) * ROWS).unwrap_or(usize::MAX);
+    let mut cards = Vec::new();
+    for repository in found.iter().skip(from).take(usize::try_from(ROWS).unwrap_or(30)) {
+        cards.push(card(&app, &repository.name, &format!("/{}/{}", on.name, repository.name), repository).await?);
+    }
+    let mut building = Vec::new();
+    for (repository, build) in crate::builds::open_in(&app, &all).await? {
+        building.push(present::build_row(&app, &format!("{}/{}", on.name, repository.name), &build).await?);
+    }
+    let user = match &allowed.principal().who {
+        Who::User { name, .. } => name.clone(),
+        _ => "YOUR-NAME".to_owned(),
+    };
+    let viewer = page::viewer(&app, allowed.principal()).await?;
+    let page = Namespace {
+        layout: Layout::new(on.name.as_str(), viewer).here(on.name.as_str()).flash(page::flash(&app, &request)),
+        name: on.name.to_string(),
+        account: namespaces::account(&app, on.id).await?.map(|(name, url)| Account { forge: "GitHub".into(), name, url }),
+        cards,
+        pages: paging::pages(number, found.len() as u64, &format!("/{}", on.name), &part),
+        query: part,
+        building,
+        manager: policy::may::<policy::CreateRepository>(allowed.principal(), on),
+        push_lines: PushLines::new(&app.config.public_host(), &user, &format!("{}/NAME", on.name)),
+        storage: count(crate::registry::repositories::storage_of_namespace(&app, on.id).await?),
+        repositories: all.len() as u64,
+    };
+    page::html_after_form(&app, &request, &page)
+}
+
+/// One repository in a list; `name` as it is shown there.
+pub async fn card(app: &App, name: &str, url: &str, repository: &rows::Repository) -> Result<RepositoryCard> {
+    let builds = crate::builds::newest(app, repository.id, 12).await?;
+    let newest = crate::registry::images::newest(app, repository.id).await?;
+    Ok(RepositoryCard {
+        name: name.to_owned(),
+        url: url.to_owned(),
+        public: repository.visibility == Visibility::Public,
+        state: builds.first().map(|b| present::state(b.state)),
+        newest_tag: newest.as_ref().and_then(|i| i.tags.first()).map(|t| t.name.clone()),
+        platforms: newest.as_ref().map_or(0, |i| i.platforms.len() as u64),
+        size: newest.as_ref().map_or(0, |i| count(i.manifest.image_size_bytes)),
+        updated: when(app, repository.updated_at),
+        durations: present::durations(app, &builds),
+    })
+}

@@ -1,0 +1,81 @@
+//! What the handlers of pages share: rendering, who looks, and times.
+
+use super::views::facts::When;
+use super::views::layout::{Flash, Viewer};
+use crate::app::App;
+use crate::clock::Millis;
+use crate::error::{Context, Result};
+use crate::policy::{Principal, Who};
+use actix_web::cookie::time::Duration;
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use time::OffsetDateTime;
+
+/// Entries on one page of a list.
+pub const ROWS: u64 = 30;
+
+/// A rendered page.
+pub fn html(page: &impl Template) -> Result<HttpResponse> {
+    with_status(StatusCode::OK, page)
+}
+
+/// A rendered page with another status: 422 for a form with errors.
+pub fn with_status(status: StatusCode, page: &impl Template) -> Result<HttpResponse> {
+    let body = page.render().context("rendering a page")?;
+    Ok(HttpResponse::build(status).content_type("text/html; charset=utf-8").body(body))
+}
+
+/// Who looks at the page, for its top bar.
+pub async fn viewer(app: &App, principal: &Principal) -> Result<Option<Viewer>> {
+    let Who::User { id, name, .. } = &principal.who else { return Ok(None) };
+    let namespace = crate::namespaces::own(app, *id).await?;
+    Ok(Some(Viewer { name: name.clone(), namespace }))
+}
+
+/// A stored time as pages show it.
+pub fn when(app: &App, at: Millis) -> When {
+    When::new(moment(at), moment(app.clock.now()))
+}
+
+/// Now or at another moment; a time out of range is shown as 1970.
+pub fn moment(at: Millis) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// After a form: go and look.
+pub fn see(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((header::LOCATION, location)).finish()
+}
+
+/// As `see`, with one sentence about what was done on the next page.
+pub fn see_saying(app: &App, location: &str, text: &str) -> HttpResponse {
+    let mut response = see(location);
+    let value = serde_urlencoded::to_string([("text", text)]).unwrap_or_default();
+    let cookie = crate::auth::sessions::cookie(app, "flash", value, Duration::minutes(1));
+    response.add_cookie(&cookie).ok();
+    response
+}
+
+/// The sentence that the last form left, once.
+pub fn flash(app: &App, request: &HttpRequest) -> Option<Flash> {
+    let cookie = request.cookie(&crate::auth::sessions::cookie_name(app, "flash"))?;
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(cookie.value()).ok()?;
+    let text = pairs.into_iter().find(|(k, _)| k == "text")?.1;
+    (!text.is_empty()).then_some(Flash { good: true, text })
+}
+
+/// Renders a page that may carry a flash, and takes the flash's cookie back.
+pub fn html_after_form(app: &App, request: &HttpRequest, page: &impl Template) -> Result<HttpResponse> {
+    let mut response = html(page)?;
+    if request.cookie(&crate::auth::sessions::cookie_name(app, "flash")).is_some() {
+        let gone = crate::auth::sessions::cookie(app, "flash", String::new(), Duration::ZERO);
+        response.add_cookie(&gone).ok();
+    }
+    Ok(response)
+}
+
+/// Rows are signed in the database; what is shown is not.
+pub fn count(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or_default()
+}

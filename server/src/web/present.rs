@@ -1,0 +1,208 @@
+//! From rows to the values that pages print.
+
+use super::page::{count, when};
+use super::views::builds::BuildRow;
+use super::views::facts::{Commit, Signature, State};
+use super::views::pull::PullBox;
+use super::views::repository::{Cause, Durations, ImageRow, RepositoryHead};
+use crate::app::App;
+use crate::db::{self, BuildState, Trigger, Visibility, rows};
+use crate::error::Result;
+use crate::names::{Digest, RefName};
+use crate::policy::{self, Principal, RepositoryAccess};
+use crate::registry::images::Image;
+use crate::registry::tags::{self, MoveStory};
+use crate::trust::{self, Verdict, VerdictState};
+
+pub fn state(state: BuildState) -> State {
+    match state {
+        BuildState::Queued => State::Queued,
+        BuildState::Running => State::Running,
+        BuildState::Succeeded => State::Succeeded,
+        BuildState::PartlyFailed => State::PartlyFailed,
+        BuildState::Failed => State::Failed,
+        BuildState::Cancelled => State::Cancelled,
+        BuildState::TimedOut => State::TimedOut,
+        BuildState::Skipped => State::Skipped,
+    }
+}
+
+/// `main` of `refs/heads/main`.
+pub fn short_ref(full: &str) -> String {
+    full.parse::<RefName>().map_or_else(|_| full.to_owned(), |r| r.short().to_owned())
+}
+
+/// The commit of a build, with its page at the forge.
+pub fn commit(build: &rows::Build, source: Option<&rows::Source>) -> Commit {
+    Commit {
+        hash: build.commit_hash.clone(),
+        title: build.commit_title.clone(),
+        url: source.map(|s| format!("{}/commit/{}", s.html_url, build.commit_hash)),
+    }
+}
+
+/// Seconds from its start to its end, or to now.
+pub fn seconds(app: &App, build: &rows::Build) -> Option<u64> {
+    let started = build.started_at?;
+    Some(count((build.finished_at.unwrap_or_else(|| app.clock.now()) - started) / 1_000))
+}
+
+/// The state in words, `Cancelled by mona after 58s`.
+pub fn status(app: &App, build: &rows::Build) -> String {
+    let word = state(build.state).word();
+    let after = seconds(app, build).map(|s| format!(" after {}", super::views::filters::duration_text(s))).unwrap_or_default();
+    match build.state {
+        BuildState::Cancelled => {
+            let by = build.cancelled_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            format!("{word}{by}{after}")
+        }
+        BuildState::TimedOut => format!("{word}{after}"),
+        _ => word.to_owned(),
+    }
+}
+
+pub fn trigger(build: &rows::Build) -> String {
+    match build.trigger {
+        Trigger::Push => "push",
+        Trigger::Import => "import",
+        Trigger::Manual => "press of Build now",
+        Trigger::Rerun => "re-run",
+        Trigger::Cron => "schedule",
+    }
+    .to_owned()
+}
+
+/// The person who caused a build.
+pub async fn actor(app: &App, build: &rows::Build) -> Result<Option<String>> {
+    match (build.principal_kind, build.principal_id) {
+        (db::PrincipalKind::User, Some(id)) => crate::accounts::name_of(app, id).await,
+        _ => Ok(Some(build.commit_author.clone()).filter(|a| !a.is_empty())),
+    }
+}
+
+/// One build in a list.
+pub async fn build_row(app: &App, repository: &str, build: &rows::Build) -> Result<BuildRow> {
+    let source = crate::sources::of_build(app, build).await?;
+    let place = if build.state == BuildState::Queued {
+        Some(place_text(crate::builds::place_in_queue(app, build).await?))
+    } else {
+        None
+    };
+    Ok(BuildRow {
+        repository: repository.to_owned(),
+        number: count(build.number),
+        state: state(build.state),
+        status: status(app, build),
+        title: build.commit_title.clone(),
+        commit: commit(build, source.as_ref()),
+        ref_name: short_ref(&build.ref_name),
+        actor: actor(app, build).await?,
+        trigger: trigger(build),
+        at: when(app, build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
+        secs: seconds(app, build),
+        failure: (build.state == BuildState::Failed).then(|| build.detail.clone()).flatten(),
+        place,
+    })
+}
+
+/// `next in line`, `3rd in line`.
+pub fn place_text(place: u64) -> String {
+    match place {
+        0 | 1 => "next in line".to_owned(),
+        2 => "2nd in line".to_owned(),
+        3 => "3rd in line".to_owned(),
+        n => format!("{n}th in line"),
+    }
+}
+
+/// The head that all pages of a repository share.
+pub async fn head(app: &App, principal: &Principal, on: &RepositoryAccess) -> Result<RepositoryHead> {
+    let (tags, builds) = crate::registry::repositories::counts(app, on.id).await?;
+    Ok(RepositoryHead {
+        namespace: on.name.namespace.to_string(),
+        name: on.name.name.clone(),
+        public: on.visibility == Visibility::Public,
+        tags,
+        builds,
+        manager: policy::may::<policy::ManageBuilds>(principal, on),
+        admin: policy::may::<policy::AdministerRepository>(principal, on),
+    })
+}
+
+/// Signed by whom, checked now.
+pub async fn signature(app: &App, on: &RepositoryAccess, digest: &Digest) -> Result<Signature> {
+    let Verdict { state, key, at } = trust::verify(app, on.id, digest).await?;
+    let (key, checked) = (key.unwrap_or_default(), when(app, at));
+    Ok(match state {
+        VerdictState::Verified => Signature::Verified { key, checked },
+        VerdictState::Untrusted => Signature::Untrusted { key, checked },
+        VerdictState::NotSigned => Signature::NotSigned,
+        VerdictState::CouldNotCheck(reason) => Signature::CouldNotCheck { reason },
+    })
+}
+
+/// Why a tag points where it points.
+pub fn cause(on: &RepositoryAccess, story: Option<&MoveStory>) -> Cause {
+    let Some(story) = story else { return Cause { text: "Not known".into(), ..Cause::default() } };
+    if let Some(build) = &story.build {
+        return Cause {
+            text: format!("Build #{}", build.number),
+            url: Some(format!("/{}/-/builds/{}", on.name, build.number)),
+            commit: Some(commit(build, None)),
+        };
+    }
+    let by = story.person.as_ref().map_or_else(|| "by the server".to_owned(), |p| format!("by {p}"));
+    let verb = match story.row.cause {
+        db::Cause::Delete => "Deleted",
+        db::Cause::Restore => "Restored",
+        db::Cause::Push | db::Cause::Build => "Pushed",
+    };
+    Cause { text: format!("{verb} {by}"), ..Cause::default() }
+}
+
+/// One image in a list.
+pub async fn image_row(app: &App, on: &RepositoryAccess, image: &Image) -> Result<ImageRow> {
+    let newest = image.tags.iter().max_by_key(|t| t.updated_at);
+    let story = match newest {
+        Some(tag) => tags::newest_move(app, tag).await?,
+        None => None,
+    };
+    Ok(ImageRow {
+        tags: image.tags.iter().map(|t| t.name.clone()).collect(),
+        digest: image.manifest.digest.clone(),
+        platforms: image.platforms.iter().map(|p| p.name.clone()).filter(|n| !n.is_empty()).collect(),
+        signature: signature(app, on, &Digest::trusted(&image.manifest.digest)).await?,
+        size: count(image.manifest.image_size_bytes),
+        at: when(app, newest.map_or(image.manifest.created_at, |t| t.updated_at)),
+        cause: cause(on, story.as_ref()),
+    })
+}
+
+/// The commands for one image.
+pub fn pull_box(app: &App, principal: &Principal, on: &RepositoryAccess, tag: &str, digest: &str, signed: bool) -> PullBox {
+    let host = app.config.public_host();
+    let by_tag = format!("{host}/{}:{tag}", on.name);
+    let user = match &principal.who {
+        policy::Who::User { name, .. } => name.as_str(),
+        _ => "YOUR-NAME",
+    };
+    PullBox {
+        verify: signed.then(|| {
+            let key = app.config.public_link(&format!("/{}/-/cosign.pub", on.name));
+            format!("cosign verify --key {key} --private-infrastructure {by_tag}")
+        }),
+        by_digest: format!("{host}/{}@{digest}", on.name),
+        by_tag,
+        plain_http: !app.config.is_https(),
+        login: (on.visibility == Visibility::Private).then(|| format!("docker login {host} -u {user}")),
+    }
+}
+
+/// Seconds and success of finished builds, oldest first.
+pub fn durations(app: &App, builds: &[rows::Build]) -> Durations {
+    let ended = |b: &&rows::Build| matches!(b.state, BuildState::Succeeded | BuildState::Failed | BuildState::TimedOut);
+    let bar = |b: &rows::Build| Some((seconds(app, b)?, b.state == BuildState::Succeeded));
+    let mut bars: Vec<_> = builds.iter().filter(ended).filter_map(bar).take(30).collect();
+    bars.reverse();
+    Durations { builds: bars }
+}

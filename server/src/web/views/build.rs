@@ -1,0 +1,177 @@
+//! The page of one build: head, facts, result, stages and log.
+//!
+//! `BuildView` is what changes when the build moves on; the page and the stream print the same pieces of it.
+
+use super::super::ansi;
+use super::facts::{Commit, Signature, State, When};
+use super::layout::Layout;
+use super::log::LogView;
+use super::pull::PullBox;
+use super::repository::RepositoryHead;
+use super::{build, facts, filters};
+use askama::Template;
+
+/// `/{ns}/{repo}/-/builds/{n}`.
+#[derive(Template)]
+#[template(path = "builds/show.html")]
+pub struct BuildPage {
+    pub layout: Layout,
+    pub head: RepositoryHead,
+    pub build: BuildView,
+    pub log: LogView,
+    /// `…/events?after=<id of the last record on this page>`; set while the build is open, and later while newer builds may come.
+    pub events_url: Option<String>,
+}
+
+/// A build as its page shows it.
+#[derive(Debug, Clone)]
+pub struct BuildView {
+    /// `/acme/web/-/builds/12`.
+    pub url: String,
+    pub number: u64,
+    pub state: State,
+    /// The state in words, `Cancelled by mona after 58s`.
+    pub status: String,
+    pub title: String,
+    pub commit: Commit,
+    pub ref_name: String,
+    pub actor: Option<String>,
+    /// `Triggered by push`, `Started by import`, `Re-run of #11`.
+    pub trigger: String,
+    pub at: When,
+    pub secs: Option<u64>,
+    /// Tags that it moved, or will move.
+    pub tags: Vec<String>,
+    pub steps_cached: u64,
+    pub steps: u64,
+    /// Which attempt this is, from 1; more than one means that the builder was lost.
+    pub attempt: u32,
+    /// A manager may cancel it: POST `{url}/cancel`.
+    pub can_cancel: bool,
+    /// Cancel was pressed, the builder has not answered yet.
+    pub cancelling: bool,
+    /// A manager may run it again: POST `{url}/rerun`, with `cache=off` or without.
+    pub can_rerun: bool,
+    pub result: BuildResult,
+    /// Left column: queue, build, sign, tags.
+    pub stages: Vec<Stage>,
+    /// Median of the last good builds of this branch.
+    pub usual_secs: Option<u64>,
+    /// Link to a newer build of the same ref.
+    pub newer: Option<Newer>,
+}
+
+impl BuildView {
+    /// The tab's icon in this state.
+    pub fn favicon(&self) -> &'static str {
+        Layout { mark: self.state.mark(), ..Layout::default() }.icon()
+    }
+
+    /// Percent of the bar, while it runs.
+    pub fn progress(&self) -> Option<u64> {
+        let (secs, usual) = (self.secs?, self.usual_secs?);
+        (self.state == State::Running).then(|| (secs * 100).checked_div(usual).unwrap_or(100).min(99))
+    }
+}
+
+/// The box between the facts and the log.
+#[derive(Debug, Clone)]
+pub enum BuildResult {
+    /// Running, cancelled, skipped: nothing to say beside the state.
+    None,
+    Queued(Queued),
+    Ready(Box<Ready>),
+    Failed(Box<Failure>),
+    /// A sentence: why it was skipped, who cancelled it, by which build it was overtaken.
+    Note(String),
+}
+
+/// Why nothing happens yet.
+#[derive(Debug, Clone, Default)]
+pub struct Queued {
+    /// `Next in line`, `3rd in line`.
+    pub place: String,
+    /// `no builder is connected`, `BuildKit does not answer: …`.
+    pub blocked: Option<String>,
+}
+
+/// Built, signed, and the tags moved.
+#[derive(Debug, Clone)]
+pub struct Ready {
+    /// `acme/web:main`.
+    pub image: String,
+    pub platforms: Vec<String>,
+    pub size: u64,
+    pub signature: Signature,
+    pub public: bool,
+    pub pull: PullBox,
+    /// `Each push to main builds again: a webhook tells Slipway` and the like.
+    pub next_push: String,
+    /// The tag's page.
+    pub tag_url: String,
+}
+
+/// Why it failed, with the place in the Dockerfile.
+#[derive(Debug, Clone, Default)]
+pub struct Failure {
+    /// `cargo build exited with code 101`.
+    pub heading: String,
+    /// One more sentence, or empty.
+    pub message: String,
+    /// Line id in the log, `s9-L14`, and its number.
+    pub first_error: Option<(String, u32)>,
+    /// `Dockerfile:13` and its page at the forge.
+    pub place: Option<(String, Option<String>)>,
+    pub file: String,
+    pub excerpt: Vec<ExcerptLine>,
+    /// What to do next, if there is something better than to look at the log.
+    pub hint: Option<String>,
+}
+
+/// One line of a Dockerfile.
+#[derive(Debug, Clone)]
+pub struct ExcerptLine {
+    pub number: u32,
+    /// `RUN`, or empty.
+    pub instruction: String,
+    pub rest: String,
+    pub comment: bool,
+    /// Belongs to the failing instruction.
+    pub hit: bool,
+}
+
+impl ExcerptLine {
+    pub fn new(number: u32, text: &str, hit: bool) -> Self {
+        let text = &ansi::visible(text);
+        let word = text.split(' ').next().unwrap_or("");
+        let is_instruction = word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase());
+        let split = if is_instruction { word.len() } else { 0 };
+        Self {
+            number,
+            instruction: text[..split].to_owned(),
+            rest: text[split..].to_owned(),
+            comment: text.trim_start().starts_with('#'),
+            hit,
+        }
+    }
+}
+
+/// One row of the left column.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// `Build linux/amd64`, `Sign`, `Move tags`.
+    pub name: String,
+    pub state: State,
+    pub secs: Option<u64>,
+}
+
+/// A build of the same ref that came later.
+#[derive(Debug, Clone)]
+pub struct Newer {
+    pub number: u64,
+    pub url: String,
+    pub state: State,
+    pub title: String,
+    /// This build's tags were not moved because the newer one was first.
+    pub overtook: bool,
+}

@@ -1,0 +1,57 @@
+//! Lists of builds.
+
+use super::facts::{Commit, State, When};
+use super::filters;
+use super::layout::{Layout, Pages};
+use super::repository::RepositoryHead;
+use askama::Template;
+
+/// One build in a list.
+#[derive(Debug, Clone)]
+pub struct BuildRow {
+    /// `acme/web`, for lists over several repositories.
+    pub repository: String,
+    pub number: u64,
+    pub state: State,
+    /// The state in words: `Failed`, `Cancelled by mona`, `Timed out after 30m 00s`.
+    pub status: String,
+    pub title: String,
+    pub commit: Commit,
+    /// Branch or tag, `main`.
+    pub ref_name: String,
+    /// Who caused it, if a person did.
+    pub actor: Option<String>,
+    /// `push`, `import`, `re-run of #11`, `press of Build now`.
+    pub trigger: String,
+    /// When it ended, or began, or was made.
+    pub at: When,
+    pub secs: Option<u64>,
+    /// First sentence of the failure.
+    pub failure: Option<String>,
+    /// `next in line`, `3rd in line`, when it is queued.
+    pub place: Option<String>,
+}
+
+impl BuildRow {
+    pub fn url(&self) -> String {
+        format!("/{}/-/builds/{}", self.repository, self.number)
+    }
+}
+
+/// `/{ns}/{repo}/-/builds`.
+#[derive(Template)]
+#[template(path = "builds/list.html", blocks = ["rows"])]
+pub struct BuildList {
+    pub layout: Layout,
+    pub head: RepositoryHead,
+    pub rows: Vec<BuildRow>,
+    pub pages: Pages,
+    /// `full name of the source`, when the repository is connected.
+    pub source: Option<String>,
+    /// Managers of a connected repository get the Build now form, with this ref filled in.
+    pub build_ref: Option<String>,
+    /// What was wrong with the ref that the form sent (status 422), beside `build_ref`.
+    pub build_error: Option<String>,
+    /// The stream that swaps `#builds` when a build appears or changes.
+    pub events_url: Option<String>,
+}

@@ -1,0 +1,212 @@
+//! Small facts that many pages show: states, signatures, times, people.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// The state of a build or a step. Each has its own word and its own shape, so colour is never alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    Queued,
+    Running,
+    Succeeded,
+    PartlyFailed,
+    Failed,
+    Cancelled,
+    TimedOut,
+    Skipped,
+}
+
+impl State {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Queued => "Queued",
+            Self::Running => "Running",
+            Self::Succeeded => "Succeeded",
+            Self::PartlyFailed => "Some platforms failed",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+            Self::TimedOut => "Timed out",
+            Self::Skipped => "Skipped",
+        }
+    }
+
+    /// For `data-state` and tests.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::PartlyFailed => "partly_failed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::TimedOut => "timed_out",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    pub fn icon(self) -> &'static str {
+        match self {
+            Self::Queued => "clock-16",
+            Self::Running => "",
+            Self::Succeeded => "check-circle-fill-16",
+            Self::PartlyFailed => "alert-fill-16",
+            Self::Failed => "x-circle-fill-16",
+            Self::Cancelled => "stop-16",
+            Self::TimedOut => "stopwatch-16",
+            Self::Skipped => "skip-16",
+        }
+    }
+
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Succeeded => "st-ok",
+            Self::Failed | Self::TimedOut => "st-bad",
+            Self::Running | Self::PartlyFailed => "st-run",
+            Self::Queued | Self::Cancelled | Self::Skipped => "st-off",
+        }
+    }
+
+    /// Queued or running: the page changes by itself.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
+    }
+
+    /// The mark on the tab's icon.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Queued | Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            _ => "failed",
+        }
+    }
+}
+
+/// What is known about an image's signature. "Verified" comes only from a verification that ran.
+#[derive(Debug, Clone)]
+pub enum Signature {
+    Verified { key: String, checked: When },
+    Untrusted { key: String, checked: When },
+    NotSigned,
+    CouldNotCheck { reason: String },
+}
+
+impl Signature {
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Verified { .. } => "Verified",
+            Self::Untrusted { .. } => "Signed, key not trusted",
+            Self::NotSigned => "Not signed",
+            Self::CouldNotCheck { .. } => "Could not check",
+        }
+    }
+
+    pub fn icon(&self) -> &'static str {
+        match self {
+            Self::Verified { .. } => "verified-16",
+            Self::Untrusted { .. } => "key-asterisk-16",
+            Self::NotSigned => "unverified-16",
+            Self::CouldNotCheck { .. } => "question-16",
+        }
+    }
+
+    pub fn class(&self) -> &'static str {
+        match self {
+            Self::Verified { .. } => "st-ok",
+            Self::Untrusted { .. } => "st-run",
+            Self::NotSigned | Self::CouldNotCheck { .. } => "st-off",
+        }
+    }
+}
+
+/// A moment, written as "3 hours ago" when the page is made and kept right by the browser.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct When {
+    pub iso: String,
+    pub ago: String,
+    /// `2026-11-20 18:40 UTC`.
+    pub exact: String,
+}
+
+impl When {
+    pub fn new(at: OffsetDateTime, now: OffsetDateTime) -> Self {
+        let utc = at.to_offset(time::UtcOffset::UTC);
+        let exact = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+        let bare = utc.replace_nanosecond(0).unwrap_or(utc);
+        Self {
+            iso: bare.format(&Rfc3339).unwrap_or_default(),
+            ago: ago((now - at).whole_seconds()),
+            exact: utc.format(&exact).unwrap_or_default(),
+        }
+    }
+}
+
+fn ago(secs: i64) -> String {
+    let (past, secs) = (secs >= 0, secs.unsigned_abs());
+    let (count, unit) = match secs {
+        0..=9 => return "now".to_owned(),
+        10..=59 => (secs, "second"),
+        60..=3599 => (secs / 60, "minute"),
+        3600..=86_399 => (secs / 3600, "hour"),
+        86_400..=2_591_999 => (secs / 86_400, "day"),
+        2_592_000..=31_535_999 => (secs / 2_592_000, "month"),
+        _ => (secs / 31_536_000, "year"),
+    };
+    let s = if count == 1 { "" } else { "s" };
+    if past { format!("{count} {unit}{s} ago") } else { format!("in {count} {unit}{s}") }
+}
+
+/// A letter on a colour, both from the name: no picture is fetched from anywhere.
+#[derive(Debug, Clone)]
+pub struct Avatar {
+    pub letter: String,
+    /// 1 to 6, a class of the style sheet.
+    pub tone: u8,
+}
+
+impl Avatar {
+    pub fn of(name: &str) -> Self {
+        let letter = name.chars().find(|c| c.is_alphanumeric()).unwrap_or('?');
+        let sum = name.bytes().fold(0u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        Self { letter: letter.to_uppercase().collect(), tone: sum % 6 + 1 }
+    }
+}
+
+/// A commit and where to read it.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    pub hash: String,
+    pub title: String,
+    /// Its page at the forge.
+    pub url: Option<String>,
+}
+
+impl Commit {
+    pub fn short(&self) -> &str {
+        self.hash.get(..7).unwrap_or(&self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_moment_is_told_as_people_say_it() {
+        let now = datetime!(2026-11-20 21:40 UTC);
+        for (secs, text) in [(3, "now"), (60, "1 minute ago"), (10_800, "3 hours ago"), (-172_800, "in 2 days")] {
+            assert_eq!(When::new(now - Duration::seconds(secs), now).ago, text);
+        }
+        let when = When::new(datetime!(2026-11-20 18:40:07.5 UTC), now);
+        assert_eq!((when.iso.as_str(), when.exact.as_str()), ("2026-11-20T18:40:07Z", "2026-11-20 18:40 UTC"));
+    }
+
+    #[test]
+    fn an_avatar_needs_no_letter_in_the_name() {
+        assert_eq!(Avatar::of("mona").letter, "M");
+        assert_eq!(Avatar::of("--").letter, "?");
+        assert!((1..=6).contains(&Avatar::of("ß").tone));
+    }
+}

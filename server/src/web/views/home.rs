@@ -1,0 +1,32 @@
+//! `/`, for strangers and for people who are signed in.
+
+use super::builds::BuildRow;
+use super::filters;
+use super::layout::Layout;
+use super::login::Provider;
+use super::namespace::RepositoryCard;
+use askama::Template;
+
+/// `/` for those who are signed out.
+#[derive(Template)]
+#[template(path = "home/welcome.html")]
+pub struct Welcome {
+    pub layout: Layout,
+    /// Empty when the operator has not set up a forge: the page then says how.
+    pub providers: Vec<Provider>,
+    /// `https://slipway.example.org/login/github/callback`, for the text to the operator.
+    pub callback_url: String,
+}
+
+/// `/` for people who are signed in. Who has no repository is sent to `/new/import` by the handler.
+#[derive(Template)]
+#[template(path = "home/dashboard.html")]
+pub struct Dashboard {
+    pub layout: Layout,
+    /// Queued and running builds of the namespaces that this person is in.
+    pub running: Vec<BuildRow>,
+    /// The last build of a ref that this person caused and that failed.
+    pub failed: Vec<BuildRow>,
+    /// Last changed first; `name` holds the namespace too.
+    pub repositories: Vec<RepositoryCard>,
+}

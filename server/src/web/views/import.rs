@@ -1,0 +1,104 @@
+//! `/new/import`: the person's code repositories, each one click from a build.
+
+use super::facts::When;
+use super::layout::{Layout, Pages};
+use super::{facts, filters, import};
+use askama::Template;
+
+/// `/new/import?q=&page=`.
+#[derive(Template)]
+#[template(path = "import/show.html")]
+pub struct Import {
+    pub layout: Layout,
+    /// `GitHub`; decides the icon.
+    pub forge: String,
+    /// Whose repositories these are, the login at the forge.
+    pub account: String,
+    pub state: ImportState,
+    pub rows: Vec<ImportRow>,
+    /// All that match, over all pages.
+    pub total: u64,
+    pub query: String,
+    pub pages: Pages,
+    /// Organisations that have not approved the application.
+    pub unapproved: Vec<Unapproved>,
+    /// What the pressed Build could not do (status 422).
+    pub error: Option<String>,
+    /// Asks the forge for consent again, or for the first time: `/login/github?import=1`.
+    pub connect_url: String,
+    /// The forge cannot be asked for fewer rights (an OAuth App): the page says what `repo` and `read:org` are for.
+    pub broad_scopes: bool,
+}
+
+/// How fresh the list is.
+#[derive(Debug, Clone)]
+pub enum ImportState {
+    /// Signed in without the right to list repositories.
+    NotConnected,
+    /// Being fetched; so many are here.
+    Listing {
+        found: u64,
+    },
+    Ready {
+        at: When,
+    },
+    /// The forge refuses the token that we have.
+    Revoked,
+    /// The forge does not answer; the list is as old as this.
+    ForgeDown {
+        at: Option<When>,
+    },
+}
+
+impl ImportState {
+    pub fn is_listing(&self) -> bool {
+        matches!(self, Self::Listing { .. })
+    }
+
+    /// The list may be shown and built from.
+    pub fn has_list(&self) -> bool {
+        !matches!(self, Self::NotConnected | Self::Revoked)
+    }
+}
+
+/// One code repository.
+#[derive(Debug, Clone)]
+pub struct ImportRow {
+    /// The forge's id; the form sends it as `repository`.
+    pub id: String,
+    pub full_name: String,
+    pub url: String,
+    pub private: bool,
+    pub language: String,
+    pub pushed: Option<When>,
+    /// Where the image will be, `mona/hello`.
+    pub target: String,
+    pub state: ImportRowState,
+}
+
+#[derive(Debug, Clone)]
+pub enum ImportRowState {
+    /// Dockerfiles are being looked for; building is possible, the root's `Dockerfile` is taken.
+    Looking,
+    /// Paths, the one that will be built first. The form sends `dockerfile`.
+    Found {
+        dockerfiles: Vec<String>,
+    },
+    NoDockerfile,
+    /// Connected before: `/mona/hello`.
+    Imported {
+        url: String,
+    },
+    /// It cannot be built by this person: why.
+    Blocked {
+        reason: String,
+    },
+}
+
+/// An organisation whose repositories are not in the list.
+#[derive(Debug, Clone)]
+pub struct Unapproved {
+    pub name: String,
+    /// Where a member asks for approval at the forge.
+    pub url: String,
+}

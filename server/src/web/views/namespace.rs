@@ -1,0 +1,57 @@
+//! `/{ns}`: the repositories of a namespace.
+
+use super::builds::BuildRow;
+use super::facts::{Avatar, State, When};
+use super::filters;
+use super::layout::{Layout, Pages};
+use super::pull::PushLines;
+use super::repository::Durations;
+use askama::Template;
+
+/// `/{ns}?q=&page=`.
+#[derive(Template)]
+#[template(path = "namespace/show.html")]
+pub struct Namespace {
+    pub layout: Layout,
+    pub name: String,
+    /// `GitHub`, name and page of the account that it is bound to.
+    pub account: Option<Account>,
+    pub cards: Vec<RepositoryCard>,
+    pub query: String,
+    pub pages: Pages,
+    pub building: Vec<BuildRow>,
+    /// Members: the viewer may build and push here.
+    pub manager: bool,
+    pub push_lines: PushLines,
+    pub storage: u64,
+    pub repositories: u64,
+}
+
+impl Namespace {
+    pub fn avatar(&self) -> Avatar {
+        Avatar::of(&self.name)
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub forge: String,
+    pub name: String,
+    pub url: String,
+}
+
+/// One repository in a list.
+#[derive(Debug, Clone)]
+pub struct RepositoryCard {
+    /// As it is shown: `web` in its namespace, `acme/web` elsewhere.
+    pub name: String,
+    pub url: String,
+    pub public: bool,
+    /// Of the last build.
+    pub state: Option<State>,
+    pub newest_tag: Option<String>,
+    pub platforms: u64,
+    pub size: u64,
+    pub updated: When,
+    pub durations: Durations,
+}

@@ -1,0 +1,46 @@
+//! The command lines of a repository: how to pull, check, log in and push.
+
+/// Commands for one image. The host is the public one.
+#[derive(Debug, Clone)]
+pub struct PullBox {
+    /// `registry.example.org/acme/web:main`.
+    pub by_tag: String,
+    /// `registry.example.org/acme/web@sha256:…`.
+    pub by_digest: String,
+    /// Without https podman wants to be told.
+    pub plain_http: bool,
+    /// `cosign verify --key … `, when the image is signed.
+    pub verify: Option<String>,
+    /// `docker login registry.example.org -u mona`, when the repository is private.
+    pub login: Option<String>,
+}
+
+impl PullBox {
+    pub fn docker(&self, image: &str) -> String {
+        format!("docker pull {image}")
+    }
+
+    pub fn podman(&self, image: &str) -> String {
+        let tls = if self.plain_http { "--tls-verify=false " } else { "" };
+        format!("podman pull {tls}{image}")
+    }
+}
+
+/// Commands that push a first image by hand.
+#[derive(Debug, Clone, Default)]
+pub struct PushLines {
+    /// In order: login, tag, push.
+    pub lines: Vec<String>,
+}
+
+impl PushLines {
+    pub fn new(host: &str, user: &str, repository: &str) -> Self {
+        Self {
+            lines: vec![
+                format!("docker login {host} -u {user}"),
+                format!("docker tag IMAGE {host}/{repository}:latest"),
+                format!("docker push {host}/{repository}:latest"),
+            ],
+        }
+    }
+}

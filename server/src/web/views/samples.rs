@@ -1,0 +1,68 @@
+//! Every page with sample data: checked as text here, and written to `SLIPWAY_SAMPLES` for the browser checks of `tests/browser`.
+
+mod account;
+mod build;
+mod data;
+mod repository;
+mod stream;
+
+use super::super::assets;
+use std::collections::BTreeSet;
+
+/// File name and HTML of every sample.
+fn all() -> Vec<(String, String)> {
+    let mut pages = account::pages();
+    pages.extend(repository::pages());
+    pages.extend(build::pages());
+    pages
+}
+
+#[test]
+fn every_page_holds_what_the_csp_allows_and_what_exists() {
+    let sprite = String::from_utf8(assets::file("octicons.svg").unwrap().to_vec()).unwrap();
+    for (name, html) in all() {
+        assert!(!html.contains(" style="), "{name} has a style attribute");
+        assert!(!html.contains("javascript:"), "{name} has a script address");
+        for (at, _) in html.match_indices("<script") {
+            assert!(html[at..].starts_with("<script src=\"/assets/"), "{name} has an inline script");
+        }
+        for icon in after(&html, "octicons.svg#") {
+            assert!(
+                sprite.contains(&format!("id=\"{icon}\"")),
+                "{name} shows {icon}, which is not in the sprite: run script/assets"
+            );
+        }
+        let ids = after(&html, " id=\"");
+        let unique: BTreeSet<_> = ids.iter().collect();
+        assert_eq!(ids.len(), unique.len(), "{name} has an id twice");
+        for target in after(&html, "popovertarget=\"").iter().chain(&after(&html, " for=\"")) {
+            assert!(ids.contains(target), "{name} points at #{target}");
+        }
+        assert!(!html.contains("{{") && !html.contains("{%"), "{name} shows template code");
+    }
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    for (name, html) in all().into_iter().filter(|(name, _)| name.contains("hostile")) {
+        assert!(html.contains("&#60;") || html.contains("&lt;"), "{name} shows what was given");
+        assert!(!html.contains("<img src=x") && !html.contains("<script>"), "{name} lets a tag through");
+    }
+}
+
+#[test]
+fn samples_are_written_when_a_folder_is_given() {
+    let Ok(folder) = std::env::var("SLIPWAY_SAMPLES") else {
+        return;
+    };
+    std::fs::create_dir_all(&folder).unwrap();
+    for (name, html) in all() {
+        std::fs::write(format!("{folder}/{name}.html"), html).unwrap();
+    }
+    stream::write(&folder);
+}
+
+/// What stands between each `start` and the next quote.
+fn after<'a>(html: &'a str, start: &str) -> Vec<&'a str> {
+    html.match_indices(start).filter_map(|(at, _)| html[at + start.len()..].split('"').next()).collect()
+}

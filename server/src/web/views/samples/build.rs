@@ -1,0 +1,282 @@
+//! The build page in each of its states, with a log.
+
+use super::super::super::ansi;
+use super::super::build::{BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage};
+use super::super::facts::State;
+use super::super::layout::Layout;
+use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
+use super::super::repository::RepositoryTab;
+use super::data::{HOSTILE, ago, commit, head, mona, page, pull, verified};
+
+pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView {
+    let stage = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
+    let later = if state == State::Succeeded {
+        State::Succeeded
+    } else if state.is_open() {
+        State::Queued
+    } else {
+        State::Skipped
+    };
+    BuildView {
+        url: format!("/acme/api/-/builds/{number}"),
+        number,
+        state,
+        status: state.word().to_owned(),
+        title: "Add /healthz endpoint".to_owned(),
+        commit: commit(""),
+        ref_name: "main".to_owned(),
+        actor: Some("mona".to_owned()),
+        trigger: "Triggered by push".to_owned(),
+        at: ago(60),
+        secs: (state != State::Queued).then_some(47),
+        tags: vec!["main".to_owned(), "latest".to_owned()],
+        steps_cached: 4,
+        steps: 9,
+        attempt: 1,
+        can_cancel: state.is_open(),
+        cancelling: false,
+        can_rerun: !state.is_open(),
+        result,
+        stages: vec![
+            stage("Queue", if state == State::Queued { state } else { State::Succeeded }, Some(1)),
+            stage("Build linux/amd64", state, Some(44)),
+            stage("Sign", later, None),
+            stage("Move tags", later, None),
+        ],
+        usual_secs: Some(70),
+        newer: None,
+    }
+}
+
+/// Lines of step 9, as cargo prints them.
+pub(super) fn lines(step: u32, from: u32, texts: &[&str]) -> Vec<LogLine> {
+    let mut style = ansi::Style::default();
+    let line = |(at, text): (usize, &&str)| {
+        let number = from + u32::try_from(at).unwrap();
+        LogLine {
+            step,
+            number,
+            time: format!("21:40:{:02}.{:03}", number % 60, number * 37 % 1000),
+            html: style.html(text.as_bytes()),
+            mark: Mark::of(&ansi::Style::default().text(text.as_bytes())),
+        }
+    };
+    texts.iter().enumerate().map(line).collect()
+}
+
+const CARGO: &[&str] = &[
+    "\x1b[1;32m   Compiling\x1b[0m serde v1.0.231",
+    "\x1b[1;32m   Compiling\x1b[0m axum v0.9.2",
+    "\x1b[1;33mwarning\x1b[0m\x1b[1m: unused import: `std::time::Duration`\x1b[0m",
+    "  \x1b[1;34m-->\x1b[0m src/main.rs:3:5",
+    "\x1b[1;31merror[E0308]\x1b[0m\x1b[1m: mismatched types\x1b[0m",
+    "   see https://doc.rust-lang.org/error_codes/E0308.html",
+    "<script>alert(1)</script> \u{202e} \x1b[30mblack\x1b[90m grey \x1b[41mred ground\x1b[0m \x1b[2mdim\x1b[0m",
+    "",
+    "error: could not compile `api` (bin \"api\") due to 1 previous error",
+];
+
+pub(super) fn step(number: u32, name: &str, state: State, cached: bool, texts: &[&str]) -> Step {
+    let chunks = if texts.is_empty() {
+        vec![]
+    } else {
+        vec![Chunk { step: number, index: 0, lines: lines(number, 1, texts), gap: None }]
+    };
+    Step {
+        number,
+        name: StepName::parse(name),
+        state,
+        cached,
+        secs: Some(2),
+        chunks,
+        progress: None,
+        open: !matches!(state, State::Succeeded),
+        error: None,
+        notices: vec![],
+    }
+}
+
+fn early() -> Vec<Step> {
+    vec![
+        step(1, "Check out acme/api at a1b2c3d", State::Succeeded, false, &["Fetching a1b2c3d (depth 1)", "41 files"]),
+        step(
+            2,
+            "[internal] load build definition from Dockerfile",
+            State::Succeeded,
+            false,
+            &["transferring dockerfile: 1.21kB"],
+        ),
+        step(3, "[build 1/4] FROM docker.io/library/rust:1.95-slim", State::Succeeded, true, &[]),
+        step(4, "[build 2/4] COPY Cargo.toml Cargo.lock ./", State::Succeeded, true, &[]),
+    ]
+}
+
+fn show(build: BuildView, log: LogView) -> BuildPage {
+    let head = head(true);
+    let open = build.state.is_open();
+    BuildPage {
+        layout: Layout {
+            live: true,
+            refresh: open,
+            mark: build.state.mark(),
+            ..head.layout(&format!("Build {}", build.number), mona(), RepositoryTab::Builds)
+        },
+        head,
+        events_url: open.then(|| format!("{}/events?after=1-12", build.url)),
+        build,
+        log,
+    }
+}
+
+fn log(steps: Vec<Step>) -> LogView {
+    LogView {
+        before: None,
+        steps,
+        options: LogOptions::default(),
+        raw_url: "/acme/api/-/builds/149/raw".to_owned(),
+        summary: "1,204 lines".to_owned(),
+        marks: true,
+    }
+}
+
+pub(super) fn failure() -> Failure {
+    let excerpt = [
+        "RUN cargo fetch --locked",
+        "# the code itself",
+        "COPY src ./src",
+        "RUN --mount=type=cache,target=/src/target \\",
+        "    cargo build --release --locked",
+        "",
+        "FROM gcr.io/distroless/cc-debian12:nonroot",
+    ];
+    Failure {
+        heading: "cargo build --release exited with code 101".to_owned(),
+        message: String::new(),
+        first_error: Some(("s9-L5".to_owned(), 5)),
+        place: Some((
+            "Dockerfile:13".to_owned(),
+            Some("https://github.com/acme/api/blob/a1b2c3d4/Dockerfile#L13-L14".to_owned()),
+        )),
+        file: "Dockerfile".to_owned(),
+        excerpt: (10..)
+            .zip(excerpt)
+            .map(|(number, text)| ExcerptLine::new(number, text, (13..=14).contains(&number)))
+            .collect(),
+        hint: Some("Other builds of this branch did not fail at this step.".to_owned()),
+    }
+}
+
+pub(super) fn ready(public: bool) -> Ready {
+    Ready {
+        image: "acme/api:main".to_owned(),
+        platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()],
+        size: 8_400_000,
+        signature: verified(),
+        public,
+        pull: pull(!public),
+        next_push: "Each push to main builds again: a webhook tells Slipway".to_owned(),
+        tag_url: "/acme/api/-/tags/main".to_owned(),
+    }
+}
+
+pub(super) fn running() -> BuildPage {
+    let mut steps = early();
+    let mut pull = step(5, "[stage-1 1/2] FROM gcr.io/distroless/cc-debian12:nonroot", State::Running, false, &[]);
+    pull.progress = Some(Progress { text: "10.4 MB of 31.0 MB".to_owned(), percent: Some(33) });
+    steps.push(pull);
+    let mut build = step(9, "[build 4/4] RUN cargo build --release --locked", State::Running, false, &CARGO[..2]);
+    build.notices.push("The builder was lost; this is attempt 2.".to_owned());
+    steps.push(build);
+    show(view(149, State::Running, BuildResult::None), LogView { summary: String::new(), marks: false, ..log(steps) })
+}
+
+pub(super) fn pages() -> Vec<(String, String)> {
+    let queued = |blocked: Option<&str>| {
+        BuildResult::Queued(Queued { place: "Third in line".to_owned(), blocked: blocked.map(str::to_owned) })
+    };
+    let nothing = || LogView { marks: false, summary: String::new(), ..log(vec![]) };
+    let failed = || LogView {
+        before: Some(Before {
+            text: "4 steps before this one succeeded in 3s, 2 of them from cache".to_owned(),
+            steps: early(),
+        }),
+        ..log(vec![step(9, "[build 4/4] RUN cargo build --release --locked", State::Failed, false, CARGO)])
+    };
+    let mut done = log(early());
+    done.marks = false;
+    done.steps[0].chunks.push(Chunk {
+        step: 1,
+        index: 1,
+        lines: vec![],
+        gap: Some(Gap {
+            first: 1001,
+            last: 41_000,
+            url: "?from=1001#s1-L1001".to_owned(),
+            fragment_url: "/acme/api/-/builds/149/log?step=1&from=1001".to_owned(),
+        }),
+    });
+    let newer = Newer {
+        number: 150,
+        url: "/acme/api/-/builds/150".to_owned(),
+        state: State::Running,
+        title: HOSTILE.to_owned(),
+        overtook: true,
+    };
+    let hostile = BuildView {
+        title: HOSTILE.to_owned(),
+        ref_name: "refs/\"quoted\"/--upload-pack=<b>".to_owned(),
+        actor: Some(HOSTILE.to_owned()),
+        newer: Some(newer.clone()),
+        ..view(
+            151,
+            State::Failed,
+            BuildResult::Failed(Box::new(Failure {
+                heading: HOSTILE.to_owned(),
+                message: HOSTILE.to_owned(),
+                excerpt: vec![ExcerptLine::new(1, HOSTILE, true)],
+                ..failure()
+            })),
+        )
+    };
+    let overtaken = BuildView {
+        newer: Some(Newer { title: "Write the changelog".to_owned(), ..newer }),
+        tags: vec![],
+        ..view(148, State::Succeeded, BuildResult::Note("The image is signed; no tag moved.".to_owned()))
+    };
+    let cancelling = BuildView { cancelling: true, attempt: 2, ..view(149, State::Running, BuildResult::None) };
+    let stranger = BuildView {
+        can_rerun: false,
+        ..view(148, State::Cancelled, BuildResult::Note("Cancelled by mona after 58s.".to_owned()))
+    };
+    let options = LogOptions { times: true, nowrap: true, plain: false };
+    vec![
+        page("build-queued", &show(view(149, State::Queued, queued(None)), nothing())),
+        page("build-no-builder", &show(view(149, State::Queued, queued(Some("BuildKit does not answer"))), nothing())),
+        page("build-running", &running()),
+        page("build-cancelling", &show(cancelling, log(early()))),
+        page("build-failed", &show(view(146, State::Failed, BuildResult::Failed(Box::new(failure()))), failed())),
+        page(
+            "build-failed-times",
+            &show(view(146, State::Failed, BuildResult::Failed(Box::new(failure()))), LogView { options, ..failed() }),
+        ),
+        page("build-done", &show(view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(true)))), done.clone())),
+        page(
+            "build-done-private",
+            &show(view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(false)))), log(early())),
+        ),
+        page("build-overtaken", &show(overtaken, log(early()))),
+        page("build-cancelled", &show(stranger, log(early()))),
+        page(
+            "build-timed-out",
+            &show(
+                BuildView {
+                    status: "Timed out after 30m 00s".to_owned(),
+                    ..view(7, State::TimedOut, BuildResult::None)
+                },
+                log(early()),
+            ),
+        ),
+        page("build-partly", &show(view(8, State::PartlyFailed, BuildResult::None), log(early()))),
+        page("build-hostile", &show(hostile, failed())),
+    ]
+}

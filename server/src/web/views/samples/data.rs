@@ -1,0 +1,149 @@
+//! The people, commits and images of the samples.
+
+use super::super::builds::BuildRow;
+use super::super::facts::{Commit, Signature, State, When};
+use super::super::layout::Viewer;
+use super::super::pull::{PullBox, PushLines};
+use super::super::repository::{Cause, Durations, ImageRow, Pushes, RepositoryHead, SourceFacts};
+use askama::Template;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
+
+pub(super) const NOW: OffsetDateTime = datetime!(2026-11-20 21:40 UTC);
+pub(super) const DIGEST: &str = "sha256:9f2c61d0b7aa5cd2e1f6a9d5f0b4d7c8e3a1f2b6c9d0e7f8a5b4c3d2e1f0a9b8";
+pub(super) const HOSTILE: &str = "\"><img src=x onerror=alert(1)><script>alert('x')</script> \u{202e}gnp.exe & a very long title that goes on and on so that it has to be cut somewhere";
+
+pub(super) fn ago(secs: i64) -> When {
+    When::new(NOW - Duration::seconds(secs), NOW)
+}
+
+pub(super) fn mona() -> Option<Viewer> {
+    Some(Viewer { name: "mona".to_owned(), namespace: Some("mona".to_owned()) })
+}
+
+pub(super) fn page(name: &str, template: &impl Template) -> (String, String) {
+    (name.to_owned(), template.render().unwrap())
+}
+
+pub(super) fn head(member: bool) -> RepositoryHead {
+    RepositoryHead {
+        namespace: "acme".to_owned(),
+        name: "api".to_owned(),
+        public: true,
+        tags: 37,
+        builds: 148,
+        manager: member,
+        admin: member,
+    }
+}
+
+pub(super) fn commit(title: &str) -> Commit {
+    Commit {
+        hash: "a1b2c3d4e5f60718293a4b5c6d7e8f9012345678".to_owned(),
+        title: title.to_owned(),
+        url: Some("https://github.com/acme/api/commit/a1b2c3d4".to_owned()),
+    }
+}
+
+pub(super) fn build(number: u64, state: State, title: &str) -> BuildRow {
+    BuildRow {
+        repository: "acme/api".to_owned(),
+        number,
+        state,
+        status: state.word().to_owned(),
+        title: title.to_owned(),
+        commit: commit(title),
+        ref_name: "main".to_owned(),
+        actor: Some("mona".to_owned()),
+        trigger: "push".to_owned(),
+        at: ago(10_800),
+        secs: Some(64),
+        failure: None,
+        place: None,
+    }
+}
+
+pub(super) fn builds() -> Vec<BuildRow> {
+    let mut queued = build(151, State::Queued, "Bump tokio to 1.52");
+    queued.secs = None;
+    queued.place = Some("next in line".to_owned());
+    let mut failed = build(149, State::Failed, "Add /healthz endpoint");
+    failed.failure = Some("cargo build exited with code 101".to_owned());
+    let mut cancelled = build(147, State::Cancelled, "Try jemalloc");
+    cancelled.status = "Cancelled by hubot after 58s".to_owned();
+    let mut late = build(146, State::TimedOut, "Sleep for ever");
+    late.status = "Timed out after 30m 00s".to_owned();
+    vec![
+        queued,
+        build(150, State::Running, "Write the changelog"),
+        failed,
+        build(148, State::Succeeded, "Use the distroless base image (#212)"),
+        cancelled,
+        late,
+        build(145, State::PartlyFailed, "Build for arm/v7 too"),
+        build(144, State::Skipped, "[skip ci] Fix a typo"),
+    ]
+}
+
+pub(super) fn verified() -> Signature {
+    Signature::Verified { key: "instance 2026-11 (SHA256:3f9a1c07)".to_owned(), checked: ago(300) }
+}
+
+pub(super) fn cause(number: u64) -> Cause {
+    Cause {
+        text: format!("Build #{number}"),
+        url: Some(format!("/acme/api/-/builds/{number}")),
+        commit: Some(commit("")),
+    }
+}
+
+pub(super) fn images() -> Vec<ImageRow> {
+    let untrusted = Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) };
+    let unknown = Signature::CouldNotCheck { reason: "the signature's layer is missing".to_owned() };
+    let row = |tags: &[&str], platforms: &[&str], signature, secs, cause| ImageRow {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        digest: DIGEST.to_owned(),
+        platforms: platforms.iter().map(|name| (*name).to_owned()).collect(),
+        signature,
+        size: 24_100_000,
+        at: ago(secs),
+        cause,
+    };
+    let pushed = Cause { text: "pushed by mona".to_owned(), ..Cause::default() };
+    vec![
+        row(&["latest", "1.4.2", "1.4", "1"], &["amd64", "arm64", "arm/v7"], verified(), 10_800, cause(148)),
+        row(&["main"], &["amd64", "arm64"], verified(), 1560, cause(147)),
+        row(&["by-hand"], &["amd64"], Signature::NotSigned, 864_000, pushed.clone()),
+        row(&["vendor"], &["amd64"], untrusted, 5_000_000, pushed.clone()),
+        row(&["odd"], &[], unknown, 50_000_000, pushed),
+    ]
+}
+
+pub(super) fn pull(private: bool) -> PullBox {
+    PullBox {
+        by_tag: "slipway.example.org/acme/api:latest".to_owned(),
+        by_digest: format!("slipway.example.org/acme/api@{DIGEST}"),
+        plain_http: private,
+        verify: Some("cosign verify --key https://slipway.example.org/acme/api/-/cosign.pub --private-infrastructure slipway.example.org/acme/api:latest".to_owned()),
+        login: private.then(|| "docker login slipway.example.org -u mona".to_owned()),
+    }
+}
+
+pub(super) fn push_lines() -> PushLines {
+    PushLines::new("slipway.example.org", "mona", "acme/api")
+}
+
+pub(super) fn durations() -> Durations {
+    let secs = [66, 62, 70, 71, 61, 58, 64, 67, 62, 61, 120, 60, 58, 64, 66, 62, 9, 65, 63, 61];
+    Durations { builds: secs.iter().map(|&secs| (secs, secs != 120 && secs != 9)).collect() }
+}
+
+pub(super) fn source(pushes: Pushes) -> SourceFacts {
+    SourceFacts {
+        forge: "GitHub".to_owned(),
+        full_name: "acme/api".to_owned(),
+        url: "https://github.com/acme/api".to_owned(),
+        default_branch: "main".to_owned(),
+        pushes,
+    }
+}

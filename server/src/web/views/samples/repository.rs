@@ -1,0 +1,284 @@
+//! Namespace, repository, tags and settings.
+
+use super::super::builds::BuildList;
+use super::super::facts::{Signature, State};
+use super::super::layout::{Layout, Pages};
+use super::super::namespace::{Account, Namespace, RepositoryCard};
+use super::super::pull::PushLines;
+use super::super::repository::{
+    Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage,
+};
+use super::super::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
+use super::super::tags::{LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
+use super::data::{
+    DIGEST, HOSTILE, ago, build, builds, cause, durations, head, images, mona, page, pull, push_lines, source, verified,
+};
+
+type Pages_ = Vec<(String, String)>;
+
+pub(super) fn pages() -> Pages_ {
+    [namespace(), overview(), tags(), settings(), build_lists()].concat()
+}
+
+pub(super) fn cards() -> Vec<RepositoryCard> {
+    let card = |name: &str, state, tag: Option<&str>| RepositoryCard {
+        name: name.to_owned(),
+        url: format!("/{name}"),
+        public: tag != Some("main"),
+        state,
+        newest_tag: tag.map(str::to_owned),
+        platforms: 3,
+        size: 612_000_000,
+        updated: ago(10_800),
+        durations: if tag.is_some() { durations() } else { Durations::default() },
+    };
+    vec![
+        card("acme/api", Some(State::Succeeded), Some("1.4.2")),
+        card("acme/web", Some(State::Running), Some("main")),
+        card("acme/base/rust", Some(State::Failed), Some("1.95")),
+        card("acme/new", None, None),
+    ]
+}
+
+fn two_pages() -> Pages {
+    Pages { number: 2, last: 3, previous_url: Some("?page=1".to_owned()), next_url: Some("?page=3".to_owned()) }
+}
+
+fn namespace() -> Pages_ {
+    let show = |cards: Vec<RepositoryCard>, manager: bool, query: &str| Namespace {
+        layout: Layout::new("acme", manager.then(mona).flatten()).crumb("acme", "/acme"),
+        name: "acme".to_owned(),
+        account: Some(Account {
+            forge: "GitHub".to_owned(),
+            name: "acme".to_owned(),
+            url: "https://github.com/acme".to_owned(),
+        }),
+        repositories: cards.len() as u64,
+        pages: if cards.is_empty() { Pages::default() } else { two_pages() },
+        cards,
+        query: query.to_owned(),
+        building: vec![build(88, State::Running, "x"), build(89, State::Queued, "y")],
+        manager,
+        push_lines: push_lines(),
+        storage: 7_400_000_000,
+    };
+    vec![
+        page("namespace", &show(cards(), true, "")),
+        page("namespace-empty", &show(vec![], true, "")),
+        page("namespace-stranger", &show(vec![], false, "")),
+        page("namespace-no-match", &show(vec![], false, "zzz")),
+    ]
+}
+
+fn show(head: RepositoryHead, pushes: Option<Pushes>) -> Overview {
+    let manager = head.manager;
+    Overview {
+        layout: head.layout("Overview", if manager { mona() } else { None }, RepositoryTab::Overview),
+        gone: None,
+        last_build: Some(build(148, State::Succeeded, "Use the distroless base image (#212)")),
+        images: images(),
+        pull: Some(pull(!head.public)),
+        head,
+        source: pushes.map(source),
+        storage: Storage { own: 612_000_000, shared: 238_000_000 },
+        durations: durations(),
+        push_lines: push_lines(),
+        build_ref: manager.then(|| "main".to_owned()),
+    }
+}
+
+fn overview() -> Pages_ {
+    let webhook = || Some(Pushes::Webhook { last: Some(ago(10_800)) });
+    let polling = Pushes::Polling { secs: 30, because: "GitHub sends no webhooks to localhost".to_owned() };
+    let bare = |pushes, last_build| Overview {
+        last_build,
+        images: vec![],
+        pull: None,
+        durations: Durations::default(),
+        storage: Storage::default(),
+        ..show(head(true), pushes)
+    };
+    let mut failed = build(149, State::Failed, "Add /healthz endpoint");
+    failed.failure = Some("cargo build exited with code 101".to_owned());
+    let gone = SourceGone {
+        full_name: "acme/api".to_owned(),
+        reason: "GitHub answers that it does not exist, or that mona may not see it any more".to_owned(),
+        since: ago(90_000),
+        repair_url: Some("/acme/api/-/settings/webhook".to_owned()),
+    };
+    let broken = Pushes::Broken { because: "GitHub refused the webhook, and does not answer".to_owned() };
+    let hostile = Overview {
+        last_build: Some(build(150, State::Failed, HOSTILE)),
+        ..show(head(true), Some(Pushes::Polling { secs: 90, because: HOSTILE.to_owned() }))
+    };
+    let private =
+        RepositoryHead { public: false, name: "base/rust/with/many/parts-and-a-long-name".to_owned(), ..head(true) };
+    vec![
+        page("repository", &show(head(true), webhook())),
+        page("repository-stranger", &show(head(false), webhook())),
+        page("repository-private", &show(private, Some(polling))),
+        page("repository-failed", &Overview { last_build: Some(failed), ..show(head(true), webhook()) }),
+        page("repository-gone", &Overview { gone: Some(gone), ..show(head(true), Some(broken)) }),
+        page("repository-not-connected", &bare(None, None)),
+        page("repository-no-build", &bare(webhook(), None)),
+        page("repository-first-build", &bare(webhook(), Some(build(1, State::Running, "Initial commit")))),
+        page("repository-hostile", &hostile),
+    ]
+}
+
+fn tag(signature: Signature, manager: bool) -> TagPage {
+    let head = head(manager);
+    let platform = |name: &str, provenance| PlatformRow {
+        name: name.to_owned(),
+        digest: DIGEST.to_owned(),
+        size: 24_100_000,
+        layers: 5,
+        created: Some(ago(10_800)),
+        provenance,
+    };
+    let layer = |command: &str, size| LayerRow { command: command.to_owned(), digest: DIGEST.to_owned(), size };
+    TagPage {
+        layout: head.layout("1.4.2", if manager { mona() } else { None }, RepositoryTab::Tags),
+        head,
+        tag: "1.4.2".to_owned(),
+        aliases: vec!["latest".to_owned(), "1.4".to_owned(), "1".to_owned()],
+        digest: DIGEST.to_owned(),
+        media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
+        size: 69_100_000,
+        at: ago(10_800),
+        cause: cause(148),
+        signature,
+        platforms: vec![platform("linux/amd64", true), platform("linux/arm64", true), platform("linux/arm/v7", false)],
+        platform: "linux/amd64".to_owned(),
+        layers: vec![
+            layer("FROM gcr.io/distroless/cc-debian12:nonroot", 10_400_000),
+            layer("COPY --from=build /out/api /api", 9_800_000),
+            layer("COPY assets/ /srv/assets/", 2_600_000),
+            layer("WORKDIR /", 32),
+        ],
+        pull: pull(!manager),
+        history: vec![
+            TagMove { to: Some(DIGEST.to_owned()), at: ago(10_800), cause: cause(148) },
+            TagMove {
+                to: None,
+                at: ago(90_000),
+                cause: Cause { text: "deleted by mona".to_owned(), ..Cause::default() },
+            },
+            TagMove {
+                to: Some(DIGEST.to_owned()),
+                at: ago(900_000),
+                cause: Cause { text: "pushed by hubot".to_owned(), ..Cause::default() },
+            },
+        ],
+    }
+}
+
+fn tags() -> Pages_ {
+    let list = |rows, query: &str, pages| TagList {
+        layout: head(true).layout("Tags", mona(), RepositoryTab::Tags),
+        head: head(true),
+        rows,
+        query: query.to_owned(),
+        pages,
+    };
+    let delete = |aliases: &[&str]| TagDelete {
+        layout: head(true).layout("Delete 1.4.2", mona(), RepositoryTab::Tags),
+        head: head(true),
+        tag: "1.4.2".to_owned(),
+        digest: DIGEST.to_owned(),
+        aliases: aliases.iter().map(|tag| (*tag).to_owned()).collect(),
+    };
+    let artifact = TagPage {
+        platforms: vec![],
+        platform: String::new(),
+        layers: vec![LayerRow { command: HOSTILE.to_owned(), digest: DIGEST.to_owned(), size: 0 }],
+        ..tag(Signature::CouldNotCheck { reason: HOSTILE.to_owned() }, true)
+    };
+    vec![
+        page("tags", &list(images(), "", two_pages())),
+        page("tags-no-match", &list(vec![], "zzz", Pages::default())),
+        page("tags-empty", &list(vec![], "", Pages::default())),
+        page("tag", &tag(verified(), true)),
+        page("tag-not-signed", &tag(Signature::NotSigned, false)),
+        page("tag-untrusted", &tag(Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) }, true)),
+        page("tag-hostile", &artifact),
+        page("tag-delete", &delete(&[])),
+        page("tag-delete-aliases", &delete(&["latest", "1.4"])),
+    ]
+}
+
+fn settings() -> Pages_ {
+    let mapping = |rule: &str, from: &str, tags: &[&str], note: &str| Mapping {
+        rule: rule.to_owned(),
+        example_ref: from.to_owned(),
+        example_tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        note: note.to_owned(),
+    };
+    let rule = |wrong: bool| RuleForm {
+        dockerfile: if wrong { HOSTILE } else { "Dockerfile" }.to_owned(),
+        dockerfile_error: wrong
+            .then(|| "There is no such file at main. Found: Dockerfile, docker/ci.Dockerfile.".to_owned()),
+        context: String::new(),
+        context_error: wrong.then(|| "The folder must lie inside the repository.".to_owned()),
+        build_args: "VERSION=1\nFEATURES=full".to_owned(),
+        build_args_error: wrong.then(|| "BUILDKIT_SYNTAX belongs to BuildKit.".to_owned()),
+        found: vec!["Dockerfile".to_owned(), "docker/ci.Dockerfile".to_owned()],
+        mapping: vec![
+            mapping("Default branch", "main", &["main", "latest"], ""),
+            mapping("Each other branch", "feature/login", &["feature-login"], "a slash is no legal part of a tag"),
+            mapping("Version tags", "v1.2.3", &["1.2.3", "1.2", "1"], "1.2 and 1 move forward only"),
+            mapping("Pre-releases", "v2.0.0-rc.1", &["2.0.0-rc.1"], ""),
+        ],
+    };
+    let show = |pushes: Option<Pushes>, wrong| Settings {
+        layout: head(true).layout("Settings", mona(), RepositoryTab::Settings),
+        head: head(true),
+        rule: pushes.is_some().then(|| rule(wrong)),
+        source: pushes.map(source),
+    };
+    let delete = |error: Option<&str>| RepositoryDelete {
+        layout: head(true).layout("Delete", mona(), RepositoryTab::Settings),
+        head: head(true),
+        typed: error.map_or("", |_| "acme/apj").to_owned(),
+        error: error.map(str::to_owned),
+        size: 612_000_000,
+    };
+    vec![
+        page("settings", &show(Some(Pushes::Webhook { last: None }), false)),
+        page(
+            "settings-wrong-hostile",
+            &show(Some(Pushes::Polling { secs: 30, because: "the webhook was removed at GitHub".to_owned() }), true),
+        ),
+        page("settings-not-connected", &show(None, false)),
+        page("settings-delete", &delete(None)),
+        page("settings-delete-wrong", &delete(Some("That is not the name of this repository."))),
+    ]
+}
+
+fn build_lists() -> Pages_ {
+    let list = |rows, connected: bool, error: Option<&str>| BuildList {
+        layout: Layout { live: true, ..head(true).layout("Builds", mona(), RepositoryTab::Builds) },
+        head: head(true),
+        rows,
+        pages: Pages::default(),
+        source: connected.then(|| "acme/api".to_owned()),
+        build_ref: connected.then(|| error.map_or("main", |_| HOSTILE).to_owned()),
+        build_error: error.map(str::to_owned),
+        events_url: None,
+    };
+    vec![
+        page("builds", &list(builds(), true, None)),
+        page("builds-empty", &list(vec![], true, None)),
+        page("builds-not-connected", &BuildList { build_ref: None, ..list(vec![], false, None) }),
+        page("builds-wrong-ref-hostile", &list(builds(), true, Some("acme/api has no such branch, tag or commit."))),
+        page("builds-hostile", &list(vec![build(150, State::Running, HOSTILE)], true, None)),
+    ]
+}
+
+#[test]
+fn the_parts_of_the_bar_fill_it() {
+    let page = tag(verified(), true);
+    let parts = page.parts();
+    assert_eq!((parts[0].from.as_str(), parts.len()), ("0.00%", page.layers.len()));
+    assert_eq!(PushLines::default().lines.len(), 0);
+}

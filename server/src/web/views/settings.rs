@@ -1,0 +1,65 @@
+//! `/{ns}/{repo}/-/settings`: rule, visibility, how pushes arrive, deletion.
+
+use super::layout::Layout;
+use super::repository::{RepositoryHead, SourceFacts};
+use super::{filters, repository};
+use askama::Template;
+
+/// `/{ns}/{repo}/-/settings`.
+#[derive(Template)]
+#[template(path = "settings/show.html")]
+pub struct Settings {
+    pub layout: Layout,
+    pub head: RepositoryHead,
+    /// `None` when no code is connected.
+    pub source: Option<SourceFacts>,
+    /// The one of `head.full_name()`, when there is a source. Form: POST `…/-/settings/rule`.
+    pub rule: Option<RuleForm>,
+}
+
+/// What is built; after an error with status 422 and what was typed.
+#[derive(Debug, Clone, Default)]
+pub struct RuleForm {
+    pub dockerfile: String,
+    pub dockerfile_error: Option<String>,
+    /// Empty for the whole repository.
+    pub context: String,
+    pub context_error: Option<String>,
+    /// `NAME=value`, one a line.
+    pub build_args: String,
+    pub build_args_error: Option<String>,
+    /// Dockerfiles that were found at the default branch, as suggestions.
+    pub found: Vec<String>,
+    /// How refs become tags, with refs that exist.
+    pub mapping: Vec<Mapping>,
+}
+
+impl RuleForm {
+    pub fn has_errors(&self) -> bool {
+        self.dockerfile_error.is_some() || self.context_error.is_some() || self.build_args_error.is_some()
+    }
+}
+
+/// "branch `main` → `main`, `latest`".
+#[derive(Debug, Clone)]
+pub struct Mapping {
+    /// `Each branch`, `Version tags`.
+    pub rule: String,
+    /// A ref that exists, or one that could.
+    pub example_ref: String,
+    pub example_tags: Vec<String>,
+    /// `the slash is no legal part of a tag`.
+    pub note: String,
+}
+
+/// `/{ns}/{repo}/-/settings/delete`: the name is typed.
+#[derive(Template)]
+#[template(path = "settings/delete.html")]
+pub struct RepositoryDelete {
+    pub layout: Layout,
+    pub head: RepositoryHead,
+    pub typed: String,
+    /// The name was not right (status 422).
+    pub error: Option<String>,
+    pub size: u64,
+}

@@ -1,0 +1,124 @@
+//! Tags of a repository: the list, one tag, and deleting one.
+
+use super::facts::{Signature, When};
+use super::layout::{Layout, Pages};
+use super::pull::PullBox;
+use super::repository::{Cause, ImageRow, RepositoryHead};
+use super::{facts, filters};
+use askama::Template;
+
+/// `/{ns}/{repo}/-/tags?q=&page=`.
+#[derive(Template)]
+#[template(path = "tags/list.html")]
+pub struct TagList {
+    pub layout: Layout,
+    pub head: RepositoryHead,
+    pub rows: Vec<ImageRow>,
+    pub query: String,
+    pub pages: Pages,
+}
+
+/// `/{ns}/{repo}/-/tags/{tag}?platform=`.
+#[derive(Template)]
+#[template(path = "tags/show.html")]
+pub struct TagPage {
+    pub layout: Layout,
+    pub head: RepositoryHead,
+    pub tag: String,
+    /// Other tags of the same digest.
+    pub aliases: Vec<String>,
+    /// What `docker pull` prints.
+    pub digest: String,
+    pub media_type: String,
+    pub size: u64,
+    pub at: When,
+    pub cause: Cause,
+    pub signature: Signature,
+    pub platforms: Vec<PlatformRow>,
+    /// Which platform's layers are shown, `linux/amd64`; empty for what has none.
+    pub platform: String,
+    /// Bottom first, as in the Dockerfile.
+    pub layers: Vec<LayerRow>,
+    pub pull: PullBox,
+    /// Newest first.
+    pub history: Vec<TagMove>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PlatformRow {
+    /// `linux/arm64`.
+    pub name: String,
+    pub digest: String,
+    pub size: u64,
+    pub layers: u64,
+    /// `2026-11-20`, when the image config tells.
+    pub created: Option<When>,
+    /// Provenance comes with it.
+    pub provenance: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct LayerRow {
+    /// `COPY --from=build /out/api /api`, or the media type.
+    pub command: String,
+    pub digest: String,
+    pub size: u64,
+}
+
+/// A layer's part of the bar, in hundredths of a percent.
+pub struct Part {
+    pub from: String,
+    pub width: String,
+    pub percent: u64,
+    pub tone: usize,
+}
+
+impl TagPage {
+    pub fn delete_url(&self) -> String {
+        format!("{}/delete", self.head.tag_url(&self.tag))
+    }
+
+    pub fn layers_size(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.size).sum()
+    }
+
+    /// The parts of the bar, in the order of `layers`.
+    pub fn parts(&self) -> Vec<Part> {
+        let whole = self.layers_size().max(1);
+        let mut before = 0;
+        let percent = |size: u64| size.saturating_mul(10_000) / whole;
+        let text = |n: u64| format!("{}.{:02}%", n / 100, n % 100);
+        let part = |(at, layer): (usize, &LayerRow)| {
+            let from = percent(before);
+            before += layer.size;
+            Part {
+                from: text(from),
+                width: text(percent(before) - from),
+                percent: percent(layer.size) / 100,
+                tone: at % 6 + 1,
+            }
+        };
+        self.layers.iter().enumerate().map(part).collect()
+    }
+}
+
+/// One change of a tag.
+#[derive(Debug, Clone)]
+pub struct TagMove {
+    /// `None` when the tag was removed.
+    pub to: Option<String>,
+    pub at: When,
+    pub cause: Cause,
+}
+
+/// `/{ns}/{repo}/-/tags/{tag}/delete`.
+#[derive(Template)]
+#[template(path = "tags/delete.html")]
+pub struct TagDelete {
+    pub layout: Layout,
+    pub head: RepositoryHead,
+    pub tag: String,
+    pub digest: String,
+    /// Tags that keep the image.
+    pub aliases: Vec<String>,
+}

@@ -1,0 +1,8 @@
+//! The forge as its users see it: over HTTP and with the real git.
+
+mod api;
+mod faults;
+mod git;
+mod hooks;
+mod oauth;
+mod support;
