@@ -132,6 +132,7 @@ impl Follower {
                 _ = build_changed.changed() => false,
                 _ = repository_changed.changed() => false,
                 () = sleep(PING) => true,
+                () = self.app.wake.stopped() => return,
             };
             if ping && self.send(": ping\n\n".to_owned()).await.is_err() {
                 return;
@@ -366,12 +367,14 @@ pub async fn list(allowed: Allowed<ReadRepository>, app: Data<App>) -> Result<Ht
             let ping = tokio::select! {
                 _ = changed.changed() => false,
                 () = sleep(PING) => true,
+                () = app.wake.stopped() => return,
             };
             let text = if ping { Ok(": ping\n\n".to_owned()) } else { rows_message(&app, &allowed).await };
-            match text {
-                Ok(text) if out.send(Bytes::from(text)).await.is_ok() => sleep(PAUSE).await,
-                _ => return,
+            let Ok(text) = text else { return };
+            if out.send(Bytes::from(text)).await.is_err() {
+                return;
             }
+            sleep(PAUSE).await;
         }
     });
     Ok(answer(messages))
