@@ -1,8 +1,16 @@
 //! The command line.
 
+pub mod admin;
+mod backup;
+mod doctor;
+mod embedded;
+mod lock;
 mod serve;
+mod socket;
 
+use crate::app::App;
 use crate::config::Config;
+use crate::error::Result;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,7 +29,31 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Run the server: pages, registry, jobs, and the embedded builder.
+    #[command(after_help = "Example:\n  slipway serve --config /etc/slipway.toml")]
     Serve,
+    /// Bring the database to this version's schema; `serve` does it too.
+    #[command(after_help = "Example:\n  slipway migrate")]
+    Migrate,
+    /// People, namespaces, repositories and tokens, without a browser.
+    #[command(subcommand)]
+    Admin(admin::Admin),
+    /// Check everything that a server needs, with a remedy for what is missing.
+    #[command(after_help = "Example:\n  slipway doctor --json | jq '.[] | select(.level == \"fail\")'")]
+    Doctor {
+        /// One JSON array in place of lines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write database, keys and stored objects into one new file, while the server runs.
+    ///
+    /// The file holds the master key: whoever reads it can read every secret.
+    #[command(after_help = "Example:\n  slipway backup /backup/slipway-2026-11-21.tar")]
+    Backup { file: PathBuf },
+    /// Fill an empty data folder from a backup.
+    #[command(
+        after_help = "Example:\n  SLIPWAY_DATA_DIR=/var/lib/slipway slipway restore /backup/slipway-2026-11-21.tar"
+    )]
+    Restore { file: PathBuf },
     /// List every setting with its variable, default and meaning.
     Settings,
 }
@@ -35,17 +67,31 @@ pub fn main() -> ExitCode {
         Ok(config) => config,
         Err(text) => return fail(&format!("settings: {text}")),
     };
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads can be started");
     let result = runtime.block_on(async move {
         match arguments.command {
-            Command::Serve => serve::run(config).await,
-            Command::Settings => Ok(()),
+            Command::Serve => serve::run(config).await.map(|()| None),
+            Command::Migrate => migrate(config).await.map(Some),
+            Command::Admin(command) => admin::run(config, command).await.map(Some),
+            Command::Doctor { json } => return doctor::run(&config, json).await,
+            Command::Backup { file } => backup::backup(config, &file).await.map(Some),
+            Command::Restore { file } => backup::restore(config, &file).await.map(Some),
+            Command::Settings => Ok(None),
         }
+        .map_or_else(|error| fail(&error.for_log()), |text| say(text.as_deref()))
     });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error.for_log()),
-    }
+    // Whatever a stopped server still does in the background is not waited for.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    result
+}
+
+async fn migrate(config: Config) -> Result<String> {
+    let _lock = lock::take(&config)?;
+    let app = App::open(config).await?;
+    let pending = crate::db::connect::pending_migrations(&app.db).await?;
+    crate::db::connect::migrate(&app.db).await?;
+    Ok(format!("{pending} migrations were applied; the database is up to date"))
 }
 
 #[expect(clippy::print_stderr, reason = "this is where the command line speaks")]
@@ -55,9 +101,90 @@ fn fail(text: &str) -> ExitCode {
 }
 
 #[expect(clippy::print_stdout, reason = "this is what was asked for")]
+fn say(text: Option<&str>) -> ExitCode {
+    if let Some(text) = text {
+        println!("{text}");
+    }
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 fn print_settings() -> ExitCode {
     for setting in crate::config::SETTINGS {
         println!("{:<26} {:<34} {:<24} {}", setting.key, setting.variable(), setting.default, setting.meaning);
     }
     ExitCode::SUCCESS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::admin::{Admin, Namespace, PublicOrPrivate, Repository, Token, User};
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn parse(line: &str) -> Result<Command, clap::Error> {
+        Arguments::try_parse_from(line.split(' ')).map(|a| a.command)
+    }
+
+    #[test]
+    fn the_commands_of_automation_are_understood() {
+        Arguments::command().debug_assert();
+        for (line, expected) in [
+            ("slipway admin user add ci", Admin::User(User::Add { name: "ci".into() })),
+            (
+                "slipway admin namespace add acme --owner ci",
+                Admin::Namespace(Namespace::Add { name: "acme".into(), owner: "ci".into() }),
+            ),
+            (
+                "slipway admin repository visibility acme/web public",
+                Admin::Repository(Repository::Visibility {
+                    name: "acme/web".into(),
+                    visibility: PublicOrPrivate::Public,
+                }),
+            ),
+            (
+                "slipway admin token add --user ci --scopes read --days 1",
+                Admin::Token(Token::Add {
+                    user: "ci".into(),
+                    name: "command line".into(),
+                    scopes: vec!["read".into()],
+                    days: "1".into(),
+                }),
+            ),
+            ("slipway admin invite --site-admin", Admin::Invite { site_admin: true }),
+        ] {
+            let Ok(Command::Admin(command)) = parse(line) else { panic!("{line}") };
+            assert_eq!(command, expected, "{line}");
+        }
+        for bad in
+            ["slipway admin namespace add acme", "slipway admin repository visibility acme/web open", "slipway backup"]
+        {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, bool)>) {
+            let path = format!("{path} {}", command.get_name());
+            let mut inner = command.get_subcommands().peekable();
+            if inner.peek().is_none() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                found.push((path.clone(), help.contains("Example")));
+            }
+            inner.for_each(|c| leaves(c, &path, found));
+        }
+        let mut found = Vec::new();
+        leaves(&Arguments::command(), "", &mut found);
+        let without: Vec<_> = found.iter().filter(|(path, has)| !has && !path.ends_with("settings")).collect();
+        assert!(without.is_empty(), "{without:?}");
+    }
+
+    #[test]
+    fn a_command_travels_unchanged() {
+        let command = Admin::Invite { site_admin: false };
+        let line = serde_json::to_string(&command).unwrap();
+        assert_eq!(serde_json::from_str::<Admin>(&line).unwrap(), command);
+        assert!(serde_json::from_str::<Admin>(r#"{"invite":{"site_admin":true,"is_root":true}}"#).is_err());
+    }
 }

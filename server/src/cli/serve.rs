@@ -1,32 +1,54 @@
 //! `slipway serve`: everything in one process.
 
+use super::{embedded, lock, socket};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Context, Result};
-use crate::{db, http, jobs};
+use crate::{builds, db, http, jobs, trust};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 pub async fn run(config: Config) -> Result<()> {
     start_log(&config);
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
-    std::fs::create_dir_all(&config.data_dir).context("making the data folder")?;
-    let _lock = lock(&config)?;
+    let _lock = lock::take(&config)?;
     let app = App::open(config).await?;
     db::connect::migrate(&app.db).await?;
+    let commands = socket::listen(&app)?;
+    print_first_link(&app).await?;
+    trust::ensure_key(&app).await?;
+    builds::at_start(&app).await?;
     let server = http::server::start(&app)?;
     let handle = server.handle();
     tracing::info!("listening on {}, people use {}", app.config.listen, app.config.public_url);
     let server = tokio::spawn(server);
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let jobs = tokio::spawn(jobs::run(app.clone(), stopped));
+    let jobs = tokio::spawn(jobs::run(app.clone(), stopped.clone()));
+    let builder = embedded::start(&app, stopped)?;
     let _schedule = jobs::start_schedule(&app).await?;
     told_to_stop().await?;
     tracing::info!("stopping: requests in flight may end");
+    commands.abort();
     stop.send_replace(true);
+    // The builder hands its builds back before the server that takes them is gone.
+    if let Some(builder) = builder {
+        builder.await.context("the embedded builder")?;
+    }
+    app.wake.stop();
     handle.stop(true).await;
     jobs.await.context("the job runner")?;
     server.await.context("the server")?.context("the server")
+}
+
+/// While nobody exists, one link lets the first person in: there is no password to guess or to forget.
+#[expect(clippy::print_stderr, reason = "the operator must find it without searching the log")]
+async fn print_first_link(app: &App) -> Result<()> {
+    if let Some(link) = crate::accounts::invites::for_first_start(app).await? {
+        eprintln!(
+            "\nNobody has signed in yet. This link makes one person site admin, once, within 7 days:\n\n  {link}\n"
+        );
+    }
+    Ok(())
 }
 
 fn start_log(config: &Config) {
@@ -45,14 +67,4 @@ async fn told_to_stop() -> Result<()> {
         _ = interrupt.recv() => {}
     }
     Ok(())
-}
-
-/// One server for each data folder: the kernel lets go of the lock when the process ends, however it ends.
-fn lock(config: &Config) -> Result<std::fs::File> {
-    use rustix::fs::{FlockOperation, flock};
-    let path = config.data_dir.join("lock");
-    let file = std::fs::File::create(&path).context("opening the lock of the data folder")?;
-    flock(&file, FlockOperation::NonBlockingLockExclusive)
-        .context(&format!("another slipway runs on {}; stop it first", config.data_dir.display()))?;
-    Ok(file)
 }

@@ -28,6 +28,12 @@ pub async fn migrate(db: &Db) -> Result<()> {
     Migrator::up(&db.write, None).await.map_err(|e| Error::internal("migrating the database", e))
 }
 
+/// How many migrations are not applied yet.
+pub async fn pending_migrations(db: &Db) -> Result<usize> {
+    let pending = Migrator::get_pending_migrations(&db.write).await;
+    Ok(pending.map_err(|e| Error::internal("asking for migrations", e))?.len())
+}
+
 async fn pool(url: &str, connections: u32) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options

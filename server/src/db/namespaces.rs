@@ -1,6 +1,7 @@
 //! Namespaces and who has which role in them.
 
 use super::entity::accounts::{namespace, namespace_grant};
+use super::entity::sources::forge_repository;
 use super::{Ask, OnConstraint, Role, Tx, rows};
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
@@ -22,6 +23,16 @@ pub async fn find_by_account(c: &impl Ask, forge_url: &str, account_id: &str) ->
         .filter(namespace::Column::ForgeAccountId.eq(account_id))
         .one(c.connection())
         .await?)
+}
+
+/// What the forge last called an account, as listings of repositories told it.
+pub async fn owner_login(c: &impl Ask, account_id: &str) -> Result<Option<String>> {
+    let row = forge_repository::Entity::find()
+        .filter(forge_repository::Column::OwnerId.eq(account_id))
+        .order_by_desc(forge_repository::Column::ListedAt)
+        .one(c.connection())
+        .await?;
+    Ok(row.map(|r| r.owner_login))
 }
 
 pub async fn insert(tx: &Tx, row: rows::Namespace) -> Result<rows::Namespace> {

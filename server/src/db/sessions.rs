@@ -55,6 +55,16 @@ pub async fn take_sign_in(tx: &Tx, state_hash: &str, now: Millis) -> Result<Opti
     Ok(sign_in::Entity::find().filter(sign_in::Column::StateHash.eq(state_hash)).one(tx.connection()).await?)
 }
 
+/// The one-time link that a browser came with at an earlier try.
+pub async fn invite_of_browser(c: &impl Ask, browser_hash: &str, now: Millis) -> Result<Option<String>> {
+    let row = sign_in::Entity::find()
+        .filter(sign_in::Column::BrowserHash.eq(browser_hash))
+        .filter(sign_in::Column::ExpiresAt.gt(now))
+        .one(c.connection())
+        .await?;
+    Ok(row.and_then(|r| r.invite_hash))
+}
+
 /// Forgets what has ended.
 pub async fn prune(tx: &Tx, now: Millis) -> Result<()> {
     session::Entity::delete_many().filter(session::Column::ExpiresAt.lt(now)).exec(tx.connection()).await?;

@@ -6,6 +6,7 @@ use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
@@ -46,6 +47,13 @@ pub async fn set_login(tx: &Tx, identity_id: Uuid, login: &str, now: Millis) -> 
         updated_at: Set(now),
         ..Default::default()
     };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+/// A disabled person can neither sign in nor use a session or token.
+pub async fn set_disabled(tx: &Tx, user_id: Uuid, disabled_at: Option<Millis>) -> Result<()> {
+    let row = user::ActiveModel { id: Set(user_id), disabled_at: Set(disabled_at), ..Default::default() };
     row.update(tx.connection()).await?;
     Ok(())
 }
@@ -120,19 +128,21 @@ pub async fn insert_invite(tx: &Tx, row: rows::Invite) -> Result<()> {
     Ok(())
 }
 
-/// Uses up a one-time link; `None` when it is unknown, old or used.
-pub async fn use_invite(tx: &Tx, hash: &str, user_id: Uuid, now: Millis) -> Result<Option<rows::Invite>> {
-    let found = find_open_invite(tx, hash, now).await?;
-    if let Some(invite) = &found {
-        let row = invite::ActiveModel {
-            id: Set(invite.id),
-            used_at: Set(Some(now)),
-            used_by: Set(Some(user_id)),
-            ..Default::default()
-        };
-        row.update(tx.connection()).await?;
-    }
-    Ok(found)
+/// Uses up a one-time link; false when it is unknown, old or used.
+pub async fn use_invite(tx: &Tx, hash: &str, user_id: Uuid, now: Millis) -> Result<bool> {
+    let used = invite::Entity::update_many()
+        .col_expr(invite::Column::UsedAt, Expr::value(now))
+        .col_expr(invite::Column::UsedBy, Expr::value(user_id))
+        .filter(invite::Column::Hash.eq(hash))
+        .filter(invite::Column::UsedAt.is_null())
+        .filter(invite::Column::ExpiresAt.gt(now))
+        .exec(tx.connection())
+        .await?;
+    Ok(used.rows_affected == 1)
+}
+
+pub async fn invites_used_by(c: &impl Ask, user_id: Uuid) -> Result<Vec<rows::Invite>> {
+    Ok(invite::Entity::find().filter(invite::Column::UsedBy.eq(user_id)).all(c.connection()).await?)
 }
 
 pub async fn find_open_invite(c: &impl Ask, hash: &str, now: Millis) -> Result<Option<rows::Invite>> {

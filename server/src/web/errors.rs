@@ -13,9 +13,14 @@ pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpRespo
     let status = error.status_code();
     let rendered = match error {
         Error::NotFound(_) | Error::Registry { .. } if error.status() == 404 || error.status() == 400 => {
-            page::with_status(actix_web::http::StatusCode::NOT_FOUND, &NotFound { layout: layout(request, "Not found"), request_id })
+            page::with_status(
+                actix_web::http::StatusCode::NOT_FOUND,
+                &NotFound { layout: layout(request, "Not found"), request_id },
+            )
         }
-        Error::Internal { .. } => page::with_status(status, &Broken { layout: layout(request, "Something went wrong"), request_id }),
+        Error::Internal { .. } => {
+            page::with_status(status, &Broken { layout: layout(request, "Something went wrong"), request_id })
+        }
         other => {
             let heading = heading(other).to_owned();
             let refused = Refused {

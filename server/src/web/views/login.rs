@@ -45,6 +45,8 @@ pub enum LoginProblem {
     StateExpired,
     /// Not among those who may sign in.
     NotAllowed { account: String },
+    /// Somebody who is signed in connected the account of another person.
+    OtherAccount { account: String, signed_in: String },
     /// The forge did not answer, or not as it should.
     ForgeDown { reason: String },
     /// Any other `error=…` of the forge.
@@ -57,6 +59,7 @@ impl LoginProblem {
             Self::Denied => format!("You said no at {forge}"),
             Self::StateExpired => "This sign-in is no longer valid".to_owned(),
             Self::NotAllowed { account } => format!("{account} may not sign in here"),
+            Self::OtherAccount { account, .. } => format!("{account} is another account"),
             Self::ForgeDown { .. } => format!("{forge} does not answer"),
             Self::Refused { .. } => format!("{forge} refused the sign-in"),
         }

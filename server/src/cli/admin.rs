@@ -1,0 +1,221 @@
+//! `slipway admin`: what an operator does without a browser.
+//!
+//! Beside a running server the command travels over its socket, because there is one writer only.
+
+use super::{lock, socket};
+use crate::accounts::tokens::NewToken;
+use crate::accounts::{invites, tokens};
+use crate::app::App;
+use crate::auth::extract::repository_access;
+use crate::config::Config;
+use crate::db::events::NewEvent;
+use crate::db::{self, Visibility, rows};
+use crate::error::{Error, Result};
+use crate::names::{NamespaceName, RepositoryName};
+use crate::namespaces;
+use crate::policy::{self, AdministerRepository, Principal};
+use clap::{Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+/// Everything that can be asked for; the same words travel over the socket.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Admin {
+    /// People who were made here, not at a forge: for automation.
+    #[command(subcommand)]
+    User(User),
+    /// Namespaces that belong to no account of a forge.
+    #[command(subcommand)]
+    Namespace(Namespace),
+    /// Repositories.
+    #[command(subcommand)]
+    Repository(Repository),
+    /// Personal access tokens.
+    #[command(subcommand)]
+    Token(Token),
+    /// Print a link that lets one person sign in, once, within seven days.
+    #[command(after_help = "Example:\n  slipway admin invite --site-admin")]
+    Invite {
+        /// The person becomes site admin.
+        #[arg(long)]
+        site_admin: bool,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum User {
+    /// Make a person. Nobody can sign in as it with a browser: give it a token.
+    #[command(after_help = "Example:\n  slipway admin user add ci")]
+    Add { name: String },
+    /// Shut somebody out: sign-in, sessions and tokens stop at once.
+    #[command(after_help = "Example:\n  slipway admin user disable mona")]
+    Disable { name: String },
+    /// Let somebody in again.
+    #[command(after_help = "Example:\n  slipway admin user enable mona")]
+    Enable { name: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Namespace {
+    /// Make a namespace. Of the reserved names only `library` can be had.
+    #[command(after_help = "Example:\n  slipway admin namespace add acme --owner ci")]
+    Add {
+        name: String,
+        /// The person who becomes its admin.
+        #[arg(long)]
+        owner: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Repository {
+    /// Say who may pull without a role.
+    #[command(after_help = "Example:\n  slipway admin repository visibility acme/web public")]
+    Visibility { name: String, visibility: PublicOrPrivate },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublicOrPrivate {
+    Public,
+    Private,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Token {
+    /// Make a token and print it, and nothing else.
+    #[command(
+        after_help = "Example:\n  slipway admin token add --user ci --scopes read,write --days 30 | docker login -u ci --password-stdin localhost:8080"
+    )]
+    Add {
+        #[arg(long)]
+        user: String,
+        /// How the token is listed.
+        #[arg(long, default_value = "command line")]
+        name: String,
+        /// `read`, `write`, `admin`; a higher one holds the lower ones.
+        #[arg(long, value_delimiter = ',', default_value = "read,write")]
+        scopes: Vec<String>,
+        /// Days from 1 to 365, or `never`.
+        #[arg(long, default_value = "90")]
+        days: String,
+    },
+}
+
+/// Asks the running server, or does it here when there is none.
+pub async fn run(config: Config, command: Admin) -> Result<String> {
+    if let Some(text) = socket::ask(&config, &command).await? {
+        return Ok(text);
+    }
+    let _lock = lock::take(&config)?;
+    let app = App::open(config).await?;
+    db::connect::migrate(&app.db).await?;
+    perform(&app, command).await
+}
+
+/// Does what was asked, and says what was done.
+pub async fn perform(app: &App, command: Admin) -> Result<String> {
+    match command {
+        Admin::User(User::Add { name }) => add_user(app, &name).await,
+        Admin::User(User::Disable { name }) => set_disabled(app, &name, true).await,
+        Admin::User(User::Enable { name }) => set_disabled(app, &name, false).await,
+        Admin::Namespace(Namespace::Add { name, owner }) => add_namespace(app, &name, &owner).await,
+        Admin::Repository(Repository::Visibility { name, visibility }) => set_visibility(app, &name, visibility).await,
+        Admin::Token(Token::Add { user, name, scopes, days }) => add_token(app, &user, &name, &scopes, &days).await,
+        Admin::Invite { site_admin } => {
+            let tx = app.db.begin().await?;
+            let link = invites::create(app, &tx, site_admin).await?;
+            tx.commit().await?;
+            Ok(link)
+        }
+    }
+}
+
+async fn add_user(app: &App, name: &str) -> Result<String> {
+    let name: NamespaceName = name.parse().map_err(|_rule: Error| {
+        Error::invalid(format!(
+            "`{name}` is no name for a person; write lower-case letters and digits, with single dashes between"
+        ))
+    })?;
+    let now = app.clock.now();
+    let tx = app.db.begin().await?;
+    if db::users::find_by_name(&tx, name.as_str()).await?.is_some() {
+        return Err(Error::Conflict(format!("user `{name}` exists already")));
+    }
+    let row = rows::User {
+        id: Uuid::now_v7(),
+        name: name.to_string(),
+        display_name: None,
+        is_site_admin: false,
+        created_at: now,
+        disabled_at: None,
+    };
+    let user = db::users::insert(&tx, row).await?;
+    note(app, &tx, "user.created", &user).await?;
+    tx.commit().await?;
+    Ok(format!("user `{name}` was made"))
+}
+
+async fn set_disabled(app: &App, name: &str, disabled: bool) -> Result<String> {
+    let tx = app.db.begin().await?;
+    let user = user(&tx, name).await?;
+    let (kind, word) = if disabled { ("user.disabled", "disabled") } else { ("user.enabled", "enabled") };
+    db::users::set_disabled(&tx, user.id, disabled.then(|| app.clock.now())).await?;
+    note(app, &tx, kind, &user).await?;
+    tx.commit().await?;
+    Ok(format!("user `{name}` is {word}"))
+}
+
+async fn add_namespace(app: &App, name: &str, owner: &str) -> Result<String> {
+    let name: NamespaceName = name.parse()?;
+    let tx = app.db.begin().await?;
+    let owner = user(&tx, owner).await?;
+    namespaces::create(app, &tx, &Principal::SYSTEM, &name, &owner, true).await?;
+    tx.commit().await?;
+    Ok(format!("namespace `{name}` was made; `{}` is its admin", owner.name))
+}
+
+async fn set_visibility(app: &App, name: &str, to: PublicOrPrivate) -> Result<String> {
+    let name: RepositoryName = name.parse()?;
+    let found = repository_access(app, &Principal::SYSTEM, &name).await?;
+    let allowed = found.and_then(|on| policy::check::<AdministerRepository>(&Principal::SYSTEM, on).ok());
+    let allowed = allowed.ok_or_else(|| Error::not_found(format!("repository `{name}`")))?;
+    let visibility = match to {
+        PublicOrPrivate::Public => Visibility::Public,
+        PublicOrPrivate::Private => Visibility::Private,
+    };
+    namespaces::visibility::set(app, &allowed, visibility).await?;
+    Ok(format!("repository `{name}` is {visibility}"))
+}
+
+async fn add_token(app: &App, owner: &str, name: &str, scopes: &[String], days: &str) -> Result<String> {
+    let new = NewToken::check(name, scopes, days).map_err(|wrong| Error::Invalid(wrong.text()))?;
+    let tx = app.db.begin().await?;
+    let owner = user(&tx, owner).await?;
+    let (_, token) = tokens::add(app, &tx, &Principal::SYSTEM, &owner, new).await?;
+    tx.commit().await?;
+    // The one time that it is shown.
+    Ok(token.reveal().to_owned())
+}
+
+async fn user(tx: &db::Tx, name: &str) -> Result<rows::User> {
+    db::users::find_by_name(tx, name).await?.ok_or_else(|| Error::not_found(format!("user `{name}`")))
+}
+
+async fn note(app: &App, tx: &db::Tx, kind: &'static str, user: &rows::User) -> Result<()> {
+    let event = NewEvent {
+        kind,
+        namespace_id: None,
+        repository_id: None,
+        subject: user.name.clone(),
+        cause: Some("command line".into()),
+        body: json!({"user_id": user.id}),
+    };
+    db::events::add(tx, &Principal::SYSTEM, event, app.clock.now()).await
+}

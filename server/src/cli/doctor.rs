@@ -1,0 +1,67 @@
+//! `slipway doctor`: what a server needs, line by line, each with a remedy. It changes nothing.
+
+mod data;
+mod machine;
+mod network;
+
+use crate::config::Config;
+use serde::Serialize;
+use std::process::ExitCode;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Level {
+    Ok,
+    Warn,
+    Fail,
+}
+
+/// One line.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Finding {
+    level: Level,
+    /// What was looked at: `database`, `BuildKit`, …
+    subject: &'static str,
+    text: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+impl Finding {
+    fn ok(subject: &'static str, text: impl Into<String>) -> Self {
+        Self { level: Level::Ok, subject, text: text.into(), remedy: None }
+    }
+
+    fn warn(subject: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { level: Level::Warn, subject, text: text.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn fail(subject: &'static str, text: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { level: Level::Fail, subject, text: text.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+/// Looks at everything; fails when a line fails.
+#[expect(clippy::print_stdout, reason = "this is what was asked for")]
+pub(super) async fn run(config: &Config, json: bool) -> ExitCode {
+    let mut findings = data::look(config).await;
+    findings.extend(machine::look(config).await);
+    findings.extend(network::look(config).await);
+    if json {
+        println!("{}", serde_json::to_string_pretty(&findings).expect("findings are plain data"));
+    } else {
+        for finding in &findings {
+            let mark = match finding.level {
+                Level::Ok => "ok  ",
+                Level::Warn => "warn",
+                Level::Fail => "fail",
+            };
+            println!("{mark}  {:<14} {}", finding.subject, finding.text);
+            if let Some(remedy) = &finding.remedy {
+                println!("      {:<14} → {remedy}", "");
+            }
+        }
+    }
+    if findings.iter().any(|f| f.level == Level::Fail) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

@@ -1,0 +1,99 @@
+//! Data folder, keys, database and storage.
+
+use super::Finding;
+use crate::cli::lock;
+use crate::config::Config;
+use crate::db;
+use crate::error::Error;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+pub(super) async fn look(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![folder(config), key(&config.data_dir.join("keys/master.key"))];
+    findings.push(Box::pin(database(config)).await);
+    findings.push(space(config));
+    findings
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    std::fs::metadata(path).ok().map(|m| m.permissions().mode() & 0o777)
+}
+
+fn folder(config: &Config) -> Finding {
+    let (what, dir) = ("data folder", config.data_dir.display());
+    let state = if lock::is_held(config) { "a server runs on it" } else { "no server runs on it" };
+    match mode(&config.data_dir) {
+        None => Finding::warn(what, format!("{dir} does not exist"), "`slipway serve` makes it at the first start"),
+        Some(mode) if mode & 0o077 != 0 => {
+            Finding::warn(what, format!("{dir} is open to others ({mode:o}); {state}"), format!("chmod 700 {dir}"))
+        }
+        Some(_) => Finding::ok(what, format!("{dir}, {state}")),
+    }
+}
+
+fn key(file: &Path) -> Finding {
+    let (what, path) = ("master key", file.display());
+    let length = std::fs::metadata(file).map(|m| m.len());
+    match (mode(file), length) {
+        (Some(0o600), Ok(32)) => Finding::ok(what, format!("{path}, only its owner reads it")),
+        (Some(_), Ok(length)) if length != 32 => Finding::fail(
+            what,
+            format!("{path} has {length} bytes in place of 32"),
+            "restore it from a backup: without it the stored secrets cannot be read",
+        ),
+        (Some(mode), _) => {
+            Finding::fail(what, format!("{path} can be read by others ({mode:o})"), format!("chmod 600 {path}"))
+        }
+        (None, _) => {
+            Finding::warn(what, format!("{path} does not exist"), "`slipway serve` makes it at the first start")
+        }
+    }
+}
+
+async fn database(config: &Config) -> Finding {
+    const WHAT: &str = "database";
+    if let Some(file) = config.database_url.strip_prefix("sqlite:")
+        && !Path::new(file).exists()
+    {
+        return Finding::warn(WHAT, format!("{file} does not exist"), "`slipway serve` makes it at the first start");
+    }
+    let pending = async {
+        let db = db::connect::open(&config.database_url, 1).await?;
+        db.ping().await?;
+        let pending = db::connect::pending_migrations(&db).await?;
+        let kind = db.kind();
+        db::backup::close(db).await?;
+        Ok::<_, Error>((kind, pending))
+    };
+    match pending.await {
+        Ok((kind, 0)) => Finding::ok(WHAT, format!("{kind} answers, its schema is up to date")),
+        Ok((kind, n)) => Finding::warn(
+            WHAT,
+            format!("{kind} answers, {n} migrations are not applied"),
+            "`slipway migrate`, or start the server",
+        ),
+        Err(error) => Finding::fail(
+            WHAT,
+            error.for_log(),
+            "check `database.url`, that the database runs, and that its user may use it",
+        ),
+    }
+}
+
+fn space(config: &Config) -> Finding {
+    const WHAT: &str = "storage";
+    let existing = config.data_dir.ancestors().find(|dir| dir.exists()).unwrap_or(Path::new("/"));
+    let Ok(stat) = rustix::fs::statvfs(existing) else {
+        return Finding::fail(WHAT, "the free space is not known", "check that `data_dir` is on a file system");
+    };
+    let free = stat.f_bavail * stat.f_frsize;
+    let text = format!("{} GB free below {}", free / 1_000_000_000, existing.display());
+    if free < config.min_free_bytes {
+        let remedy = "make room, or lower `storage.min_free_bytes`: uploads and builds are refused until then";
+        Finding::fail(WHAT, text, remedy)
+    } else if free < config.min_free_bytes.saturating_mul(5) {
+        Finding::warn(WHAT, text, "make room soon: below `storage.min_free_bytes` uploads and builds are refused")
+    } else {
+        Finding::ok(WHAT, text)
+    }
+}

@@ -1,0 +1,22 @@
+//! One writer for each data folder.
+
+use crate::app::make_private_dir;
+use crate::config::Config;
+use crate::error::{Context, Result};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+
+/// Held by whoever writes. The kernel lets go of it when the process ends, however it ends.
+pub fn take(config: &Config) -> Result<File> {
+    make_private_dir(&config.data_dir)?;
+    let file = File::create(config.data_dir.join("lock")).context("opening the lock of the data folder")?;
+    flock(&file, FlockOperation::NonBlockingLockExclusive)
+        .context(&format!("another slipway runs on {}; stop it first", config.data_dir.display()))?;
+    Ok(file)
+}
+
+/// Whether a server holds the lock.
+pub fn is_held(config: &Config) -> bool {
+    let Ok(file) = File::open(config.data_dir.join("lock")) else { return false };
+    flock(&file, FlockOperation::NonBlockingLockExclusive).is_err()
+}

@@ -1,0 +1,74 @@
+//! A copy of the database at one moment, and what it names in storage.
+
+use super::Db;
+use super::entity::{builds::sealed_log, registry::blob, registry::upload};
+use crate::error::{Context, Error, Result};
+use sea_orm::QuerySelect;
+use sea_orm::prelude::*;
+use std::path::Path;
+use url::Url;
+
+/// An object that rows name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stored {
+    pub key: String,
+    pub size: u64,
+    /// Sealed logs have none.
+    pub digest: Option<String>,
+}
+
+/// Writes a whole copy of an SQLite database into a new file. A reader's transaction: writers go on meanwhile.
+pub async fn copy_sqlite(db: &Db, to: &Path) -> Result<()> {
+    let to = to.to_str().ok_or_else(|| Error::invalid("the path of the backup is not UTF-8"))?;
+    let sql = format!("VACUUM INTO '{}'", to.replace('\'', "''"));
+    db.read.execute_unprepared(&sql).await.context("copying the database")?;
+    Ok(())
+}
+
+/// Everything in storage that the rows name.
+pub async fn stored(db: &Db) -> Result<Vec<Stored>> {
+    let blobs: Vec<(String, i64, String)> = blob::Entity::find()
+        .select_only()
+        .column(blob::Column::StorageKey)
+        .column(blob::Column::SizeBytes)
+        .column(blob::Column::Digest)
+        .into_tuple()
+        .all(&db.read)
+        .await?;
+    let logs: Vec<(String, i64)> = sealed_log::Entity::find()
+        .select_only()
+        .column(sealed_log::Column::StorageKey)
+        .column(sealed_log::Column::SizeBytes)
+        .into_tuple()
+        .all(&db.read)
+        .await?;
+    let size = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
+    let blobs = blobs.into_iter().map(|(key, bytes, digest)| Stored { key, size: size(bytes), digest: Some(digest) });
+    let logs = logs.into_iter().map(|(key, bytes)| Stored { key, size: size(bytes), digest: None });
+    Ok(blobs.chain(logs).collect())
+}
+
+/// Forgets uploads in flight: their bytes are not part of a backup, and clients start again.
+pub async fn forget_uploads(db: &Db) -> Result<()> {
+    upload::Entity::delete_many().exec(&db.write).await?;
+    Ok(())
+}
+
+/// Closes all connections, so that SQLite leaves one file behind.
+pub async fn close(db: Db) -> Result<()> {
+    let (read, write) = (db.read, db.write);
+    read.close().await?;
+    Ok(write.close().await?)
+}
+
+/// How `pg_dump` and `pg_restore` are told of a database: the password goes by the environment, never as an argument.
+pub fn postgres_arguments(url: &str) -> Result<(String, Option<String>)> {
+    let mut url = Url::parse(url).context("reading database.url")?;
+    let decode = |p: &str| {
+        let pair = format!("x={}", p.replace('+', "%2B"));
+        url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, v)| v.into_owned()).unwrap_or_default()
+    };
+    let password = url.password().map(decode);
+    url.set_password(None).map_err(|()| Error::invalid("database.url has no host"))?;
+    Ok((url.to_string(), password))
+}

@@ -1,0 +1,109 @@
+//! Namespaces: who owns which name, and what their repositories show.
+
+pub mod visibility;
+
+use crate::app::App;
+use crate::db::events::NewEvent;
+use crate::db::{self, NamespaceKind, Role, Tx, rows};
+use crate::error::{Error, Result};
+use crate::names::{NamespaceName, is_reserved};
+use crate::policy::{Allowed, Principal, ReadNamespace, UseAccount};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The one reserved word that an operator may take: mirrors of Docker Hub ask for `library/…`.
+const LIBRARY: &str = "library";
+
+/// Makes a namespace that belongs to no account of a forge; `owner` becomes its admin.
+/// `by_operator` allows `library`, which nobody else may take.
+pub async fn create(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    name: &NamespaceName,
+    owner: &rows::User,
+    by_operator: bool,
+) -> Result<rows::Namespace> {
+    if is_reserved(name.as_str()) && !(by_operator && name.as_str() == LIBRARY) {
+        return Err(Error::invalid(format!("the name `{name}` is reserved; take another one")));
+    }
+    let now = app.clock.now();
+    if db::namespaces::find_by_name(tx, name.as_str()).await?.is_some() {
+        return Err(Error::Conflict(format!("the name `{name}` is taken")));
+    }
+    let row = rows::Namespace {
+        id: Uuid::now_v7(),
+        name: name.to_string(),
+        kind: NamespaceKind::Local,
+        forge_url: None,
+        forge_account_id: None,
+        created_at: now,
+    };
+    let namespace = db::namespaces::insert(tx, row).await?;
+    let grant = rows::Grant {
+        id: Uuid::now_v7(),
+        namespace_id: namespace.id,
+        user_id: owner.id,
+        role: Role::Admin,
+        created_at: now,
+    };
+    db::namespaces::insert_grant(tx, grant).await?;
+    let event = NewEvent {
+        kind: "namespace.created",
+        namespace_id: Some(namespace.id),
+        repository_id: None,
+        subject: namespace.name.clone(),
+        cause: None,
+        body: json!({"owner": owner.name, "kind": NamespaceKind::Local}),
+    };
+    db::events::add(tx, by, event, now).await?;
+    Ok(namespace)
+}
+
+/// The name of the namespace that is a person's own: bound to its account at a forge, or made here under its name.
+pub async fn own(app: &App, user_id: Uuid) -> Result<Option<String>> {
+    for identity in db::users::identities_of(&app.db, user_id).await? {
+        let bound = db::namespaces::find_by_account(&app.db, &identity.forge_url, &identity.remote_id).await?;
+        if let Some(namespace) = bound {
+            return Ok(Some(namespace.name));
+        }
+    }
+    let Some(user) = db::users::find(&app.db, user_id).await? else { return Ok(None) };
+    let mine = db::namespaces::of_user(&app.db, user_id).await?.into_iter().map(|(namespace, _)| namespace);
+    Ok(mine.filter(|n| n.kind == NamespaceKind::Local && n.name == user.name).map(|n| n.name).next())
+}
+
+/// The live repositories of a namespace that the asker may see, by name.
+pub async fn repositories(app: &App, allowed: &Allowed<ReadNamespace>) -> Result<Vec<rows::Repository>> {
+    let all = allowed.on().role.is_some() || allowed.principal().is_site_admin();
+    db::repositories::list(&app.db, allowed.on().id, all).await
+}
+
+/// The live repositories of all namespaces in which the asker has a role, with the namespace's name.
+pub async fn repositories_of_user(app: &App, allowed: &Allowed<UseAccount>) -> Result<Vec<(String, rows::Repository)>> {
+    let Some(user_id) = allowed.principal().user_id() else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for (namespace, _) in db::namespaces::of_user(&app.db, user_id).await? {
+        let repositories = db::repositories::list(&app.db, namespace.id, true).await?;
+        found.extend(repositories.into_iter().map(|r| (namespace.name.clone(), r)));
+    }
+    Ok(found)
+}
+
+/// Name and page of the account at a forge that a namespace is bound to.
+pub async fn account(app: &App, namespace_id: Uuid) -> Result<Option<(String, String)>> {
+    let found = db::namespaces::find(&app.db, namespace_id).await?;
+    let Some((namespace, forge, id)) = found.and_then(|n| {
+        let (forge, id) = (n.forge_url.clone()?, n.forge_account_id.clone()?);
+        Some((n, forge, id))
+    }) else {
+        return Ok(None);
+    };
+    let login = match db::users::find_identity(&app.db, &forge, &id).await? {
+        Some(identity) => identity.login,
+        // An organisation: its name at the forge, which ours was made from.
+        None => db::namespaces::owner_login(&app.db, &id).await?.unwrap_or(namespace.name),
+    };
+    let url = format!("{forge}/{login}");
+    Ok(Some((login, url)))
+}

@@ -1,0 +1,31 @@
+//! Who may pull a repository without a role.
+
+use crate::app::App;
+use crate::db::events::NewEvent;
+use crate::db::{self, Visibility};
+use crate::error::Result;
+use crate::policy::{AdministerRepository, Allowed};
+use serde_json::json;
+
+/// Makes a repository public or private; the same again changes nothing.
+pub async fn set(app: &App, allowed: &Allowed<AdministerRepository>, visibility: Visibility) -> Result<()> {
+    let on = allowed.on();
+    if on.visibility == visibility {
+        return Ok(());
+    }
+    let now = app.clock.now();
+    let tx = app.db.begin().await?;
+    db::repositories::set_visibility(&tx, on.id, visibility, now).await?;
+    let event = NewEvent {
+        kind: "repository.visibility_changed",
+        namespace_id: Some(on.namespace_id),
+        repository_id: Some(on.id),
+        subject: on.name.to_string(),
+        cause: None,
+        body: json!({"from": on.visibility, "to": visibility}),
+    };
+    db::events::add(&tx, allowed.principal(), event, now).await?;
+    tx.commit().await?;
+    app.wake.changed(on.id);
+    Ok(())
+}

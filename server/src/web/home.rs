@@ -1,0 +1,51 @@
+//! `/`: what Slipway is for strangers, what goes on for people.
+
+use super::namespace::card;
+use super::views::home::{Dashboard, Welcome};
+use super::views::layout::Layout;
+use super::{page, present, sign_in};
+use crate::app::App;
+use crate::error::Result;
+use crate::policy::{self, Allowed, Principal, UseAccount};
+use crate::{builds, namespaces};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+// The rest is a click away.
+const MOST_REPOSITORIES: usize = 12;
+
+/// `GET /`.
+pub async fn show(principal: Principal, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    match policy::check::<UseAccount>(&principal, policy::Site) {
+        Ok(allowed) => dashboard(&app, &request, &allowed).await,
+        Err(_) => page::html(&Welcome {
+            layout: Layout::new("Welcome", None).flash(page::flash(&app, &request)),
+            providers: sign_in::providers(&app, "/"),
+            callback_url: app.config.public_link("/login/github/callback"),
+        }),
+    }
+}
+
+async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccount>) -> Result<HttpResponse> {
+    let mut own = namespaces::repositories_of_user(app, allowed).await?;
+    if own.is_empty() {
+        return Ok(page::see("/new/import"));
+    }
+    let named = |id| own.iter().find(|(_, r)| r.id == id).map(|(n, r)| format!("{n}/{}", r.name)).unwrap_or_default();
+    let (mut running, mut failed) = (Vec::new(), Vec::new());
+    for build in builds::running_of_user(app, allowed).await? {
+        running.push(present::build_row(app, &named(build.repository_id), &build).await?);
+    }
+    for build in builds::failed_of_user(app, allowed).await? {
+        failed.push(present::build_row(app, &named(build.repository_id), &build).await?);
+    }
+    own.sort_by_key(|(_, r)| std::cmp::Reverse(r.updated_at));
+    let mut repositories = Vec::new();
+    for (namespace, repository) in own.iter().take(MOST_REPOSITORIES) {
+        let name = format!("{namespace}/{}", repository.name);
+        repositories.push(card(app, &name, &format!("/{name}"), repository).await?);
+    }
+    let viewer = page::viewer(app, allowed.principal()).await?;
+    let layout = Layout::new("Home", viewer).flash(page::flash(app, request));
+    page::html_after_form(app, request, &Dashboard { layout, running, failed, repositories })
+}

@@ -1,0 +1,98 @@
+//! A repository's overview.
+
+use super::page::{self, count, when};
+use super::present;
+use super::views::facts::Signature;
+use super::views::pull::PushLines;
+use super::views::repository::{Overview, Pushes, RepositoryTab, SourceFacts, SourceGone, Storage};
+use crate::app::App;
+use crate::db::{HookState, SourceState, rows};
+use crate::error::Result;
+use crate::policy::{Allowed, ReadRepository, Who};
+use crate::registry::{images, repositories};
+use crate::{builds, sources};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+
+/// `/{ns}/{repo}`.
+pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let on = allowed.on();
+    let head = present::head(&app, allowed.principal(), on).await?;
+    let viewer = page::viewer(&app, allowed.principal()).await?;
+    let newest = builds::newest(&app, on.id, 30).await?;
+    let last_build = match newest.first() {
+        Some(build) => Some(present::build_row(&app, &on.name.to_string(), build).await?),
+        None => None,
+    };
+    let (found, _) = images::page(&app, &allowed, "", 0, 20).await?;
+    let mut rows = Vec::new();
+    for image in found.iter().take(10) {
+        rows.push(present::image_row(&app, on, image).await?);
+    }
+    let pull = rows.first().and_then(|row| {
+        let signed = matches!(row.signature, Signature::Verified { .. });
+        let tag = row.tags.first()?;
+        Some(present::pull_box(&app, allowed.principal(), on, tag, &row.digest, signed))
+    });
+    let source = sources::of_repository(&app, on.id).await?;
+    let (own, shared) = repositories::storage(&app, on.id).await?;
+    let user = match &allowed.principal().who {
+        Who::User { name, .. } => name.as_str(),
+        _ => "YOUR-NAME",
+    };
+    let page = Overview {
+        layout: head.layout("Overview", viewer, RepositoryTab::Overview).flash(page::flash(&app, &request)),
+        gone: source.as_ref().and_then(|s| gone(&app, s, head.admin.then(|| head.settings_url("/webhook")))),
+        last_build,
+        images: rows,
+        pull,
+        build_ref: source.as_ref().filter(|_| head.manager).map(|s| s.default_branch.clone()),
+        source: source.as_ref().map(|s| source_facts(&app, s)),
+        storage: Storage { own: count(own), shared: count(shared) },
+        durations: present::durations(&app, &newest),
+        push_lines: PushLines::new(&app.config.public_host(), user, &on.name.to_string()),
+        head,
+    };
+    page::html_after_form(&app, &request, &page)
+}
+
+fn gone(app: &App, source: &rows::Source, repair_url: Option<String>) -> Option<SourceGone> {
+    let reason = match source.state {
+        SourceState::Active => return None,
+        SourceState::Gone => "the forge answers that it does not exist, or that the connected account may not see it any more",
+        SourceState::Unreachable => "the forge cannot be reached",
+        SourceState::Disconnected => "the forge no longer accepts the permission that was given: connect again",
+    };
+    Some(SourceGone {
+        full_name: source.full_name.clone(),
+        reason: source.state_detail.clone().unwrap_or_else(|| reason.to_owned()),
+        since: when(app, source.polled_at.unwrap_or(source.created_at)),
+        repair_url,
+    })
+}
+
+/// The code behind a repository, and how its pushes are known.
+pub fn source_facts(app: &App, source: &rows::Source) -> SourceFacts {
+    let detail = || source.hook_detail.clone();
+    let secs = app.config.poll_secs;
+    let pushes = match (source.state, source.hook_state) {
+        (SourceState::Gone | SourceState::Disconnected, _) => Pushes::Broken {
+            because: source.state_detail.clone().unwrap_or_else(|| "the code repository cannot be read".to_owned()),
+        },
+        (_, HookState::Active) => Pushes::Webhook { last: source.delivered_at.map(|at| when(app, at)) },
+        (_, HookState::Pending) => Pushes::Polling { secs, because: "the webhook is being made".to_owned() },
+        (_, HookState::Refused) => {
+            Pushes::Polling { secs, because: detail().unwrap_or_else(|| "the forge refused the webhook".to_owned()) }
+        }
+        (_, HookState::Missing) => {
+            Pushes::Polling { secs, because: detail().unwrap_or_else(|| "the webhook is gone at the forge".to_owned()) }
+        }
+    };
+    SourceFacts {
+        forge: "GitHub".to_owned(),
+        full_name: source.full_name.clone(),
+        url: source.html_url.clone(),
+        default_branch: source.default_branch.clone(),
+        pushes,
+    }
+}
