@@ -1,11 +1,9 @@
 //! The questions that we ask GitHub. Repositories are named by their id, so that a rename there changes nothing.
 
 use super::shapes::{
-    BranchShape, CommitShape, GitRefShape, HookShape, MembershipShape, RefShape, RepositoryShape, TreeShape, UserShape,
+    BranchShape, CommitShape, GitRefShape, HookShape, MembershipShape, RefShape, RepositoryShape, TreeShape,
 };
-use super::{
-    Changed, Commit, CommitStatus, Forge, Heads, Membership, Page, Person, RemoteRepository, StatusState, Tree,
-};
+use super::{Changed, Commit, CommitStatus, Forge, Heads, Membership, Page, RemoteRepository, StatusState, Tree};
 use crate::error::ForgeError;
 use crate::names::{CommitHash, RefName};
 use crate::secrets::Secret;

@@ -6,7 +6,7 @@ use crate::db;
 use crate::error::Error;
 use crate::forge::Forge;
 use crate::sources::listing;
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 use uuid::Uuid;
 
 /// One call each; older ones are scanned when they are imported.

@@ -73,7 +73,7 @@ pub async fn imported(
         let Some(rule) = rules.first() else { continue };
         let Some(repository) = db::repositories::find(&app.db, rule.repository_id).await? else { continue };
         let namespace = namespaces[&source.namespace_id].name.parse()?;
-        found.insert(source.remote_id, RepositoryName::new(namespace, &repository.name)?);
+        found.insert(source.remote_id, RepositoryName::new(&namespace, &repository.name)?);
     }
     Ok(found)
 }

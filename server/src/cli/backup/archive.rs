@@ -10,6 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 const BLOCK: u64 = 512;
+const ZEROS: [u8; 1024] = [0; 1024];
 
 pub(super) struct Writer {
     file: BufWriter<File>,
@@ -70,12 +71,12 @@ impl Writer {
             ));
         }
         let padding = usize::try_from((BLOCK - size % BLOCK) % BLOCK).expect("a block is small");
-        self.file.write_all(&[0; BLOCK as usize][..padding]).context("writing the backup")
+        self.file.write_all(&ZEROS[..padding]).context("writing the backup")
     }
 
     /// Ends the archive and makes it last.
     pub(super) fn finish(mut self) -> Result<()> {
-        self.file.write_all(&[0; 2 * BLOCK as usize]).context("writing the backup")?;
+        self.file.write_all(&ZEROS).context("writing the backup")?;
         let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error).context("writing the backup")?;
         file.sync_all().context("writing the backup")
     }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 /// The outcome of a delivery that nobody has read yet.
