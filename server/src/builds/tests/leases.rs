@@ -44,7 +44,7 @@ async fn an_older_attempt_is_fenced_off() {
     let refused = |e: Error| assert_eq!(e.status(), 409, "{e}");
     refused(lease::heartbeat(&scene.app, &attempt).await.unwrap_err());
     refused(log::append(&scene.app, &attempt, batch(1, vec![started(1)])).await.unwrap_err());
-    refused(scene.finish(old.attempt_id, Outcome::Failed(Default::default())).await.unwrap_err());
+    refused(scene.finish(old.attempt_id, Outcome::Failed(slipway_protocol::Failure::default())).await.unwrap_err());
     assert_eq!(scene.build(build.id).await.state, Running);
     assert!(crate::auth::tokens::principal_of_attempt(&scene.app, old.attempt_id).await.is_err());
     assert!(crate::auth::tokens::principal_of_attempt(&scene.app, new.attempt_id).await.is_ok());
