@@ -17,6 +17,8 @@ mod policy;
 mod registry;
 mod secrets;
 mod storage;
+#[cfg(test)]
+mod testing;
 mod wake;
 mod web;
 

@@ -122,7 +122,10 @@ async fn platforms(app: &App, repository_id: Uuid, manifest: &rows::Manifest) ->
 fn attested(index: &[u8]) -> Vec<String> {
     let index: Value = serde_json::from_slice(index).unwrap_or_default();
     let children = index["manifests"].as_array().cloned().unwrap_or_default();
-    children.iter().filter_map(|c| c["annotations"]["vnd.docker.reference.digest"].as_str().map(str::to_owned)).collect()
+    children
+        .iter()
+        .filter_map(|c| c["annotations"]["vnd.docker.reference.digest"].as_str().map(str::to_owned))
+        .collect()
 }
 
 #[derive(Default, Deserialize)]
