@@ -21,6 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// A mirror that was not used for so long is removed at the next start.
+const MIRROR_LIFE: Duration = Duration::from_hours(30 * 24);
+
 /// Makes checkouts.
 pub(crate) struct Checkouts {
     git: Git,
@@ -48,6 +51,7 @@ impl Checkouts {
         for dir in [&folders, &mirrors, &home] {
             std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
         }
+        remove_old(&mirrors);
         let probe = folders.join("probe");
         std::fs::create_dir_all(&probe)?;
         let git = Git::new(config, &home, &probe).await?;
@@ -117,6 +121,16 @@ impl Drop for Checkout {
                 tracing::warn!("remove {}: {error}", folder.display());
             }
         });
+    }
+}
+
+/// Removes mirrors that no build has fetched into for long.
+fn remove_old(mirrors: &Path) {
+    for mirror in std::fs::read_dir(mirrors).into_iter().flatten().flatten() {
+        let changed = mirror.metadata().and_then(|meta| meta.modified()).ok();
+        if changed.is_some_and(|at| at.elapsed().is_ok_and(|age| age > MIRROR_LIFE)) {
+            let _ = std::fs::remove_dir_all(mirror.path());
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use crate::daemon::{DaemonProvider, Pool};
 use crate::{readiness, trust};
 use anyhow::{Context, Result};
 use slipway_protocol::{ClaimRequest, VERSION};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -31,6 +33,8 @@ impl Builder {
     async fn new(config: Config) -> Result<Self> {
         let made = std::fs::create_dir_all(&config.work_dir);
         made.with_context(|| format!("make {}", config.work_dir.display()))?;
+        // Others may pass through, as git does where it runs as `nobody`, and see nothing.
+        std::fs::set_permissions(&config.work_dir, Permissions::from_mode(0o711))?;
         let config = Config { work_dir: config.work_dir.canonicalize()?, ..config };
         trust::write_bundle(&config)?;
         let config = Arc::new(config);

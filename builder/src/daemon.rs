@@ -3,6 +3,7 @@
 mod firewall;
 mod lease;
 mod process;
+mod room;
 mod running;
 mod settings;
 mod slots;
@@ -16,7 +17,7 @@ use process::Spawner;
 use running::Running;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -35,12 +36,13 @@ impl DaemonProvider {
         }
     }
 
-    /// Stops daemons that have been idle for long. Runs until dropped.
+    /// Stops daemons that have been idle for long, and clears what they keep when the disk fills. Runs until dropped.
     pub(crate) async fn sweep(&self) {
         match self {
             Self::Process(pool) => loop {
                 tokio::time::sleep(Duration::from_secs(5)).await;
                 pool.stop_idle().await;
+                pool.make_room().await;
             },
         }
     }
@@ -58,7 +60,8 @@ pub(crate) struct Pool {
     config: Arc<Config>,
     spawner: Spawner,
     firewall: OnceCell<()>,
-    domains: Mutex<HashMap<String, Arc<Domain>>>,
+    /// By state folder.
+    domains: Mutex<HashMap<PathBuf, Arc<Domain>>>,
 }
 
 /// One place for a daemon; the lock is held while it starts or stops.
@@ -71,7 +74,8 @@ impl Pool {
 
     async fn lease(&self, domain: &str, registries: &Registries) -> Result<Lease> {
         self.firewall.get_or_init(|| self.raise_firewall()).await;
-        let place = self.domain(domain);
+        let state = self.state_dir(domain);
+        let place = self.domain(&state);
         let mut place = place.lock().await;
         if let Some(daemon) = place.take() {
             let idle = daemon.users.load(Ordering::Acquire) == 0;
@@ -87,7 +91,6 @@ impl Pool {
                 return Ok(lease);
             }
         }
-        let state = self.state_dir(domain);
         let daemon = Running::start(&self.config, &self.spawner, state, registries.clone());
         let daemon = Arc::new(daemon.await.with_context(|| "BuildKit does not start")?);
         *place = Some(daemon.clone());
@@ -106,9 +109,9 @@ impl Pool {
         self.config.work_dir.join("daemons").join(&name[..16])
     }
 
-    fn domain(&self, name: &str) -> Arc<Domain> {
+    fn domain(&self, state: &Path) -> Arc<Domain> {
         let mut domains = self.domains.lock().unwrap_or_else(PoisonError::into_inner);
-        domains.entry(name.to_owned()).or_default().clone()
+        domains.entry(state.to_owned()).or_default().clone()
     }
 
     fn all(&self) -> Vec<Arc<Domain>> {

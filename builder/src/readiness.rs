@@ -1,6 +1,7 @@
 //! What this machine can build, and what stands in the way.
 
 use crate::config::Config;
+use std::path::Path;
 
 /// Plugins that BuildKit's bridge network calls.
 const PLUGINS: &[&str] = &["bridge", "firewall", "host-local", "loopback"];
@@ -31,8 +32,7 @@ pub(crate) fn unable(config: &Config) -> Option<String> {
 }
 
 fn low_space(config: &Config) -> Option<String> {
-    let stat = rustix::fs::statvfs(&config.work_dir).ok()?;
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let free = free_bytes(&config.work_dir)?;
     (free < config.min_free_bytes).then(|| {
         format!(
             "only {} are free in {}, and builds need {}: free some space",
@@ -41,6 +41,11 @@ fn low_space(config: &Config) -> Option<String> {
             size(config.min_free_bytes)
         )
     })
+}
+
+pub(crate) fn free_bytes(dir: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(dir).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 fn size(bytes: u64) -> String {

@@ -20,9 +20,12 @@ pub struct App {
     pub bearer_key: [u8; 32],
     /// For calls to forges.
     pub http: reqwest::Client,
+    pub forges: crate::forge::Forges,
     pub wake: Wake,
     pub uploads: crate::registry::uploads::OpenUploads,
     pub limits: crate::auth::limits::Limits,
+    /// What builders said last.
+    pub builders: crate::builds::fleet::Fleet,
     /// The embedded builder's token, made anew at each start.
     pub builder_token: crate::secrets::Secret,
 }
@@ -50,9 +53,11 @@ impl App {
             storage,
             master_key,
             http,
+            forges: crate::forge::Forges::default(),
             wake: Wake::default(),
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
+            builders: crate::builds::fleet::Fleet::default(),
             builder_token: crate::secrets::new_token("slb_"),
             config,
         }))

@@ -3,6 +3,7 @@
 pub mod admin;
 mod backup;
 mod doctor;
+mod embedded;
 mod lock;
 mod serve;
 mod socket;

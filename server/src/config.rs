@@ -71,6 +71,8 @@ pub struct SignIn {
 #[derive(Clone, Debug)]
 pub struct Builder {
     pub embedded: bool,
+    /// Of `slipway-builder`s elsewhere.
+    pub tokens: Vec<HeadersSecret>,
     pub slots: u32,
     pub buildkit_bin_dir: Option<PathBuf>,
     pub cni_bin_dir: PathBuf,
@@ -198,6 +200,7 @@ fn github(v: &mut Values) -> Result<Option<GitHub>, String> {
 fn builder(v: &mut Values) -> Result<Builder, String> {
     let bin_dir = v.text("buildkit.bin_dir");
     Ok(Builder {
+        tokens: builder_tokens(v)?,
         embedded: v.parse("builder.embedded", "`true` or `false`")?,
         slots: v.parse("builder.slots", "a number of builds at once")?,
         buildkit_bin_dir: (!bin_dir.is_empty()).then(|| bin_dir.into()),
@@ -205,6 +208,14 @@ fn builder(v: &mut Values) -> Result<Builder, String> {
         idle_secs: v.parse("buildkit.idle_secs", "a number of seconds")?,
         cache_bytes: v.parse("buildkit.cache_bytes", "a number of bytes")?,
     })
+}
+
+fn builder_tokens(v: &mut Values) -> Result<Vec<HeadersSecret>, String> {
+    let tokens = v.words("builder.tokens");
+    if tokens.iter().any(|token| token.len() < 32) {
+        return Err("builder.tokens: a token has at least 32 characters; `openssl rand -hex 32` makes one".into());
+    }
+    Ok(tokens.into_iter().map(HeadersSecret).collect())
 }
 
 fn builds(v: &mut Values) -> Result<Builds, String> {

@@ -4,7 +4,9 @@
 //! a transaction there is `BEGIN IMMEDIATE`, because a deferred one fails when it is upgraded.
 
 pub mod backup;
+pub mod attempts;
 pub mod blobs;
+pub mod build_inputs;
 pub mod builds;
 pub mod connect;
 pub mod entity;
@@ -14,6 +16,7 @@ pub mod keys;
 pub mod logs;
 pub mod manifests;
 pub mod namespaces;
+pub mod queue;
 pub mod repositories;
 pub mod sessions;
 pub mod sources;

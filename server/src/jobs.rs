@@ -2,8 +2,17 @@
 //!
 //! One file a task; each is safe to run twice. Cron entries only enqueue.
 
+mod ensure_hook;
+mod list_repositories;
+mod poll_source;
+mod process_delivery;
+mod remove_hook;
 mod runner;
+mod scan_repositories;
 mod schedule;
+mod seal_log;
+mod set_commit_status;
+mod sweep_leases;
 
 pub use runner::run;
 pub use schedule::start as start_schedule;
@@ -20,8 +29,28 @@ use uuid::Uuid;
 pub enum Task {
     /// Forgets ended sessions, sign-ins, uploads and jobs.
     Prune,
-    /// Asks the forge which repositories a connection reaches.
+    /// Fetches what a connection may import.
     ListRepositories { connection_id: Uuid },
+    /// Finds the Dockerfiles of what was listed.
+    ScanRepositories { connection_id: Uuid },
+    /// Makes the webhook of a source, or puts it right.
+    EnsureHook { source_id: Uuid },
+    /// Removes the webhook of a source that is gone here.
+    RemoveHook { connection_id: Uuid, forge_url: String, repository_remote_id: String, hook_remote_id: String },
+    /// Reads what a forge sent.
+    ProcessDelivery { delivery_id: Uuid },
+    /// Compares the refs of one source.
+    PollSource { source_id: Uuid },
+    /// Compares the refs of all sources that are due.
+    PollDueSources,
+    /// Makes all sources due, after a time in which nobody listened.
+    ReconcileSources,
+    /// Moves the log of an attempt that ended from rows into storage.
+    SealLog { attempt_id: Uuid },
+    /// Ends attempts whose builder is silent.
+    SweepLeases,
+    /// Shows a build's state on its commit.
+    SetCommitStatus { build_id: Uuid },
 }
 
 /// Why a task did not succeed, and whether trying again can help.
@@ -51,6 +80,16 @@ impl Task {
         match self {
             Self::Prune => "prune",
             Self::ListRepositories { .. } => "list_repositories",
+            Self::SealLog { .. } => "seal_log",
+            Self::SweepLeases => "sweep_leases",
+            Self::ScanRepositories { .. } => "scan_repositories",
+            Self::EnsureHook { .. } => "ensure_hook",
+            Self::RemoveHook { .. } => "remove_hook",
+            Self::ProcessDelivery { .. } => "process_delivery",
+            Self::PollSource { .. } => "poll_source",
+            Self::PollDueSources => "poll_due_sources",
+            Self::ReconcileSources => "reconcile_sources",
+            Self::SetCommitStatus { .. } => "set_commit_status",
         }
     }
 }
@@ -71,7 +110,19 @@ pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, ru
 async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
     match task {
         Task::Prune => prune(app).await,
-        Task::ListRepositories { .. } => Ok(()),
+        Task::ListRepositories { connection_id } => list_repositories::run(app, *connection_id).await,
+        Task::ScanRepositories { connection_id } => scan_repositories::run(app, *connection_id).await,
+        Task::EnsureHook { source_id } => ensure_hook::run(app, *source_id).await,
+        Task::RemoveHook { connection_id, forge_url, repository_remote_id, hook_remote_id } => {
+            remove_hook::run(app, *connection_id, forge_url, repository_remote_id, hook_remote_id).await
+        }
+        Task::ProcessDelivery { delivery_id } => process_delivery::run(app, *delivery_id).await,
+        Task::PollSource { source_id } => poll_source::run(app, *source_id).await,
+        Task::PollDueSources => poll_source::run_due(app).await,
+        Task::ReconcileSources => poll_source::reconcile(app).await,
+        Task::SetCommitStatus { build_id } => set_commit_status::run(app, *build_id).await,
+        Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
+        Task::SweepLeases => sweep_leases::run(app).await,
     }
 }
 
@@ -80,6 +131,7 @@ async fn prune(app: &App) -> Result<(), JobError> {
     let tx = app.db.begin().await?;
     db::sessions::prune(&tx, now).await?;
     db::jobs::prune(&tx, now - 7 * crate::clock::DAY).await?;
+    db::sources::deliveries::prune(&tx, now - 7 * crate::clock::DAY, now - 90 * crate::clock::DAY).await?;
     tx.commit().await?;
     app.limits.forget_quiet();
     Ok(())

@@ -3,11 +3,15 @@
 mod accounts;
 mod app;
 mod auth;
+mod builder_api;
+mod builds;
 mod cli;
 mod clock;
 mod config;
 mod db;
 mod error;
+mod forge;
+mod hooks;
 mod http;
 mod jobs;
 mod names;
@@ -16,9 +20,11 @@ mod oci;
 mod policy;
 mod registry;
 mod secrets;
+mod sources;
 mod storage;
 #[cfg(test)]
 mod testing;
+mod trust;
 mod wake;
 mod web;
 

@@ -14,6 +14,7 @@ pub struct Wake {
     /// Builds were queued.
     pub builds: Notify,
     topics: Mutex<HashMap<Uuid, watch::Sender<u64>>>,
+    stopping: watch::Sender<bool>,
 }
 
 impl Wake {
@@ -23,6 +24,17 @@ impl Wake {
         // Those that nobody follows any more go when others come.
         topics.retain(|_, sender| sender.receiver_count() > 0);
         topics.entry(topic).or_insert_with(|| watch::channel(0).0).subscribe()
+    }
+
+    /// The server stops: live pages let go, and come back when it is up again.
+    pub fn stop(&self) {
+        self.stopping.send_replace(true);
+        self.builds.notify_waiters();
+    }
+
+    /// Ends when the server stops.
+    pub async fn stopped(&self) {
+        self.stopping.subscribe().wait_for(|stop| *stop).await.ok();
     }
 
     /// Something about this build or repository changed.

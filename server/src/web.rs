@@ -2,11 +2,21 @@
 
 pub mod ansi;
 pub mod assets;
+pub mod build;
+pub mod cosign_key;
 pub mod errors;
 pub mod guard;
 pub mod health;
-pub mod next;
-pub mod page;
+pub mod home;
+pub mod import;
+pub mod namespace;
+mod next;
+mod page;
+mod paging;
+mod present;
+pub mod repository;
+pub mod settings;
 pub mod sign_in;
+pub mod tags;
 pub mod tokens;
-pub mod views;
+mod views;

@@ -34,7 +34,7 @@ const [purged] = await new PurgeCSS().purge({
   variables: true,
   keyframes: true,
   fontFace: true,
-  safelist: { standard: [/^data-/, /^a\d+$/], variables: [/^--ansi/] },
+  safelist: { standard: [/^data-/, /^[ad]\d+$/], variables: [/^--ansi/] },
   defaultExtractor: text => text.match(/[\w-/:.]+(?<!:)/g) || [],
 });
 write('app.css', (await esbuild.transform(purged.css, { loader: 'css', minify: true })).code);

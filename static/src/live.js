@@ -74,7 +74,7 @@ if (log) {
     history.replaceState(null, '', range ? `#${step}-L${Math.min(m[2], n)}-L${Math.max(m[2], n)}` : a.hash);
     mark();
   });
-  addEventListener('hashchange', mark);
+  addEventListener('hashchange', () => { stop(); mark(); });
   mark();
   // Next and previous line with an error or warning, from the first line on the screen.
   const jump = step => {

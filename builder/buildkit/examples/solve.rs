@@ -1,5 +1,6 @@
 //! Builds a directory on a running daemon and prints what happens:
-//! `solve SOCKET DIRECTORY [--opt key=value]… [--image name=…,push=true] [--cancel-after ms] [--quiet]`.
+//! `solve ADDRESS DIRECTORY [--opt key=value]… [--image name=…,push=true] [--cancel-after ms] [--quiet]`.
+//! The address is a socket's path or `host:port`, the latter with `--tls DIR` of `ca.pem`, `cert.pem` and `key.pem`.
 #![expect(clippy::print_stdout, reason = "it is a command line program")]
 
 use std::collections::BTreeMap;
@@ -7,7 +8,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use slipway_buildkit::{Addr, Build, BuildRequest, Event, Export, LocalDir, connect, solve};
+use slipway_buildkit::{Addr, Build, BuildRequest, Event, Export, LocalDir, Tls, connect, solve};
 
 #[derive(Default)]
 struct Options {
@@ -15,16 +16,17 @@ struct Options {
     exports: Vec<Export>,
     cancel_after: Option<Duration>,
     quiet: bool,
+    tls: Option<Tls>,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
-    let (Some(socket), Some(directory)) = (args.next(), args.next()) else {
-        return Err("solve SOCKET DIRECTORY [options]".into());
+    let (Some(address), Some(directory)) = (args.next(), args.next()) else {
+        return Err("solve ADDRESS DIRECTORY [options]".into());
     };
     let options = options(args)?;
-    let client = connect(&Addr::Unix(PathBuf::from(socket))).await?;
+    let client = connect(&addr(address, options.tls)).await?;
     println!("{:?}", client.daemon());
     for worker in client.list_workers().await? {
         println!("worker builds {}", worker.platforms.join(", "));
@@ -53,6 +55,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
     println!("took {:?}, {tasks} tasks alive", start.elapsed());
     Ok(())
+}
+
+fn addr(address: String, tls: Option<Tls>) -> Addr {
+    if address.starts_with('/') { Addr::Unix(PathBuf::from(address)) } else { Addr::Tcp { host: address, tls } }
 }
 
 async fn follow(mut build: Build, quiet: bool) {
@@ -91,6 +97,12 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, Box<dyn st
             "--cancel-after" => {
                 let millis = args.next().ok_or("--cancel-after ms")?.parse()?;
                 options.cancel_after = Some(Duration::from_millis(millis));
+            }
+            "--tls" => {
+                let dir = PathBuf::from(args.next().ok_or("--tls DIR")?);
+                let read = |name| std::fs::read(dir.join(name));
+                let (ca, cert, key) = (read("ca.pem")?, read("cert.pem")?, read("key.pem")?);
+                options.tls = Some(Tls { ca, cert, key, server_name: None });
             }
             other => return Err(format!("unknown option {other}").into()),
         }

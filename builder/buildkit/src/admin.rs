@@ -69,7 +69,7 @@ impl Client {
     }
 
     pub async fn list_workers(&self) -> Result<Vec<Worker>, ClientError> {
-        let reply = self.control().list_workers(ListWorkersRequest { filter: Vec::new() }).await.map_err(Box::new)?;
+        let reply = self.control().list_workers(ListWorkersRequest { filter: Vec::new() }).await?;
         let worker = |record: bollard_buildkit_proto::moby::buildkit::v1::types::WorkerRecord| Worker {
             id: record.id,
             labels: record.labels,
@@ -80,7 +80,7 @@ impl Client {
 
     pub async fn disk_usage(&self, filters: &[String]) -> Result<Vec<CacheRecord>, ClientError> {
         let request = DiskUsageRequest { filter: filters.to_vec(), age_limit: 0 };
-        let reply = self.control().disk_usage(request).await.map_err(Box::new)?;
+        let reply = self.control().disk_usage(request).await?;
         Ok(reply.into_inner().record.into_iter().map(CacheRecord::from).collect())
     }
 
@@ -94,9 +94,9 @@ impl Client {
             max_used_space: signed(options.max_used_bytes),
             min_free_space: signed(options.min_free_bytes),
         };
-        let mut records = self.control().prune(request).await.map_err(Box::new)?.into_inner();
+        let mut records = self.control().prune(request).await?.into_inner();
         let mut pruned = Pruned::default();
-        while let Some(record) = records.message().await.map_err(Box::new)? {
+        while let Some(record) = records.message().await? {
             pruned.records += 1;
             pruned.bytes += unsigned(record.size);
         }
@@ -105,7 +105,7 @@ impl Client {
 }
 
 pub(crate) async fn info(channel: Channel) -> Result<Info, ClientError> {
-    let reply = control(channel).info(InfoRequest {}).await.map_err(Box::new)?;
+    let reply = control(channel).info(InfoRequest {}).await?;
     let BuildkitVersion { package, version, revision } = reply.into_inner().buildkit_version.unwrap_or_default();
     Ok(Info { package, version, revision })
 }

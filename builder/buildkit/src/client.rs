@@ -1,5 +1,6 @@
 //! The connection to a daemon.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,7 +54,9 @@ pub enum ClientError {
     #[error("a session's shared key must be one printable line")]
     SharedKey,
     #[error("the BuildKit daemon refused: {}", .0.message())]
-    Refused(#[from] Box<tonic::Status>),
+    Refused(Box<tonic::Status>),
+    #[error("the connection to the BuildKit daemon broke: {}", .0)]
+    Broken(String),
 }
 
 /// Connects and asks the daemon who it is: a client certificate that it rejects shows up only then.
@@ -85,6 +88,24 @@ impl Client {
 
 pub(crate) fn control(channel: Channel) -> ControlClient<Channel> {
     ControlClient::new(channel).max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE)
+}
+
+impl From<tonic::Status> for ClientError {
+    fn from(status: tonic::Status) -> Self {
+        match broken_by(&status) {
+            Some(cause) => Self::Broken(cause),
+            None => Self::Refused(Box::new(status)),
+        }
+    }
+}
+
+/// What broke the connection, if that is why the call failed: only our own side's errors have a source.
+pub(crate) fn broken_by(status: &tonic::Status) -> Option<String> {
+    let mut cause = status.source()?;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    Some(cause.to_string())
 }
 
 async fn open(addr: &Addr) -> Result<Channel, ClientError> {

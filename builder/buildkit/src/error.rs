@@ -90,7 +90,10 @@ impl BuildError {
         let found = details::decode(status.details());
         Self {
             class: classify::class(status, &found),
-            message: status.message().to_owned(),
+            message: match crate::client::broken_by(status) {
+                Some(cause) => crate::ClientError::Broken(cause).to_string(),
+                None => status.message().to_owned(),
+            },
             exit_code: found.exit_code,
             vertex: found.vertex,
             location: found.location,

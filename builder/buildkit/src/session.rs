@@ -65,7 +65,7 @@ impl Session {
 
         let mut request = Request::new(outbound(from_server, stopped.clone()));
         announce(request.metadata_mut(), &id, &services).map_err(|_invalid| ClientError::SharedKey)?;
-        let inbound = client.control().session(request).await.map_err(Box::new)?.into_inner();
+        let inbound = client.control().session(request).await?.into_inner();
         Ok(Self {
             id,
             _stop: stop,

@@ -66,7 +66,9 @@ impl Journal {
                 };
                 log.output(index + SOURCE_STEP, stream, at, &bytes);
             }
-            Event::Progress { index, id, current, total, .. } => log.progress(index + SOURCE_STEP, &id, current, total),
+            Event::Progress { index, id, current, total, done, .. } => {
+                log.progress(index + SOURCE_STEP, &id, (current, total), done)
+            }
             Event::StepDone { index, cached, error, at } => {
                 let error = error.filter(|_| !self.cache_steps.contains(&index));
                 log.done(index + SOURCE_STEP, at, cached, error.as_deref());

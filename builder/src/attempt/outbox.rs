@@ -7,9 +7,12 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
-/// At most this many records in one batch, and about so many bytes.
-const BATCH_RECORDS: usize = 200;
-const BATCH_BYTES: usize = 64 << 10;
+/// So many records, or bytes, are sent without waiting for more.
+const ENOUGH_RECORDS: usize = 200;
+const ENOUGH_BYTES: usize = 64 << 10;
+/// No batch is larger, but for one record that is. As JSON it stays under 2 MiB, whatever the text.
+const MOST_RECORDS: usize = 1000;
+const MOST_BYTES: usize = 256 << 10;
 
 pub(crate) struct Outbox {
     state: Mutex<State>,
@@ -113,7 +116,7 @@ impl Outbox {
     /// Whether a batch is worth sending without waiting for more.
     pub(crate) fn urgent(&self) -> bool {
         let state = self.state();
-        state.closed || state.records.len() >= BATCH_RECORDS || state.bytes >= BATCH_BYTES
+        state.closed || state.records.len() >= ENOUGH_RECORDS || state.bytes >= ENOUGH_BYTES
     }
 
     /// The oldest records, which stay here until they are acknowledged.
@@ -123,11 +126,11 @@ impl Outbox {
         let records = state
             .records
             .iter()
-            .take(BATCH_RECORDS)
+            .take(MOST_RECORDS)
             .take_while(|(_, size)| {
                 let first = bytes == 0;
                 bytes += size;
-                first || bytes <= BATCH_BYTES
+                first || bytes <= MOST_BYTES
             })
             .map(|(record, _)| record.clone())
             .collect();
@@ -177,15 +180,15 @@ mod tests {
     #[tokio::test]
     async fn a_batch_is_repeated_until_it_is_acknowledged() {
         let outbox = Outbox::new(1 << 20);
-        outbox.add(vec![notice(1); 250]);
-        assert_eq!(outbox.batch().records.len(), BATCH_RECORDS);
+        outbox.add(vec![notice(1); 1250]);
+        assert_eq!(outbox.batch().records.len(), MOST_RECORDS);
         assert_eq!(outbox.batch().first, 1);
-        outbox.acknowledge(200);
+        outbox.acknowledge(1000);
         let batch = outbox.batch();
-        assert_eq!((batch.first, batch.records.len()), (201, 50));
+        assert_eq!((batch.first, batch.records.len()), (1001, 250));
         outbox.acknowledge(150);
-        assert_eq!(outbox.acknowledged(), 200, "an old answer changes nothing");
-        outbox.acknowledge(250);
+        assert_eq!(outbox.acknowledged(), 1000, "an old answer changes nothing");
+        outbox.acknowledge(1250);
         outbox.close();
         assert_eq!(outbox.wait().await, None);
     }
@@ -203,7 +206,7 @@ mod tests {
     #[test]
     fn a_batch_is_bounded_in_bytes_but_never_empty() {
         let outbox = Outbox::new(1 << 30);
-        outbox.add(vec![notice(100 << 10), notice(40 << 10), notice(20 << 10)]);
+        outbox.add(vec![notice(300 << 10), notice(150 << 10), notice(100 << 10)]);
         assert_eq!(outbox.batch().records.len(), 1);
         outbox.acknowledge(1);
         assert_eq!(outbox.batch().records.len(), 2);

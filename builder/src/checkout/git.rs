@@ -7,6 +7,8 @@ use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::{OsStr, OsString};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -62,7 +64,8 @@ const SETTINGS: &[(&str, &str)] = &[
 impl Git {
     /// `home` is an empty folder; `probe` one that git must be able to reach as `nobody`.
     pub(crate) async fn new(config: &Config, home: &Path, probe: &Path) -> Result<Self> {
-        let program = config.program("git").context("git was not found")?;
+        // Whether it is there, `readiness` tells.
+        let program = config.program("git").unwrap_or_else(|| PathBuf::from("git"));
         let ca_bundle = config.work_dir.join(crate::trust::BUNDLE);
         let mut git = Self {
             program,
@@ -86,8 +89,9 @@ impl Git {
         Ok(git)
     }
 
-    /// Gives a folder to the user that git runs as.
+    /// Gives a folder to the user that git runs as, and to nobody else.
     pub(crate) fn own(&self, dir: &Path) -> Result<()> {
+        std::fs::set_permissions(dir, Permissions::from_mode(0o700))?;
         if rustix::process::geteuid().is_root() {
             let id = if self.unprivileged { NOBODY } else { 0 };
             std::os::unix::fs::chown(dir, Some(id), Some(id))

@@ -1,10 +1,10 @@
 //! `slipway serve`: everything in one process.
 
-use super::{lock, socket};
+use super::{embedded, lock, socket};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Context, Result};
-use crate::{db, http, jobs};
+use crate::{builds, db, http, jobs, trust};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -16,17 +16,25 @@ pub async fn run(config: Config) -> Result<()> {
     db::connect::migrate(&app.db).await?;
     let commands = socket::listen(&app)?;
     print_first_link(&app).await?;
+    trust::ensure_key(&app).await?;
+    builds::at_start(&app).await?;
     let server = http::server::start(&app)?;
     let handle = server.handle();
     tracing::info!("listening on {}, people use {}", app.config.listen, app.config.public_url);
     let server = tokio::spawn(server);
     let (stop, stopped) = tokio::sync::watch::channel(false);
-    let jobs = tokio::spawn(jobs::run(app.clone(), stopped));
+    let jobs = tokio::spawn(jobs::run(app.clone(), stopped.clone()));
+    let builder = embedded::start(&app, stopped)?;
     let _schedule = jobs::start_schedule(&app).await?;
     told_to_stop().await?;
     tracing::info!("stopping: requests in flight may end");
     commands.abort();
     stop.send_replace(true);
+    // The builder hands its builds back before the server that takes them is gone.
+    if let Some(builder) = builder {
+        builder.await.context("the embedded builder")?;
+    }
+    app.wake.stop();
     handle.stop(true).await;
     jobs.await.context("the job runner")?;
     server.await.context("the server")?.context("the server")

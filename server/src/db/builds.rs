@@ -1,10 +1,13 @@
-//! Builds and their attempts.
+//! Builds: one row for each run of a rule for a commit.
 
-use super::entity::builds::{build, build_attempt};
-use super::{Ask, rows};
+use super::entity::builds::{build, build_attempt, material};
+use super::{Ask, BuildState, Tx, rows};
+use crate::clock::Millis;
 use crate::error::Result;
-use sea_orm::QueryFilter;
+use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
+use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Build>> {
@@ -17,4 +20,139 @@ pub async fn find_attempt(c: &impl Ask, id: Uuid) -> Result<Option<rows::Attempt
 
 pub async fn find_attempt_by_token(c: &impl Ask, hash: &str) -> Result<Option<rows::Attempt>> {
     Ok(build_attempt::Entity::find().filter(build_attempt::Column::TokenHash.eq(hash)).one(c.connection()).await?)
+}
+
+pub async fn find_by_number(c: &impl Ask, repository_id: Uuid, number: i64) -> Result<Option<rows::Build>> {
+    Ok(build::Entity::find()
+        .filter(build::Column::RepositoryId.eq(repository_id))
+        .filter(build::Column::Number.eq(number))
+        .one(c.connection())
+        .await?)
+}
+
+pub async fn insert(tx: &Tx, row: rows::Build) -> Result<rows::Build> {
+    Ok(row.into_active_model().reset_all().insert(tx.connection()).await?)
+}
+
+/// The build, and nobody else changes it before this transaction ends. Always before its attempt is locked.
+pub async fn lock(tx: &Tx, id: Uuid) -> Result<Option<rows::Build>> {
+    let mut query = build::Entity::find_by_id(id);
+    if tx.is_postgres() {
+        query = query.lock_exclusive();
+    }
+    Ok(query.one(tx.connection()).await?)
+}
+
+/// As `lock`, for a build that waits; `None` when it waits no more, or somebody else is about to take it.
+pub async fn lock_queued(tx: &Tx, id: Uuid) -> Result<Option<rows::Build>> {
+    let mut query = build::Entity::find_by_id(id).filter(build::Column::State.eq(BuildState::Queued));
+    if tx.is_postgres() {
+        query = query.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
+    }
+    Ok(query.one(tx.connection()).await?)
+}
+
+/// Queued builds of a ref except `but`, locked.
+pub async fn lock_queued_of_ref(tx: &Tx, repository_id: Uuid, ref_name: &str, but: Uuid) -> Result<Vec<rows::Build>> {
+    let mut query = build::Entity::find()
+        .filter(build::Column::RepositoryId.eq(repository_id))
+        .filter(build::Column::RefName.eq(ref_name))
+        .filter(build::Column::State.eq(BuildState::Queued))
+        .filter(build::Column::Id.ne(but));
+    if tx.is_postgres() {
+        query = query.lock_exclusive();
+    }
+    Ok(query.all(tx.connection()).await?)
+}
+
+/// Writes what can change of a locked build.
+pub async fn save(tx: &Tx, b: &rows::Build) -> Result<()> {
+    let row = build::ActiveModel {
+        id: Set(b.id),
+        state: Set(b.state),
+        reason: Set(b.reason.clone()),
+        detail: Set(b.detail.clone()),
+        failure: Set(b.failure.clone()),
+        digest: Set(b.digest.clone()),
+        superseded_by: Set(b.superseded_by),
+        requeues: Set(b.requeues),
+        started_at: Set(b.started_at),
+        finished_at: Set(b.finished_at),
+        cancel_requested_at: Set(b.cancel_requested_at),
+        cancelled_by: Set(b.cancelled_by.clone()),
+        ..Default::default()
+    };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+/// Builds of a repository with a number below `before`, newest first.
+pub async fn list(c: &impl Ask, repository_id: Uuid, before: Option<i64>, limit: u64) -> Result<Vec<rows::Build>> {
+    let mut query = build::Entity::find().filter(build::Column::RepositoryId.eq(repository_id));
+    if let Some(before) = before {
+        query = query.filter(build::Column::Number.lt(before));
+    }
+    Ok(query.order_by_desc(build::Column::Number).limit(limit).all(c.connection()).await?)
+}
+
+/// Builds in one of `states` in any of `repositories`, newest first.
+pub async fn in_states(
+    c: &impl Ask,
+    repositories: &[Uuid],
+    states: &[BuildState],
+    since: Millis,
+    limit: u64,
+) -> Result<Vec<rows::Build>> {
+    Ok(build::Entity::find()
+        .filter(build::Column::RepositoryId.is_in(repositories.iter().copied()))
+        .filter(build::Column::State.is_in(states.iter().copied()))
+        .filter(build::Column::CreatedAt.gte(since))
+        .order_by_desc(build::Column::CreatedAt)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
+/// The newest good builds of a ref.
+pub async fn good_of_ref(c: &impl Ask, repository_id: Uuid, ref_name: &str, limit: u64) -> Result<Vec<rows::Build>> {
+    Ok(build::Entity::find()
+        .filter(build::Column::RepositoryId.eq(repository_id))
+        .filter(build::Column::RefName.eq(ref_name))
+        .filter(build::Column::State.eq(BuildState::Succeeded))
+        .order_by_desc(build::Column::Number)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
+/// The newest build of a commit, for its title and author.
+pub async fn of_commit(c: &impl Ask, repository_id: Uuid, commit: &str) -> Result<Option<rows::Build>> {
+    Ok(build::Entity::find()
+        .filter(build::Column::RepositoryId.eq(repository_id))
+        .filter(build::Column::CommitHash.eq(commit))
+        .order_by_desc(build::Column::Number)
+        .one(c.connection())
+        .await?)
+}
+
+/// Notes what an image was made of; the same twice is one.
+pub async fn insert_materials(tx: &Tx, materials: Vec<rows::Material>) -> Result<()> {
+    if materials.is_empty() {
+        return Ok(());
+    }
+    let known = [material::Column::BuildId, material::Column::Uri, material::Column::Digest];
+    material::Entity::insert_many(materials.into_iter().map(|m| m.into_active_model().reset_all()))
+        .on_conflict(OnConflict::columns(known).do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(())
+}
+
+pub async fn materials(c: &impl Ask, build_id: Uuid) -> Result<Vec<rows::Material>> {
+    Ok(material::Entity::find()
+        .filter(material::Column::BuildId.eq(build_id))
+        .order_by_asc(material::Column::Uri)
+        .limit(1_000)
+        .all(c.connection())
+        .await?)
 }

@@ -1,1 +1,79 @@
-//! Questions about logs.
+//! Logs: batches of records while a build runs, steps for its page, and where the sealed log lies.
+
+use super::entity::builds::{build_step, log_batch, sealed_log};
+use super::{Ask, OnConstraint, Tx, rows};
+use crate::error::{Error, Result};
+use sea_orm::prelude::*;
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+pub async fn insert_batch(tx: &Tx, row: rows::LogBatch) -> Result<()> {
+    log_batch::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+/// The batch that holds the record after `after`, or the first one behind a gap.
+pub async fn batch_after(c: &impl Ask, attempt_id: Uuid, after: i64) -> Result<Option<rows::LogBatch>> {
+    Ok(log_batch::Entity::find()
+        .filter(log_batch::Column::AttemptId.eq(attempt_id))
+        .filter(log_batch::Column::Last.gt(after))
+        .order_by_asc(log_batch::Column::First)
+        .one(c.connection())
+        .await?)
+}
+
+/// The last batch that begins before `before`.
+pub async fn batch_before(c: &impl Ask, attempt_id: Uuid, before: i64) -> Result<Option<rows::LogBatch>> {
+    Ok(log_batch::Entity::find()
+        .filter(log_batch::Column::AttemptId.eq(attempt_id))
+        .filter(log_batch::Column::First.lt(before))
+        .order_by_desc(log_batch::Column::First)
+        .one(c.connection())
+        .await?)
+}
+
+pub async fn delete_batches(tx: &Tx, attempt_id: Uuid) -> Result<()> {
+    log_batch::Entity::delete_many().filter(log_batch::Column::AttemptId.eq(attempt_id)).exec(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn find_sealed(c: &impl Ask, attempt_id: Uuid) -> Result<Option<rows::SealedLog>> {
+    Ok(sealed_log::Entity::find().filter(sealed_log::Column::AttemptId.eq(attempt_id)).one(c.connection()).await?)
+}
+
+pub async fn insert_sealed(tx: &Tx, row: rows::SealedLog) -> Result<()> {
+    row.into_active_model()
+        .reset_all()
+        .insert(tx.connection())
+        .await
+        .on_unique("sealed_log_attempt_id", || Error::Conflict("this log is sealed already".into()))?;
+    Ok(())
+}
+
+/// The steps of an attempt, in the order in which they appeared.
+pub async fn steps(c: &impl Ask, attempt_id: Uuid) -> Result<Vec<rows::Step>> {
+    Ok(build_step::Entity::find()
+        .filter(build_step::Column::AttemptId.eq(attempt_id))
+        .order_by_asc(build_step::Column::Step)
+        .all(c.connection())
+        .await?)
+}
+
+/// Those of an attempt's steps.
+pub async fn some_steps(c: &impl Ask, attempt_id: Uuid, steps: Vec<i64>) -> Result<Vec<rows::Step>> {
+    Ok(build_step::Entity::find()
+        .filter(build_step::Column::AttemptId.eq(attempt_id))
+        .filter(build_step::Column::Step.is_in(steps))
+        .all(c.connection())
+        .await?)
+}
+
+pub async fn insert_step(tx: &Tx, row: rows::Step) -> Result<()> {
+    build_step::Entity::insert(row.into_active_model().reset_all()).exec_without_returning(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn update_step(tx: &Tx, row: rows::Step) -> Result<()> {
+    row.into_active_model().reset_all().update(tx.connection()).await?;
+    Ok(())
+}

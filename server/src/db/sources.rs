@@ -1,1 +1,205 @@
-//! Questions about sources.
+//! Sources and their rules; below: what a forge lists, refs, and deliveries.
+
+pub mod deliveries;
+pub mod listing;
+pub mod refs;
+
+use super::entity::sources::{rule, source};
+use super::{Ask, HookState, OnConstraint, SourceState, Tx, rows};
+use crate::clock::Millis;
+use crate::error::{Error, Result};
+use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Source>> {
+    Ok(source::Entity::find_by_id(id).one(c.connection()).await?)
+}
+
+/// The source, locked until the transaction ends: ref numbers and heads of one source are settled one after the other.
+pub async fn lock(tx: &Tx, id: Uuid) -> Result<Option<rows::Source>> {
+    let mut query = source::Entity::find_by_id(id);
+    if tx.is_postgres() {
+        query = query.lock_exclusive();
+    }
+    Ok(query.one(tx.connection()).await?)
+}
+
+pub async fn find_by_remote(
+    c: &impl Ask,
+    namespace_id: Uuid,
+    forge_url: &str,
+    remote_id: &str,
+) -> Result<Option<rows::Source>> {
+    Ok(source::Entity::find()
+        .filter(source::Column::NamespaceId.eq(namespace_id))
+        .filter(source::Column::ForgeUrl.eq(forge_url))
+        .filter(source::Column::RemoteId.eq(remote_id))
+        .one(c.connection())
+        .await?)
+}
+
+/// Sources of the namespaces given that are one of these code repositories.
+pub async fn of_remotes(
+    c: &impl Ask,
+    namespaces: impl IntoIterator<Item = Uuid>,
+    forge_url: &str,
+    remote_ids: impl IntoIterator<Item = &str>,
+) -> Result<Vec<rows::Source>> {
+    Ok(source::Entity::find()
+        .filter(source::Column::NamespaceId.is_in(namespaces))
+        .filter(source::Column::ForgeUrl.eq(forge_url))
+        .filter(source::Column::RemoteId.is_in(remote_ids))
+        .all(c.connection())
+        .await?)
+}
+
+pub async fn of_namespace(c: &impl Ask, namespace_id: Uuid) -> Result<Vec<rows::Source>> {
+    Ok(source::Entity::find()
+        .filter(source::Column::NamespaceId.eq(namespace_id))
+        .order_by_asc(source::Column::FullName)
+        .all(c.connection())
+        .await?)
+}
+
+pub async fn insert(tx: &Tx, row: rows::Source) -> Result<rows::Source> {
+    let name = row.full_name.clone();
+    row.into_active_model()
+        .reset_all()
+        .insert(tx.connection())
+        .await
+        .on_unique("source_namespace_id_forge_url_remote_id", || {
+            Error::Conflict(format!("`{name}` is connected already"))
+        })
+}
+
+pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
+    source::Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Sources that should be looked at: those without a working hook that were last polled before `polled_before`,
+/// those that cannot be reached before `retried_before`, and all others before `reconciled_before`.
+pub async fn due(
+    c: &impl Ask,
+    polled_before: Millis,
+    retried_before: Millis,
+    reconciled_before: Millis,
+    limit: u64,
+) -> Result<Vec<rows::Source>> {
+    let before = |limit: Millis| source::Column::PolledAt.is_null().or(source::Column::PolledAt.lte(limit));
+    let active = || source::Column::State.eq(SourceState::Active);
+    let soon = Condition::any()
+        .add(active().and(source::Column::HookState.ne(HookState::Active)).and(before(polled_before)))
+        .add(active().and(before(reconciled_before)))
+        .add(source::Column::State.eq(SourceState::Unreachable).and(before(retried_before)))
+        // Only a look at the connection, unless that has come back.
+        .add(source::Column::State.eq(SourceState::Disconnected).and(before(polled_before)))
+        .add(source::Column::State.eq(SourceState::Gone).and(before(reconciled_before)));
+    Ok(source::Entity::find()
+        .filter(soon)
+        .order_by_asc(source::Column::PolledAt)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
+/// Makes every source due.
+pub async fn forget_polls(tx: &Tx) -> Result<()> {
+    source::Entity::update_many()
+        .col_expr(source::Column::PolledAt, Expr::value(None::<Millis>))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+async fn update(tx: &Tx, id: Uuid, change: source::ActiveModel) -> Result<()> {
+    source::Entity::update_many().set(change).filter(source::Column::Id.eq(id)).exec(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn set_state(tx: &Tx, id: Uuid, state: SourceState, detail: Option<String>) -> Result<()> {
+    update(tx, id, source::ActiveModel { state: Set(state), state_detail: Set(detail), ..Default::default() }).await
+}
+
+pub async fn set_polled(tx: &Tx, id: Uuid, now: Millis, memory: Option<String>) -> Result<()> {
+    update(tx, id, source::ActiveModel { polled_at: Set(Some(now)), poll_etag: Set(memory), ..Default::default() })
+        .await
+}
+
+/// Looked at, without a change of what is remembered.
+pub async fn touch_polled(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
+    update(tx, id, source::ActiveModel { polled_at: Set(Some(now)), ..Default::default() }).await
+}
+
+pub async fn set_hook(tx: &Tx, id: Uuid, state: HookState, detail: Option<String>) -> Result<()> {
+    update(tx, id, source::ActiveModel { hook_state: Set(state), hook_detail: Set(detail), ..Default::default() }).await
+}
+
+pub async fn set_hook_remote_id(tx: &Tx, id: Uuid, remote_id: Option<String>) -> Result<()> {
+    update(tx, id, source::ActiveModel { hook_remote_id: Set(remote_id), ..Default::default() }).await
+}
+
+/// A signed delivery came: so the hook works.
+pub async fn note_delivery(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
+    let change = source::ActiveModel {
+        delivered_at: Set(Some(now)),
+        hook_state: Set(HookState::Active),
+        hook_detail: Set(None),
+        ..Default::default()
+    };
+    update(tx, id, change).await
+}
+
+/// What the forge says of the code repository now; owners rename, move and hide theirs.
+pub async fn set_facts(tx: &Tx, id: Uuid, facts: &crate::forge::RemoteRepository) -> Result<()> {
+    let change = source::ActiveModel {
+        full_name: Set(facts.full_name.clone()),
+        html_url: Set(facts.html_url.clone()),
+        clone_url: Set(facts.clone_url.clone()),
+        default_branch: Set(facts.default_branch.clone()),
+        is_private: Set(facts.is_private),
+        ..Default::default()
+    };
+    update(tx, id, change).await
+}
+
+pub async fn set_default_branch(tx: &Tx, id: Uuid, branch: &str) -> Result<()> {
+    update(tx, id, source::ActiveModel { default_branch: Set(branch.to_owned()), ..Default::default() }).await
+}
+
+pub async fn set_connection(tx: &Tx, id: Uuid, connection_id: Uuid) -> Result<()> {
+    update(tx, id, source::ActiveModel { connection_id: Set(Some(connection_id)), ..Default::default() }).await
+}
+
+pub async fn insert_rule(tx: &Tx, row: rows::Rule) -> Result<rows::Rule> {
+    Ok(row.into_active_model().reset_all().insert(tx.connection()).await?)
+}
+
+pub async fn find_rule(c: &impl Ask, id: Uuid) -> Result<Option<rows::Rule>> {
+    Ok(rule::Entity::find_by_id(id).one(c.connection()).await?)
+}
+
+/// In the order in which they were made.
+pub async fn rules_of(c: &impl Ask, source_id: Uuid) -> Result<Vec<rows::Rule>> {
+    Ok(rule::Entity::find()
+        .filter(rule::Column::SourceId.eq(source_id))
+        .order_by_asc(rule::Column::Id)
+        .all(c.connection())
+        .await?)
+}
+
+pub async fn rules_into(c: &impl Ask, repository_id: Uuid) -> Result<Vec<rows::Rule>> {
+    Ok(rule::Entity::find()
+        .filter(rule::Column::RepositoryId.eq(repository_id))
+        .order_by_asc(rule::Column::Id)
+        .all(c.connection())
+        .await?)
+}
+
+pub async fn update_rule(tx: &Tx, row: rows::Rule) -> Result<()> {
+    row.into_active_model().reset_all().update(tx.connection()).await?;
+    Ok(())
+}

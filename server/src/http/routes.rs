@@ -7,18 +7,24 @@ pub fn configure(service: &mut ServiceConfig) {
     operators(service);
     accounts(service);
     registry_clients(service);
+    builders(service);
+    forges(service);
+    repositories(service);
+    namespaces(service);
 }
 
 fn operators(service: &mut ServiceConfig) {
-    use crate::web::health;
+    use crate::web::{assets, health, home};
     service
+        .service(resource("/").route(get().to(home::show)))
+        .service(resource(assets::ROUTE).route(get().to(assets::serve)).route(head().to(assets::serve)))
         .service(resource("/healthz").route(get().to(health::alive)))
         .service(resource("/readyz").route(get().to(health::ready)));
 }
 
 /// The way in and out, and the tokens that people make.
 fn accounts(service: &mut ServiceConfig) {
-    use crate::web::{sign_in, tokens};
+    use crate::web::{import, sign_in, tokens};
     service
         .service(resource("/login").route(get().to(sign_in::show)))
         .service(resource("/login/github").route(get().to(sign_in::go)))
@@ -26,7 +32,9 @@ fn accounts(service: &mut ServiceConfig) {
         .service(resource("/logout").route(post().to(sign_in::leave)))
         .service(resource("/settings/tokens").route(get().to(tokens::list)).route(post().to(tokens::create)))
         .service(resource("/settings/tokens/new").route(get().to(tokens::new)))
-        .service(resource("/settings/tokens/{id}/revoke").route(post().to(tokens::revoke)));
+        .service(resource("/settings/tokens/{id}/revoke").route(post().to(tokens::revoke)))
+        .service(resource("/new/import").route(get().to(import::show)).route(post().to(import::build)))
+        .service(resource("/new/import/refresh").route(post().to(import::refresh)));
 }
 
 /// docker, podman, skopeo, crane, helm, oras, BuildKit. Names have several parts; `{name:.+}` is parsed by `names`.
@@ -58,4 +66,56 @@ fn registry_clients(service: &mut ServiceConfig) {
         )
         .service(resource("/v2/{name:.+}/tags/list").route(get().to(oci::tags::list)))
         .service(resource("/v2/{name:.+}/referrers/{digest}").route(get().to(oci::referrers::list)));
+}
+
+/// GitHub.
+fn forges(service: &mut ServiceConfig) {
+    service.service(resource("/hooks/github/{source_id}").route(post().to(crate::hooks::github)));
+}
+
+/// `slipway-builder`, and the one inside `serve`.
+fn builders(service: &mut ServiceConfig) {
+    use crate::builder_api as api;
+    service
+        .service(resource("/builder/v1/claim").route(post().to(api::claim)))
+        .service(resource("/builder/v1/attempts/{attempt}/heartbeat").route(post().to(api::heartbeat)))
+        .service(resource("/builder/v1/attempts/{attempt}/records").route(post().to(api::records)))
+        .service(resource("/builder/v1/attempts/{attempt}/finish").route(post().to(api::finish)));
+}
+
+/// Pages of a repository. What is not the repository itself lives behind `/-/`, which is no legal part of a name.
+fn repositories(service: &mut ServiceConfig) {
+    use crate::web::{cosign_key, repository, settings, tags};
+    const AT: &str = "/{namespace}/{repository:.+?}/-";
+    let at = |rest: &str| resource(format!("{AT}/{rest}"));
+    builds(service);
+    service
+        .service(at("cosign.pub").route(get().to(cosign_key::show)))
+        .service(at("tags").route(get().to(tags::list)))
+        .service(at("tags/{tag}").route(get().to(tags::show)))
+        .service(at("tags/{tag}/delete").route(get().to(tags::confirm_delete)).route(post().to(tags::delete)))
+        .service(at("settings").route(get().to(settings::show)))
+        .service(at("settings/rule").route(post().to(settings::save_rule)))
+        .service(at("settings/visibility").route(post().to(settings::save_visibility)))
+        .service(at("settings/webhook").route(post().to(settings::repair)))
+        .service(at("settings/delete").route(get().to(settings::confirm_delete)).route(post().to(settings::delete)))
+        .service(resource("/{namespace}/{repository:[^-].*}").route(get().to(repository::show)));
+}
+
+fn builds(service: &mut ServiceConfig) {
+    use crate::web::build;
+    let at = |rest: &str| resource(format!("/{{namespace}}/{{repository:.+?}}/-/builds{rest}"));
+    service
+        .service(at("").route(get().to(build::list)).route(post().to(build::build_now)))
+        .service(at("/events").route(get().to(build::events::list)))
+        .service(at("/{number:[0-9]+}").route(get().to(build::show)))
+        .service(at("/{number:[0-9]+}/events").route(get().to(build::events::stream)))
+        .service(at("/{number:[0-9]+}/lines").route(get().to(build::log::lines)))
+        .service(at("/{number:[0-9]+}/raw").route(get().to(build::log::raw)))
+        .service(at("/{number:[0-9]+}/cancel").route(post().to(build::cancel)))
+        .service(at("/{number:[0-9]+}/rerun").route(post().to(build::rerun)));
+}
+
+fn namespaces(service: &mut ServiceConfig) {
+    service.service(resource("/{namespace}").route(get().to(crate::web::namespace::show)));
 }

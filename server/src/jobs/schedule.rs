@@ -7,7 +7,11 @@ use std::sync::Arc;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 /// Six fields: the first one is seconds.
-const ENTRIES: &[(&str, Task)] = &[("0 */10 * * * *", Task::Prune)];
+const ENTRIES: &[(&str, Task)] = &[
+    ("0 */10 * * * *", Task::Prune),
+    ("*/15 * * * * *", Task::SweepLeases),
+    ("* * * * * *", Task::PollDueSources),
+];
 
 /// Starts the clock; it stops when the scheduler is dropped.
 pub async fn start(app: &Arc<App>) -> Result<JobScheduler> {
@@ -24,11 +28,17 @@ pub async fn start(app: &Arc<App>) -> Result<JobScheduler> {
         });
         scheduler.add(job.context("reading a schedule")?).await.context("adding to the schedule")?;
     }
+    // Nobody listened while we were away.
+    add(app, &Task::ReconcileSources).await?;
     scheduler.start().await.context("starting the scheduler")?;
     Ok(scheduler)
 }
 
 async fn add(app: &App, task: &Task) -> Result<()> {
+    // A look is cheap, a row is not.
+    if *task == Task::PollDueSources && crate::sources::polling::due(app, 1).await?.is_empty() {
+        return Ok(());
+    }
     let tx = app.db.begin().await?;
     enqueue(app, &tx, task, Some(format!("{task:?}"))).await?;
     tx.commit().await

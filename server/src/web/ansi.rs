@@ -7,6 +7,7 @@ mod colours;
 mod html;
 
 use colours::Colour;
+use std::fmt::Write;
 use vte::{Params, Parser, Perform};
 
 /// Characters of a line that are shown; the raw log has all of it.
@@ -21,6 +22,19 @@ pub struct Style {
     underline: bool,
     inverse: bool,
     background: bool,
+}
+
+/// Text from outside in one line of the page: what cannot be seen, or turns text around, is written out.
+pub fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\t' && (c.is_control() || html::is_hidden(c)) {
+            write!(out, "‹U+{:04X}›", u32::from(c)).expect("a string takes any text");
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 impl Style {

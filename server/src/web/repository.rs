@@ -42,7 +42,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     };
     let page = Overview {
         layout: head.layout("Overview", viewer, RepositoryTab::Overview).flash(page::flash(&app, &request)),
-        gone: source.as_ref().and_then(|s| gone(&app, s, head.admin.then(|| head.settings_url("/repair")))),
+        gone: source.as_ref().and_then(|s| gone(&app, s, head.admin.then(|| head.settings_url("/webhook")))),
         last_build,
         images: rows,
         pull,

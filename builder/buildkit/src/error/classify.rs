@@ -1,11 +1,10 @@
 //! Which kind of failure it is: by the details first, then by the words of BuildKit 0.33.
 
-use std::error::Error as _;
-
 use tonic::{Code, Status};
 
 use super::ErrorClass;
 use super::details::Details;
+use crate::client::broken_by;
 
 /// All the words of a row must be in the message, in any case. The first row that fits counts.
 const WORDS: &[(&[&str], ErrorClass)] = &[
@@ -47,8 +46,7 @@ pub(super) fn class(status: &Status, details: &Details) -> ErrorClass {
     match status.code() {
         Code::Cancelled => return ErrorClass::Cancelled,
         Code::Unavailable => return ErrorClass::DaemonUnavailable,
-        // Only what our own side of the connection reports has a source.
-        _ if status.source().is_some() => return ErrorClass::DaemonUnavailable,
+        _ if broken_by(status).is_some() => return ErrorClass::DaemonUnavailable,
         _ if details.exit_code.is_some() => return ErrorClass::ExitCode,
         _ => {}
     }
@@ -56,3 +54,6 @@ pub(super) fn class(status: &Status, details: &Details) -> ErrorClass {
     let fits = |words: &[&str]| words.iter().all(|word| message.contains(word));
     WORDS.iter().find(|(words, _)| fits(words)).map_or(ErrorClass::Other, |(_, class)| *class)
 }
+
+#[cfg(test)]
+mod tests;

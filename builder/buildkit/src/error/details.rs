@@ -11,7 +11,9 @@ use super::{ExcerptLine, Location};
 /// Lines shown around those that failed.
 const AROUND: u32 = 2;
 /// A failed heredoc can be a whole script; its first lines are enough.
-const MAX_EXCERPT: u32 = 60;
+const MAX_EXCERPT: usize = 60;
+/// In characters.
+const MAX_LINE: usize = 2000;
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Details {
@@ -29,7 +31,7 @@ struct Vertex {
 /// `gatewayapi.ExitMessage`.
 #[derive(Deserialize)]
 struct ExitMessage {
-    #[serde(alias = "Code", default)]
+    #[serde(alias = "Code")]
     code: u32,
 }
 
@@ -91,11 +93,14 @@ fn location(source: Source) -> Option<Location> {
     let text = BASE64.decode(&source.info.data).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let shown = first_line.saturating_sub(AROUND).max(1)..=last_line.saturating_add(AROUND);
-    let excerpt = (1..).zip(text.lines()).filter(|(number, _)| shown.contains(number)).take(MAX_EXCERPT as usize);
+    let excerpt = (1..).zip(text.lines()).filter(|(number, _)| shown.contains(number)).take(MAX_EXCERPT);
     let excerpt = excerpt.map(|(number, line)| ExcerptLine {
         number,
-        text: line.to_owned(),
+        text: line.chars().take(MAX_LINE).collect(),
         failed: (first_line..=last_line).contains(&number),
     });
     Some(Location { file: source.info.filename, first_line, last_line, excerpt: excerpt.collect() })
 }
+
+#[cfg(test)]
+mod tests;

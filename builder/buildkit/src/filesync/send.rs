@@ -61,7 +61,9 @@ impl Transfer {
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..READERS {
             let (transfer, queue, packets) = (self.clone(), Arc::clone(&queue), packets.clone());
-            tokio::task::spawn_blocking(move || transfer.settle(transfer.0.read(&queue, &packets), &packets));
+            tokio::task::spawn_blocking(move || {
+                transfer.settle(transfer.0.read(&queue, &packets), &packets);
+            });
         }
         let (walker, sender) = (self.clone(), packets.clone());
         tokio::task::spawn_blocking(move || walker.settle(walker.0.list(&sender), &sender));

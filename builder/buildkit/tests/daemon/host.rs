@@ -1,6 +1,7 @@
 //! A buildkitd of its own for one test, and the directories it builds.
 
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -16,8 +17,16 @@ pub(crate) const BASE: &str =
 pub(crate) struct Daemon {
     pub(crate) client: Client,
     pub(crate) tools: PathBuf,
-    process: Child,
+    process: Process,
     state: TempDir,
+}
+
+struct Process(Child);
+
+/// A registry on this machine, for as long as it is held.
+pub(crate) struct Registry {
+    pub(crate) host: String,
+    _process: Process,
 }
 
 /// A directory to build.
@@ -33,20 +42,20 @@ impl Daemon {
         let state = TempDir::with_prefix("buildkit-test-").unwrap();
         let socket = state.path().join("buildkitd.sock");
         // A process namespace of its own: the daemon takes its RUN steps along when it is killed.
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
-            .arg(tools.join("buildkitd"))
-            .args(["--oci-worker=true", "--containerd-worker=false", "--root"])
-            .arg(state.path().join("root"))
-            .arg("--addr")
-            .arg(format!("unix://{}", socket.display()))
-            .env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default()))
-            .env("BUILDKIT_STEP_LOG_MAX_SIZE", "-1")
-            .env("BUILDKIT_STEP_LOG_MAX_SPEED", "-1")
-            .stderr(fs::File::create(state.path().join("log")).unwrap())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let process = Process::start(
+            Command::new("setpriv")
+                .args(["--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"])
+                .arg(tools.join("buildkitd"))
+                .args(["--oci-worker=true", "--containerd-worker=false", "--root"])
+                .arg(state.path().join("root"))
+                .arg("--addr")
+                .arg(format!("unix://{}", socket.display()))
+                .env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default()))
+                .env("BUILDKIT_STEP_LOG_MAX_SIZE", "-1")
+                .env("BUILDKIT_STEP_LOG_MAX_SPEED", "-1")
+                .stderr(fs::File::create(state.path().join("log")).unwrap())
+                .stdin(Stdio::null()),
+        );
         for _ in 0..300 {
             if let Ok(client) = connect(&Addr::Unix(socket.clone())).await {
                 return Some(Self { client, tools, process, state });
@@ -60,10 +69,24 @@ impl Daemon {
         self.state.path().join("buildkitd.sock")
     }
 
+    /// A registry that takes everything, by `crane`.
+    pub(crate) fn registry(&self) -> Registry {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap();
+        drop(free);
+        let mut crane = Command::new("setpriv");
+        crane.args(["--pdeathsig", "KILL"]).arg(self.tools.join("crane"));
+        crane.args(["registry", "serve", "--address", &address.to_string()]);
+        let process = Process::start(crane.stdout(Stdio::null()).stderr(Stdio::null()));
+        while TcpStream::connect(address).is_err() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Registry { host: format!("localhost:{}", address.port()), _process: process }
+    }
+
     /// SIGKILL for the daemon and all its steps.
     pub(crate) fn kill(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        self.process.kill();
     }
 
     /// Builds a tree to the end and gives its events, too.
@@ -83,11 +106,21 @@ impl Daemon {
     }
 }
 
-impl Drop for Daemon {
-    fn drop(&mut self) {
+impl Process {
+    fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    fn kill(&mut self) {
         // It may be dead already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

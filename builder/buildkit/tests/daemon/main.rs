@@ -1,4 +1,5 @@
 //! Builds on a real BuildKit. Needs root, busybox-static and `SLIPWAY_TOOLS`; passes over itself without the last.
+#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 mod failures;
 mod host;
@@ -8,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use host::{BASE, Daemon, Tree, output};
-use slipway_buildkit::{BuildRequest, ErrorClass, Event, PruneOptions, Secret, solve};
+use slipway_buildkit::{BuildRequest, CacheOption, ErrorClass, Event, Export, PruneOptions, Secret, solve};
 
 #[tokio::test]
 async fn an_image_is_the_same_as_with_buildctl() {
@@ -33,12 +34,12 @@ async fn an_image_is_the_same_as_with_buildctl() {
 
     let metadata = tree.path().join("a.key");
     let dir = |name: &str| format!("--local={name}={}", tree.path().display());
-    let status = Command::new(daemon.tools.join("buildctl"))
+    let built = Command::new(daemon.tools.join("buildctl"))
         .arg(format!("--addr=unix://{}", daemon.socket().display()))
         .args(["build", "--frontend=dockerfile.v0", "--output=type=image,name=localhost/test", "--metadata-file"])
         .args([metadata.as_os_str().to_str().unwrap(), &dir("context"), &dir("dockerfile")])
-        .status();
-    assert!(status.unwrap().success());
+        .output();
+    assert!(built.unwrap().status.success());
     let theirs = std::fs::read_to_string(metadata).unwrap();
     assert!(theirs.contains(&outcome.digest.unwrap()), "{theirs}");
 
@@ -47,6 +48,36 @@ async fn an_image_is_the_same_as_with_buildctl() {
     assert!(again.unwrap().sent.bytes < 10_000);
     let cached = events.iter().filter(|event| matches!(event, Event::StepDone { cached: true, .. }));
     assert_eq!(cached.count(), 4);
+}
+
+#[tokio::test]
+async fn an_image_is_pushed_and_a_cache_kept_in_a_registry_is_used() {
+    let Some(daemon) = Daemon::start().await else {
+        return;
+    };
+    let registry = daemon.registry();
+    let tree = Tree::with_dockerfile(&format!("{BASE}RUN echo made > /made\n"));
+    let attrs =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let (image, cache) = (format!("{}/a/b", registry.host), format!("{}/a/cache:x", registry.host));
+    let by_digest =
+        [("name", image.as_str()), ("push", "true"), ("push-by-digest", "true"), ("name-canonical", "true")];
+    let request = BuildRequest {
+        exports: vec![Export { kind: "image".to_owned(), attrs: attrs(&by_digest) }],
+        cache_exports: vec![CacheOption {
+            kind: "registry".to_owned(),
+            attrs: attrs(&[("ref", &cache), ("mode", "max")]),
+        }],
+        cache_imports: vec![CacheOption { kind: "registry".to_owned(), attrs: attrs(&[("ref", &cache)]) }],
+        ..tree.request()
+    };
+    // A cache that is not there yet does not fail the build.
+    let first = daemon.build(request.clone()).await.1.unwrap();
+    daemon.client.prune(PruneOptions { all: true, ..PruneOptions::default() }).await.unwrap();
+    let (events, second) = daemon.build(request).await;
+    assert_eq!(second.unwrap().digest, first.digest);
+    let cached = events.iter().filter(|event| matches!(event, Event::StepDone { cached: true, .. }));
+    assert_eq!(cached.count(), 3, "{events:?}");
 }
 
 #[tokio::test]
@@ -71,8 +102,8 @@ async fn a_long_log_arrives_whole_and_in_order() {
     let tree = Tree::with_dockerfile(&format!("{BASE}RUN seq 1 100000\n"));
     let (events, outcome) = daemon.build(tree.request()).await;
     outcome.unwrap();
-    let expected = (1..=100_000).map(|line| format!("{line}\n")).collect::<String>();
-    assert_eq!(output(&events), expected);
+    let lines: Vec<_> = (1..=100_000).map(|line| line.to_string()).collect();
+    assert!(output(&events).lines().eq(lines), "lines are lost or out of order");
 }
 
 #[tokio::test]

@@ -110,6 +110,6 @@ fn escape_attribute(out: &mut String, url: &str) {
 }
 
 /// Characters that turn text around or part it without being seen.
-fn is_hidden(c: char) -> bool {
+pub(super) fn is_hidden(c: char) -> bool {
     matches!(c, '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }

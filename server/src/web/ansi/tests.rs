@@ -1,6 +1,6 @@
 //! What becomes of a line, as tables.
 
-use super::{SHOWN, Style};
+use super::{SHOWN, Style, visible};
 
 fn html(line: &str) -> String {
     Style::default().html(line.as_bytes())
@@ -46,6 +46,11 @@ fn addresses_become_links_and_stay_escaped() {
     for text in ["http://", "http is", "javascript://x"] {
         assert!(!html(text).contains("<a"), "{text}");
     }
+}
+
+#[test]
+fn what_cannot_be_seen_is_written_out() {
+    assert_eq!(visible("a\u{202e}b\rc\td"), "a‹U+202E›b‹U+000D›c\td");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! `BuildView` is what changes when the build moves on; the page and the stream print the same pieces of it.
 
+use super::super::ansi;
 use super::facts::{Commit, Signature, State, When};
 use super::layout::Layout;
 use super::log::LogView;
@@ -141,6 +142,7 @@ pub struct ExcerptLine {
 
 impl ExcerptLine {
     pub fn new(number: u32, text: &str, hit: bool) -> Self {
+        let text = &ansi::visible(text);
         let word = text.split(' ').next().unwrap_or("");
         let is_instruction = word.len() > 2 && word.bytes().all(|b| b.is_ascii_uppercase());
         let split = if is_instruction { word.len() } else { 0 };

@@ -60,7 +60,7 @@ pub fn plural_text(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number_text(count), if count == 1 { one } else { many })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "one digit after the point is shown")]
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn size_text(size: u64) -> String {
     let units = ["kB", "MB", "GB", "TB", "PB"];
     if size < 1000 {
@@ -68,12 +68,13 @@ pub fn size_text(size: u64) -> String {
     }
     let mut value = size as f64 / 1000.0;
     let mut unit = 0;
-    // 999.95 would be written 1000.0.
-    while value >= 999.95 && unit + 1 < units.len() {
+    // 999.5 would be written 1000.
+    while value >= 999.5 && unit + 1 < units.len() {
         value /= 1000.0;
         unit += 1;
     }
-    format!("{value:.1} {}", units[unit])
+    let digits = usize::from(value < 99.95);
+    format!("{value:.digits$} {}", units[unit])
 }
 
 pub fn duration_text(secs: u64) -> String {
@@ -109,7 +110,9 @@ mod tests {
 
     #[test]
     fn sizes_durations_digests_and_numbers_are_written_as_people_read_them() {
-        for (size, text) in [(0, "0 B"), (999, "999 B"), (24_149_000, "24.1 MB"), (999_960_000, "1.0 GB")] {
+        for (size, text) in
+            [(0, "0 B"), (999, "999 B"), (24_149_000, "24.1 MB"), (612_000_000, "612 MB"), (999_500_000, "1.0 GB")]
+        {
             assert_eq!(size_text(size), text);
         }
         for (secs, text) in [(0, "0s"), (64, "1m 04s"), (7500, "2h 05m")] {

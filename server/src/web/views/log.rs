@@ -1,5 +1,6 @@
 //! A build's log: steps, chunks of lines, and which lines tell of errors.
 
+use super::super::ansi;
 use super::facts::State;
 use std::fmt::Write as _;
 
@@ -101,6 +102,7 @@ pub struct StepName {
 impl StepName {
     /// Splits BuildKit's name of a vertex.
     pub fn parse(name: &str) -> Self {
+        let name = &ansi::visible(name);
         let (stage, rest) = name.strip_prefix('[').and_then(|name| name.split_once("] ")).unwrap_or(("", name));
         // `[build 2/4]` and `[linux/amd64 build 2/4]` name a stage, `[internal]` and `[auth]` do not help a reader.
         let stage = stage.rsplit_once(' ').map_or("", |(stage, _)| stage);

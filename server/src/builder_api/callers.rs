@@ -1,0 +1,84 @@
+//! Who calls: a builder, or an attempt of a build.
+
+use crate::auth::extract::{app_of, bearer_of, client_address};
+use crate::builds::{lease, queue::EMBEDDED};
+use crate::db::rows;
+use crate::error::{Error, Result};
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use uuid::Uuid;
+
+/// A builder with a good token.
+pub(crate) struct BuilderCaller {
+    is_embedded: bool,
+}
+
+impl BuilderCaller {
+    /// What to call it: only the embedded builder gets that name, for its attempts die with this process.
+    pub(super) fn name(&self, said: &str) -> String {
+        if self.is_embedded {
+            return EMBEDDED.to_owned();
+        }
+        let name: String = said.chars().filter(|c| !c.is_control()).take(100).collect();
+        if name.is_empty() || name == EMBEDDED { format!("{name} (remote)").trim().to_owned() } else { name }
+    }
+}
+
+impl FromRequest for BuilderCaller {
+    type Error = Error;
+    type Future = Ready<Result<Self>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(builder(request))
+    }
+}
+
+fn builder(request: &HttpRequest) -> Result<BuilderCaller> {
+    let app = app_of(request);
+    let brought = bearer_of(request).unwrap_or_default();
+    if same(brought, app.builder_token.reveal()) {
+        return Ok(BuilderCaller { is_embedded: true });
+    }
+    if app.config.builder.tokens.iter().any(|token| same(brought, &token.0)) {
+        return Ok(BuilderCaller { is_embedded: false });
+    }
+    app.limits.wrong_credential(client_address(&app, request))?;
+    Err(Error::Unauthorized("the builder's token is not right: it is one of `builder.tokens` of the server".into()))
+}
+
+// Constant time: how much of a guess is right does not show in how long the answer takes.
+fn same(a: &str, b: &str) -> bool {
+    !b.is_empty() && aws_lc_rs::constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
+}
+
+/// An attempt whose token was brought, and which the path names.
+pub(crate) struct AttemptCaller {
+    pub(super) attempt: rows::Attempt,
+}
+
+impl FromRequest for AttemptCaller {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let app = app_of(&request);
+            let id: Option<Uuid> = request.match_info().query("attempt").parse().ok();
+            let found = match (id, bearer_of(&request)) {
+                (Some(id), Some(token)) => lease::attempt_of_token(&app, id, token).await,
+                _ => Err(Error::Unauthorized("the token of this attempt is needed".into())),
+            };
+            match found {
+                Ok(attempt) => Ok(Self { attempt }),
+                Err(error @ Error::Unauthorized(_)) => {
+                    app.limits.wrong_credential(client_address(&app, &request))?;
+                    Err(error)
+                }
+                Err(error) => Err(error),
+            }
+        })
+    }
+}

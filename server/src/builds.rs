@@ -1,0 +1,35 @@
+//! Builds, from a ref update to a signed image.
+//!
+//! ```text
+//!           ┌──────────────────── lost, once ────────────────────┐
+//!           ▼                                                    │
+//! enqueue → queued ── claim ──► running ── finish ──► succeeded, partly failed, failed, cancelled, timed out
+//!           └─► skipped, cancelled, failed
+//! ```
+//! A builder works under a lease; each try is an attempt, and only the present one may write.
+//! An image is signed before any tag names it, and both happen in the transaction that ends the build.
+
+mod assignment;
+mod cancel;
+mod ending;
+mod enqueue;
+mod finish;
+pub mod fleet;
+mod home;
+pub mod lease;
+pub mod log;
+pub mod queue;
+mod rerun;
+mod snapshot;
+mod states;
+#[cfg(test)]
+mod tests;
+pub mod view;
+
+pub use cancel::cancel;
+pub use enqueue::{NewBuild, enqueue, supersede, wake};
+pub use finish::finish;
+pub use home::Home;
+pub use rerun::{Rerun, build_now, rerun};
+pub use snapshot::Snapshot;
+pub use states::is_over;

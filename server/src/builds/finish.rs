@@ -1,0 +1,202 @@
+//! The end of an attempt. An image is checked and signed first; then its tags move, all in one transaction.
+
+use super::cancel::cancelled;
+use super::ending::{self, end_attempt, not_present};
+use super::home::Home;
+use super::lease;
+use super::snapshot::Snapshot;
+use super::states::Why;
+use crate::app::App;
+use crate::db::{self, AttemptEnd, BuildState, Tx, rows};
+use crate::error::{Context, Error, Result};
+use crate::names::Digest;
+use crate::policy::{Bound, Principal, Who};
+use crate::registry::tags::Moved;
+use crate::trust::{self, Signed};
+use slipway_protocol::{Failure, Finish, FinishReply, Material, Outcome};
+use uuid::Uuid;
+
+/// A builder's provenance names a few; this many is a mistake.
+const MOST_MATERIALS: usize = 1_000;
+
+/// Takes the end of an attempt. Twice is as once.
+pub async fn finish(app: &App, attempt: &rows::Attempt, finish: Finish) -> Result<FinishReply> {
+    if attempt.ended_at.is_some() {
+        return repeated(app, attempt).await;
+    }
+    if i64::try_from(finish.last_record).unwrap_or(i64::MAX) > attempt.last_record {
+        return Err(Error::Conflict(format!("only records up to {} are here", attempt.last_record)));
+    }
+    match finish.outcome {
+        Outcome::Succeeded { digest, materials } => succeeded(app, attempt, &digest, materials).await?,
+        Outcome::Failed(failure) => failed(app, attempt, &failure).await?,
+        Outcome::Cancelled => stopped(app, attempt).await?,
+        Outcome::TimedOut => end(app, attempt, BuildState::TimedOut, too_long(app), None).await?,
+        Outcome::Interrupted => lease::give_back(app, attempt, "its builder was stopped").await?,
+    }
+    let build = db::builds::find(&app.db, attempt.build_id).await?.ok_or_else(not_present)?;
+    Ok(FinishReply { state: build.state.to_string() })
+}
+
+/// The answer to a finish that came before, when the answer got lost.
+async fn repeated(app: &App, attempt: &rows::Attempt) -> Result<FinishReply> {
+    let newest = db::attempts::of_build(&app.db, attempt.build_id).await?.last().map(|a| a.id);
+    let build = db::builds::find(&app.db, attempt.build_id).await?.ok_or_else(not_present)?;
+    if newest != Some(attempt.id) || attempt.end_reason == Some(AttemptEnd::Lost) {
+        return Err(not_present());
+    }
+    Ok(FinishReply { state: build.state.to_string() })
+}
+
+pub(super) fn too_long(app: &App) -> Why {
+    let minutes = app.config.builds.deadline_secs.div_ceil(60);
+    Why::new("timed_out", format!("it took longer than {minutes} minutes, the most a build may take here"))
+}
+
+async fn stopped(app: &App, attempt: &rows::Attempt) -> Result<()> {
+    let build = db::builds::find(&app.db, attempt.build_id).await?.ok_or_else(not_present)?;
+    if build.cancel_requested_at.is_none() {
+        return lease::give_back(app, attempt, "its builder stopped it").await;
+    }
+    end(app, attempt, BuildState::Cancelled, cancelled(&build), None).await
+}
+
+async fn failed(app: &App, attempt: &rows::Attempt, failure: &Failure) -> Result<()> {
+    let mut message = failure.message.replace('\0', "");
+    message.truncate(message.floor_char_boundary(2_000));
+    let reason = serde_json::to_value(failure.reason).context("storing a failure")?;
+    let json = serde_json::to_string(failure).context("storing a failure")?;
+    let why = Why::new(reason.as_str().unwrap_or("other"), message);
+    end(app, attempt, BuildState::Failed, why, Some(json)).await
+}
+
+/// Ends attempt and build without an image. What a person cancelled is cancelled, however it went on.
+async fn end(app: &App, attempt: &rows::Attempt, to: BuildState, why: Why, failure: Option<String>) -> Result<()> {
+    let tx = app.db.begin().await?;
+    let mut build = lock(&tx, attempt).await?;
+    let (to, why) = if build.cancel_requested_at.is_some() {
+        (BuildState::Cancelled, cancelled(&build))
+    } else {
+        build.failure = failure;
+        (to, why)
+    };
+    let how = if to == BuildState::Cancelled { AttemptEnd::Cancelled } else { AttemptEnd::Finished };
+    end_attempt(app, &tx, attempt.id, how).await?;
+    let by = principal(app, &build, attempt).await?;
+    ending::change(app, &tx, &by, &mut build, to, why).await?;
+    tx.commit().await?;
+    ending::wake(app, &build);
+    Ok(())
+}
+
+async fn succeeded(app: &App, attempt: &rows::Attempt, digest: &str, materials: Vec<Material>) -> Result<()> {
+    let build = db::builds::find(&app.db, attempt.build_id).await?.ok_or_else(not_present)?;
+    let home = Home::of(&app.db, build.repository_id).await?;
+    if build.cancel_requested_at.is_some() {
+        return end(app, attempt, BuildState::Cancelled, Why::default(), None).await;
+    }
+    let digest = match check(app, attempt, &home, digest).await {
+        Ok(digest) => digest,
+        // A database or disk that is away comes back: the builder asks again.
+        Err(error @ (Error::Internal { .. } | Error::Unavailable(_))) => return Err(error),
+        Err(error) => {
+            let why = Why::new("push_incomplete", format!("what was pushed is not a whole image: {error}"));
+            return end(app, attempt, BuildState::Failed, why, None).await;
+        }
+    };
+    match trust::sign(app, &home.repository, &home.name(), &digest).await {
+        Ok(signed) => seal(app, attempt, &home, &digest, &signed, materials).await,
+        Err(error) => {
+            tracing::error!(build.id = %build.id, "build {} was not signed: {}", build.id, error.for_log());
+            let why = Why::new(
+                "signing_failed",
+                format!("the image was built but could not be signed, so no tag moved: {error}"),
+            );
+            end(app, attempt, BuildState::Failed, why, None).await
+        }
+    }
+}
+
+async fn check(app: &App, attempt: &rows::Attempt, home: &Home, digest: &str) -> Result<Digest> {
+    let digest: Digest = digest.parse()?;
+    crate::registry::manifests::check_pushed(app, home.repository.id, &digest, attempt.id).await?;
+    Ok(digest)
+}
+
+/// Signature, tags, state, materials and events: all of it or nothing.
+async fn seal(
+    app: &App,
+    attempt: &rows::Attempt,
+    home: &Home,
+    digest: &Digest,
+    signed: &Signed,
+    materials: Vec<Material>,
+) -> Result<()> {
+    let now = app.clock.now();
+    let by = Principal::SYSTEM;
+    let tx = app.db.begin().await?;
+    let mut build = lock(&tx, attempt).await?;
+    if build.cancel_requested_at.is_some() {
+        drop(tx);
+        return end(app, attempt, BuildState::Cancelled, Why::default(), None).await;
+    }
+    trust::store(app, &tx, &by, &home.repository, signed).await?;
+    let tags = Snapshot::parse(&build)?.mapped_tags(&build)?;
+    let moved = crate::registry::tags::move_for_build(&tx, &home.repository, &build, digest, &tags, now).await?;
+    db::builds::insert_materials(&tx, rows_of(build.id, materials)).await?;
+    build.digest = Some(digest.to_string());
+    end_attempt(app, &tx, attempt.id, AttemptEnd::Finished).await?;
+    let by = principal(app, &build, attempt).await?;
+    let why = Why { reason: None, detail: left_alone(&moved) };
+    ending::change(app, &tx, &by, &mut build, BuildState::Succeeded, why).await?;
+    tx.commit().await?;
+    tracing::info!(build.id = %build.id, "{} made {digest}", home.title(build.number));
+    ending::wake(app, &build);
+    Ok(())
+}
+
+/// The build of an open attempt, both locked: the fence that keeps an older attempt out.
+async fn lock(tx: &Tx, attempt: &rows::Attempt) -> Result<rows::Build> {
+    let build = db::builds::lock(tx, attempt.build_id).await?.ok_or_else(not_present)?;
+    let open = db::attempts::lock(tx, attempt.id).await?.filter(|a| a.ended_at.is_none());
+    open.map(|_| build).ok_or_else(not_present)
+}
+
+async fn principal(app: &App, build: &rows::Build, attempt: &rows::Attempt) -> Result<Principal> {
+    let home = Home::of(&app.db, build.repository_id).await?;
+    let who = Who::Build {
+        attempt_id: attempt.id,
+        build_id: build.id,
+        repository_id: home.repository.id,
+        namespace_id: home.namespace.id,
+    };
+    Ok(Principal { who, bound: Bound::None })
+}
+
+/// Says why tags stayed where they are.
+fn left_alone(moved: &[Moved]) -> Option<String> {
+    let sentences: Vec<_> = moved
+        .iter()
+        .filter(|m| !m.moved)
+        .map(|m| format!("tag `{}` was not moved: {}", m.tag, m.why_not.as_deref().unwrap_or("it is newer")))
+        .collect();
+    (!sentences.is_empty()).then(|| sentences.join("; "))
+}
+
+fn rows_of(build_id: Uuid, materials: Vec<Material>) -> Vec<rows::Material> {
+    let clean = |text: String| text.replace('\0', "");
+    materials
+        .into_iter()
+        .filter(|m| m.uri.len() <= 4_096)
+        .take(MOST_MATERIALS)
+        .map(|m| {
+            let digest = m.digest.get_key_value("sha256").or_else(|| m.digest.first_key_value());
+            rows::Material {
+                id: Uuid::now_v7(),
+                build_id,
+                uri: clean(m.uri.clone()),
+                digest: digest.map_or_else(String::new, |(algorithm, hex)| clean(format!("{algorithm}:{hex}"))),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,145 @@
+//! Leases: kept by heartbeats, swept when they run out. *Lost* ends an attempt, not its build.
+
+use super::cancel::cancelled;
+use super::ending::{self, end_attempt, not_present};
+use super::queue::EMBEDDED;
+use super::states::Why;
+use super::{finish, log};
+use crate::app::App;
+use crate::clock::{MINUTE, Millis, SECOND};
+use crate::db::{self, Ask as _, AttemptEnd, BuildState, Tx, rows};
+use crate::error::{Error, Result};
+use crate::policy::Principal;
+use crate::secrets;
+use slipway_protocol::HeartbeatReply;
+use uuid::Uuid;
+
+/// How long a builder may be silent.
+pub const LEASE: Millis = 60 * SECOND;
+/// A builder stops a build at its deadline and a cancelled one at once; this long after, the server does.
+const GRACE: Millis = 2 * MINUTE;
+const CANCEL_GRACE: Millis = MINUTE;
+/// Lost so often, a build fails: it may be what kills its builders.
+const MOST_REQUEUES: i64 = 1;
+/// Handed back so often by builders that stop, it fails too.
+const MOST_ATTEMPTS: i64 = 10;
+
+/// The attempt that a bearer belongs to; its path must name the same one.
+pub async fn attempt_of_token(app: &App, id: Uuid, token: &str) -> Result<rows::Attempt> {
+    let found = db::builds::find_attempt_by_token(&app.db, &secrets::hash(token)).await?;
+    found.filter(|a| a.id == id).ok_or_else(|| Error::Unauthorized("the token of this attempt is not right".into()))
+}
+
+/// Keeps the lease; tells whether to stop.
+pub async fn heartbeat(app: &App, attempt: &rows::Attempt) -> Result<HeartbeatReply> {
+    let tx = app.db.begin().await?;
+    if !db::attempts::extend(&tx, attempt.id, app.clock.now() + LEASE).await? {
+        return Err(not_present());
+    }
+    let build = db::builds::find(&tx, attempt.build_id).await?.ok_or_else(not_present)?;
+    tx.commit().await?;
+    app.builders.heard(&attempt.builder, app.clock.now());
+    Ok(HeartbeatReply { cancel: build.cancel_requested_at.is_some(), lease_secs: LEASE.unsigned_abs() / 1_000 })
+}
+
+/// When the server starts: running builders elsewhere get time to be heard, and what died with the last process is queued again.
+pub async fn at_start(app: &App) -> Result<()> {
+    let tx = app.db.begin().await?;
+    db::attempts::extend_all(&tx, app.clock.now() + LEASE).await?;
+    tx.commit().await?;
+    // SQLite has one server: an embedded builder that left an open attempt is dead. With PostgreSQL it may be another server's.
+    if app.db.is_postgres() {
+        return Ok(());
+    }
+    for attempt in db::attempts::open(&app.db).await? {
+        if attempt.builder == EMBEDDED {
+            lose(app, &attempt, "the server was restarted while the build ran").await?;
+        }
+    }
+    Ok(())
+}
+
+/// Ends attempts whose builder is silent, or does not stop when it should.
+pub async fn sweep(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    let deadline = i64::try_from(app.config.builds.deadline_secs).unwrap_or(i64::MAX / 2_000) * SECOND;
+    for attempt in db::attempts::open(&app.db).await? {
+        let build = db::builds::find(&app.db, attempt.build_id).await?;
+        let cancel = build.and_then(|b| b.cancel_requested_at);
+        if attempt.lease_until < now {
+            lose(app, &attempt, "its builder was not heard of any more").await?;
+        } else if attempt.started_at + deadline + GRACE < now {
+            let why = finish::too_long(app);
+            stop(app, &attempt, AttemptEnd::Lost, BuildState::TimedOut, why).await?;
+        } else if cancel.is_some_and(|at| at + CANCEL_GRACE < now) {
+            stop(app, &attempt, AttemptEnd::Cancelled, BuildState::Cancelled, Why::default()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The builder is gone: the build is queued again, once.
+async fn lose(app: &App, attempt: &rows::Attempt, what: &str) -> Result<()> {
+    requeue(app, attempt, what, |build, _| {
+        build.requeues += 1;
+        build.requeues <= MOST_REQUEUES
+    })
+    .await
+}
+
+/// The builder stops, or cannot start it now: the build is queued again.
+pub(super) async fn give_back(app: &App, attempt: &rows::Attempt, what: &str) -> Result<()> {
+    requeue(app, attempt, what, |_, attempt| attempt.number < MOST_ATTEMPTS).await
+}
+
+async fn requeue(
+    app: &App,
+    attempt: &rows::Attempt,
+    what: &str,
+    again: impl FnOnce(&mut rows::Build, &rows::Attempt) -> bool,
+) -> Result<()> {
+    let tx = app.db.begin().await?;
+    let Some((mut build, attempt)) = lock(&tx, attempt).await? else { return Ok(()) };
+    let (to, why) = if build.cancel_requested_at.is_some() {
+        (BuildState::Cancelled, cancelled(&build))
+    } else if again(&mut build, &attempt) {
+        (BuildState::Queued, Why { reason: None, detail: Some(format!("{what}; it is queued again")) })
+    } else {
+        (
+            BuildState::Failed,
+            Why::new("builder_lost", format!("{what}, {} times; run it again when builders are well", attempt.number)),
+        )
+    };
+    log::add_notice(app, &tx, &attempt, why.detail.clone().unwrap_or_default()).await?;
+    end_attempt(app, &tx, attempt.id, AttemptEnd::Lost).await?;
+    ending::change(app, &tx, &Principal::SYSTEM, &mut build, to, why).await?;
+    tx.commit().await?;
+    tracing::warn!(build.id = %build.id, "build {} lost attempt {} on builder {}: {what}", build.id, attempt.number, attempt.builder);
+    ending::wake(app, &build);
+    Ok(())
+}
+
+/// Ends an attempt and fails its build.
+pub(super) async fn fail(app: &App, attempt: &rows::Attempt, why: Why) -> Result<()> {
+    stop(app, attempt, AttemptEnd::Finished, BuildState::Failed, why).await
+}
+
+async fn stop(app: &App, attempt: &rows::Attempt, how: AttemptEnd, to: BuildState, why: Why) -> Result<()> {
+    let tx = app.db.begin().await?;
+    let Some((mut build, attempt)) = lock(&tx, attempt).await? else { return Ok(()) };
+    let why = if to == BuildState::Cancelled { cancelled(&build) } else { why };
+    log::add_notice(app, &tx, &attempt, why.detail.clone().unwrap_or_default()).await?;
+    end_attempt(app, &tx, attempt.id, how).await?;
+    ending::change(app, &tx, &Principal::SYSTEM, &mut build, to, why).await?;
+    tx.commit().await?;
+    ending::wake(app, &build);
+    Ok(())
+}
+
+/// Build and attempt, locked, while the attempt is open and its lease is as it was seen: a heartbeat may have come since.
+async fn lock(tx: &Tx, seen: &rows::Attempt) -> Result<Option<(rows::Build, rows::Attempt)>> {
+    let Some(build) = db::builds::lock(tx, seen.build_id).await? else { return Ok(None) };
+    let attempt = db::attempts::lock(tx, seen.id).await?;
+    let same = |a: &rows::Attempt| a.ended_at.is_none() && a.lease_until == seen.lease_until;
+    Ok(attempt.filter(same).map(|attempt| (build, attempt)))
+}

@@ -1,0 +1,186 @@
+//! A log as plain text, for downloads: as a stream, whole or a range of bytes.
+
+use super::read::{Cursor, sealed};
+use crate::app::App;
+use crate::db;
+use crate::error::{Error, Result};
+use bytes::Bytes;
+use futures_util::Stream;
+use futures_util::stream::try_unfold;
+use slipway_protocol::Record;
+use std::pin::Pin;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The text of a log, or a part of it.
+pub struct Raw {
+    /// Bytes of the whole text.
+    pub total: u64,
+    /// First and last byte when a part was asked for: `Content-Range`.
+    pub range: Option<(u64, u64)>,
+    pub length: u64,
+    pub stream: Pin<Box<dyn Stream<Item = Result<Bytes>>>>,
+}
+
+/// Opens a log; `range` is the value of a `Range` header, and one that names several parts is not heeded (RFC 9110, 14.2).
+pub async fn open(app: Arc<App>, attempt_id: Uuid, ansi: bool, range: Option<&str>) -> Result<Raw> {
+    let (total, records) = measure(&app, attempt_id, ansi).await?;
+    let range = match range.and_then(parse_range) {
+        Some(range) => Some(range.within(total).ok_or(Error::RangeNotSatisfiable { size: total })?),
+        None => None,
+    };
+    let (start, end) = range.map_or((0, total), |(first, last)| (first, last + 1));
+    let (after, position) = match sealed(&app, attempt_id).await? {
+        Some((index, _)) => index.chunk_at_raw(start, ansi).map_or((0, 0), |c| (c.record - 1, c.at.raw(ansi))),
+        None => (0, 0),
+    };
+    let walk = Walk { app, cursor: Cursor::new(attempt_id, after), position, start, end, records, ansi };
+    Ok(Raw { total, range, length: end - start, stream: Box::pin(try_unfold(walk, Walk::step)) })
+}
+
+/// Bytes of the text, and the last record in it: what a running build adds later is not part of this answer.
+async fn measure(app: &App, attempt_id: Uuid, ansi: bool) -> Result<(u64, u64)> {
+    if let Some((index, _)) = sealed(app, attempt_id).await? {
+        return Ok((index.end.raw(ansi), u64::MAX));
+    }
+    let attempt = db::builds::find_attempt(&app.db, attempt_id).await?.ok_or_else(|| Error::not_found("this log"))?;
+    let last = attempt.last_record.unsigned_abs();
+    let (mut cursor, mut total) = (Cursor::new(attempt_id, 0), 0);
+    loop {
+        let some = cursor.next(app).await?;
+        if some.is_empty() {
+            return Ok((total, last));
+        }
+        total += some.iter().filter(|(n, _)| *n <= last).map(|(_, r)| text(r, ansi).len() as u64).sum::<u64>();
+    }
+}
+
+/// Where a download is. `position` is the text's byte at which the cursor stands.
+struct Walk {
+    app: Arc<App>,
+    cursor: Cursor,
+    position: u64,
+    start: u64,
+    end: u64,
+    records: u64,
+    ansi: bool,
+}
+
+impl Walk {
+    async fn step(mut self) -> Result<Option<(Bytes, Self)>> {
+        while self.position < self.end {
+            let records = self.cursor.next(&self.app).await?;
+            if records.is_empty() {
+                return Ok(None);
+            }
+            let mut out = String::new();
+            for (_, record) in records.iter().filter(|(n, _)| *n <= self.records) {
+                out.push_str(&text(record, self.ansi));
+            }
+            let from = self.start.saturating_sub(self.position).min(out.len() as u64);
+            let to = (self.end - self.position).min(out.len() as u64);
+            self.position += out.len() as u64;
+            if from < to {
+                // Cut as bytes: a range may end inside a character.
+                let slice = |n: u64| usize::try_from(n).expect("it is within a text in memory");
+                let part = Bytes::from(out).slice(slice(from)..slice(to));
+                return Ok(Some((part, self)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// One record as text, in the manner of `docker build --progress=plain`. It depends on nothing before it.
+pub(super) fn text(record: &Record, ansi: bool) -> String {
+    let plain = |text: &str| if ansi { text.to_owned() } else { without_ansi(text) };
+    match record {
+        Record::StepStarted(s) => format!("#{} {}\n", s.step, plain(&s.name)),
+        Record::Line(l) => format!("#{} {}\n", l.step, plain(&l.text)),
+        Record::Progress { .. } => String::new(),
+        Record::StepDone(d) => match (&d.error, d.cached) {
+            (Some(error), _) => format!("#{} ERROR: {}\n", d.step, plain(error)),
+            (None, true) => format!("#{} CACHED\n", d.step),
+            (None, false) => format!("#{} DONE\n", d.step),
+        },
+        Record::Notice { text, .. } => format!("# {}\n", plain(text)),
+    }
+}
+
+fn without_ansi(text: &str) -> String {
+    struct Plain(String);
+    impl vte::Perform for Plain {
+        fn print(&mut self, c: char) {
+            self.0.push(c);
+        }
+        fn execute(&mut self, byte: u8) {
+            if matches!(byte, b'\t' | b'\n') {
+                self.0.push(byte.into());
+            }
+        }
+    }
+    let mut plain = Plain(String::with_capacity(text.len()));
+    vte::Parser::new().advance(&mut plain, text.as_bytes());
+    plain.0
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Range {
+    From(u64, Option<u64>),
+    Last(u64),
+}
+
+impl Range {
+    /// First and last byte; `None` when there is none such.
+    fn within(self, total: u64) -> Option<(u64, u64)> {
+        let last = total.checked_sub(1)?;
+        match self {
+            Self::From(first, end) => (first <= last).then(|| (first, end.unwrap_or(last).min(last))),
+            Self::Last(0) => None,
+            Self::Last(n) => Some((total.saturating_sub(n), last)),
+        }
+    }
+}
+
+/// `bytes=0-99`, `bytes=100-` or `bytes=-5000`; anything else is as no range.
+fn parse_range(header: &str) -> Option<Range> {
+    let (first, last) = header.trim().strip_prefix("bytes=")?.split_once('-')?;
+    match (first.is_empty(), last.is_empty()) {
+        (true, false) => last.parse().ok().map(Range::Last),
+        (false, true) => first.parse().ok().map(|n| Range::From(n, None)),
+        (false, false) => {
+            let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+            (first <= last).then_some(Range::From(first, Some(last)))
+        }
+        (true, true) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_follow_the_rfc() {
+        for (header, total, expected) in [
+            ("bytes=0-9", 100, Some((0, 9))),
+            ("bytes=90-", 100, Some((90, 99))),
+            ("bytes=90-500", 100, Some((90, 99))),
+            ("bytes=-5", 100, Some((95, 99))),
+            ("bytes=-500", 100, Some((0, 99))),
+            ("bytes=100-", 100, None),
+            ("bytes=-0", 100, None),
+            ("bytes=0-", 0, None),
+        ] {
+            assert_eq!(parse_range(header).unwrap().within(total), expected, "{header}");
+        }
+        for ignored in ["lines=1-2", "bytes=5-2", "bytes=0-1,5-6", "bytes=-", "bytes=a-b"] {
+            assert_eq!(parse_range(ignored), None, "{ignored}");
+        }
+    }
+
+    #[test]
+    fn colours_go_and_text_stays() {
+        assert_eq!(without_ansi("\u{1b}[1;31merror\u{1b}[0m: \tü \u{1b}]0;title\u{7}done"), "error: \tü done");
+    }
+}

@@ -1,0 +1,194 @@
+//! Handing out builds: fair between namespaces, oldest first in each, and only what the builder can run.
+
+use super::assignment;
+use super::ending;
+use super::home::Home;
+use super::lease::{self, LEASE};
+use super::snapshot::Snapshot;
+use super::states::Why;
+use crate::app::App;
+use crate::auth::tokens::ATTEMPT;
+use crate::db::queue::Waiting;
+use crate::db::{self, BuildState, Tx, rows};
+use crate::error::{Error, ForgeError, Result};
+use crate::policy::Principal;
+use crate::secrets::{self, Secret};
+use slipway_protocol::Assignment;
+use std::collections::HashMap;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The embedded builder's name: its attempts die with this process.
+pub const EMBEDDED: &str = "embedded";
+
+/// A build that was just given to a builder.
+pub(super) struct Taken {
+    pub build: rows::Build,
+    pub attempt: rows::Attempt,
+    pub token: Secret,
+    pub snapshot: Snapshot,
+    pub source: rows::Source,
+    pub home: Home,
+}
+
+/// As `claim_next`, and waits up to `patience` for work to come.
+pub async fn wait_for_work(
+    app: &App,
+    builder: &str,
+    platforms: &[String],
+    patience: Duration,
+) -> Result<Option<Assignment>> {
+    let deadline = tokio::time::Instant::now() + patience;
+    loop {
+        let news = app.wake.builds.notified();
+        tokio::pin!(news);
+        // Before the look into the queue: what is added right after it is not missed.
+        news.as_mut().enable();
+        if let Some(assignment) = claim_next(app, builder, platforms).await? {
+            return Ok(Some(assignment));
+        }
+        let now = tokio::time::Instant::now();
+        if now >= deadline {
+            return Ok(None);
+        }
+        // Other processes add builds too, and a wake-up may come before its commit.
+        let look_again = deadline.min(now + Duration::from_secs(1));
+        tokio::select! {
+            () = news => {}
+            () = tokio::time::sleep_until(look_again) => {}
+        }
+    }
+}
+
+/// Gives the next build to a builder, under a new lease.
+pub async fn claim_next(app: &App, builder: &str, platforms: &[String]) -> Result<Option<Assignment>> {
+    if too_little_space(app)? {
+        return Ok(None);
+    }
+    while let Some(taken) = take(app, builder, platforms).await? {
+        ending::wake(app, &taken.build);
+        match crate::sources::clone_authorization(app, &taken.source).await {
+            Ok(authorization) => return Ok(Some(assignment::make(app, &taken, authorization))),
+            Err(error) => without_source(app, &taken, &error).await?,
+        }
+    }
+    Ok(None)
+}
+
+/// Whether builds wait for the operator to make room.
+pub(super) fn too_little_space(app: &App) -> Result<bool> {
+    Ok(app.storage.free_bytes()?.is_some_and(|free| free < app.config.min_free_bytes))
+}
+
+/// The order in which waiting builds are handed out: whoever runs least comes first, and each turn takes one of each namespace.
+pub(super) fn fair_order(waiting: &[Waiting], running: &HashMap<Uuid, u32>) -> Vec<Waiting> {
+    let mut turns = running.clone();
+    let mut ordered: Vec<(u32, Waiting)> = Vec::with_capacity(waiting.len());
+    for one in waiting {
+        let turn = turns.entry(one.namespace_id).or_default();
+        ordered.push((*turn, one.clone()));
+        *turn += 1;
+    }
+    // Stable: builds of one turn stay in the order in which they came.
+    ordered.sort_by_key(|(turn, _)| *turn);
+    ordered.into_iter().map(|(_, one)| one).collect()
+}
+
+async fn take(app: &App, builder: &str, platforms: &[String]) -> Result<Option<Taken>> {
+    // A look without the writer's lock: most of the time nothing waits.
+    if db::queue::waiting(&app.db).await?.is_empty() {
+        return Ok(None);
+    }
+    let tx = app.db.begin().await?;
+    let order = fair_order(&db::queue::waiting(&tx).await?, &db::queue::running(&tx).await?);
+    let limit = app.config.builds.per_namespace.max(1);
+    let mut full: Vec<Uuid> = Vec::new();
+    for waiting in order {
+        if full.contains(&waiting.namespace_id) {
+            continue;
+        }
+        let Some(mut build) = db::builds::lock_queued(&tx, waiting.id).await? else { continue };
+        let snapshot = Snapshot::parse(&build)?;
+        if !snapshot.runs_on(platforms) {
+            continue;
+        }
+        if db::queue::lock_and_count_running(&tx, waiting.namespace_id).await? >= limit {
+            full.push(waiting.namespace_id);
+            continue;
+        }
+        let source = match build.source_id {
+            Some(id) => db::build_inputs::source(&tx, id).await?,
+            None => None,
+        };
+        let Some(source) = source else {
+            let why = Why::new("source_unavailable", "its source was disconnected while the build waited");
+            ending::change(app, &tx, &Principal::SYSTEM, &mut build, BuildState::Failed, why).await?;
+            continue;
+        };
+        let home = Home::of(&tx, build.repository_id).await?;
+        let (attempt, token) = start(app, &tx, &mut build, builder).await?;
+        tx.commit().await?;
+        return Ok(Some(Taken { build, attempt, token, snapshot, source, home }));
+    }
+    tx.commit().await?;
+    Ok(None)
+}
+
+async fn start(app: &App, tx: &Tx, build: &mut rows::Build, builder: &str) -> Result<(rows::Attempt, Secret)> {
+    let now = app.clock.now();
+    ending::change(app, tx, &Principal::SYSTEM, build, BuildState::Running, Why::default()).await?;
+    let before = db::attempts::of_build(tx, build.id).await?.last().map_or(0, |a| a.number);
+    let token = secrets::new_token(ATTEMPT);
+    let attempt = rows::Attempt {
+        id: Uuid::now_v7(),
+        build_id: build.id,
+        number: before + 1,
+        builder: builder.to_owned(),
+        token_hash: secrets::hash(token.reveal()),
+        lease_until: now + LEASE,
+        started_at: now,
+        ended_at: None,
+        end_reason: None,
+        last_record: 0,
+    };
+    Ok((db::attempts::insert(tx, attempt).await?, token))
+}
+
+// A forge that is away may be back; a permission that is gone is for a person to renew.
+async fn without_source(app: &App, taken: &Taken, error: &Error) -> Result<()> {
+    let passes = matches!(
+        error,
+        Error::Forge(ForgeError::Unreachable(_) | ForgeError::RateLimited(_))
+            | Error::Unavailable(_)
+            | Error::Internal { .. }
+    );
+    tracing::warn!(build.id = %taken.build.id, "{}: no access to the source: {}", taken.home.title(taken.build.number), error.for_log());
+    let sentence = format!("the source cannot be read: {error}");
+    if passes {
+        lease::give_back(app, &taken.attempt, &sentence).await
+    } else {
+        lease::fail(app, &taken.attempt, Why::new("source_unavailable", sentence)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namespaces_take_turns() {
+        let (a, b, c) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+        let waiting: Vec<_> = [a, a, a, b, b, c]
+            .into_iter()
+            .zip(1u8..)
+            .map(|(namespace_id, n)| Waiting { id: Uuid::from_u128(n.into()), namespace_id, created_at: n.into() })
+            .collect();
+        let order = |running: &[(Uuid, u32)]| -> Vec<i64> {
+            let running = running.iter().copied().collect();
+            fair_order(&waiting, &running).into_iter().map(|w| w.created_at).collect()
+        };
+        assert_eq!(order(&[]), [1, 4, 6, 2, 5, 3]);
+        assert_eq!(order(&[(a, 1)]), [4, 6, 1, 5, 2, 3]);
+        assert_eq!(order(&[(a, 2), (b, 2)]), [6, 1, 4, 2, 5, 3]);
+    }
+}

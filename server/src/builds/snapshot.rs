@@ -1,0 +1,93 @@
+//! The rule as it was when a build was made: what the build does is settled then.
+
+use crate::db::rows;
+use crate::error::{Context, Result};
+use crate::names::RefName;
+use crate::sources::rules::{MappedTag, tags_of};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is built, and which tags it moves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Path of the Dockerfile inside the source.
+    pub dockerfile: String,
+    /// Folder inside the source; empty for all of it.
+    pub context: String,
+    pub stage: Option<String>,
+    pub platforms: Vec<String>,
+    pub build_args: BTreeMap<String, String>,
+    /// Of the source; builds of it move `latest`.
+    pub default_branch: String,
+    /// The tags that the ref maps to, for people.
+    pub tags: Vec<String>,
+}
+
+impl Snapshot {
+    pub(super) fn of(rule: &rows::Rule, source: &rows::Source, ref_name: &RefName) -> Self {
+        Self {
+            dockerfile: rule.dockerfile.clone(),
+            context: rule.context.clone(),
+            stage: rule.stage.clone().filter(|stage| !stage.is_empty()),
+            platforms: words(&rule.platforms),
+            build_args: serde_json::from_str(&rule.build_args).unwrap_or_default(),
+            default_branch: source.default_branch.clone(),
+            tags: tags_of(ref_name, &source.default_branch).into_iter().map(|t| t.name.to_string()).collect(),
+        }
+    }
+
+    /// Of a build's row.
+    pub fn parse(build: &rows::Build) -> Result<Self> {
+        serde_json::from_str(&build.rule_snapshot).context("reading the rule of a build")
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a snapshot is plain data")
+    }
+
+    /// What the build's ref maps to, with what orders them.
+    pub(super) fn mapped_tags(&self, build: &rows::Build) -> Result<Vec<MappedTag>> {
+        Ok(tags_of(&build.ref_name.parse()?, &self.default_branch))
+    }
+
+    /// Whether a builder of `offered` platforms can run it.
+    pub(super) fn runs_on(&self, offered: &[String]) -> bool {
+        self.platforms.iter().all(|wanted| offered.iter().any(|o| plain(o) == plain(wanted)))
+    }
+}
+
+/// A list in a column: JSON, or words with commas or spaces between.
+fn words(column: &str) -> Vec<String> {
+    serde_json::from_str(column).unwrap_or_else(|_| {
+        column.split([',', ' ', '\n']).map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    })
+}
+
+// `linux/arm64/v8` is what `linux/arm64` means.
+fn plain(platform: &str) -> &str {
+    platform.strip_suffix("/v8").filter(|p| p.ends_with("/arm64")).unwrap_or(platform)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_builder_needs_every_platform() {
+        let mut snapshot: Snapshot = serde_json::from_str(
+            r#"{"dockerfile":"Dockerfile","context":"","stage":null,"platforms":[],"build_args":{},"default_branch":"main","tags":[]}"#,
+        )
+        .unwrap();
+        let offered = ["linux/amd64".to_owned(), "linux/arm64".to_owned()];
+        for (wanted, runs) in [
+            ("", true),
+            ("linux/amd64", true),
+            ("linux/amd64,linux/arm64/v8", true),
+            ("[\"linux/arm64\"]", true),
+            ("linux/amd64 linux/s390x", false),
+        ] {
+            snapshot.platforms = words(wanted);
+            assert_eq!(snapshot.runs_on(&offered), runs, "{wanted}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Leases: what happens when a builder or the server dies.
+
+use super::*;
+use crate::builds::{cancel, lease, log};
+use crate::db::AttemptEnd;
+use crate::db::BuildState::{Cancelled, Failed, Queued, Running, TimedOut};
+use crate::error::Error;
+use slipway_protocol::Outcome;
+
+#[tokio::test]
+async fn a_lost_build_is_queued_again_once() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let first = scene.claim_as("far").await.unwrap();
+    lease::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.build(build.id).await.state, Running, "the lease is good");
+    scene.set_lease(first.attempt_id, 1).await;
+    lease::sweep(&scene.app).await.unwrap();
+    lease::sweep(&scene.app).await.unwrap();
+    let queued = scene.build(build.id).await;
+    assert_eq!((queued.state, queued.requeues), (Queued, 1));
+    let lost = scene.attempt(first.attempt_id).await;
+    assert_eq!(lost.end_reason, Some(AttemptEnd::Lost));
+    let notice = log::read(&scene.app, lost.id, 0, 10).await.unwrap();
+    assert!(matches!(&notice[..], [(1, Record::Notice { text, .. })] if text.contains("queued again")));
+
+    let second = scene.claim_as("far").await.unwrap();
+    assert_eq!(scene.attempt(second.attempt_id).await.number, 2);
+    scene.set_lease(second.attempt_id, 1).await;
+    lease::sweep(&scene.app).await.unwrap();
+    let failed = scene.build(build.id).await;
+    assert_eq!((failed.state, failed.reason.as_deref()), (Failed, Some("builder_lost")));
+}
+
+#[tokio::test]
+async fn an_older_attempt_is_fenced_off() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let old = scene.claim_as("far").await.unwrap();
+    scene.set_lease(old.attempt_id, 1).await;
+    lease::sweep(&scene.app).await.unwrap();
+    let new = scene.claim_as("near").await.unwrap();
+    let attempt = scene.attempt(old.attempt_id).await;
+    let refused = |e: Error| assert_eq!(e.status(), 409, "{e}");
+    refused(lease::heartbeat(&scene.app, &attempt).await.unwrap_err());
+    refused(log::append(&scene.app, &attempt, batch(1, vec![started(1)])).await.unwrap_err());
+    refused(scene.finish(old.attempt_id, Outcome::Failed(Default::default())).await.unwrap_err());
+    assert_eq!(scene.build(build.id).await.state, Running);
+    assert!(crate::auth::tokens::principal_of_attempt(&scene.app, old.attempt_id).await.is_err());
+    assert!(crate::auth::tokens::principal_of_attempt(&scene.app, new.attempt_id).await.is_ok());
+    let token = lease::attempt_of_token(&scene.app, new.attempt_id, &new.attempt_token).await.unwrap();
+    assert_eq!(token.id, new.attempt_id);
+    assert!(lease::attempt_of_token(&scene.app, old.attempt_id, &new.attempt_token).await.is_err());
+}
+
+#[tokio::test]
+async fn a_server_that_starts_gives_leases_time_and_buries_its_own_builder() {
+    let mut scene = Scene::new().await;
+    scene.add("globex").await;
+    let own = scene.queue_in(&scene.repositories[0], 1).await;
+    let far = scene.queue_in(&scene.repositories[1], 1).await;
+    let own_attempt = scene.claim().await.unwrap().attempt_id;
+    let far_attempt = scene.claim_as("far").await.unwrap().attempt_id;
+    scene.set_lease(own_attempt, 1).await;
+    scene.set_lease(far_attempt, 1).await;
+    lease::at_start(&scene.app).await.unwrap();
+    lease::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.build(far.id).await.state, Running);
+    let own = scene.build(own.id).await;
+    assert_eq!((own.state, own.requeues), (Queued, 1));
+    assert!(own.detail.unwrap().contains("restarted"));
+}
+
+#[tokio::test]
+async fn a_builder_that_stops_hands_its_build_back() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    for _ in 0..3 {
+        let attempt = scene.claim().await.unwrap().attempt_id;
+        assert_eq!(scene.finish(attempt, Outcome::Interrupted).await.unwrap(), "queued");
+    }
+    assert_eq!(scene.build(build.id).await.requeues, 0, "it was nobody's fault");
+}
+
+#[tokio::test]
+async fn a_builder_that_does_not_stop_is_stopped() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let attempt = scene.claim().await.unwrap().attempt_id;
+    cancel(&scene.app, &scene.manager(), build.number).await.unwrap();
+    scene.set_lease(attempt, 1).await;
+    lease::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.build(build.id).await.state, Cancelled, "a lost one that was cancelled is not queued again");
+
+    let build = scene.queue(2).await;
+    let attempt = scene.claim().await.unwrap().attempt_id;
+    assert_eq!(scene.finish(attempt, Outcome::TimedOut).await.unwrap(), "timed_out");
+    assert_eq!(scene.build(build.id).await.state, TimedOut);
+}

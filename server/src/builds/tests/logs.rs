@@ -1,0 +1,93 @@
+//! Logs: what builders send twice, out of order, or while the server seals.
+
+use super::*;
+use crate::builds::log;
+use crate::db::AttemptEnd;
+use futures_util::TryStreamExt as _;
+
+async fn append(scene: &Scene, id: Uuid, batch: RecordBatch) -> Result<u64> {
+    let attempt = scene.attempt(id).await;
+    log::append(&scene.app, &attempt, batch).await.map(|reply| reply.acknowledged)
+}
+
+async fn end(scene: &Scene, id: Uuid) {
+    let tx = scene.app.db.begin().await.unwrap();
+    assert!(db::attempts::end(&tx, id, AttemptEnd::Finished, 5).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+async fn text(scene: &Scene, id: Uuid, ansi: bool, range: Option<&str>) -> (String, u64) {
+    let raw = log::raw::open(scene.app.app.clone(), id, ansi, range).await.unwrap();
+    let (total, length) = (raw.total, raw.length);
+    let bytes: Vec<_> = raw.stream.try_collect().await.unwrap();
+    let text = String::from_utf8(bytes.concat()).unwrap();
+    assert_eq!(text.len() as u64, length);
+    (text, total)
+}
+
+#[tokio::test]
+async fn what_is_sent_twice_is_stored_once_and_a_gap_is_refused() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    assert_eq!(append(&scene, id, batch(1, vec![started(1), line(1, 1)])).await.unwrap(), 2);
+    assert_eq!(append(&scene, id, batch(1, vec![started(1), line(1, 1)])).await.unwrap(), 2);
+    assert_eq!(append(&scene, id, batch(2, vec![line(1, 1), line(1, 2), done(1)])).await.unwrap(), 4);
+    let gap = append(&scene, id, batch(6, vec![line(1, 3)])).await.unwrap_err();
+    assert_eq!(gap.status(), 409);
+    assert!(gap.to_string().contains("up to 4"), "{gap}");
+    assert!(append(&scene, id, batch(0, vec![line(1, 3)])).await.is_err());
+    let records = log::read(&scene.app, id, 0, 100).await.unwrap();
+    let expected = [started(1), line(1, 1), line(1, 2), done(1)];
+    assert_eq!(records.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert!(records.iter().map(|(_, r)| r).eq(expected.iter()));
+    assert_eq!(log::read(&scene.app, id, 2, 1).await.unwrap(), [(3, line(1, 2))]);
+    let steps = log::steps(&scene.app, id).await.unwrap();
+    assert_eq!((steps.len(), steps[0].lines, steps[0].completed_at), (1, 2, Some(3)));
+}
+
+#[tokio::test]
+async fn a_sealed_log_reads_as_before() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    let mut records = vec![started(1), started(2)];
+    for n in 1..=1_500 {
+        records.extend([line(1, n), line(2, n)]);
+    }
+    records.extend([done(1), done(2)]);
+    let all = records.len() as u64;
+    for (i, some) in records.chunks(200).enumerate() {
+        append(&scene, id, batch(i as u64 * 200 + 1, some.to_vec())).await.unwrap();
+    }
+    let numbers = |lines: Vec<Line>| lines.into_iter().map(|l| l.line).collect::<Vec<_>>();
+    let before = log::read(&scene.app, id, 0, usize::MAX).await.unwrap();
+    let (plain, total) = text(&scene, id, false, None).await;
+    let coloured = text(&scene, id, true, None).await.0;
+    assert_eq!(plain.len() as u64, total);
+    assert!(plain.starts_with("#1 RUN step 1\n#2 RUN step 2\n#1 line 1\n"));
+    assert!(coloured.contains("\u{1b}[1mline"));
+    for sealed in [false, true] {
+        if sealed {
+            assert!(log::seal(&scene.app, id).await.is_err(), "not before the end");
+            end(&scene, id).await;
+            log::seal(&scene.app, id).await.unwrap();
+            log::seal(&scene.app, id).await.unwrap();
+            assert!(db::logs::batch_after(&scene.app.db, id, 0).await.unwrap().is_none());
+        }
+        assert_eq!(before.len() as u64, all);
+        assert_eq!(log::read(&scene.app, id, 0, usize::MAX).await.unwrap(), before);
+        assert_eq!(log::read(&scene.app, id, 1_000, 3).await.unwrap(), before[1_000..1_003]);
+        assert!(log::read(&scene.app, id, all, 3).await.unwrap().is_empty());
+        let lines = log::step_lines(&scene.app, id, 2, 700, 705).await.unwrap();
+        assert_eq!(numbers(lines), (700..=705).collect::<Vec<_>>());
+        let lines = log::step_lines(&scene.app, id, 1, 1_499, 9_000).await.unwrap();
+        assert_eq!(numbers(lines), [1_499, 1_500]);
+        assert!(log::step_lines(&scene.app, id, 7, 1, 10).await.unwrap().is_empty());
+        assert_eq!(text(&scene, id, false, None).await.0, plain);
+        let part = text(&scene, id, false, Some("bytes=20000-20099")).await.0;
+        assert_eq!(part, plain[20_000..20_100]);
+        assert_eq!(text(&scene, id, true, Some("bytes=-500")).await.0, coloured[coloured.len() - 500..]);
+    }
+    assert!(log::raw::open(scene.app.app.clone(), id, true, Some("bytes=9999999-")).await.is_err());
+}

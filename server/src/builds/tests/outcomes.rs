@@ -1,0 +1,120 @@
+//! Ends of builds: signed and tagged together, or not at all.
+
+use super::*;
+use crate::builds::view;
+use crate::db::BuildState::{Cancelled, Failed, Succeeded};
+use crate::names::Digest;
+use crate::registry::{blobs, manifests};
+use crate::trust::{self, VerdictState};
+use bytes::Bytes;
+use slipway_protocol::{Failure, Material, Outcome, Reason};
+
+/// Stores an image as if the attempt had pushed it.
+async fn push(scene: &Scene, assignment: &Assignment, text: &str) -> Digest {
+    let principal = crate::auth::tokens::principal_of_attempt(&scene.app, assignment.attempt_id).await.unwrap();
+    let config = Bytes::from(format!("{{\"text\":\"{text}\"}}"));
+    let blob = blobs::store_own(&scene.app, config).await.unwrap();
+    let manifest = serde_json::json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": blob.digest.as_str(), "size": blob.size},
+        "layers": [],
+    });
+    let manifest = Bytes::from(manifest.to_string());
+    let repository = &scene.wired().repository;
+    let tx = scene.app.db.begin().await.unwrap();
+    let digest =
+        manifests::insert_own(&scene.app, &tx, &principal, repository, &[blob], &manifest, None).await.unwrap();
+    tx.commit().await.unwrap();
+    digest
+}
+
+fn success(digest: &Digest) -> Outcome {
+    let sha = [("sha256".to_owned(), "ab".to_owned())].into();
+    let material = Material { uri: "pkg:docker/alpine@3".into(), digest: sha };
+    Outcome::Succeeded { digest: digest.to_string(), materials: vec![material.clone(), material] }
+}
+
+#[tokio::test]
+async fn a_good_build_is_signed_and_tagged_in_one_go() {
+    let scene = Scene::new().await;
+    let repository = scene.wired().repository.id;
+    let build = scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(&scene, &assignment, "one").await;
+    assert_eq!(trust::verify(&scene.app, repository, &digest).await.unwrap().state, VerdictState::NotSigned);
+    for _ in 0..2 {
+        assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "succeeded");
+    }
+    let build = scene.build(build.id).await;
+    assert_eq!((build.state, build.digest.as_deref()), (Succeeded, Some(digest.as_str())));
+    let tag = db::tags::find(&scene.app.db, repository, "main").await.unwrap().unwrap();
+    assert_eq!((tag.digest.as_str(), tag.build_id), (digest.as_str(), Some(build.id)));
+    let verdict = trust::verify(&scene.app, repository, &digest).await.unwrap();
+    assert_eq!(verdict.state, VerdictState::Verified);
+    assert!(verdict.key.unwrap().fingerprint.starts_with("SHA256:"));
+    assert_eq!(view::materials(&scene.app, build.id).await.unwrap().len(), 1);
+    assert!(view::usual_duration(&scene.app, repository, "refs/heads/main").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_another_attempt_pushed_is_not_taken() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let unknown = Digest::of(b"nothing");
+    assert_eq!(scene.finish(assignment.attempt_id, success(&unknown)).await.unwrap(), "failed");
+    let build = scene.build(build.id).await;
+    assert_eq!((build.state, build.reason.as_deref()), (Failed, Some("push_incomplete")));
+    assert!(db::tags::find(&scene.app.db, build.repository_id, "main").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn without_a_signature_no_tag_moves() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(&scene, &assignment, "one").await;
+    let tx = scene.app.db.begin().await.unwrap();
+    db::keys::retire_all(&tx, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "failed");
+    let build = scene.build(build.id).await;
+    assert_eq!(build.reason.as_deref(), Some("signing_failed"));
+    assert!(build.detail.unwrap().contains("no tag moved"));
+    assert!(db::tags::find(&scene.app.db, build.repository_id, "main").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_cancelled_build_moves_no_tag_even_if_it_was_done() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(&scene, &assignment, "one").await;
+    crate::builds::cancel(&scene.app, &scene.manager(), build.number).await.unwrap();
+    assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "cancelled");
+    assert_eq!(scene.build(build.id).await.state, Cancelled);
+    assert!(db::tags::find(&scene.app.db, build.repository_id, "main").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_failure_is_kept_for_the_page() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let attempt = scene.claim().await.unwrap().attempt_id;
+    let failure = Failure {
+        reason: Reason::ExitCode,
+        message: "`npm ci` ended with code 1".into(),
+        exit_code: Some(1),
+        vertex: Some("v3".into()),
+        location: None,
+    };
+    let early = slipway_protocol::Finish { outcome: Outcome::Failed(failure.clone()), last_record: 5 };
+    let refused = crate::builds::finish(&scene.app, &scene.attempt(attempt).await, early).await.unwrap_err();
+    assert_eq!(refused.status(), 409, "the log is not all here");
+    assert_eq!(scene.finish(attempt, Outcome::Failed(failure.clone())).await.unwrap(), "failed");
+    let build = scene.build(build.id).await;
+    assert_eq!(build.reason.as_deref(), Some("exit_code"));
+    assert_eq!(build.detail.as_deref(), Some("`npm ci` ended with code 1"));
+    assert_eq!(serde_json::from_str::<Failure>(&build.failure.unwrap()).unwrap(), failure);
+}

@@ -1,0 +1,134 @@
+//! The queue: numbers, order, limits, cancelling, building again.
+
+use super::*;
+use crate::builds::{Rerun, build_now, cancel, rerun, view};
+use crate::db::BuildState::{Cancelled, Failed, Queued, Running, Skipped};
+
+#[tokio::test]
+async fn a_claim_carries_what_the_builder_needs() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    assert_eq!(assignment.title, "acme/web build 1");
+    assert_eq!(assignment.build_id, build.id);
+    assert_eq!(assignment.push.host, "127.0.0.1:8080");
+    assert_eq!(assignment.push.public_host, "localhost:8080");
+    assert!(assignment.push.insecure);
+    assert_eq!(assignment.cache.reference, format!("buildcache/{}:cache", build.repository_id.simple()));
+    assert_eq!(assignment.trust_domain, format!("{}:trusted", scene.wired().namespace.id));
+    assert_eq!(assignment.target.platforms, ["linux/amd64"]);
+    assert_eq!(scene.build(build.id).await.state, Running);
+    assert!(scene.claim().await.is_none(), "a build is handed out once");
+}
+
+#[tokio::test]
+async fn namespaces_take_turns_and_have_a_limit() {
+    let mut scene = Scene::new().await;
+    scene.add("globex").await;
+    let (a, b) = (scene.repositories[0].clone(), scene.repositories[1].clone());
+    for n in 1..=3 {
+        // Refs of their own: builds of one ref supersede each other.
+        let mut a = a.clone();
+        a.rule.id = Uuid::now_v7();
+        let tx = scene.app.db.begin().await.unwrap();
+        let present = rows::SourceRef {
+            id: Uuid::now_v7(),
+            source_id: a.source.id,
+            name: format!("refs/heads/x{n}"),
+            commit_hash: COMMIT.into(),
+            number: n,
+            updated_at: 0,
+            deleted_at: None,
+        };
+        let mut source = a.source.clone();
+        source.id = Uuid::now_v7();
+        source.remote_id = format!("other {n}");
+        a.rule.source_id = source.id;
+        db::build_inputs::insert(&tx, source, a.rule.clone(), present).await.unwrap();
+        tx.commit().await.unwrap();
+        scene.queue_in(&a, n).await;
+    }
+    scene.queue_in(&b, 1).await;
+    let mut titles = Vec::new();
+    while let Some(assignment) = scene.claim().await {
+        titles.push(assignment.title);
+    }
+    assert_eq!(titles, ["acme/web build 1", "globex/web build 1", "acme/web build 2"]);
+    let waiting = view::find_by_number(&scene.app, a.repository.id, 3).await.unwrap().unwrap();
+    assert_eq!(view::place_in_queue(&scene.app, &waiting).await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn a_newer_commit_takes_older_builds_out_of_the_queue() {
+    let scene = Scene::new().await;
+    let running = scene.queue(1).await;
+    scene.claim().await.unwrap();
+    let overtaken = scene.queue(2).await;
+    let newest = scene.queue(3).await;
+    assert_eq!(scene.build(running.id).await.state, Running, "what runs goes on");
+    let overtaken = scene.build(overtaken.id).await;
+    assert_eq!((overtaken.state, overtaken.superseded_by), (Skipped, Some(newest.id)));
+    assert_eq!(overtaken.reason.as_deref(), Some("superseded"));
+    assert_eq!(scene.build(newest.id).await.state, Queued);
+}
+
+#[tokio::test]
+async fn only_a_builder_with_the_platform_gets_the_build() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let claimed = queue::claim_next(&scene.app, "arm", &["linux/arm64".into()]).await.unwrap();
+    assert!(claimed.is_none());
+    assert!(scene.claim().await.is_some());
+}
+
+#[tokio::test]
+async fn a_build_without_its_source_fails_with_a_reason() {
+    let scene = Scene::new().await;
+    let mut wired = scene.wired().clone();
+    let build = scene.queue_in(&wired, 1).await;
+    wired.source.id = Uuid::now_v7();
+    let tx = scene.app.db.begin().await.unwrap();
+    db::build_inputs::forget_source(&tx, scene.wired().source.id).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(scene.claim().await.is_none());
+    let build = scene.build(build.id).await;
+    assert_eq!((build.state, build.reason.as_deref()), (Failed, Some("source_unavailable")));
+}
+
+#[tokio::test]
+async fn cancelling_twice_is_as_once() {
+    let scene = Scene::new().await;
+    let allowed = scene.manager();
+    let waiting = scene.queue(1).await;
+    let first = cancel(&scene.app, &allowed, waiting.number).await.unwrap();
+    let second = cancel(&scene.app, &allowed, waiting.number).await.unwrap();
+    assert_eq!(first.state, Cancelled);
+    assert_eq!(second, scene.build(waiting.id).await);
+    assert_eq!(second.detail.as_deref(), Some("cancelled by mona"));
+
+    let running = scene.queue(2).await;
+    let assignment = scene.claim().await.unwrap();
+    let first = cancel(&scene.app, &allowed, running.number).await.unwrap();
+    let second = cancel(&scene.app, &allowed, running.number).await.unwrap();
+    assert_eq!((first.state, &first), (Running, &second));
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    assert!(crate::builds::lease::heartbeat(&scene.app, &attempt).await.unwrap().cancel);
+    assert_eq!(scene.finish(attempt.id, slipway_protocol::Outcome::Cancelled).await.unwrap(), "cancelled");
+}
+
+#[tokio::test]
+async fn again_has_two_meanings() {
+    let scene = Scene::new().await;
+    let allowed = scene.manager();
+    let old = scene.queue(1).await;
+    let same = rerun(&scene.app, &allowed, old.number, Rerun::SameWithoutCache).await.unwrap();
+    assert_eq!((same.number, same.ref_number, same.rerun_of), (2, 1, Some(old.id)));
+    assert_eq!(same.rule_snapshot, old.rule_snapshot);
+    assert!(same.no_cache);
+    let newest = rerun(&scene.app, &allowed, old.number, Rerun::Newest).await.unwrap();
+    assert_eq!((newest.number, newest.ref_number), (3, 9));
+    assert_eq!(newest.commit_title, "Say hello", "known from the same commit");
+    let now = build_now(&scene.app, &allowed, &"refs/heads/main".parse().unwrap()).await.unwrap();
+    assert_eq!((now.number, now.trigger), (4, Trigger::Manual));
+    assert!(build_now(&scene.app, &allowed, &"refs/heads/gone".parse().unwrap()).await.is_err());
+}

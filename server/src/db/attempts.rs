@@ -1,0 +1,84 @@
+//! Attempts of builds: leases and their ends. The number is a fencing token.
+
+use super::entity::builds::build_attempt;
+use super::{Ask, AttemptEnd, Tx, rows};
+use crate::clock::Millis;
+use crate::error::Result;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+pub async fn insert(tx: &Tx, row: rows::Attempt) -> Result<rows::Attempt> {
+    Ok(row.into_active_model().reset_all().insert(tx.connection()).await?)
+}
+
+/// The attempts of a build, oldest first.
+pub async fn of_build(c: &impl Ask, build_id: Uuid) -> Result<Vec<rows::Attempt>> {
+    Ok(build_attempt::Entity::find()
+        .filter(build_attempt::Column::BuildId.eq(build_id))
+        .order_by_asc(build_attempt::Column::Number)
+        .all(c.connection())
+        .await?)
+}
+
+/// The attempt, and nobody else writes to it before this transaction ends.
+pub async fn lock(tx: &Tx, id: Uuid) -> Result<Option<rows::Attempt>> {
+    let mut query = build_attempt::Entity::find_by_id(id);
+    if tx.is_postgres() {
+        query = query.lock_exclusive();
+    }
+    Ok(query.one(tx.connection()).await?)
+}
+
+/// Every attempt that has not ended.
+pub async fn open(c: &impl Ask) -> Result<Vec<rows::Attempt>> {
+    Ok(build_attempt::Entity::find()
+        .filter(build_attempt::Column::EndedAt.is_null())
+        .order_by_asc(build_attempt::Column::StartedAt)
+        .all(c.connection())
+        .await?)
+}
+
+/// Keeps the lease of an attempt that has not ended; false when it has.
+pub async fn extend(tx: &Tx, id: Uuid, lease_until: Millis) -> Result<bool> {
+    let changed = build_attempt::Entity::update_many()
+        .col_expr(build_attempt::Column::LeaseUntil, Expr::value(lease_until))
+        .filter(build_attempt::Column::Id.eq(id))
+        .filter(build_attempt::Column::EndedAt.is_null())
+        .exec(tx.connection())
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+/// Gives every running attempt time until `lease_until` at least.
+pub async fn extend_all(tx: &Tx, lease_until: Millis) -> Result<()> {
+    build_attempt::Entity::update_many()
+        .col_expr(build_attempt::Column::LeaseUntil, Expr::value(lease_until))
+        .filter(build_attempt::Column::EndedAt.is_null())
+        .filter(build_attempt::Column::LeaseUntil.lt(lease_until))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Ends an attempt; false when it had ended before.
+pub async fn end(tx: &Tx, id: Uuid, how: AttemptEnd, now: Millis) -> Result<bool> {
+    let changed = build_attempt::Entity::update_many()
+        .col_expr(build_attempt::Column::EndedAt, Expr::value(now))
+        .col_expr(build_attempt::Column::EndReason, Expr::value(how.as_str()))
+        .filter(build_attempt::Column::Id.eq(id))
+        .filter(build_attempt::Column::EndedAt.is_null())
+        .exec(tx.connection())
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
+pub async fn set_last_record(tx: &Tx, id: Uuid, last: i64) -> Result<()> {
+    build_attempt::Entity::update_many()
+        .col_expr(build_attempt::Column::LastRecord, Expr::value(last))
+        .filter(build_attempt::Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! What waits and what runs, for the order in which builds are handed out.
+
+use super::entity::accounts::namespace;
+use super::{Ask, BuildState, Tx};
+use crate::clock::Millis;
+use crate::error::Result;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::LockType;
+use sea_orm::{FromQueryResult, QuerySelect, QueryTrait as _, Statement};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// A build that waits.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Waiting {
+    pub id: Uuid,
+    pub namespace_id: Uuid,
+    pub created_at: Millis,
+}
+
+#[derive(FromQueryResult)]
+struct Running {
+    namespace_id: Uuid,
+    running: i64,
+}
+
+// 50 of each namespace: one that floods the queue hides nobody, and a question stays small.
+const WAITING: &str = r#"
+SELECT id, namespace_id, created_at FROM (
+    SELECT b.id, r.namespace_id, b.created_at,
+           row_number() OVER (PARTITION BY r.namespace_id ORDER BY b.created_at, b.id) AS place
+    FROM build b JOIN repository r ON r.id = b.repository_id
+    WHERE b.state = 'queued'
+) AS waiting
+WHERE place <= 50
+ORDER BY created_at, id"#;
+
+const RUNNING: &str = r#"
+SELECT r.namespace_id, count(*) AS running
+FROM build b JOIN repository r ON r.id = b.repository_id
+WHERE b.state = 'running'
+GROUP BY r.namespace_id"#;
+
+/// The oldest waiting builds of each namespace, oldest first.
+pub async fn waiting(c: &impl Ask) -> Result<Vec<Waiting>> {
+    let backend = c.connection().get_database_backend();
+    Ok(Waiting::find_by_statement(Statement::from_string(backend, WAITING)).all(c.connection()).await?)
+}
+
+/// How many builds run in each namespace.
+pub async fn running(c: &impl Ask) -> Result<HashMap<Uuid, u32>> {
+    let backend = c.connection().get_database_backend();
+    let rows = Running::find_by_statement(Statement::from_string(backend, RUNNING)).all(c.connection()).await?;
+    Ok(rows.into_iter().map(|r| (r.namespace_id, u32::try_from(r.running).unwrap_or(u32::MAX))).collect())
+}
+
+/// Counts the running builds of a namespace; on PostgreSQL two claims in one namespace come one after the other.
+pub async fn lock_and_count_running(tx: &Tx, namespace_id: Uuid) -> Result<u32> {
+    use super::entity::builds::build;
+    use super::entity::registry::repository;
+    if tx.is_postgres() {
+        namespace::Entity::find_by_id(namespace_id).lock(LockType::NoKeyUpdate).one(tx.connection()).await?;
+    }
+    let repositories = repository::Entity::find()
+        .select_only()
+        .column(repository::Column::Id)
+        .filter(repository::Column::NamespaceId.eq(namespace_id))
+        .into_query();
+    let running = build::Entity::find()
+        .filter(build::Column::State.eq(BuildState::Running))
+        .filter(build::Column::RepositoryId.in_subquery(repositories))
+        .count(tx.connection())
+        .await?;
+    Ok(u32::try_from(running).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,68 @@
+//! What forges sent, known by source and hash of the body.
+
+use crate::clock::Millis;
+use crate::db::entity::sources::hook_delivery;
+use crate::db::{Ask, Tx, rows};
+use crate::error::Result;
+use sea_orm::ActiveValue::Set;
+use sea_orm::prelude::*;
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
+
+/// The outcome of a delivery that nobody has read yet.
+pub const WAITING: &str = "waiting";
+
+pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::HookDelivery>> {
+    Ok(hook_delivery::Entity::find_by_id(id).one(c.connection()).await?)
+}
+
+/// Keeps a delivery; false when the same body came before.
+pub async fn insert(tx: &Tx, row: rows::HookDelivery) -> Result<bool> {
+    let conflict = OnConflict::columns([hook_delivery::Column::SourceId, hook_delivery::Column::BodySha256])
+        .do_nothing()
+        .to_owned();
+    let added = hook_delivery::Entity::insert(row.into_active_model().reset_all())
+        .on_conflict(conflict)
+        .exec_without_returning(tx.connection())
+        .await?;
+    Ok(added == 1)
+}
+
+pub async fn set_outcome(tx: &Tx, id: Uuid, outcome: &str) -> Result<()> {
+    let change = hook_delivery::ActiveModel { outcome: Set(outcome.to_owned()), ..Default::default() };
+    hook_delivery::Entity::update_many()
+        .set(change)
+        .filter(hook_delivery::Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// The last deliveries of a source, newest first.
+pub async fn latest(c: &impl Ask, source_id: Uuid, limit: u64) -> Result<Vec<rows::HookDelivery>> {
+    Ok(hook_delivery::Entity::find()
+        .filter(hook_delivery::Column::SourceId.eq(source_id))
+        .order_by_desc(hook_delivery::Column::Id)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
+/// Empties bodies that came before `emptied_before`, and forgets deliveries from before `forgotten_before`.
+/// A replay of a forgotten one does no harm: its ref has moved on, and then the forge is asked.
+pub async fn prune(tx: &Tx, emptied_before: Millis, forgotten_before: Millis) -> Result<()> {
+    let change = hook_delivery::ActiveModel { body: Set(Vec::new()), ..Default::default() };
+    hook_delivery::Entity::update_many()
+        .set(change)
+        .filter(hook_delivery::Column::ReceivedAt.lt(emptied_before))
+        .filter(hook_delivery::Column::Body.ne(Vec::<u8>::new()))
+        .filter(hook_delivery::Column::Outcome.ne(WAITING))
+        .exec(tx.connection())
+        .await?;
+    hook_delivery::Entity::delete_many()
+        .filter(hook_delivery::Column::ReceivedAt.lt(forgotten_before))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! What forges send: checked, kept and answered in milliseconds; jobs do the rest.
+//!
+//! The signature is checked over the raw bytes before anything reads them. A source that does not exist answers as one
+//! whose signature is wrong.
+
+mod body;
+mod signature;
+
+use crate::app::App;
+use crate::auth::extract::client_address;
+use crate::clock::Millis;
+use crate::db::sources::deliveries::WAITING;
+use crate::db::{self, rows};
+use crate::error::{Error, Result};
+use crate::jobs::{self, Task};
+use crate::sources::hook_secret_place;
+use actix_web::web::{Bytes, Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use serde::de::IgnoredAny;
+use sha2::{Digest as _, Sha256};
+use std::num::NonZeroU32;
+use std::sync::LazyLock;
+use uuid::Uuid;
+
+/// Well-signed deliveries of one source in a minute; a larger burst is found by polling. Its keys are sources.
+const PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).expect("above 0");
+static DELIVERIES: LazyLock<DefaultKeyedRateLimiter<Uuid>> =
+    LazyLock::new(|| RateLimiter::keyed(Quota::per_minute(PER_MINUTE)));
+
+/// `POST /hooks/github/{source_id}`
+pub async fn github(
+    request: HttpRequest,
+    source_id: Path<String>,
+    payload: Payload,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let body = body::read(&request, payload).await?;
+    let source = match source_id.parse::<Uuid>() {
+        Ok(id) => db::sources::find(&app.db, id).await?,
+        Err(_) => None,
+    };
+    let Some(source) = signed(&app, &request, source, &body)? else {
+        app.limits.wrong_credential(client_address(&app, &request))?;
+        return Err(Error::Unauthorized("the signature is missing or wrong".into()));
+    };
+    if let Err(not_until) = DELIVERIES.check_key(&source.id) {
+        let wait = not_until.wait_time_from(DefaultClock::default().now());
+        return Err(Error::TooManyRequests { retry_after_secs: wait.as_secs() + 1 });
+    }
+    if serde_json::from_slice::<IgnoredAny>(&body).is_err() {
+        return Err(Error::invalid("the body is not JSON: set the webhook's content type to `application/json`"));
+    }
+    let answer = match header(&request, "x-github-event") {
+        "push" if keep(&app, &source, &request, &body).await? => "accepted",
+        "push" => "accepted before",
+        "ping" => {
+            note(&app, source.id).await?;
+            "pong"
+        }
+        _ => "not needed",
+    };
+    Ok(HttpResponse::Accepted().json(serde_json::json!({"status": answer})))
+}
+
+/// The source, if the body was signed with its secret.
+fn signed(app: &App, request: &HttpRequest, source: Option<rows::Source>, body: &[u8]) -> Result<Option<rows::Source>> {
+    let signature = header(request, "x-hub-signature-256");
+    let Some(source) = source else {
+        // The same work for a source that is not there.
+        signature::is_right(b"no secret", body, signature);
+        return Ok(None);
+    };
+    let secret = app.master_key.open_text(hook_secret_place(source.id), &source.hook_secret_encrypted)?;
+    // The key of the check is the secret itself.
+    Ok(signature::is_right(secret.reveal().as_bytes(), body, signature).then_some(source))
+}
+
+/// A header that came once; several are none.
+fn header<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
+    let mut all = request.headers().get_all(name);
+    match (all.next(), all.next()) {
+        (Some(value), None) => value.to_str().unwrap_or_default(),
+        _ => "",
+    }
+}
+
+/// Writes delivery and job in one transaction; false when the same body came before.
+async fn keep(app: &App, source: &rows::Source, request: &HttpRequest, body: &Bytes) -> Result<bool> {
+    let now = app.clock.now();
+    let remote_id: String = header(request, "x-github-delivery").chars().take(100).collect();
+    let delivery_id = Uuid::now_v7();
+    let row = rows::HookDelivery {
+        id: delivery_id,
+        source_id: source.id,
+        body_sha256: hex::encode(Sha256::digest(body)),
+        event: "push".to_owned(),
+        remote_id: Some(remote_id).filter(|id| !id.is_empty()),
+        body: body.to_vec(),
+        outcome: WAITING.to_owned(),
+        received_at: now,
+    };
+    let tx = app.db.begin().await?;
+    let is_new = db::sources::deliveries::insert(&tx, row).await?;
+    if is_new {
+        jobs::enqueue(app, &tx, &Task::ProcessDelivery { delivery_id }, None).await?;
+        db::sources::note_delivery(&tx, source.id, now).await?;
+    }
+    tx.commit().await?;
+    if is_new {
+        app.wake.jobs.notify_one();
+    }
+    Ok(is_new)
+}
+
+async fn note(app: &App, source_id: Uuid) -> Result<()> {
+    let now: Millis = app.clock.now();
+    let tx = app.db.begin().await?;
+    db::sources::note_delivery(&tx, source_id, now).await?;
+    tx.commit().await
+}

@@ -1,0 +1,121 @@
+//! Reads a push that a forge sent, and queues what follows.
+//!
+//! Deliveries may come late or out of order. One that does not start where we know the ref to be is compared with the
+//! forge: only what is true now counts.
+
+use super::{JobError, Task, enqueue};
+use crate::app::App;
+use crate::db::sources::deliveries::{self, WAITING};
+use crate::db::{self, Tx, rows};
+use crate::error::{Error, ForgeError, Result};
+use crate::sources::payload::{self, Change, Push};
+use crate::sources::{self, pushes, refs};
+use uuid::Uuid;
+
+/// Times that the ref may move between our look and our lock.
+const MOST_TURNS: usize = 5;
+
+pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
+    let Some(delivery) = deliveries::find(&app.db, delivery_id).await? else { return Ok(()) };
+    let Some(source) = db::sources::find(&app.db, delivery.source_id).await? else { return Ok(()) };
+    if delivery.outcome != WAITING {
+        return Ok(());
+    }
+    let push = match payload::read(&delivery.body) {
+        Ok(push) if push.repository_id == source.remote_id => push,
+        Ok(_) => return Ok(finish(app, delivery.id, "it is about another repository").await?),
+        Err(text) => return Ok(finish(app, delivery.id, &text).await?),
+    };
+    for _ in 0..MOST_TURNS {
+        let known = refs::find_live(&app.db, source.id, &push.ref_name).await?;
+        if !is_next(&push, known.as_ref()) && !is_true_now(app, &source, &push).await? {
+            return Ok(outdated(app, &delivery, source.id).await?);
+        }
+        if settle(app, &delivery, &push, known.map(|k| k.number)).await? {
+            return Ok(());
+        }
+    }
+    Err(JobError::Retry(Error::Unavailable("the ref moves faster than we read".into())))
+}
+
+/// Whether the push starts where we know the ref to be.
+fn is_next(push: &Push, known: Option<&rows::SourceRef>) -> bool {
+    push.before.as_ref().map(|b| b.as_str()) == known.map(|k| k.commit_hash.as_str())
+}
+
+/// Whether the ref is now as the push left it. Where nobody can be asked, a signed word counts.
+async fn is_true_now(app: &App, source: &rows::Source, push: &Push) -> Result<bool> {
+    let link = match sources::link(app, source).await {
+        Ok(link) => link,
+        Err(Error::Forge(ForgeError::Revoked)) => return Ok(true),
+        Err(error) => return Err(error),
+    };
+    match (link.forge.ref_target(&source.remote_id, &push.ref_name).await, &push.change) {
+        // The forge's API may be some seconds behind its webhooks.
+        (Ok(now), Change::Moved { .. }) if push.before.as_ref().is_some_and(|b| b.as_str() == now) => {
+            Err(ForgeError::RateLimited(5).into())
+        }
+        (Ok(now), Change::Moved { target, .. }) => Ok(now == target.as_str()),
+        (Ok(_), Change::Deleted) => Ok(false),
+        (Err(ForgeError::NotFound), change) => Ok(*change == Change::Deleted),
+        (Err(ForgeError::Revoked | ForgeError::NotApproved | ForgeError::Refused(_)), _) => Ok(true),
+        (Err(error), _) => Err(error.into()),
+    }
+}
+
+/// Writes what the push does; false when the ref moved since it was looked at.
+async fn settle(app: &App, delivery: &rows::HookDelivery, push: &Push, seen: Option<i64>) -> Result<bool> {
+    let tx = app.db.begin().await?;
+    let Some(mut source) = db::sources::lock(&tx, delivery.source_id).await? else { return Ok(true) };
+    let known = refs::find_live(&tx, source.id, &push.ref_name).await?;
+    if known.as_ref().map(|k| k.number) != seen {
+        return Ok(false);
+    }
+    if let Some(branch) = push.default_branch.as_ref().filter(|b| **b != source.default_branch) {
+        db::sources::set_default_branch(&tx, source.id, branch).await?;
+        source.default_branch.clone_from(branch);
+    }
+    let outcome = match &push.change {
+        Change::Moved { commit, .. } => {
+            let builds = pushes::apply(app, &tx, &source, &push.ref_name, commit).await?;
+            said(&builds)
+        }
+        Change::Deleted => {
+            if let Some(known) = known {
+                db::sources::refs::mark_deleted(&tx, known.id, app.clock.now()).await?;
+            }
+            format!("`{}` was deleted", push.ref_name.short())
+        }
+    };
+    deliveries::set_outcome(&tx, delivery.id, &outcome).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+fn said(builds: &[rows::Build]) -> String {
+    match builds {
+        [] => "no new build".to_owned(),
+        some => {
+            let numbers: Vec<String> = some.iter().map(|build| build.number.to_string()).collect();
+            format!("build {}", numbers.join(", "))
+        }
+    }
+}
+
+/// The ref has moved on: a comparison finds what is missing.
+async fn outdated(app: &App, delivery: &rows::HookDelivery, source_id: Uuid) -> Result<()> {
+    let tx = app.db.begin().await?;
+    deliveries::set_outcome(&tx, delivery.id, "the ref had moved on when this came").await?;
+    compare(app, &tx, source_id).await?;
+    tx.commit().await
+}
+
+async fn compare(app: &App, tx: &Tx, source_id: Uuid) -> Result<()> {
+    enqueue(app, tx, &Task::PollSource { source_id }, Some(format!("poll:{source_id}"))).await
+}
+
+async fn finish(app: &App, delivery_id: Uuid, outcome: &str) -> Result<()> {
+    let tx = app.db.begin().await?;
+    deliveries::set_outcome(&tx, delivery_id, outcome).await?;
+    tx.commit().await
+}

@@ -1,0 +1,168 @@
+//! Connecting a code repository: namespace, repository, source, rule, refs and first build, in one transaction after the
+//! calls to the forge. Asked twice, it answers with what is there.
+
+mod parts;
+
+use super::owners::{self, Account};
+use super::{dockerfiles, listing, pushes, refs};
+use crate::app::App;
+use crate::db::{self, Trigger, Tx, rows};
+use crate::error::{Error, ForgeError, Result};
+use crate::forge::{Changed, Commit, Forge, Heads, RemoteRepository};
+use crate::jobs::{self, Task};
+use crate::names::{RefName, RepositoryName};
+use crate::policy::{Allowed, Principal, UseAccount};
+use parts::{new_repository, new_rule, new_source};
+use uuid::Uuid;
+
+/// What the forge said, before anything is written.
+struct Found {
+    connection: rows::Connection,
+    account: Account,
+    remote: RemoteRepository,
+    dockerfile: String,
+    default: RefName,
+    head: Commit,
+    heads: Heads,
+}
+
+/// Connects a listed code repository and queues its first build; returns the repository and that build's number.
+/// Without `dockerfile`, the one nearest to the root is taken.
+pub async fn import(
+    app: &App,
+    allowed: &Allowed<UseAccount>,
+    forge_repository_id: Uuid,
+    dockerfile: Option<String>,
+) -> Result<(RepositoryName, i64)> {
+    let (listed, identity, connection) = listing::find(app, allowed, forge_repository_id).await?;
+    let forge = Forge::of_connection(app, &identity.forge_url, &connection)?;
+    let remote = forge.repository(&listed.remote_id).await?;
+    let account = owners::account(&forge, &identity, &remote).await?;
+    let wanted = dockerfile.filter(|path| !path.trim().is_empty());
+    if let Some(known) = existing(app, &account, &remote, wanted.as_deref()).await? {
+        return Ok(known);
+    }
+    let dockerfile = match wanted {
+        Some(path) => path,
+        None => first_dockerfile(app, &forge, &listed, &remote).await?,
+    };
+    dockerfiles::check_path(&dockerfile)?;
+    let default = RefName::of_branch(&remote.default_branch)?;
+    let head = match forge.branch_head(&remote.id, &remote.default_branch).await {
+        Err(ForgeError::NotFound) => {
+            let (name, branch) = (&remote.full_name, &remote.default_branch);
+            return Err(Error::invalid(format!("`{name}` has no commit on `{branch}` yet: push one, then import it")));
+        }
+        other => other?,
+    };
+    let Changed::New(heads) = forge.heads(&remote.id, None).await? else {
+        return Err(ForgeError::Unreachable("it answered a question that was not asked".into()).into());
+    };
+    let found = Found { connection, account, remote, dockerfile, default, head, heads };
+    // Two imports may take a name from each other; the second look sees who won.
+    for _ in 0..3 {
+        match write(app, allowed.principal(), &found).await {
+            Err(Error::Conflict(_)) => {}
+            other => return other,
+        }
+    }
+    write(app, allowed.principal(), &found).await
+}
+
+/// The repository that this source and Dockerfile fill already, and its last build.
+async fn existing(
+    app: &App,
+    account: &Account,
+    remote: &RemoteRepository,
+    dockerfile: Option<&str>,
+) -> Result<Option<(RepositoryName, i64)>> {
+    let db = &app.db;
+    let Some(namespace) = db::namespaces::find_by_account(db, &account.forge_url, &account.id).await? else {
+        return Ok(None);
+    };
+    let Some(source) = db::sources::find_by_remote(db, namespace.id, &account.forge_url, &remote.id).await? else {
+        return Ok(None);
+    };
+    let rules = db::sources::rules_of(db, source.id).await?;
+    let Some(rule) = rules.iter().find(|r| dockerfile.is_none_or(|d| r.dockerfile == d)) else { return Ok(None) };
+    let Some(repository) = db::repositories::find(db, rule.repository_id).await? else { return Ok(None) };
+    let name = RepositoryName::new(namespace.name.parse()?, &repository.name)?;
+    Ok(Some((name, (repository.next_build_number - 1).max(1))))
+}
+
+async fn first_dockerfile(
+    app: &App,
+    forge: &Forge,
+    listed: &rows::ForgeRepository,
+    remote: &RemoteRepository,
+) -> Result<String> {
+    let mut known = listing::dockerfiles_of(listed);
+    if known.is_empty() {
+        known = listing::scan(app, forge, listed).await?;
+    }
+    known.into_iter().next().ok_or_else(|| {
+        Error::invalid(format!(
+            "there is no Dockerfile or Containerfile on `{}` of `{}`: add one, or name its path",
+            remote.default_branch, remote.full_name
+        ))
+    })
+}
+
+async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryName, i64)> {
+    let tx = app.db.begin().await?;
+    let namespace = owners::namespace(app, &tx, by, &found.account).await?;
+    let known = db::sources::find_by_remote(&tx, namespace.id, &found.account.forge_url, &found.remote.id).await?;
+    let is_new = known.is_none();
+    let source = match known {
+        Some(source) => source,
+        None => new_source(app, &tx, &namespace, found).await?,
+    };
+    // Somebody else may have been faster.
+    let rules = db::sources::rules_of(&tx, source.id).await?;
+    if let Some(rule) = rules.iter().find(|r| r.dockerfile == found.dockerfile) {
+        let repository = db::repositories::find(&tx, rule.repository_id).await?;
+        let repository = repository.ok_or_else(|| Error::not_found("the repository"))?;
+        let name = RepositoryName::new(namespace.name.parse()?, &repository.name)?;
+        return Ok((name, (repository.next_build_number - 1).max(1)));
+    }
+    let (repository, name) = new_repository(app, &tx, by, &namespace, found, rules.is_empty()).await?;
+    let rule = new_rule(app, source.id, repository.id, &found.dockerfile);
+    let rule = db::sources::insert_rule(&tx, rule).await?;
+    let source = db::sources::lock(&tx, source.id).await?.ok_or_else(|| Error::not_found("the source"))?;
+    let number = if is_new {
+        let head = (&found.default, &found.head.hash);
+        refs::record_first(&tx, &source, head, &found.heads.refs, app.clock.now()).await?
+    } else {
+        refs::record(&tx, &source, &found.default, &found.head.hash, app.clock.now()).await?;
+        let known = refs::find_live(&tx, source.id, &found.default).await?;
+        known.map_or(source.next_ref_number, |known| known.number)
+    };
+    let at = (&found.default, number);
+    let build = pushes::start_rule(app, &tx, by, &source, rule, at, &found.head, Trigger::Import).await?;
+    let source_id = source.id;
+    if is_new {
+        jobs::enqueue(app, &tx, &Task::EnsureHook { source_id }, Some(format!("ensure-hook:{source_id}"))).await?;
+    }
+    connected(app, &tx, by, &repository, &name, &source).await?;
+    tx.commit().await?;
+    Ok((name, build.number))
+}
+
+async fn connected(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    repository: &rows::Repository,
+    name: &RepositoryName,
+    source: &rows::Source,
+) -> Result<()> {
+    let event = db::events::NewEvent {
+        kind: "source.connected",
+        namespace_id: Some(repository.namespace_id),
+        repository_id: Some(repository.id),
+        subject: name.to_string(),
+        cause: Some("import".into()),
+        body: serde_json::json!({"source": source.full_name, "url": source.html_url}),
+    };
+    db::events::add(tx, by, event, app.clock.now()).await
+}

@@ -1,0 +1,111 @@
+//! The rows that an import makes.
+
+use super::Found;
+use crate::app::App;
+use crate::db::{self, HookState, RepositoryState, SourceState, Tx, Visibility, rows};
+use crate::error::{Error, Result};
+use crate::names::{NamespaceName, RepositoryName};
+use crate::policy::Principal;
+use crate::secrets::Secret;
+use crate::sources::{dockerfiles, hook_secret_place, owners};
+use uuid::Uuid;
+
+pub(super) async fn new_source(app: &App, tx: &Tx, namespace: &rows::Namespace, found: &Found) -> Result<rows::Source> {
+    let (id, remote) = (Uuid::now_v7(), &found.remote);
+    let secret = Secret::new(hex::encode(crate::secrets::random::<32>()));
+    let row = rows::Source {
+        id,
+        namespace_id: namespace.id,
+        connection_id: Some(found.connection.id),
+        forge: "github".to_owned(),
+        forge_url: found.account.forge_url.clone(),
+        remote_id: remote.id.clone(),
+        full_name: remote.full_name.clone(),
+        html_url: remote.html_url.clone(),
+        clone_url: remote.clone_url.clone(),
+        default_branch: remote.default_branch.clone(),
+        is_private: remote.is_private,
+        state: SourceState::Active,
+        state_detail: None,
+        hook_state: HookState::Pending,
+        hook_detail: None,
+        hook_remote_id: None,
+        hook_secret_encrypted: app.master_key.seal_text(hook_secret_place(id), &secret),
+        next_ref_number: 1,
+        polled_at: Some(app.clock.now()),
+        poll_etag: Some(found.heads.memory.clone()).filter(|m| !m.is_empty()),
+        delivered_at: None,
+        created_at: app.clock.now(),
+    };
+    db::sources::insert(tx, row).await
+}
+
+/// The first repository of a source has its name; further ones add what tells their Dockerfile from the others.
+pub(super) async fn new_repository(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    namespace: &rows::Namespace,
+    found: &Found,
+    is_first: bool,
+) -> Result<(rows::Repository, RepositoryName)> {
+    let mut wanted = RepositoryName::near(&found.remote.name);
+    if let Some(extra) = dockerfiles::distinction(&found.dockerfile).filter(|_| !is_first) {
+        wanted = format!("{wanted}-{}", RepositoryName::near(extra));
+    }
+    let namespace_name: NamespaceName = namespace.name.parse()?;
+    let mut free = None;
+    for name in owners::numbered(&wanted, 150) {
+        if db::repositories::find_by_name(tx, namespace.id, &name).await?.is_none() {
+            free = Some(RepositoryName::new(namespace_name.clone(), &name)?);
+            break;
+        }
+    }
+    let name = free.ok_or_else(|| Error::Conflict(format!("`{wanted}` is taken, and so are its numbers")))?;
+    let now = app.clock.now();
+    let row = rows::Repository {
+        id: Uuid::now_v7(),
+        namespace_id: namespace.id,
+        name: name.name.clone(),
+        visibility: if found.remote.is_private { Visibility::Private } else { Visibility::Public },
+        state: RepositoryState::Live,
+        description: None,
+        next_build_number: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let row = db::repositories::insert(tx, row).await?;
+    let event = db::events::NewEvent {
+        kind: "repository.created",
+        namespace_id: Some(namespace.id),
+        repository_id: Some(row.id),
+        subject: name.to_string(),
+        cause: Some("import".into()),
+        body: serde_json::json!({"visibility": row.visibility}),
+    };
+    db::events::add(tx, by, event, now).await?;
+    Ok((row, name))
+}
+
+pub(super) fn new_rule(app: &App, source_id: Uuid, repository_id: Uuid, dockerfile: &str) -> rows::Rule {
+    // An image of this machine's kind: another one would have to be emulated.
+    let platform = match std::env::consts::ARCH {
+        "aarch64" => "linux/arm64",
+        _ => "linux/amd64",
+    };
+    let now = app.clock.now();
+    rows::Rule {
+        id: Uuid::now_v7(),
+        source_id,
+        repository_id,
+        dockerfile: dockerfile.to_owned(),
+        context: dockerfiles::context_of(dockerfile).to_owned(),
+        stage: None,
+        platforms: serde_json::json!([platform]).to_string(),
+        build_args: "{}".to_owned(),
+        ref_pattern: None,
+        is_enabled: true,
+        created_at: now,
+        updated_at: now,
+    }
+}

@@ -1,0 +1,155 @@
+//! What a person may import: the forge's list, kept in a table and searched there, with the Dockerfiles found.
+
+use super::dockerfiles;
+use crate::app::App;
+use crate::clock::Millis;
+use crate::db::{self, ScanState, rows};
+use crate::error::{Error, ForgeError, Result};
+use crate::forge::{Forge, RemoteRepository};
+use crate::jobs::{self, Task};
+use crate::names::RepositoryName;
+use crate::policy::{Allowed, UseAccount};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+/// Rows of one page of the list.
+pub const PAGE: u64 = 30;
+/// 10,000 repositories: GitHub's own interface does not list more.
+const MOST_PAGES: usize = 100;
+
+/// The person's connections, with the identity that each belongs to.
+pub async fn connections(app: &App, allowed: &Allowed<UseAccount>) -> Result<Vec<(rows::Identity, rows::Connection)>> {
+    let Some(user) = allowed.principal().user_id() else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for identity in db::users::identities_of(&app.db, user).await? {
+        if let Some(connection) = db::users::connection_of_identity(&app.db, identity.id).await? {
+            found.push((identity, connection));
+        }
+    }
+    Ok(found)
+}
+
+/// One page (from 1) of what the connection may import, most recently pushed first, and how many match in all.
+/// The connection is one of `connections`.
+pub async fn search(
+    app: &App,
+    connection_id: Uuid,
+    text: &str,
+    page: u64,
+) -> Result<(Vec<rows::ForgeRepository>, u64)> {
+    let text: String = text.trim().chars().take(200).collect();
+    let offset = page.clamp(1, 10_000).saturating_sub(1) * PAGE;
+    db::sources::listing::search(&app.db, connection_id, &text, offset, PAGE).await
+}
+
+/// A listed repository of one of the person's own connections.
+pub async fn find(
+    app: &App,
+    allowed: &Allowed<UseAccount>,
+    id: Uuid,
+) -> Result<(rows::ForgeRepository, rows::Identity, rows::Connection)> {
+    let absent = || Error::not_found("this code repository");
+    let row = db::sources::listing::find(&app.db, id).await?.ok_or_else(absent)?;
+    let own = connections(app, allowed).await?.into_iter().find(|(_, c)| c.id == row.connection_id);
+    let (identity, connection) = own.ok_or_else(absent)?;
+    Ok((row, identity, connection))
+}
+
+/// Which of `listed` fill a repository already, in namespaces where the person has a role: remote id → repository.
+pub async fn imported(
+    app: &App,
+    allowed: &Allowed<UseAccount>,
+    forge_url: &str,
+    listed: &[rows::ForgeRepository],
+) -> Result<HashMap<String, RepositoryName>> {
+    let Some(user) = allowed.principal().user_id() else { return Ok(HashMap::new()) };
+    let namespaces: HashMap<Uuid, rows::Namespace> =
+        db::namespaces::of_user(&app.db, user).await?.into_iter().map(|(n, _)| (n.id, n)).collect();
+    let remotes = listed.iter().map(|r| r.remote_id.as_str());
+    let sources = db::sources::of_remotes(&app.db, namespaces.keys().copied(), forge_url, remotes).await?;
+    let mut found = HashMap::new();
+    for source in sources {
+        let rules = db::sources::rules_of(&app.db, source.id).await?;
+        let Some(rule) = rules.first() else { continue };
+        let Some(repository) = db::repositories::find(&app.db, rule.repository_id).await? else { continue };
+        let namespace = namespaces[&source.namespace_id].name.parse()?;
+        found.insert(source.remote_id, RepositoryName::new(namespace, &repository.name)?);
+    }
+    Ok(found)
+}
+
+/// Asks the forge again, in the background.
+pub async fn refresh(app: &App, connection_id: Uuid) -> Result<()> {
+    let tx = app.db.begin().await?;
+    jobs::enqueue(app, &tx, &Task::ListRepositories { connection_id }, Some(format!("list:{connection_id}"))).await?;
+    tx.commit().await
+}
+
+/// Fetches the whole list, page by page.
+pub async fn fetch(app: &App, connection: &rows::Connection, forge: &Forge) -> Result<()> {
+    let began = app.clock.now();
+    for page in 1..=MOST_PAGES {
+        let found = forge.repositories(page).await?;
+        let rows = found.items.into_iter().map(|r| row(connection.id, r, app.clock.now())).collect();
+        let tx = app.db.begin().await?;
+        db::sources::listing::put_page(&tx, connection.id, rows).await?;
+        tx.commit().await?;
+        app.wake.changed(connection.id);
+        if found.is_last {
+            break;
+        }
+    }
+    let tx = app.db.begin().await?;
+    db::sources::listing::drop_unseen(&tx, connection.id, began).await?;
+    db::users::set_listing(&tx, connection.id, Some(app.clock.now()), None).await?;
+    let task = Task::ScanRepositories { connection_id: connection.id };
+    jobs::enqueue(app, &tx, &task, Some(format!("scan:{}", connection.id))).await?;
+    tx.commit().await?;
+    app.wake.changed(connection.id);
+    Ok(())
+}
+
+fn row(connection_id: Uuid, remote: RemoteRepository, now: Millis) -> rows::ForgeRepository {
+    rows::ForgeRepository {
+        id: Uuid::now_v7(),
+        connection_id,
+        remote_id: remote.id,
+        full_name: remote.full_name,
+        owner_id: remote.owner.id,
+        owner_login: remote.owner.login,
+        owner_kind: remote.owner.kind.as_str().to_owned(),
+        is_private: remote.is_private,
+        can_admin: remote.can_admin,
+        default_branch: remote.default_branch,
+        html_url: remote.html_url,
+        clone_url: remote.clone_url,
+        pushed_at: remote.pushed_at,
+        dockerfiles: "[]".to_owned(),
+        scan_state: ScanState::Pending,
+        listed_at: now,
+    }
+}
+
+/// Finds the Dockerfiles at the default branch and keeps them with the row.
+pub async fn scan(app: &App, forge: &Forge, listed: &rows::ForgeRepository) -> Result<Vec<String>> {
+    let (state, found) = match forge.tree(&listed.remote_id, &listed.default_branch).await {
+        Ok(tree) => (ScanState::Done, dockerfiles::find(&tree.files)),
+        // No commit yet (404 or 409), or gone since.
+        Err(ForgeError::NotFound | ForgeError::Refused(_)) => (ScanState::Done, Vec::new()),
+        Err(error @ (ForgeError::Revoked | ForgeError::RateLimited(_) | ForgeError::Unreachable(_))) => {
+            return Err(error.into());
+        }
+        Err(ForgeError::NotApproved) => (ScanState::Failed, Vec::new()),
+    };
+    let tx = app.db.begin().await?;
+    let list = serde_json::to_string(&found).expect("a list of texts");
+    db::sources::listing::set_scanned(&tx, listed.id, state, list).await?;
+    tx.commit().await?;
+    app.wake.changed(listed.connection_id);
+    Ok(found)
+}
+
+/// The Dockerfiles of a listed repository, the one in the root first.
+pub fn dockerfiles_of(listed: &rows::ForgeRepository) -> Vec<String> {
+    serde_json::from_str(&listed.dockerfiles).unwrap_or_default()
+}

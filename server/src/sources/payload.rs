@@ -1,0 +1,132 @@
+//! The body of GitHub's `push` event, as far as we read it; what we do not know is left out, not refused.
+
+use crate::forge::Commit;
+use crate::names::{CommitHash, RefName};
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+struct PushShape {
+    r#ref: String,
+    before: String,
+    after: String,
+    #[serde(default)]
+    deleted: bool,
+    head_commit: Option<CommitShape>,
+    repository: RepositoryShape,
+}
+
+#[derive(Debug, Deserialize)]
+struct CommitShape {
+    id: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    author: AuthorShape,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AuthorShape {
+    name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct RepositoryShape {
+    id: u64,
+    #[serde(default)]
+    default_branch: Option<String>,
+}
+
+/// One ref that changed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Push {
+    pub repository_id: String,
+    pub default_branch: Option<String>,
+    pub ref_name: RefName,
+    /// Where the ref was; `None` when it is new. Of an annotated tag this is the tag object.
+    pub before: Option<CommitHash>,
+    pub change: Change,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Change {
+    /// `target` is what the ref names, `commit` what a build checks out: they differ for annotated tags.
+    Moved {
+        target: CommitHash,
+        commit: Commit,
+    },
+    Deleted,
+}
+
+/// Reads a push; the error is a sentence for the page.
+pub fn read(body: &[u8]) -> Result<Push, String> {
+    let shape: PushShape = serde_json::from_slice(body).map_err(|e| format!("this is no push event: {e}"))?;
+    let hash = |text: &str| text.parse::<CommitHash>().map_err(|e| e.to_string());
+    let (before, after) = (hash(&shape.before)?, hash(&shape.after)?);
+    let ref_name: RefName = shape.r#ref.parse().map_err(|e: crate::error::Error| e.to_string())?;
+    let change = if shape.deleted || after.is_zero() { Change::Deleted } else { moved(after, shape.head_commit)? };
+    Ok(Push {
+        repository_id: shape.repository.id.to_string(),
+        default_branch: shape.repository.default_branch,
+        ref_name,
+        before: (!before.is_zero()).then_some(before),
+        change,
+    })
+}
+
+fn moved(target: CommitHash, head: Option<CommitShape>) -> Result<Change, String> {
+    let head = head.ok_or("the ref names no commit")?;
+    let hash = head.id.parse().map_err(|e: crate::error::Error| e.to_string())?;
+    let author = head.author.name.unwrap_or_default();
+    Ok(Change::Moved { target, commit: Commit { hash, message: head.message, author } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> Push {
+        let path = format!("{}/../tests/fixtures/github/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        read(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn real_pushes_are_read() {
+        let branch = fixture("push_branch_created");
+        assert_eq!(branch.ref_name.branch(), Some("master"));
+        assert_eq!(branch.before, None);
+        let Change::Moved { target, commit } = branch.change else { panic!("it was created") };
+        assert_eq!(target, commit.hash);
+        assert_eq!((commit.title().as_str(), commit.author.as_str()), ("Initial commit", "Codertocat"));
+        assert_eq!(branch.default_branch.as_deref(), Some("master"));
+
+        let tag = fixture("push_tag_created");
+        assert_eq!(tag.ref_name.tag(), Some("simple-tag"));
+        assert!(matches!(tag.change, Change::Moved { .. }));
+
+        let deleted = fixture("push_tag_deleted");
+        assert_eq!(deleted.change, Change::Deleted);
+        assert!(deleted.before.is_some());
+        assert_eq!(fixture("push_tag_deleted_in_organization").change, Change::Deleted);
+    }
+
+    #[test]
+    fn what_is_no_push_is_said() {
+        for other in ["ping", "ping_organization", "create_tag", "delete_tag"] {
+            let path = format!("{}/../tests/fixtures/github/{other}.json", env!("CARGO_MANIFEST_DIR"));
+            assert!(read(&std::fs::read(path).unwrap()).is_err(), "{other}");
+        }
+        for (name, commit) in [
+            ("refs/heads/--upload-pack=x", "a".repeat(40)),
+            ("refs/heads/../x", "a".repeat(40)),
+            ("refs/pull/1/head", "a".repeat(40)),
+            ("refs/heads/main", "$(reboot)".to_owned()),
+        ] {
+            let body = serde_json::json!({
+                "ref": name, "before": "0".repeat(40), "after": commit,
+                "head_commit": {"id": commit}, "repository": {"id": 1},
+            });
+            assert!(read(body.to_string().as_bytes()).is_err(), "{name} {commit}");
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Asking the forge where the refs are, and comparing: for sources without a working webhook, and now and then for all,
+//! because GitHub sends nothing for a push of more than three tags and never sends twice.
+
+use super::{Link, pushes};
+use crate::app::App;
+use crate::clock::{MINUTE, Millis, SECOND};
+use crate::db::{self, HookState, SourceState, rows};
+use crate::error::{Error, ForgeError, Result};
+use crate::forge::{Changed, Commit, Heads};
+use crate::jobs::{self, Task};
+use crate::names::{CommitHash, RefName};
+use futures_util::StreamExt as _;
+use std::collections::{HashMap, HashSet};
+
+/// Sources with a working webhook, and those that are gone, are compared this often.
+const RECONCILE: Millis = 15 * MINUTE;
+/// Sources that cannot be reached are tried this often at most.
+const RETRY: Millis = MINUTE;
+/// What a webhook told of in this time is newer than what the forge's API may say.
+const SETTLE: Millis = MINUTE;
+/// Refs that one look takes in; the next look takes the rest.
+const MOST_CHANGES: usize = 100;
+const AT_ONCE: usize = 4;
+const BATCH: u64 = 200;
+
+/// The sources that should be looked at now.
+pub async fn due(app: &App, limit: u64) -> Result<Vec<rows::Source>> {
+    let now = app.clock.now();
+    let poll = i64::try_from(app.config.poll_secs).unwrap_or(i64::MAX / 2_000).saturating_mul(SECOND);
+    db::sources::due(&app.db, now - poll, now - poll.max(RETRY), now - RECONCILE, limit).await
+}
+
+/// Looks at all sources that are due, a few at once.
+pub async fn poll_due(app: &App) -> Result<()> {
+    let sources = due(app, BATCH).await?;
+    futures_util::stream::iter(sources)
+        .for_each_concurrent(AT_ONCE, async |source| {
+            if let Err(error) = Box::pin(poll(app, &source)).await {
+                tracing::error!(source.id = %source.id, "source {} was not polled: {}", source.full_name, error.for_log());
+            }
+        })
+        .await;
+    Ok(())
+}
+
+/// Compares the forge's branches and tags with what we know. How it went is kept with the source;
+/// an error is one of our own.
+pub async fn poll(app: &App, source: &rows::Source) -> Result<()> {
+    let link = match super::link(app, source).await {
+        Ok(link) => link,
+        Err(error) => return note_failure(app, source, None, error).await,
+    };
+    match look(app, source, &link).await {
+        Err(error @ (Error::Forge(_) | Error::Unavailable(_))) => note_failure(app, source, Some(&link), error).await,
+        other => other,
+    }
+}
+
+async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
+    let began = app.clock.now();
+    let memory = source.poll_etag.as_deref().filter(|_| source.state == SourceState::Active);
+    let heads = match link.forge.heads(&source.remote_id, memory).await? {
+        Changed::Nothing => return note_success(app, source, None).await,
+        Changed::New(heads) => heads,
+    };
+    let facts = link.forge.repository(&source.remote_id).await?;
+    let tx = app.db.begin().await?;
+    db::sources::set_facts(&tx, source.id, &facts).await?;
+    tx.commit().await?;
+    let outcome = compare(app, source, link, &heads, began).await?;
+    if let Some(branch) = outcome.missed_branch.filter(|_| source.hook_state == HookState::Active) {
+        distrust_hook(app, source, &branch).await?;
+    }
+    // With something left out, the next look must not hear "nothing changed".
+    let memory = if outcome.is_whole { heads.memory } else { String::new() };
+    note_success(app, source, Some(memory)).await
+}
+
+struct Outcome {
+    is_whole: bool,
+    /// A branch that moved without a webhook.
+    missed_branch: Option<String>,
+}
+
+async fn compare(app: &App, source: &rows::Source, link: &Link, heads: &Heads, began: Millis) -> Result<Outcome> {
+    let margin = if source.hook_state == HookState::Active { SETTLE } else { 0 };
+    let known: HashMap<String, rows::SourceRef> =
+        db::sources::refs::live(&app.db, source.id).await?.into_iter().map(|r| (r.name.clone(), r)).collect();
+    let mut outcome = Outcome { is_whole: true, missed_branch: None };
+    let differs = |(name, commit): &&(RefName, CommitHash)| {
+        known.get(name.as_str()).is_none_or(|k| k.commit_hash != commit.as_str())
+    };
+    let changed: Vec<&(RefName, CommitHash)> = heads.refs.iter().filter(differs).collect();
+    outcome.is_whole &= changed.len() <= MOST_CHANGES;
+    for (name, commit) in changed.into_iter().take(MOST_CHANGES) {
+        let before = known.get(name.as_str());
+        if before.is_some_and(|k| k.updated_at > began - margin) {
+            outcome.is_whole = false;
+            continue;
+        }
+        let commit = match link.forge.commit(&source.remote_id, commit).await {
+            Ok(commit) => commit,
+            // It was replaced since, and the forge has forgotten it.
+            Err(ForgeError::NotFound | ForgeError::Refused(_)) => {
+                outcome.is_whole = false;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match take_in(app, source, name, &commit, before).await? {
+            true if name.branch().is_some() => outcome.missed_branch = Some(name.short().to_owned()),
+            true => {}
+            false => outcome.is_whole = false,
+        }
+    }
+    if heads.is_complete {
+        let there: HashSet<&str> = heads.refs.iter().map(|(name, _)| name.as_str()).collect();
+        let gone = known.values().filter(|k| !there.contains(k.name.as_str()) && k.updated_at <= began - margin);
+        let tx = app.db.begin().await?;
+        for known in gone {
+            db::sources::refs::mark_deleted(&tx, known.id, app.clock.now()).await?;
+        }
+        tx.commit().await?;
+    }
+    Ok(outcome)
+}
+
+/// False when the ref has moved since we looked: a webhook was faster, and knows more.
+async fn take_in(
+    app: &App,
+    source: &rows::Source,
+    name: &RefName,
+    commit: &Commit,
+    before: Option<&rows::SourceRef>,
+) -> Result<bool> {
+    let tx = app.db.begin().await?;
+    let Some(source) = db::sources::lock(&tx, source.id).await? else { return Ok(false) };
+    let now_known = super::refs::find_live(&tx, source.id, name).await?;
+    if now_known.as_ref().map(|k| k.number) != before.map(|k| k.number) {
+        return Ok(false);
+    }
+    let builds = pushes::apply(app, &tx, &source, name, commit).await?;
+    tx.commit().await?;
+    tracing::info!(
+        source.id = %source.id,
+        "polling found `{}` of {} at {}: {} builds", name.short(), source.full_name, commit.hash, builds.len()
+    );
+    Ok(true)
+}
+
+async fn distrust_hook(app: &App, source: &rows::Source, branch: &str) -> Result<()> {
+    let detail = format!("the forge did not tell of a push to `{branch}`; asking it again");
+    let tx = app.db.begin().await?;
+    db::sources::set_hook(&tx, source.id, HookState::Missing, Some(detail)).await?;
+    let source_id = source.id;
+    jobs::enqueue(app, &tx, &Task::EnsureHook { source_id }, Some(format!("ensure-hook:{source_id}"))).await?;
+    tx.commit().await
+}
+
+async fn note_success(app: &App, source: &rows::Source, memory: Option<String>) -> Result<()> {
+    let tx = app.db.begin().await?;
+    let now = app.clock.now();
+    match memory {
+        Some(memory) => db::sources::set_polled(&tx, source.id, now, Some(memory).filter(|m| !m.is_empty())).await?,
+        None => db::sources::touch_polled(&tx, source.id, now).await?,
+    }
+    if source.state != SourceState::Active {
+        db::sources::set_state(&tx, source.id, SourceState::Active, None).await?;
+    }
+    tx.commit().await
+}
+
+async fn note_failure(app: &App, source: &rows::Source, link: Option<&Link>, error: Error) -> Result<()> {
+    let now = app.clock.now();
+    let (state, next) = match &error {
+        Error::Forge(ForgeError::RateLimited(secs)) => {
+            let wait = i64::try_from(*secs).unwrap_or(3_600).min(3_600) * SECOND;
+            (None, now + wait)
+        }
+        Error::Forge(ForgeError::Revoked) => (Some(SourceState::Disconnected), now),
+        Error::Forge(ForgeError::NotFound) => (Some(SourceState::Gone), now),
+        Error::Forge(_) | Error::Unavailable(_) => (Some(SourceState::Unreachable), now),
+        _ => return Err(error),
+    };
+    let tx = app.db.begin().await?;
+    db::sources::touch_polled(&tx, source.id, next).await?;
+    if let (Error::Forge(ForgeError::Revoked), Some(link)) = (&error, link) {
+        super::note_revoked(app, &tx, &link.connection).await?;
+    }
+    if let Some(state) = state {
+        if source.state != state {
+            tracing::warn!(source.id = %source.id, "source {} is {state}: {error}", source.full_name);
+        }
+        db::sources::set_state(&tx, source.id, state, Some(error.to_string())).await?;
+    }
+    tx.commit().await
+}

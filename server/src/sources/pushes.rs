@@ -1,0 +1,107 @@
+//! From a ref that moved to its builds: one for each rule that names the ref.
+
+use super::{refs, rules, status_changed};
+use crate::app::App;
+use crate::builds::{self, NewBuild};
+use crate::db::{self, Trigger, Tx, rows};
+use crate::error::Result;
+use crate::forge::Commit;
+use crate::names::RefName;
+use crate::policy::Principal;
+
+/// Notes that a ref is at a commit, and queues what follows; nothing when it was there already.
+/// `source` was locked in this transaction.
+pub async fn apply(
+    app: &App,
+    tx: &Tx,
+    source: &rows::Source,
+    name: &RefName,
+    commit: &Commit,
+) -> Result<Vec<rows::Build>> {
+    match refs::record(tx, source, name, &commit.hash, app.clock.now()).await? {
+        Some(number) => start(app, tx, &Principal::SYSTEM, source, (name, number), commit, Trigger::Push).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Queues the builds of a ref update, one for each rule that names the ref.
+async fn start(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    source: &rows::Source,
+    at: (&RefName, i64),
+    commit: &Commit,
+    trigger: Trigger,
+) -> Result<Vec<rows::Build>> {
+    let mut made = Vec::new();
+    for rule in db::sources::rules_of(tx, source.id).await? {
+        if rules::builds(&rule, at.0) {
+            made.push(start_rule(app, tx, by, source, rule, at, commit, trigger).await?);
+        }
+    }
+    Ok(made)
+}
+
+/// Queues one build, or notes why there is none; older ones of the same ref that still wait give way.
+#[expect(clippy::too_many_arguments, reason = "each says another thing about the build")]
+pub async fn start_rule(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    source: &rows::Source,
+    rule: rows::Rule,
+    (name, number): (&RefName, i64),
+    commit: &Commit,
+    trigger: Trigger,
+) -> Result<rows::Build> {
+    let skip = why_not(tx, source, &rule, name, commit, trigger).await?;
+    let is_skipped = skip.is_some();
+    let repository_id = rule.repository_id;
+    let new = NewBuild {
+        rule,
+        source: source.clone(),
+        ref_name: name.clone(),
+        ref_number: number,
+        commit: commit.hash.clone(),
+        title: commit.title(),
+        author: commit.author.chars().take(200).collect(),
+        trigger,
+        no_cache: false,
+        rerun_of: None,
+        skip,
+    };
+    let build = builds::enqueue(app, tx, by, new).await?;
+    // A commit that asks for no build leaves the one before it to be built.
+    if !is_skipped {
+        builds::supersede(app, tx, repository_id, name, build.id).await?;
+    }
+    status_changed(app, tx, build.id).await?;
+    Ok(build)
+}
+
+async fn why_not(
+    tx: &Tx,
+    source: &rows::Source,
+    rule: &rows::Rule,
+    name: &RefName,
+    commit: &Commit,
+    trigger: Trigger,
+) -> Result<Option<(&'static str, String)>> {
+    // A person who imports asks for the build, whatever the commit says.
+    let word = rules::asks_to_skip(&commit.message).filter(|_| trigger == Trigger::Push);
+    if let Some(word) = word {
+        return Ok(Some(("skip_ci", format!("the commit message says `{word}`"))));
+    }
+    // Those that were there before this one keep their tags.
+    let live = db::sources::refs::live(tx, source.id).await?;
+    let earlier = live.iter().take_while(|known| known.name != name.as_str());
+    let earlier: Vec<RefName> = earlier.filter_map(|known| known.name.parse().ok()).collect();
+    let built = earlier.iter().filter(|other| rules::builds(rule, other));
+    let clash = rules::collision(name, built, &source.default_branch);
+    Ok(clash.map(|(tag, other)| {
+        let kind = if other.tag().is_some() { "git tag" } else { "branch" };
+        let text = format!("the {kind} `{}` moves the tag `{tag}` already; rename one of the two", other.short());
+        ("tag_collision", text)
+    }))
+}

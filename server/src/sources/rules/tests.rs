@@ -1,0 +1,136 @@
+//! The rules as tables.
+
+use super::*;
+use uuid::Uuid;
+
+fn git_ref(name: &str) -> RefName {
+    name.parse().unwrap()
+}
+
+fn tags(name: &str) -> String {
+    let mapped = tags_of(&git_ref(name), "main");
+    let tags: Vec<String> = mapped
+        .tags
+        .iter()
+        .map(|t| format!("{}{}", t.name, if t.moves == Moves::ByRefNumber { "" } else { "^" }))
+        .collect();
+    format!("{}{}", tags.join(" "), if mapped.mapped { " (mapped)" } else { "" })
+}
+
+#[test]
+fn a_ref_moves_these_tags() {
+    for (name, expected) in [
+        ("refs/heads/main", "main latest"),
+        ("refs/heads/develop", "develop"),
+        ("refs/heads/latest", "latest"),
+        ("refs/heads/feature/login", "feature-login (mapped)"),
+        ("refs/heads/v1.2.3", "v1.2.3"),
+        ("refs/heads/a,b=c", "a-b-c (mapped)"),
+        ("refs/tags/v1.2.3", "1.2.3 1.2^ 1^"),
+        ("refs/tags/1.2.3", "1.2.3 1.2^ 1^"),
+        ("refs/tags/v0.3.1", "0.3.1 0.3^ 0^"),
+        ("refs/tags/v1.2.3-rc.1", "1.2.3-rc.1"),
+        ("refs/tags/v1.2", "v1.2"),
+        ("refs/tags/nightly", "nightly"),
+        ("refs/tags/v1.2.3+5", "v1.2.3-5 (mapped)"),
+        ("refs/tags/api/v1.2.3", "api-v1.2.3 (mapped)"),
+        ("refs/tags/main", "main"),
+    ] {
+        assert_eq!(tags(name), expected, "{name}");
+    }
+    let long = format!("refs/tags/v1.2.3-{}", "a".repeat(200));
+    assert_eq!(tags_of(&git_ref(&long), "main").tags[0].name.as_str().len(), 128);
+}
+
+#[test]
+fn a_default_branch_named_latest_moves_it_once() {
+    assert_eq!(tags_of(&git_ref("refs/heads/latest"), "latest").tags.len(), 1);
+}
+
+#[test]
+fn short_version_tags_move_forward_in_version_order_only() {
+    let version = |v: &str| Moves::ByVersion(Version::parse(v).unwrap());
+    for (moves, number, holder, holder_number, expected) in [
+        (Moves::ByRefNumber, 5, "refs/heads/main", 4, true),
+        (Moves::ByRefNumber, 5, "refs/heads/main", 5, true),
+        (Moves::ByRefNumber, 5, "refs/heads/main", 6, false),
+        // A backport that is pushed later does not take `1` from a higher version.
+        (version("1.1.9"), 9, "refs/tags/v1.2.0", 3, false),
+        (version("1.2.0"), 3, "refs/tags/v1.1.9", 9, true),
+        (version("1.10.0"), 3, "refs/tags/v1.9.0", 9, true),
+        // The same tag again: by number.
+        (version("1.2.0"), 3, "refs/tags/v1.2.0", 3, true),
+        (version("1.2.0"), 2, "refs/tags/v1.2.0", 3, false),
+        // Held by something that is no version.
+        (version("1.2.0"), 4, "refs/heads/1", 3, true),
+    ] {
+        assert_eq!(goes_forward(&moves, number, holder, holder_number), expected, "{moves:?} {holder}");
+    }
+}
+
+#[test]
+fn two_refs_with_one_tag_collide() {
+    for (name, other, expected) in [
+        ("refs/heads/feature/a", "refs/heads/feature-a", Some("feature-a")),
+        ("refs/heads/latest", "refs/heads/main", Some("latest")),
+        ("refs/tags/main", "refs/heads/main", Some("main")),
+        ("refs/tags/v1.2.3", "refs/tags/1.2.3", Some("1.2.3")),
+        ("refs/heads/1.2", "refs/tags/v1.2.3", Some("1.2")),
+        ("refs/tags/v1.2.4", "refs/tags/v1.2.3", None),
+        ("refs/heads/a", "refs/heads/b", None),
+        ("refs/heads/main", "refs/heads/main", None),
+    ] {
+        let (name, other) = (git_ref(name), git_ref(other));
+        let found = collision(&name, [&other], "main").map(|(tag, _)| tag.to_string());
+        assert_eq!(found.as_deref(), expected, "{name} {other}");
+        let back = collision(&other, [&name], "main").map(|(tag, _)| tag.to_string());
+        assert_eq!(back.as_deref(), expected, "{other} {name}");
+    }
+}
+
+#[test]
+fn a_rule_builds_the_refs_that_it_names() {
+    let rule = |pattern: Option<&str>, is_enabled: bool| rows::Rule {
+        id: Uuid::nil(),
+        source_id: Uuid::nil(),
+        repository_id: Uuid::nil(),
+        dockerfile: "Dockerfile".into(),
+        context: String::new(),
+        stage: None,
+        platforms: "[]".into(),
+        build_args: "{}".into(),
+        ref_pattern: pattern.map(str::to_owned),
+        is_enabled,
+        created_at: 0,
+        updated_at: 0,
+    };
+    for (pattern, name, expected) in [
+        (None, "refs/heads/x", true),
+        (Some(""), "refs/heads/x", true),
+        (Some("main"), "refs/heads/main", true),
+        (Some("main"), "refs/heads/main2", false),
+        (Some("release/*"), "refs/heads/release/1", true),
+        (Some("*"), "refs/tags/v1", true),
+        (Some("refs/tags/*"), "refs/heads/main", false),
+        (Some("refs/tags/v*.0"), "refs/tags/v1.2.0", true),
+        (Some("a*a"), "refs/heads/a", false),
+        (Some("a*b*c"), "refs/heads/a-b-c", true),
+        (Some("a*b*c"), "refs/heads/a-c-b", false),
+    ] {
+        assert_eq!(builds(&rule(pattern, true), &git_ref(name)), expected, "{pattern:?} {name}");
+        assert!(!builds(&rule(pattern, false), &git_ref(name)));
+    }
+}
+
+#[test]
+fn a_commit_message_can_ask_for_no_build() {
+    for (message, expected) in [
+        ("Fix typo [skip ci]", true),
+        ("Fix typo\n\n[CI SKIP]", true),
+        ("docs [no ci]", true),
+        ("skip ci", false),
+        ("", false),
+    ] {
+        assert_eq!(asks_to_skip(message).is_some(), expected, "{message}");
+    }
+}

@@ -1,0 +1,12 @@
+//! Signatures: made for every build before a tag names it, and verified before a page says so.
+
+mod keys;
+mod signature;
+mod signing;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+pub use keys::{ensure_key, public_key};
+pub use signature::{Signed, sign, store};
+pub use verify::{KeyName, Verdict, VerdictState, verify};

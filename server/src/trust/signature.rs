@@ -1,0 +1,130 @@
+//! A signature as cosign stores it: one manifest, tagged `sha256-<hex>.sig`, and a referrer of what it signs.
+//!
+//! ```text
+//! manifest ── subject ──► the image
+//!    ├── config          an image config that lists the layers
+//!    └── layers[n]       a payload that names the image's digest; the signature is an annotation of its descriptor
+//! ```
+//! Further signatures are further layers, so none is lost.
+
+use super::keys;
+use super::signing;
+use crate::app::App;
+use crate::db::{self, Tx, rows};
+use crate::error::{Context, Error, Result};
+use crate::names::{Digest, TagName};
+use crate::policy::Principal;
+use crate::registry::blobs::{OwnBlob, store_own};
+use crate::registry::manifests;
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+pub(super) const ARTIFACT_TYPE: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
+pub(super) const PAYLOAD_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+pub(super) const ANNOTATION: &str = "dev.cosignproject.cosign/signature";
+const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
+/// So many signatures of one image are not made in good faith; cosign 2 stops reading at 1,000.
+const MOST_LAYERS: usize = 200;
+
+/// A signature whose bytes are stored and whose rows are not: `store` writes these beside the tag moves.
+pub struct Signed(Option<Objects>);
+
+struct Objects {
+    blobs: Vec<OwnBlob>,
+    manifest: Bytes,
+    tag: TagName,
+}
+
+/// The tag under which cosign looks for signatures of a digest.
+pub(super) fn tag_of(digest: &Digest) -> TagName {
+    format!("sha256-{}.sig", digest.hex()).parse().expect("hex digits make a tag")
+}
+
+/// Signs a manifest of a repository with the instance's key. `name` is `acme/web`.
+pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: &Digest) -> Result<Signed> {
+    let subject = manifests::find(app, repository.id, digest).await?;
+    let subject = subject.ok_or_else(|| Error::not_found(format!("manifest `{digest}`")))?;
+    let (key, signer) = keys::present(app).await?;
+    let payload = payload(&format!("{}/{name}", app.config.public_host()), digest);
+    let tag = tag_of(digest);
+    let mut layers = layers_of(app, repository, &tag).await?;
+    let payload_digest = Digest::of(&payload);
+    let is_ours = |layer: &Value| {
+        let signature = layer["annotations"][ANNOTATION].as_str().unwrap_or_default();
+        layer["digest"] == payload_digest.as_str() && signing::verifies(&key.public_pem, &payload, signature)
+    };
+    // The same image built again: its signature is there.
+    if layers.iter().any(is_ours) {
+        return Ok(Signed(None));
+    }
+    if layers.len() >= MOST_LAYERS {
+        return Err(Error::invalid("the image has too many signatures already"));
+    }
+    layers.push(json!({
+        "mediaType": PAYLOAD_TYPE,
+        "size": payload.len(),
+        "digest": payload_digest.as_str(),
+        "annotations": {ANNOTATION: signer.sign(&payload)?},
+    }));
+    let config = config(&layers);
+    let manifest = manifest(&config, &layers, &subject);
+    let blobs = vec![store_own(app, config).await?, store_own(app, payload).await?];
+    Ok(Signed(Some(Objects { blobs, manifest, tag })))
+}
+
+/// Writes a signature's rows; the caller moves the tags in the same transaction.
+pub async fn store(app: &App, tx: &Tx, by: &Principal, repository: &rows::Repository, signed: &Signed) -> Result<()> {
+    if let Some(Objects { blobs, manifest, tag }) = &signed.0 {
+        manifests::insert_own(app, tx, by, repository, blobs, manifest, Some(tag)).await?;
+    }
+    Ok(())
+}
+
+/// The signatures that there are already.
+async fn layers_of(app: &App, repository: &rows::Repository, tag: &TagName) -> Result<Vec<Value>> {
+    let Some(tag) = db::tags::find(&app.db, repository.id, tag.as_str()).await? else { return Ok(Vec::new()) };
+    let found = manifests::find(app, repository.id, &Digest::trusted(&tag.digest)).await?;
+    let Some(found) = found else { return Ok(Vec::new()) };
+    let manifest: Value = serde_json::from_slice(&found.body).context("reading the signatures that there are")?;
+    Ok(manifest["layers"].as_array().cloned().unwrap_or_default())
+}
+
+/// Simple signing, as cosign writes it.
+fn payload(reference: &str, digest: &Digest) -> Bytes {
+    let value = json!({
+        "critical": {
+            "identity": {"docker-reference": reference},
+            "image": {"docker-manifest-digest": digest.as_str()},
+            "type": "cosign container image signature",
+        },
+        "optional": null,
+    });
+    Bytes::from(value.to_string())
+}
+
+fn config(layers: &[Value]) -> Bytes {
+    let diff_ids: Vec<_> = layers.iter().map(|l| l["digest"].clone()).collect();
+    let history: Vec<_> = layers.iter().map(|_| json!({"created": "0001-01-01T00:00:00Z"})).collect();
+    let value = json!({
+        "architecture": "",
+        "created": "0001-01-01T00:00:00Z",
+        "history": history,
+        "os": "",
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        "config": {},
+    });
+    Bytes::from(value.to_string())
+}
+
+fn manifest(config: &Bytes, layers: &[Value], subject: &rows::Manifest) -> Bytes {
+    let value = json!({
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "artifactType": ARTIFACT_TYPE,
+        "config": {"mediaType": CONFIG_TYPE, "size": config.len(), "digest": Digest::of(config).as_str()},
+        "layers": layers,
+        "subject": {"mediaType": subject.media_type, "digest": subject.digest, "size": subject.size_bytes},
+    });
+    Bytes::from(value.to_string())
+}

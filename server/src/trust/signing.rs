@@ -1,0 +1,49 @@
+//! ECDSA on P-256 with SHA-256: the one file that names `sigstore`.
+
+use crate::error::{Context, Error, Result};
+use crate::secrets::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use sigstore::crypto::signing_key::SigStoreKeyPair;
+use sigstore::crypto::{CosignVerificationKey, SigStoreSigner, Signature, SigningScheme};
+
+/// The word for it in the key's row.
+pub(super) const ALGORITHM: &str = "ecdsa-p256-sha256";
+const SCHEME: SigningScheme = SigningScheme::ECDSA_P256_SHA256_ASN1;
+
+/// A new key: public and private part as PEM.
+pub(super) fn generate() -> Result<(String, Secret)> {
+    let pair = SCHEME.create_signer().and_then(|s| s.to_sigstore_keypair()).context("making a signing key")?;
+    let public = pair.public_key_to_pem().context("making a signing key")?;
+    let private = pair.private_key_to_pem().context("making a signing key")?;
+    Ok((public, Secret::new(private.as_str())))
+}
+
+/// Signs with a private key that was just decrypted.
+pub(super) struct Signer(SigStoreSigner);
+
+impl Signer {
+    pub(super) fn new(private: &Secret) -> Result<Self> {
+        let pair = SigStoreKeyPair::from_pem(private.reveal().as_bytes()).context("reading the signing key")?;
+        Ok(Self(pair.to_sigstore_signer(&SCHEME).context("reading the signing key")?))
+    }
+
+    /// The signature in base64.
+    pub(super) fn sign(&self, message: &[u8]) -> Result<String> {
+        Ok(STANDARD.encode(self.0.sign(message).context("signing")?))
+    }
+}
+
+/// Whether a key made the signature, which is base64.
+pub(super) fn verifies(public_pem: &str, message: &[u8], signature: &str) -> bool {
+    let key = CosignVerificationKey::try_from_pem(public_pem.as_bytes());
+    key.is_ok_and(|key| key.verify_signature(Signature::Base64Encoded(signature.as_bytes()), message).is_ok())
+}
+
+/// `SHA256:` and the hex hash of the key's DER form: what `openssl pkey -pubin -outform der | sha256sum` prints.
+pub(super) fn fingerprint(public_pem: &str) -> Result<String> {
+    let body: String = public_pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let der = STANDARD.decode(body).map_err(|e| Error::internal("reading a public key", e))?;
+    Ok(format!("SHA256:{}", hex::encode(Sha256::digest(der))))
+}

@@ -1,0 +1,203 @@
+//! Signatures that are ours, foreign, moved or broken.
+
+use super::*;
+use crate::db::{self, NamespaceKind, RepositoryState, Visibility, rows};
+use crate::names::{Digest, TagName};
+use crate::policy::Principal;
+use crate::registry::{blobs, manifests};
+use crate::testing::TestApp;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+async fn repository(app: &TestApp) -> rows::Repository {
+    ensure_key(app).await.unwrap();
+    let tx = app.db.begin().await.unwrap();
+    let namespace = rows::Namespace {
+        id: Uuid::now_v7(),
+        name: "acme".into(),
+        kind: NamespaceKind::Local,
+        forge_url: None,
+        forge_account_id: None,
+        created_at: 0,
+    };
+    let namespace = db::namespaces::insert(&tx, namespace).await.unwrap();
+    let row = rows::Repository {
+        id: Uuid::now_v7(),
+        namespace_id: namespace.id,
+        name: "web".into(),
+        visibility: Visibility::Public,
+        state: RepositoryState::Live,
+        description: None,
+        next_build_number: 1,
+        created_at: 0,
+        updated_at: 0,
+    };
+    let row = db::repositories::insert(&tx, row).await.unwrap();
+    tx.commit().await.unwrap();
+    row
+}
+
+/// Stores a manifest with one layer.
+async fn add(
+    app: &TestApp,
+    repository: &rows::Repository,
+    blob: &[u8],
+    extra: Value,
+    layer: Value,
+    tag: Option<TagName>,
+) -> Digest {
+    let blob = blobs::store_own(app, Bytes::copy_from_slice(blob)).await.unwrap();
+    let mut layer = layer;
+    layer["digest"] = blob.digest.as_str().into();
+    layer["size"] = blob.size.into();
+    let mut manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": blob.digest.as_str(), "size": blob.size},
+        "layers": [layer],
+    });
+    for (key, value) in extra.as_object().unwrap() {
+        manifest[key] = value.clone();
+    }
+    let tx = app.db.begin().await.unwrap();
+    let manifest = Bytes::from(manifest.to_string());
+    let digest = manifests::insert_own(app, &tx, &Principal::SYSTEM, repository, &[blob], &manifest, tag.as_ref())
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    digest
+}
+
+async fn image(app: &TestApp, repository: &rows::Repository, text: &str) -> Digest {
+    add(app, repository, text.as_bytes(), json!({}), json!({"mediaType": "text/plain"}), None).await
+}
+
+async fn sign_and_store(app: &TestApp, repository: &rows::Repository, digest: &Digest) {
+    let signed = sign(app, repository, "acme/web", digest).await.unwrap();
+    let tx = app.db.begin().await.unwrap();
+    store(app, &tx, &Principal::SYSTEM, repository, &signed).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn state(app: &TestApp, repository: &rows::Repository, digest: &Digest) -> VerdictState {
+    verify(app, repository.id, digest).await.unwrap().state
+}
+
+/// The `.sig` manifest of a digest.
+async fn sig(app: &TestApp, repository: &rows::Repository, digest: &Digest) -> Value {
+    let tag = db::tags::find(&app.db, repository.id, signature::tag_of(digest).as_str()).await.unwrap().unwrap();
+    let row = manifests::find(app, repository.id, &Digest::trusted(&tag.digest)).await.unwrap().unwrap();
+    serde_json::from_slice(&row.body).unwrap()
+}
+
+#[tokio::test]
+async fn a_signature_is_what_cosign_expects() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    sign_and_store(&app, &repository, &digest).await;
+    sign_and_store(&app, &repository, &digest).await;
+    let manifest = sig(&app, &repository, &digest).await;
+    assert_eq!(manifest["artifactType"], "application/vnd.dev.cosign.artifact.sig.v1+json");
+    assert_eq!(manifest["subject"]["digest"], digest.as_str());
+    assert_eq!(manifest["layers"].as_array().unwrap().len(), 1, "the second one was there already");
+    let layer: Digest = manifest["layers"][0]["digest"].as_str().unwrap().parse().unwrap();
+    let payload = blobs::read_small(&app, repository.id, &layer, 10_000).await.unwrap().unwrap();
+    let payload: Value = serde_json::from_slice(&payload).unwrap();
+    assert_eq!(payload["critical"]["identity"]["docker-reference"], "localhost:8080/acme/web");
+    assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
+    let referrers = manifests::referrers(&app, repository.id, &digest).await.unwrap();
+    assert_eq!(referrers.len(), 1);
+}
+
+#[tokio::test]
+async fn a_foreign_signature_stays_beside_ours() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    let payload = json!({"critical": {
+        "identity": {"docker-reference": "x"},
+        "image": {"docker-manifest-digest": digest.as_str()},
+        "type": "cosign container image signature",
+    }, "optional": null})
+    .to_string();
+    let (_, private) = signing::generate().unwrap();
+    let foreign = signing::Signer::new(&private).unwrap().sign(payload.as_bytes()).unwrap();
+    let layer = json!({"mediaType": signature::PAYLOAD_TYPE, "annotations": {signature::ANNOTATION: foreign}});
+    add(&app, &repository, payload.as_bytes(), json!({}), layer, Some(signature::tag_of(&digest))).await;
+    assert_eq!(state(&app, &repository, &digest).await, VerdictState::Untrusted);
+    sign_and_store(&app, &repository, &digest).await;
+    assert_eq!(sig(&app, &repository, &digest).await["layers"].as_array().unwrap().len(), 2);
+    assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
+}
+
+#[tokio::test]
+async fn a_signature_of_another_image_counts_for_nothing() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let (one, two) = (image(&app, &repository, "one").await, image(&app, &repository, "two").await);
+    sign_and_store(&app, &repository, &one).await;
+    let moved = db::tags::find(&app.db, repository.id, signature::tag_of(&one).as_str()).await.unwrap().unwrap();
+    let tx = app.db.begin().await.unwrap();
+    let row = rows::Tag { id: Uuid::now_v7(), name: signature::tag_of(&two).to_string(), ..moved };
+    db::tags::put(&tx, row).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(state(&app, &repository, &two).await, VerdictState::NotSigned);
+}
+
+#[tokio::test]
+async fn bundles_count_and_attestations_do_not() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let (_, signer) = keys::present(&app).await.unwrap();
+    for (predicate, expected) in [
+        ("https://sigstore.dev/cosign/sign/v1", VerdictState::Verified),
+        ("https://slsa.dev/provenance/v1", VerdictState::NotSigned),
+    ] {
+        let digest = image(&app, &repository, predicate).await;
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{"digest": {"sha256": digest.hex()}}],
+            "predicateType": predicate,
+            "predicate": {},
+        })
+        .to_string();
+        let kind = "application/vnd.in-toto+json";
+        let message = format!("DSSEv1 {} {kind} {} {statement}", kind.len(), statement.len());
+        let bundle = json!({"dsseEnvelope": {
+            "payload": STANDARD.encode(&statement),
+            "payloadType": kind,
+            "signatures": [{"sig": signer.sign(message.as_bytes()).unwrap()}],
+        }})
+        .to_string();
+        let bundle_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
+        let extra = json!({"artifactType": bundle_type, "subject": {"digest": digest.as_str()}});
+        add(&app, &repository, bundle.as_bytes(), extra, json!({"mediaType": bundle_type}), None).await;
+        assert_eq!(state(&app, &repository, &digest).await, expected, "{predicate}");
+    }
+}
+
+#[tokio::test]
+async fn a_payload_that_is_gone_cannot_be_checked() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    let layer = json!({"mediaType": signature::PAYLOAD_TYPE, "annotations": {signature::ANNOTATION: "eA=="}});
+    add(&app, &repository, b"not json", json!({}), layer, Some(signature::tag_of(&digest))).await;
+    assert!(matches!(state(&app, &repository, &digest).await, VerdictState::CouldNotCheck(_)));
+}
+
+#[tokio::test]
+async fn the_key_is_made_once_and_is_not_readable_in_the_database() {
+    let app = TestApp::start().await;
+    ensure_key(&app).await.unwrap();
+    let first = public_key(&app).await.unwrap();
+    ensure_key(&app).await.unwrap();
+    assert_eq!(public_key(&app).await.unwrap(), first);
+    assert!(first.starts_with("-----BEGIN PUBLIC KEY-----"));
+    let row = db::keys::present(&app.db).await.unwrap().unwrap();
+    assert!(!String::from_utf8_lossy(&row.private_encrypted).contains("PRIVATE"));
+}

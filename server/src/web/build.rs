@@ -1,0 +1,182 @@
+//! The page of one build, its list, and the buttons on them.
+
+pub mod events;
+mod fold;
+pub mod log;
+mod view;
+
+use super::page::{self, ROWS, count};
+use super::views::build::BuildPage;
+use super::views::builds::BuildList;
+use super::views::repository::RepositoryTab;
+use super::{paging, present};
+use crate::app::App;
+use crate::builds::{self, Rerun};
+use crate::db::rows;
+use crate::error::{Error, Result};
+use crate::names::RefName;
+use crate::policy::{Allowed, ManageBuilds, ReadRepository};
+use crate::sources;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Form, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub struct BuildPath {
+    number: i64,
+}
+
+/// A build of the repository of the path.
+pub async fn find(app: &App, allowed: &Allowed<ReadRepository>, number: i64) -> Result<rows::Build> {
+    let found = builds::find_by_number(app, allowed.on().id, number).await?;
+    found.ok_or_else(|| Error::not_found(format!("build {number} of `{}`", allowed.on().name)))
+}
+
+/// `/{ns}/{repo}/-/builds/{n}?ts=&wrap=&plain=&from=`.
+pub async fn show(
+    allowed: Allowed<ReadRepository>,
+    path: Path<BuildPath>,
+    query: Query<log::LogQuery>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let on = allowed.on();
+    let build = find(&app, &allowed, path.number).await?;
+    let attempt = builds::present_attempt(&app, &build).await?;
+    let shown = log::view(&app, &allowed, &build, attempt.as_ref(), &query).await?;
+    let head = present::head(&app, allowed.principal(), on).await?;
+    let viewer = page::viewer(&app, allowed.principal()).await?;
+    let view = view::of(&app, allowed.principal(), on, &build, attempt.as_ref(), &shown).await?;
+    let mut layout = head.layout(&format!("Build {}", build.number), viewer, RepositoryTab::Builds);
+    layout = layout.flash(page::flash(&app, &request));
+    layout.live = true;
+    layout.refresh = view.state.is_open();
+    layout.mark = view.state.mark();
+    let after = format!("{}-{}", attempt.as_ref().map_or(0, |a| a.number), shown.last_record);
+    let page = BuildPage {
+        events_url: Some(format!("{}/events?after={after}", view.url)),
+        layout,
+        head,
+        build: view,
+        log: shown.view,
+    };
+    page::html_after_form(&app, &request, &page)
+}
+
+#[derive(Deserialize)]
+pub struct ListQuery {
+    #[serde(default)]
+    page: u64,
+}
+
+/// `/{ns}/{repo}/-/builds?page=`.
+pub async fn list(
+    allowed: Allowed<ReadRepository>,
+    query: Query<ListQuery>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let page = list_page(&app, &allowed, query.page, None).await?;
+    let page = BuildList { layout: page.layout.clone().flash(page::flash(&app, &request)), ..page };
+    page::html_after_form(&app, &request, &page)
+}
+
+async fn list_page(
+    app: &App,
+    allowed: &Allowed<ReadRepository>,
+    number: u64,
+    wrong: Option<(String, String)>,
+) -> Result<BuildList> {
+    let on = allowed.on();
+    let number = number.clamp(1, 1_000_000);
+    let head = present::head(app, allowed.principal(), on).await?;
+    let viewer = page::viewer(app, allowed.principal()).await?;
+    let rows = rows_of_page(app, allowed, number).await?;
+    let source = sources::of_repository(app, on.id).await?;
+    let default = source.as_ref().filter(|_| head.manager).map(|s| s.default_branch.clone());
+    let (build_ref, build_error) = match wrong {
+        Some((typed, error)) => (Some(typed), Some(error)),
+        None => (default, None),
+    };
+    let mut layout = head.layout("Builds", viewer, RepositoryTab::Builds);
+    layout.live = true;
+    Ok(BuildList {
+        layout,
+        rows,
+        pages: paging::pages(number, head.builds, &format!("{}/-/builds", head.url()), ""),
+        source: source.map(|s| s.full_name),
+        build_ref,
+        build_error,
+        events_url: (number == 1).then(|| format!("{}/-/builds/events", head.url())),
+        head,
+    })
+}
+
+async fn rows_of_page(app: &App, allowed: &Allowed<ReadRepository>, number: u64) -> Result<Vec<super::views::builds::BuildRow>> {
+    let on = allowed.on();
+    let mut rows = Vec::new();
+    for build in builds::page(app, on.id, (number - 1) * ROWS, ROWS).await? {
+        rows.push(present::build_row(app, &on.name.to_string(), &build).await?);
+    }
+    Ok(rows)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildNow {
+    #[serde(rename = "ref")]
+    ref_name: String,
+}
+
+/// `POST /{ns}/{repo}/-/builds`: Build now.
+pub async fn build_now(
+    allowed: Allowed<ManageBuilds>,
+    readable: Allowed<ReadRepository>,
+    form: Form<BuildNow>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    match start_now(&app, &allowed, form.ref_name.trim()).await {
+        Ok(build) => Ok(page::see(&format!("/{}/-/builds/{}", allowed.on().name, build.number))),
+        Err(error @ (Error::Invalid(_) | Error::NotFound(_) | Error::Conflict(_))) => {
+            let wrong = Some((form.ref_name.clone(), error.to_string()));
+            page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &list_page(&app, &readable, 1, wrong).await?)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A branch, else a tag of that name.
+async fn start_now(app: &App, allowed: &Allowed<ManageBuilds>, typed: &str) -> Result<rows::Build> {
+    if typed.starts_with("refs/") {
+        return builds::build_now(app, allowed, &typed.parse()?).await;
+    }
+    let branch = RefName::of_branch(typed)?;
+    match builds::build_now(app, allowed, &branch).await {
+        Err(Error::NotFound(_)) => builds::build_now(app, allowed, &format!("refs/tags/{typed}").parse()?).await,
+        other => other,
+    }
+}
+
+/// `POST …/builds/{n}/cancel`; twice is as once.
+pub async fn cancel(allowed: Allowed<ManageBuilds>, path: Path<BuildPath>, app: Data<App>) -> Result<HttpResponse> {
+    let build = builds::cancel(&app, &allowed, path.number).await?;
+    Ok(page::see(&format!("/{}/-/builds/{}", allowed.on().name, build.number)))
+}
+
+#[derive(Deserialize)]
+pub struct RerunForm {
+    cache: Option<String>,
+}
+
+/// `POST …/builds/{n}/rerun`: a new number for the same commit and rule.
+pub async fn rerun(
+    allowed: Allowed<ManageBuilds>,
+    path: Path<BuildPath>,
+    form: Form<RerunForm>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let mode = if form.cache.as_deref() == Some("off") { Rerun::SameWithoutCache } else { Rerun::Same };
+    let build = builds::rerun(&app, &allowed, path.number, mode).await?;
+    Ok(page::see(&format!("/{}/-/builds/{}", allowed.on().name, count(build.number))))
+}

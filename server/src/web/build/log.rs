@@ -1,0 +1,205 @@
+//! The log of a build on its page: steps with chunks of lines, more lines on demand, and the raw text.
+
+use super::super::ansi::Style;
+use super::super::page;
+use super::super::views::live::Chunks;
+use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogLine, LogOptions, LogView, Step};
+use super::super::views::facts::State;
+use super::fold::{self, Folded, Rendering};
+use super::{BuildPath, find};
+use crate::app::App;
+use crate::builds;
+use crate::db::{BuildState, rows};
+use crate::error::{Error, Result};
+use crate::policy::{Allowed, ReadRepository};
+use actix_web::http::{StatusCode, header};
+use actix_web::web::{Data, Path, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+pub struct LogQuery {
+    ts: Option<u8>,
+    wrap: Option<u8>,
+    plain: Option<u8>,
+}
+
+/// What of the log is on the page.
+pub struct Shown {
+    pub view: LogView,
+    /// The stream goes on after this record.
+    pub last_record: u64,
+    pub steps: u64,
+    pub cached: u64,
+    /// First line marked as an error, in the step that failed.
+    pub first_error: Option<(u32, u32)>,
+}
+
+/// Everything up to the last record that is stored now.
+pub async fn view(
+    app: &App,
+    allowed: &Allowed<ReadRepository>,
+    build: &rows::Build,
+    attempt: Option<&rows::Attempt>,
+    query: &LogQuery,
+) -> Result<Shown> {
+    let options =
+        LogOptions { times: query.ts == Some(1), nowrap: query.wrap == Some(0), plain: query.plain == Some(1) };
+    let base = format!("/{}/-/builds/{}", allowed.on().name, build.number);
+    let raw_url = format!("{base}/raw");
+    let Some(attempt) = attempt else {
+        let view = LogView { options, raw_url, ..LogView::default() };
+        return Ok(Shown { view, last_record: 0, steps: 0, cached: 0, first_error: None });
+    };
+    let last_record = page::count(attempt.last_record);
+    let (folded, early) = fold::fold(app, attempt.id, last_record, Rendering { plain: options.plain }).await?;
+    let open = matches!(build.state, BuildState::Queued | BuildState::Running);
+    let now = app.clock.now();
+    let failed = folded.iter().find(|s| s.state(open) == State::Failed);
+    let first_error = failed.and_then(|s| Some((s.number, s.first_error?)));
+    let lines: u64 = folded.iter().map(|s| u64::from(s.lines)).sum();
+    let mut steps: Vec<Step> = folded.iter().map(|s| step(s, open, now, &base)).collect();
+    if let (Some(first), false) = (steps.first_mut(), early.is_empty()) {
+        first.notices.splice(0..0, early);
+    }
+    let marks = folded.iter().any(|s| s.first_error.is_some());
+    let before = fold_before(&mut steps, open);
+    Ok(Shown {
+        last_record,
+        steps: folded.len() as u64,
+        cached: folded.iter().filter(|s| s.cached).count() as u64,
+        first_error,
+        view: LogView {
+            before,
+            steps,
+            options,
+            raw_url,
+            summary: if open { String::new() } else { super::super::views::filters::plural_text(lines, "line", "lines") },
+            marks,
+        },
+    })
+}
+
+/// Of a failed build the steps before the failed one go into one line, so that the error is on the first screen.
+fn fold_before(steps: &mut Vec<Step>, open: bool) -> Option<Before> {
+    let failed = steps.iter().position(|s| s.state == State::Failed)?;
+    if open || failed < 3 || steps[..failed].iter().any(|s| s.state != State::Succeeded) {
+        return None;
+    }
+    let before: Vec<Step> = steps.drain(..failed).collect();
+    let secs: u64 = before.iter().filter_map(|s| s.secs).sum();
+    let cached = before.iter().filter(|s| s.cached).count();
+    let from_cache = if cached > 0 { format!(", {cached} of them from cache") } else { String::new() };
+    let took = super::super::views::filters::duration_text(secs);
+    Some(Before { text: format!("{failed} steps before this one succeeded in {took}{from_cache}"), steps: before })
+}
+
+fn step(folded: &Folded, open: bool, now: i64, base: &str) -> Step {
+    let state = folded.state(open);
+    Step {
+        number: folded.number,
+        name: folded.name.clone(),
+        state,
+        cached: folded.cached,
+        secs: (!folded.cached).then(|| folded.secs(now)),
+        chunks: chunks(folded, base),
+        progress: folded.progress().filter(|_| folded.done_at.is_none()),
+        open: matches!(state, State::Running | State::Failed),
+        error: folded.error.clone(),
+        notices: folded.notices.clone(),
+    }
+}
+
+fn chunks(folded: &Folded, base: &str) -> Vec<Chunk> {
+    let mut all = in_chunks(folded.number, folded.head.iter().cloned());
+    let (head_end, tail_start) =
+        (folded.head.last().map_or(0, |l| l.number), folded.tail.front().map_or(folded.lines + 1, |l| l.number));
+    if tail_start > head_end + 1 {
+        let (first, last) = (head_end + 1, tail_start - 1);
+        all.push(gap(folded.number, first, last, base));
+    }
+    all.extend(in_chunks(folded.number, folded.tail.iter().cloned()));
+    all
+}
+
+fn gap(step: u32, first: u32, last: u32, base: &str) -> Chunk {
+    let fragment = format!("{base}/lines?step={step}&from={first}&to={last}");
+    Chunk {
+        step,
+        index: Chunk::index_of(first),
+        lines: Vec::new(),
+        gap: Some(Gap { first, last, url: format!("{base}/raw?plain=1"), fragment_url: fragment }),
+    }
+}
+
+fn in_chunks(step: u32, lines: impl Iterator<Item = LogLine>) -> Vec<Chunk> {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    for line in lines {
+        let index = Chunk::index_of(line.number);
+        match chunks.last_mut().filter(|c| c.index == index) {
+            Some(chunk) => chunk.lines.push(line),
+            None => chunks.push(Chunk { step, index, lines: vec![line], gap: None }),
+        }
+    }
+    chunks
+}
+
+#[derive(Deserialize)]
+pub struct LinesQuery {
+    step: u32,
+    from: u32,
+    to: u32,
+}
+
+// One answer; the rest of a gap stays a gap.
+const MOST_LINES: u32 = 5 * CHUNK;
+
+/// `…/builds/{n}/lines?step=&from=&to=`: the chunks of a gap, as a fragment.
+pub async fn lines(
+    allowed: Allowed<ReadRepository>,
+    path: Path<BuildPath>,
+    query: Query<LinesQuery>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let build = find(&app, &allowed, path.number).await?;
+    let attempt = builds::present_attempt(&app, &build).await?.ok_or_else(|| Error::not_found("this log"))?;
+    let (from, wanted) = (query.from.max(1), query.to.max(query.from));
+    let to = wanted.min(from.saturating_add(MOST_LINES - 1));
+    let mut style = Style::default();
+    let found = builds::log::step_lines(&app, attempt.id, query.step, from, to).await?;
+    let lines = found.iter().map(|l| fold::log_line(l, &mut style, Rendering { plain: false }));
+    let mut chunks = in_chunks(query.step, lines);
+    if wanted > to {
+        chunks.push(gap(query.step, to + 1, wanted, &format!("/{}/-/builds/{}", allowed.on().name, build.number)));
+    }
+    page::html(&Chunks { chunks: &chunks })
+}
+
+#[derive(Deserialize)]
+pub struct RawQuery {
+    plain: Option<u8>,
+}
+
+/// `…/builds/{n}/raw?plain=1`: the log as text, with `Range`.
+pub async fn raw(
+    allowed: Allowed<ReadRepository>,
+    path: Path<BuildPath>,
+    query: Query<RawQuery>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let build = find(&app, &allowed, path.number).await?;
+    let attempt = builds::present_attempt(&app, &build).await?.ok_or_else(|| Error::not_found("this log"))?;
+    let range = request.headers().get(header::RANGE).and_then(|v| v.to_str().ok());
+    let raw = builds::log::open(app.clone().into_inner(), attempt.id, query.plain != Some(1), range).await?;
+    let mut answer = HttpResponse::build(if raw.range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
+    answer
+        .content_type("text/plain; charset=utf-8")
+        .insert_header((header::ACCEPT_RANGES, "bytes"))
+        .insert_header((header::CONTENT_SECURITY_POLICY, "sandbox"))
+        .insert_header((header::CONTENT_DISPOSITION, format!("inline; filename=\"build-{}.log\"", build.number)));
+    if let Some((start, end)) = raw.range {
+        answer.insert_header((header::CONTENT_RANGE, format!("bytes {start}-{end}/{}", raw.total)));
+    }
+    Ok(answer.body(actix_web::body::SizedStream::new(raw.length, raw.stream)))
+}

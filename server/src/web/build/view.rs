@@ -1,0 +1,217 @@
+//! What the head, result and stages of a build page say.
+
+use super::super::page::{count, when};
+use super::super::present;
+use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage};
+use super::super::views::facts::{Signature, State};
+use super::log::Shown;
+use crate::app::App;
+use crate::builds;
+use crate::db::{BuildState, HookState, Visibility, rows};
+use crate::error::Result;
+use crate::names::Digest;
+use crate::policy::{self, ManageBuilds, Principal, RepositoryAccess};
+use crate::{registry, sources};
+
+/// What the log knows and the head shows.
+#[derive(Clone, Copy, Default)]
+pub struct LogFacts {
+    pub steps: u64,
+    pub cached: u64,
+    pub first_error: Option<(u32, u32)>,
+}
+
+impl From<&Shown> for LogFacts {
+    fn from(shown: &Shown) -> Self {
+        Self { steps: shown.steps, cached: shown.cached, first_error: shown.first_error }
+    }
+}
+
+pub async fn of(
+    app: &App,
+    principal: &Principal,
+    on: &RepositoryAccess,
+    build: &rows::Build,
+    attempt: Option<&rows::Attempt>,
+    log: impl Into<LogFacts>,
+) -> Result<BuildView> {
+    let log = log.into();
+    let source = sources::of_build(app, build).await?;
+    let manager = policy::may::<ManageBuilds>(principal, on);
+    let state = present::state(build.state);
+    let tags = builds::tags_of(app, build).await?;
+    let rerun_of = match build.rerun_of {
+        Some(id) => builds::number_of(app, id).await?,
+        None => None,
+    };
+    Ok(BuildView {
+        url: format!("/{}/-/builds/{}", on.name, build.number),
+        number: count(build.number),
+        state,
+        status: present::status(app, build),
+        title: build.commit_title.clone(),
+        commit: present::commit(build, source.as_ref()),
+        ref_name: present::short_ref(&build.ref_name),
+        actor: present::actor(app, build).await?,
+        trigger: trigger(build, rerun_of),
+        at: when(app, build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
+        secs: present::seconds(app, build),
+        steps_cached: log.cached,
+        steps: log.steps,
+        attempt: attempt.and_then(|a| u32::try_from(a.number).ok()).unwrap_or(1),
+        can_cancel: manager && state.is_open() && build.cancel_requested_at.is_none(),
+        cancelling: state.is_open() && build.cancel_requested_at.is_some(),
+        can_rerun: manager && !state.is_open() && source.is_some(),
+        result: result(app, principal, on, build, source.as_ref(), &tags, log).await?,
+        stages: stages(app, build, &tags),
+        usual_secs: builds::usual_secs(app, build).await?,
+        newer: newer(app, on, build).await?,
+        tags,
+    })
+}
+
+fn trigger(build: &rows::Build, rerun_of: Option<i64>) -> String {
+    match rerun_of {
+        Some(number) => format!("Re-run of #{number}"),
+        None => format!("Started by {}", present::trigger(build)),
+    }
+}
+
+async fn result(
+    app: &App,
+    principal: &Principal,
+    on: &RepositoryAccess,
+    build: &rows::Build,
+    source: Option<&rows::Source>,
+    tags: &[String],
+    log: LogFacts,
+) -> Result<BuildResult> {
+    let note = |text: &str| BuildResult::Note(build.detail.clone().unwrap_or_else(|| text.to_owned()));
+    Ok(match build.state {
+        BuildState::Queued => BuildResult::Queued(Queued {
+            place: capital(&present::place_text(builds::place_in_queue(app, build).await?)),
+            blocked: builds::why_waiting(app, build),
+        }),
+        BuildState::Running => BuildResult::None,
+        BuildState::Succeeded => ready(app, principal, on, build, source, tags).await?,
+        BuildState::PartlyFailed | BuildState::Failed => BuildResult::Failed(Box::new(failure(on, build, source, log))),
+        BuildState::Cancelled => note("It was cancelled."),
+        BuildState::TimedOut => note("It took longer than the operator allows."),
+        BuildState::Skipped => note("It was skipped."),
+    })
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+async fn ready(
+    app: &App,
+    principal: &Principal,
+    on: &RepositoryAccess,
+    build: &rows::Build,
+    source: Option<&rows::Source>,
+    tags: &[String],
+) -> Result<BuildResult> {
+    let Some(digest) = build.digest.as_deref().map(Digest::trusted) else { return Ok(BuildResult::None) };
+    let Some(image) = registry::images::of_digest(app, on.id, &digest).await? else {
+        return Ok(BuildResult::Note("Its image was deleted.".to_owned()));
+    };
+    let signature = present::signature(app, on, &digest).await?;
+    let signed = matches!(signature, Signature::Verified { .. });
+    let Some(tag) = tags.first() else {
+        let why = build.detail.clone().unwrap_or_else(|| "Built and signed; no tag moved.".to_owned());
+        return Ok(BuildResult::Note(why));
+    };
+    let branch = present::short_ref(&build.ref_name);
+    let told = match source.map(|s| s.hook_state) {
+        Some(HookState::Active) => "a webhook tells Slipway".to_owned(),
+        _ => format!("Slipway looks every {} s, because the forge cannot reach it by webhook", app.config.poll_secs),
+    };
+    Ok(BuildResult::Ready(Box::new(Ready {
+        image: format!("{}:{tag}", on.name),
+        platforms: image.platforms.iter().map(|p| p.name.clone()).collect(),
+        size: count(image.manifest.image_size_bytes),
+        signature,
+        public: on.visibility == Visibility::Public,
+        pull: present::pull_box(app, principal, on, tag, digest.as_str(), signed),
+        next_push: format!("Each push to {branch} builds again: {told}."),
+        tag_url: format!("/{}/-/tags/{tag}", on.name),
+    })))
+}
+
+fn failure(on: &RepositoryAccess, build: &rows::Build, source: Option<&rows::Source>, log: LogFacts) -> Failure {
+    let known: slipway_protocol::Failure =
+        build.failure.as_deref().and_then(|f| serde_json::from_str(f).ok()).unwrap_or_default();
+    let detail = build.detail.clone().unwrap_or_else(|| known.message.clone());
+    let (heading, message) = match detail.split_once('\n') {
+        Some((first, rest)) => (first.to_owned(), rest.to_owned()),
+        None => (detail, String::new()),
+    };
+    let place = known.location.as_ref().map(|l| {
+        let url = source.map(|s| format!("{}/blob/{}/{}#L{}", s.html_url, build.commit_hash, l.file, l.first_line));
+        (format!("{}:{}", l.file, l.first_line), url)
+    });
+    let excerpt = known.location.iter().flat_map(|l| {
+        l.excerpt.iter().map(|(n, text)| ExcerptLine::new(*n, text, (l.first_line..=l.last_line).contains(n)))
+    });
+    Failure {
+        heading,
+        message,
+        first_error: log.first_error.map(|(step, line)| (format!("s{step}-L{line}"), line)),
+        place,
+        file: known.location.as_ref().map(|l| l.file.clone()).unwrap_or_default(),
+        excerpt: excerpt.collect(),
+        hint: hint(on, known.reason),
+    }
+}
+
+/// What to do next, where there is something better than to look at the log.
+fn hint(on: &RepositoryAccess, reason: slipway_protocol::Reason) -> Option<String> {
+    use slipway_protocol::Reason;
+    let text = match reason {
+        Reason::OutOfMemory => "The step needed more memory than the builder has. Make it need less, or ask the operator for a larger builder.",
+        Reason::DockerfileMissing => "Choose another Dockerfile under Settings, or add it to the repository.",
+        Reason::BaseImageMissing => "Look at the name in FROM. The operator can add a mirror or a login for its registry.",
+        Reason::BaseImageDenied => "The base image is private: the operator can add a login for its registry.",
+        Reason::SourceUnavailable => "Look whether the repository is still at the forge, and connect again if it asks.",
+        Reason::BuilderUnavailable => "This was no fault of the code: re-run it.",
+        Reason::DiskFull => "The builder's disk is full: tell the operator, then re-run it.",
+        _ => return None,
+    };
+    Some(text.replace("under Settings", &format!("under Settings of {}", on.name)))
+}
+
+fn stages(app: &App, build: &rows::Build, tags: &[String]) -> Vec<Stage> {
+    let stage = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
+    let built = match build.state {
+        BuildState::Succeeded => State::Succeeded,
+        other => present::state(other),
+    };
+    let waited = build.started_at.map(|at| count((at - build.created_at) / 1_000));
+    let mut stages = vec![
+        stage("Queue", if build.started_at.is_some() { State::Succeeded } else { built }, waited),
+        stage("Build", if build.started_at.is_some() { built } else { State::Queued }, present::seconds(app, build)),
+    ];
+    let after = match build.state {
+        BuildState::Succeeded => State::Succeeded,
+        BuildState::Queued | BuildState::Running => State::Queued,
+        _ => State::Skipped,
+    };
+    stages.push(stage("Sign", after, None));
+    stages.push(stage("Move tags", if tags.is_empty() && after == State::Succeeded { State::Skipped } else { after }, None));
+    stages
+}
+
+/// The newest build of the same ref, when it is not this one.
+pub async fn newer(app: &App, on: &RepositoryAccess, build: &rows::Build) -> Result<Option<Newer>> {
+    let Some(newer) = builds::newest_of_ref(app, build).await?.filter(|n| n.number > build.number) else { return Ok(None) };
+    Ok(Some(Newer {
+        number: count(newer.number),
+        url: format!("/{}/-/builds/{}", on.name, newer.number),
+        state: present::state(newer.state),
+        title: newer.commit_title.clone(),
+        overtook: build.state == BuildState::Succeeded && builds::was_overtaken(build),
+    }))
+}

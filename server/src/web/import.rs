@@ -1,0 +1,174 @@
+//! `/new/import`: the person's code repositories, each one click from a build.
+
+use super::page::{self, when};
+use super::paging;
+use super::views::import::{Import, ImportRow, ImportRowState, ImportState, Unapproved};
+use super::views::layout::Layout;
+use crate::accounts::sign_in::Purpose;
+use crate::app::App;
+use crate::db::{ConnectionState, ScanState, rows};
+use crate::error::{Error, Result};
+use crate::names::RepositoryName;
+use crate::policy::{Allowed, UseAccount};
+use crate::sources::{import, listing};
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Form, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A first list of few repositories is there before the page is drawn.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+#[derive(Deserialize)]
+pub struct ListQuery {
+    #[serde(default)]
+    q: String,
+    #[serde(default)]
+    page: u64,
+}
+
+/// `GET /new/import?q=&page=`.
+pub async fn show(
+    allowed: Allowed<UseAccount>,
+    query: Query<ListQuery>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let page = page_of(&app, &allowed, &query, None).await?;
+    let page = Import { layout: page.layout.clone().flash(page::flash(&app, &request)), ..page };
+    page::html_after_form(&app, &request, &page)
+}
+
+async fn page_of(app: &App, allowed: &Allowed<UseAccount>, query: &ListQuery, error: Option<String>) -> Result<Import> {
+    let viewer = page::viewer(app, allowed.principal()).await?;
+    let number = query.page.clamp(1, 10_000);
+    let mut page = Import {
+        layout: Layout::new("Build from code", viewer).here("Build from code"),
+        forge: "GitHub".to_owned(),
+        account: String::new(),
+        state: ImportState::NotConnected,
+        rows: Vec::new(),
+        total: 0,
+        query: query.q.trim().to_owned(),
+        pages: paging::pages(1, 0, "/new/import", ""),
+        unapproved: Vec::new(),
+        error,
+        connect_url: super::sign_in::out_url(Purpose::Connect, "/new/import", None),
+        broad_scopes: true,
+    };
+    let Some((identity, connection)) = listing::connections(app, allowed).await?.into_iter().next() else {
+        return Ok(page);
+    };
+    let connection = await_listing(app, connection).await?;
+    page.account.clone_from(&identity.login);
+    page.state = state(app, &connection);
+    let (found, total) = listing::search(app, connection.id, &page.query, number).await?;
+    if !page.state.has_list() {
+        return Ok(page);
+    }
+    let imported = listing::imported(app, allowed, &identity.forge_url, &found).await?;
+    page.rows = found.iter().map(|listed| row(app, listed, imported.get(&listed.remote_id))).collect();
+    page.total = total;
+    page.pages = paging::pages(number, total, "/new/import", &page.query);
+    page.unapproved = listing::unapproved(app, &connection)
+        .await?
+        .into_iter()
+        .map(|(name, url)| Unapproved { name, url })
+        .collect();
+    page.layout.refresh = page.state.is_listing() || looking(&found);
+    Ok(page)
+}
+
+fn looking(found: &[rows::ForgeRepository]) -> bool {
+    found.iter().any(|r| r.scan_state == ScanState::Pending)
+}
+
+/// Right after the sign-in the list is being fetched: a short wait saves the person a page that says so.
+async fn await_listing(app: &App, connection: rows::Connection) -> Result<rows::Connection> {
+    let mut changed = app.wake.follow(connection.id);
+    let wait = async {
+        loop {
+            let now = listing::connection(app, connection.id).await?;
+            let settled = now.listing_error.is_some() || now.state != ConnectionState::Active;
+            if settled || (now.listed_at.is_some() && listing::is_scanned(app, now.id).await?) {
+                return Ok::<_, Error>(now);
+            }
+            // The wake-up is a hint; looking now and then loses nothing.
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(Duration::from_millis(200)) => {}
+            }
+        }
+    };
+    match tokio::time::timeout(PATIENCE, wait).await {
+        Ok(found) => found,
+        Err(_late) => listing::connection(app, connection.id).await,
+    }
+}
+
+fn state(app: &App, connection: &rows::Connection) -> ImportState {
+    if !connection.scopes.split([',', ' ']).any(|s| s == "repo") {
+        return ImportState::NotConnected;
+    }
+    match (connection.state, &connection.listing_error, connection.listed_at) {
+        (ConnectionState::Revoked, _, _) => ImportState::Revoked,
+        (_, Some(_), at) => ImportState::ForgeDown { at: at.map(|at| when(app, at)) },
+        (_, None, Some(at)) => ImportState::Ready { at: when(app, at) },
+        (_, None, None) => ImportState::Listing { found: 0 },
+    }
+}
+
+fn row(app: &App, listed: &rows::ForgeRepository, imported: Option<&RepositoryName>) -> ImportRow {
+    let dockerfiles = listing::dockerfiles_of(listed);
+    let state = match (imported, listed.scan_state) {
+        (Some(name), _) => ImportRowState::Imported { url: format!("/{name}") },
+        (None, ScanState::Pending) => ImportRowState::Looking,
+        (None, ScanState::Failed) => {
+            ImportRowState::Blocked { reason: "its files could not be listed at the forge; press Refresh to try again".to_owned() }
+        }
+        (None, ScanState::Done) if dockerfiles.is_empty() => ImportRowState::NoDockerfile,
+        (None, ScanState::Done) => ImportRowState::Found { dockerfiles },
+    };
+    let target = imported.map_or_else(|| listing::likely_target(listed), ToString::to_string);
+    ImportRow {
+        id: listed.id.to_string(),
+        full_name: listed.full_name.clone(),
+        url: listed.html_url.clone(),
+        private: listed.is_private,
+        language: String::new(),
+        pushed: listed.pushed_at.map(|at| when(app, at)),
+        target,
+        state,
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildForm {
+    repository: Uuid,
+    dockerfile: Option<String>,
+}
+
+/// `POST /new/import`: the pressed Build.
+pub async fn build(allowed: Allowed<UseAccount>, form: Form<BuildForm>, app: Data<App>) -> Result<HttpResponse> {
+    let form = form.into_inner();
+    match import::import(&app, &allowed, form.repository, form.dockerfile).await {
+        Ok((name, number)) => Ok(page::see(&format!("/{name}/-/builds/{number}"))),
+        Err(error @ (Error::Internal { .. } | Error::NotFound(_))) => Err(error),
+        Err(error) => {
+            let query = ListQuery { q: String::new(), page: 1 };
+            let page = page_of(&app, &allowed, &query, Some(error.to_string())).await?;
+            page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+    }
+}
+
+/// `POST /new/import/refresh`: asks the forge again.
+pub async fn refresh(allowed: Allowed<UseAccount>, app: Data<App>) -> Result<HttpResponse> {
+    for (_, connection) in listing::connections(&app, &allowed).await? {
+        listing::refresh(&app, connection.id).await?;
+    }
+    Ok(page::see("/new/import"))
+}
