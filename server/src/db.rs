@@ -3,8 +3,8 @@
 //! `sea_orm` is named only below this module. SQLite has one writer connection and many readers;
 //! a transaction there is `BEGIN IMMEDIATE`, because a deferred one fails when it is upgraded.
 
-pub mod backup;
 pub mod attempts;
+pub mod backup;
 pub mod blobs;
 pub mod build_inputs;
 pub mod builds;

@@ -10,12 +10,15 @@ pub mod dockerfiles;
 pub mod import;
 pub mod listing;
 mod owners;
+mod pages;
 pub mod payload;
 pub mod polling;
 pub mod pushes;
 pub mod refs;
 pub mod rules;
 pub mod versions;
+
+pub use pages::{change_rule, dockerfiles_of, of_build, of_repository, ref_names, rule_of_repository};
 
 use crate::app::App;
 use crate::db::{self, ConnectionState, HookState, SourceState, Tx, rows};

@@ -12,9 +12,7 @@
 mod assignment;
 mod record;
 
-pub use assignment::{
-    Assignment, CacheRef, HeadersSecret, Mirror, PushTarget, RegistryLogin, SourceSpec, Target,
-};
+pub use assignment::{Assignment, CacheRef, HeadersSecret, Mirror, PushTarget, RegistryLogin, SourceSpec, Target};
 pub use record::{Line, Record, RecordBatch, RecordsReply, StepDone, StepStarted, Stream};
 
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,7 @@ mod read;
 mod seal;
 mod steps;
 
-pub use raw::Raw;
+pub use raw::open;
 pub use read::{read, step_lines};
 pub use seal::seal;
 

@@ -32,7 +32,7 @@ impl Snapshot {
             platforms: words(&rule.platforms),
             build_args: serde_json::from_str(&rule.build_args).unwrap_or_default(),
             default_branch: source.default_branch.clone(),
-            tags: tags_of(ref_name, &source.default_branch).into_iter().map(|t| t.name.to_string()).collect(),
+            tags: tags_of(ref_name, &source.default_branch).tags.into_iter().map(|t| t.name.to_string()).collect(),
         }
     }
 
@@ -47,7 +47,7 @@ impl Snapshot {
 
     /// What the build's ref maps to, with what orders them.
     pub(super) fn mapped_tags(&self, build: &rows::Build) -> Result<Vec<MappedTag>> {
-        Ok(tags_of(&build.ref_name.parse()?, &self.default_branch))
+        Ok(tags_of(&build.ref_name.parse()?, &self.default_branch).tags)
     }
 
     /// Whether a builder of `offered` platforms can run it.

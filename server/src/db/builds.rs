@@ -156,3 +156,16 @@ pub async fn materials(c: &impl Ask, build_id: Uuid) -> Result<Vec<rows::Materia
         .all(c.connection())
         .await?)
 }
+
+pub async fn newest_of_ref(c: &impl Ask, repository_id: Uuid, ref_name: &str) -> Result<Option<rows::Build>> {
+    Ok(build::Entity::find()
+        .filter(build::Column::RepositoryId.eq(repository_id))
+        .filter(build::Column::RefName.eq(ref_name))
+        .order_by_desc(build::Column::Number)
+        .one(c.connection())
+        .await?)
+}
+
+pub async fn count(c: &impl Ask, repository_id: Uuid) -> Result<u64> {
+    Ok(build::Entity::find().filter(build::Column::RepositoryId.eq(repository_id)).count(c.connection()).await?)
+}

@@ -153,3 +153,28 @@ pub async fn scan(app: &App, forge: &Forge, listed: &rows::ForgeRepository) -> R
 pub fn dockerfiles_of(listed: &rows::ForgeRepository) -> Vec<String> {
     serde_json::from_str(&listed.dockerfiles).unwrap_or_default()
 }
+
+/// A connection as it is now.
+pub async fn connection(app: &App, id: Uuid) -> Result<rows::Connection> {
+    db::users::find_connection(&app.db, id).await?.ok_or_else(|| Error::not_found("this connection"))
+}
+
+/// Whether the Dockerfiles of everything that was listed are known.
+pub async fn is_scanned(app: &App, connection_id: Uuid) -> Result<bool> {
+    Ok(db::sources::listing::unscanned(&app.db, connection_id, 1).await?.is_empty())
+}
+
+/// Where an image of a listed repository would go, as far as names are free.
+pub fn likely_target(listed: &rows::ForgeRepository) -> String {
+    let name = listed.full_name.rsplit('/').next().unwrap_or_default();
+    format!("{}/{}", crate::names::NamespaceName::near(&listed.owner_login), RepositoryName::near(name))
+}
+
+/// Organisations in the list whose repositories the forge keeps from this app, with the page where approval is asked for.
+pub async fn unapproved(app: &App, connection: &rows::Connection) -> Result<Vec<(String, String)>> {
+    let Some(github) = &app.config.github else { return Ok(Vec::new()) };
+    let base = github.url.as_str().trim_end_matches('/');
+    let url = format!("{base}/settings/connections/applications/{}", github.client_id);
+    let names = db::sources::listing::owners_not_readable(&app.db, connection.id).await?;
+    Ok(names.into_iter().map(|name| (name, url.clone())).collect())
+}

@@ -113,7 +113,11 @@ async fn list_page(
     })
 }
 
-async fn rows_of_page(app: &App, allowed: &Allowed<ReadRepository>, number: u64) -> Result<Vec<super::views::builds::BuildRow>> {
+async fn rows_of_page(
+    app: &App,
+    allowed: &Allowed<ReadRepository>,
+    number: u64,
+) -> Result<Vec<super::views::builds::BuildRow>> {
     let on = allowed.on();
     let mut rows = Vec::new();
     for build in builds::page(app, on.id, (number - 1) * ROWS, ROWS).await? {

@@ -31,13 +31,13 @@ async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccoun
     if own.is_empty() {
         return Ok(page::see("/new/import"));
     }
-    let named = |id| own.iter().find(|(_, r)| r.id == id).map(|(n, r)| format!("{n}/{}", r.name)).unwrap_or_default();
+    let Some(user) = allowed.principal().user_id() else { return Ok(page::see("/login")) };
     let (mut running, mut failed) = (Vec::new(), Vec::new());
-    for build in builds::running_of_user(app, allowed).await? {
-        running.push(present::build_row(app, &named(build.repository_id), &build).await?);
+    for placed in builds::running_of_user(app, user).await? {
+        running.push(present::build_row(app, &placed.home.name(), &placed.build).await?);
     }
-    for build in builds::failed_of_user(app, allowed).await? {
-        failed.push(present::build_row(app, &named(build.repository_id), &build).await?);
+    for placed in builds::failed_of_user(app, user).await? {
+        failed.push(present::build_row(app, &placed.home.name(), &placed.build).await?);
     }
     own.sort_by_key(|(_, r)| std::cmp::Reverse(r.updated_at));
     let mut repositories = Vec::new();

@@ -72,11 +72,8 @@ async fn page_of(app: &App, allowed: &Allowed<UseAccount>, query: &ListQuery, er
     page.rows = found.iter().map(|listed| row(app, listed, imported.get(&listed.remote_id))).collect();
     page.total = total;
     page.pages = paging::pages(number, total, "/new/import", &page.query);
-    page.unapproved = listing::unapproved(app, &connection)
-        .await?
-        .into_iter()
-        .map(|(name, url)| Unapproved { name, url })
-        .collect();
+    page.unapproved =
+        listing::unapproved(app, &connection).await?.into_iter().map(|(name, url)| Unapproved { name, url }).collect();
     page.layout.refresh = page.state.is_listing() || looking(&found);
     Ok(page)
 }
@@ -125,9 +122,9 @@ fn row(app: &App, listed: &rows::ForgeRepository, imported: Option<&RepositoryNa
     let state = match (imported, listed.scan_state) {
         (Some(name), _) => ImportRowState::Imported { url: format!("/{name}") },
         (None, ScanState::Pending) => ImportRowState::Looking,
-        (None, ScanState::Failed) => {
-            ImportRowState::Blocked { reason: "its files could not be listed at the forge; press Refresh to try again".to_owned() }
-        }
+        (None, ScanState::Failed) => ImportRowState::Blocked {
+            reason: "its files could not be listed at the forge; press Refresh to try again".to_owned(),
+        },
         (None, ScanState::Done) if dockerfiles.is_empty() => ImportRowState::NoDockerfile,
         (None, ScanState::Done) => ImportRowState::Found { dockerfiles },
     };

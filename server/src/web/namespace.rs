@@ -51,7 +51,11 @@ pub async fn show(
     let page = Namespace {
         layout: Layout::new(on.name.as_str(), viewer).here(on.name.as_str()).flash(page::flash(&app, &request)),
         name: on.name.to_string(),
-        account: namespaces::account(&app, on.id).await?.map(|(name, url)| Account { forge: "GitHub".into(), name, url }),
+        account: namespaces::account(&app, on.id).await?.map(|(name, url)| Account {
+            forge: "GitHub".into(),
+            name,
+            url,
+        }),
         cards,
         pages: paging::pages(number, found.len() as u64, &format!("/{}", on.name), &part),
         query: part,

@@ -50,7 +50,8 @@ pub fn seconds(app: &App, build: &rows::Build) -> Option<u64> {
 /// The state in words, `Cancelled by mona after 58s`.
 pub fn status(app: &App, build: &rows::Build) -> String {
     let word = state(build.state).word();
-    let after = seconds(app, build).map(|s| format!(" after {}", super::views::filters::duration_text(s))).unwrap_or_default();
+    let after =
+        seconds(app, build).map(|s| format!(" after {}", super::views::filters::duration_text(s))).unwrap_or_default();
     match build.state {
         BuildState::Cancelled => {
             let by = build.cancelled_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
@@ -106,9 +107,9 @@ pub async fn build_row(app: &App, repository: &str, build: &rows::Build) -> Resu
 }
 
 /// `next in line`, `3rd in line`.
-pub fn place_text(place: u64) -> String {
-    match place {
-        0 | 1 => "next in line".to_owned(),
+pub fn place_text(before: Option<usize>) -> String {
+    match before.map_or(1, |n| n + 1) {
+        1 => "next in line".to_owned(),
         2 => "2nd in line".to_owned(),
         3 => "3rd in line".to_owned(),
         n => format!("{n}th in line"),
@@ -132,7 +133,7 @@ pub async fn head(app: &App, principal: &Principal, on: &RepositoryAccess) -> Re
 /// Signed by whom, checked now.
 pub async fn signature(app: &App, on: &RepositoryAccess, digest: &Digest) -> Result<Signature> {
     let Verdict { state, key, at } = trust::verify(app, on.id, digest).await?;
-    let (key, checked) = (key.unwrap_or_default(), when(app, at));
+    let (key, checked) = (key.map(|k| k.name).unwrap_or_default(), when(app, at));
     Ok(match state {
         VerdictState::Verified => Signature::Verified { key, checked },
         VerdictState::Untrusted => Signature::Untrusted { key, checked },
@@ -179,7 +180,14 @@ pub async fn image_row(app: &App, on: &RepositoryAccess, image: &Image) -> Resul
 }
 
 /// The commands for one image.
-pub fn pull_box(app: &App, principal: &Principal, on: &RepositoryAccess, tag: &str, digest: &str, signed: bool) -> PullBox {
+pub fn pull_box(
+    app: &App,
+    principal: &Principal,
+    on: &RepositoryAccess,
+    tag: &str,
+    digest: &str,
+    signed: bool,
+) -> PullBox {
     let host = app.config.public_host();
     let by_tag = format!("{host}/{}:{tag}", on.name);
     let user = match &principal.who {

@@ -59,7 +59,9 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
 fn gone(app: &App, source: &rows::Source, repair_url: Option<String>) -> Option<SourceGone> {
     let reason = match source.state {
         SourceState::Active => return None,
-        SourceState::Gone => "the forge answers that it does not exist, or that the connected account may not see it any more",
+        SourceState::Gone => {
+            "the forge answers that it does not exist, or that the connected account may not see it any more"
+        }
         SourceState::Unreachable => "the forge cannot be reached",
         SourceState::Disconnected => "the forge no longer accepts the permission that was given: connect again",
     };

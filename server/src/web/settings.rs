@@ -18,7 +18,11 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 
 /// `/{ns}/{repo}/-/settings`.
-pub async fn show(allowed: Allowed<AdministerRepository>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+pub async fn show(
+    allowed: Allowed<AdministerRepository>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
     let page = page_of(&app, &allowed, None).await?;
     let page = Settings { layout: page.layout.clone().flash(page::flash(&app, &request)), ..page };
     page::html_after_form(&app, &request, &page)
@@ -148,7 +152,12 @@ pub async fn repair(allowed: Allowed<AdministerRepository>, app: Data<App>) -> R
     Ok(page::see_saying(&app, &format!("/{}", allowed.on().name), text))
 }
 
-async fn delete_page(app: &App, allowed: &Allowed<AdministerRepository>, typed: &str, error: Option<String>) -> Result<RepositoryDelete> {
+async fn delete_page(
+    app: &App,
+    allowed: &Allowed<AdministerRepository>,
+    typed: &str,
+    error: Option<String>,
+) -> Result<RepositoryDelete> {
     let head = present::head(app, allowed.principal(), allowed.on()).await?;
     let viewer = page::viewer(app, allowed.principal()).await?;
     let (own, _) = repositories::storage(app, allowed.on().id).await?;

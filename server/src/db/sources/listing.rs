@@ -88,3 +88,31 @@ pub async fn set_scanned(tx: &Tx, id: Uuid, state: ScanState, dockerfiles: Strin
     listed::Entity::update_many().set(change).filter(listed::Column::Id.eq(id)).exec(tx.connection()).await?;
     Ok(())
 }
+
+pub async fn find_by_remote(
+    c: &impl Ask,
+    connection_id: Uuid,
+    remote_id: &str,
+) -> Result<Option<rows::ForgeRepository>> {
+    Ok(listed::Entity::find()
+        .filter(listed::Column::ConnectionId.eq(connection_id))
+        .filter(listed::Column::RemoteId.eq(remote_id))
+        .one(c.connection())
+        .await?)
+}
+
+/// Organisations with a listed repository that could not be read.
+pub async fn owners_not_readable(c: &impl Ask, connection_id: Uuid) -> Result<Vec<String>> {
+    let mut owners: Vec<String> = listed::Entity::find()
+        .select_only()
+        .column(listed::Column::OwnerLogin)
+        .distinct()
+        .filter(listed::Column::ConnectionId.eq(connection_id))
+        .filter(listed::Column::ScanState.eq(ScanState::Failed))
+        .filter(listed::Column::OwnerKind.ne("user"))
+        .into_tuple()
+        .all(c.connection())
+        .await?;
+    owners.sort();
+    Ok(owners)
+}

@@ -6,7 +6,7 @@ use crate::db::{self, Cause, Tx, rows};
 use crate::error::Result;
 use crate::names::{Digest, RefName, TagName};
 use crate::policy::Principal;
-use crate::sources::rules::{MappedTag, Moves, Version};
+use crate::sources::rules::{self, MappedTag, Moves};
 
 /// What became of one tag of a build.
 #[derive(Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, holde
     let holder = present.ref_name.as_deref().and_then(|r| r.parse::<RefName>().ok());
     match &mapped.moves {
         Moves::ByVersion(version) => {
-            let held = holder.as_ref().and_then(RefName::tag).and_then(Version::parse)?;
+            let held = holder.as_ref().and_then(rules::version_of)?;
             (held > *version).then(|| format!("`{}` points to {held}, which is a newer version", mapped.name))
         }
         Moves::ByRefNumber => {

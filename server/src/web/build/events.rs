@@ -370,10 +370,11 @@ pub async fn list(allowed: Allowed<ReadRepository>, app: Data<App>) -> Result<Ht
                 () = app.wake.stopped() => return,
             };
             let text = if ping { Ok(": ping\n\n".to_owned()) } else { rows_message(&app, &allowed).await };
-            match text {
-                Ok(text) if out.send(Bytes::from(text)).await.is_ok() => sleep(PAUSE).await,
-                _ => return,
+            let Ok(text) = text else { return };
+            if out.send(Bytes::from(text)).await.is_err() {
+                return;
             }
+            sleep(PAUSE).await;
         }
     });
     Ok(answer(messages))

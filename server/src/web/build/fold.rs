@@ -133,7 +133,8 @@ pub(super) fn progress_of(parts: &BTreeMap<String, (i64, i64)>) -> Option<Progre
         return None;
     }
     let size = |n: i64| super::super::views::filters::size_text(u64::try_from(n).unwrap_or_default());
-    let (current, total) = parts.values().fold((0i64, 0i64), |(c, t), (a, b)| (c.saturating_add(*a), t.saturating_add(*b)));
+    let (current, total) =
+        parts.values().fold((0i64, 0i64), |(c, t), (a, b)| (c.saturating_add(*a), t.saturating_add(*b)));
     let done = parts.values().filter(|(c, t)| *t > 0 && c >= t).count();
     let text = if total > 0 {
         format!("{done} of {} done, {} of {}", parts.len(), size(current), size(total))
@@ -145,7 +146,12 @@ pub(super) fn progress_of(parts: &BTreeMap<String, (i64, i64)>) -> Option<Progre
 }
 
 /// All steps up to record `until`, in order, and notices that came before any step.
-pub(super) async fn fold(app: &App, attempt_id: Uuid, until: u64, rendering: Rendering) -> Result<(Vec<Folded>, Vec<String>)> {
+pub(super) async fn fold(
+    app: &App,
+    attempt_id: Uuid,
+    until: u64,
+    rendering: Rendering,
+) -> Result<(Vec<Folded>, Vec<String>)> {
     let mut steps: BTreeMap<u32, Folded> = BTreeMap::new();
     let mut early = Vec::new();
     let (mut after, mut room, mut last) = (0, MOST_LINES, 0);

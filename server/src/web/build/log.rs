@@ -2,9 +2,9 @@
 
 use super::super::ansi::Style;
 use super::super::page;
+use super::super::views::facts::State;
 use super::super::views::live::Chunks;
 use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogLine, LogOptions, LogView, Step};
-use super::super::views::facts::State;
 use super::fold::{self, Folded, Rendering};
 use super::{BuildPath, find};
 use crate::app::App;
@@ -74,7 +74,11 @@ pub async fn view(
             steps,
             options,
             raw_url,
-            summary: if open { String::new() } else { super::super::views::filters::plural_text(lines, "line", "lines") },
+            summary: if open {
+                String::new()
+            } else {
+                super::super::views::filters::plural_text(lines, "line", "lines")
+            },
             marks,
         },
     })
@@ -192,7 +196,8 @@ pub async fn raw(
     let attempt = builds::present_attempt(&app, &build).await?.ok_or_else(|| Error::not_found("this log"))?;
     let range = request.headers().get(header::RANGE).and_then(|v| v.to_str().ok());
     let raw = builds::log::open(app.clone().into_inner(), attempt.id, query.plain != Some(1), range).await?;
-    let mut answer = HttpResponse::build(if raw.range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
+    let mut answer =
+        HttpResponse::build(if raw.range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
     answer
         .content_type("text/plain; charset=utf-8")
         .insert_header((header::ACCEPT_RANGES, "bytes"))

@@ -90,7 +90,7 @@ async fn result(
     Ok(match build.state {
         BuildState::Queued => BuildResult::Queued(Queued {
             place: capital(&present::place_text(builds::place_in_queue(app, build).await?)),
-            blocked: builds::why_waiting(app, build),
+            blocked: builds::why_waiting(app, build).await?,
         }),
         BuildState::Running => BuildResult::None,
         BuildState::Succeeded => ready(app, principal, on, build, source, tags).await?,
@@ -171,9 +171,13 @@ fn failure(on: &RepositoryAccess, build: &rows::Build, source: Option<&rows::Sou
 fn hint(on: &RepositoryAccess, reason: slipway_protocol::Reason) -> Option<String> {
     use slipway_protocol::Reason;
     let text = match reason {
-        Reason::OutOfMemory => "The step needed more memory than the builder has. Make it need less, or ask the operator for a larger builder.",
+        Reason::OutOfMemory => {
+            "The step needed more memory than the builder has. Make it need less, or ask the operator for a larger builder."
+        }
         Reason::DockerfileMissing => "Choose another Dockerfile under Settings, or add it to the repository.",
-        Reason::BaseImageMissing => "Look at the name in FROM. The operator can add a mirror or a login for its registry.",
+        Reason::BaseImageMissing => {
+            "Look at the name in FROM. The operator can add a mirror or a login for its registry."
+        }
         Reason::BaseImageDenied => "The base image is private: the operator can add a login for its registry.",
         Reason::SourceUnavailable => "Look whether the repository is still at the forge, and connect again if it asks.",
         Reason::BuilderUnavailable => "This was no fault of the code: re-run it.",
@@ -200,13 +204,19 @@ fn stages(app: &App, build: &rows::Build, tags: &[String]) -> Vec<Stage> {
         _ => State::Skipped,
     };
     stages.push(stage("Sign", after, None));
-    stages.push(stage("Move tags", if tags.is_empty() && after == State::Succeeded { State::Skipped } else { after }, None));
+    stages.push(stage(
+        "Move tags",
+        if tags.is_empty() && after == State::Succeeded { State::Skipped } else { after },
+        None,
+    ));
     stages
 }
 
 /// The newest build of the same ref, when it is not this one.
 pub async fn newer(app: &App, on: &RepositoryAccess, build: &rows::Build) -> Result<Option<Newer>> {
-    let Some(newer) = builds::newest_of_ref(app, build).await?.filter(|n| n.number > build.number) else { return Ok(None) };
+    let Some(newer) = builds::newest_of_ref(app, build).await?.filter(|n| n.number > build.number) else {
+        return Ok(None);
+    };
     Ok(Some(Newer {
         number: count(newer.number),
         url: format!("/{}/-/builds/{}", on.name, newer.number),

@@ -1,0 +1,82 @@
+//! More of what pages ask about builds.
+
+use super::snapshot::Snapshot;
+use super::view;
+use crate::app::App;
+use crate::db::{self, BuildState, rows};
+use crate::error::Result;
+use uuid::Uuid;
+
+pub async fn find(app: &App, id: Uuid) -> Result<Option<rows::Build>> {
+    db::builds::find(&app.db, id).await
+}
+
+/// The newest attempt; `None` before a builder took the build.
+pub async fn present_attempt(app: &App, build: &rows::Build) -> Result<Option<rows::Attempt>> {
+    Ok(view::attempts(app, build.id).await?.pop())
+}
+
+/// The newest builds of a repository, newest first.
+pub async fn newest(app: &App, repository_id: Uuid, limit: u64) -> Result<Vec<rows::Build>> {
+    view::list(app, repository_id, None, limit).await
+}
+
+/// Builds of a repository, newest first, without the `offset` newest ones: numbers have no gap.
+pub async fn page(app: &App, repository_id: Uuid, offset: u64, limit: u64) -> Result<Vec<rows::Build>> {
+    let Some(newest) = newest(app, repository_id, 1).await?.pop() else { return Ok(Vec::new()) };
+    let before = newest.number + 1 - i64::try_from(offset).unwrap_or(i64::MAX);
+    view::list(app, repository_id, Some(before), limit).await
+}
+
+/// Queued and running builds of some repositories.
+pub async fn open_in(app: &App, repositories: &[rows::Repository]) -> Result<Vec<(rows::Repository, rows::Build)>> {
+    let mut open = Vec::new();
+    // Databases take only so many values in one question.
+    for some in repositories.chunks(500) {
+        let ids: Vec<Uuid> = some.iter().map(|r| r.id).collect();
+        for build in db::builds::in_states(&app.db, &ids, &[BuildState::Queued, BuildState::Running], 0, 50).await? {
+            if let Some(repository) = some.iter().find(|r| r.id == build.repository_id) {
+                open.push((repository.clone(), build));
+            }
+        }
+    }
+    Ok(open)
+}
+
+pub async fn number_of(app: &App, id: Uuid) -> Result<Option<i64>> {
+    Ok(db::builds::find(&app.db, id).await?.map(|b| b.number))
+}
+
+/// The tags that a build moved or holds; of one that has not ended those that it will move.
+pub async fn tags_of(app: &App, build: &rows::Build) -> Result<Vec<String>> {
+    let planned = Snapshot::parse(build).map(|s| s.tags).unwrap_or_default();
+    if build.state != BuildState::Succeeded {
+        return Ok(planned);
+    }
+    let moved = db::tags::moved_by_build(&app.db, build.id).await?;
+    let mut held = Vec::new();
+    for tag in planned {
+        let holds =
+            db::tags::find(&app.db, build.repository_id, &tag).await?.is_some_and(|t| t.build_id == Some(build.id));
+        if holds || moved.iter().any(|m| m.tag == tag) {
+            held.push(tag);
+        }
+    }
+    Ok(held)
+}
+
+/// How long builds of this ref take, in seconds.
+pub async fn usual_secs(app: &App, build: &rows::Build) -> Result<Option<u64>> {
+    let usual = view::usual_duration(app, build.repository_id, &build.ref_name).await?;
+    Ok(usual.and_then(|millis| u64::try_from(millis / 1_000).ok()))
+}
+
+/// The newest build of the same ref.
+pub async fn newest_of_ref(app: &App, build: &rows::Build) -> Result<Option<rows::Build>> {
+    db::builds::newest_of_ref(&app.db, build.repository_id, &build.ref_name).await
+}
+
+/// It succeeded, and some of its tags stayed where they were.
+pub fn was_overtaken(build: &rows::Build) -> bool {
+    build.state == BuildState::Succeeded && build.detail.is_some()
+}

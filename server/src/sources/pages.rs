@@ -1,0 +1,130 @@
+//! What pages ask about sources, and the change of a rule.
+
+use super::{dockerfiles, listing};
+use crate::app::App;
+use crate::db::{self, rows};
+use crate::error::{Error, Result};
+use crate::names::RefName;
+use crate::policy::{AdministerRepository, Allowed};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// What is wrong with the fields of a rule.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Wrong {
+    pub dockerfile: Option<String>,
+    pub context: Option<String>,
+    pub build_args: Option<String>,
+}
+
+/// The source that a build came from, while it is connected.
+pub async fn of_build(app: &App, build: &rows::Build) -> Result<Option<rows::Source>> {
+    match build.source_id {
+        Some(id) => db::sources::find(&app.db, id).await,
+        None => Ok(None),
+    }
+}
+
+pub async fn rule_of_repository(app: &App, repository_id: Uuid) -> Result<Option<rows::Rule>> {
+    Ok(db::sources::rules_into(&app.db, repository_id).await?.into_iter().next())
+}
+
+/// The source that fills a repository.
+pub async fn of_repository(app: &App, repository_id: Uuid) -> Result<Option<rows::Source>> {
+    match rule_of_repository(app, repository_id).await? {
+        Some(rule) => db::sources::find(&app.db, rule.source_id).await,
+        None => Ok(None),
+    }
+}
+
+/// Dockerfiles that the last listing found in a source.
+pub async fn dockerfiles_of(app: &App, source: &rows::Source) -> Result<Vec<String>> {
+    let Some(connection) = source.connection_id else { return Ok(Vec::new()) };
+    let listed = db::sources::listing::find_by_remote(&app.db, connection, &source.remote_id).await?;
+    Ok(listed.map(|l| listing::dockerfiles_of(&l)).unwrap_or_default())
+}
+
+/// Refs that exist at a source.
+pub async fn ref_names(app: &App, source_id: Uuid) -> Result<Vec<RefName>> {
+    let live = db::sources::refs::live(&app.db, source_id).await?;
+    Ok(live.iter().filter_map(|r| r.name.parse().ok()).collect())
+}
+
+/// Changes what is built; the next build uses it.
+pub async fn change_rule(
+    app: &App,
+    allowed: &Allowed<AdministerRepository>,
+    dockerfile: &str,
+    context: &str,
+    build_args: &str,
+) -> Result<std::result::Result<(), Wrong>> {
+    let rule = rule_of_repository(app, allowed.on().id)
+        .await?
+        .ok_or_else(|| Error::not_found("the rule of this repository"))?;
+    let (dockerfile, context) = (dockerfile.trim(), context.trim().trim_end_matches('/'));
+    let args = parse_args(build_args);
+    let wrong = Wrong {
+        dockerfile: dockerfiles::check_path(dockerfile).err().map(|e| e.to_string()),
+        context: (!context.is_empty()).then(|| dockerfiles::check_path(context).err().map(|e| e.to_string())).flatten(),
+        build_args: args.as_ref().err().cloned(),
+    };
+    let Ok(args) = args else { return Ok(Err(wrong)) };
+    if wrong != Wrong::default() {
+        return Ok(Err(wrong));
+    }
+    let changed = rows::Rule {
+        dockerfile: dockerfile.to_owned(),
+        context: context.to_owned(),
+        build_args: serde_json::to_string(&args).expect("names and values are plain data"),
+        updated_at: app.clock.now(),
+        ..rule
+    };
+    let tx = app.db.begin().await?;
+    db::sources::update_rule(&tx, changed).await?;
+    let event = db::events::NewEvent {
+        kind: "rule.changed",
+        namespace_id: Some(allowed.on().namespace_id),
+        repository_id: Some(allowed.on().id),
+        subject: allowed.on().name.to_string(),
+        cause: None,
+        body: serde_json::json!({"dockerfile": dockerfile, "context": context}),
+    };
+    db::events::add(&tx, allowed.principal(), event, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(Ok(()))
+}
+
+/// `NAME=value`, one a line. BuildKit's own names are not for users.
+fn parse_args(text: &str) -> std::result::Result<BTreeMap<String, String>, String> {
+    let mut args = BTreeMap::new();
+    for line in text.lines().map(|l| l.trim_end_matches('\r')).filter(|l| !l.trim().is_empty()) {
+        let (name, value) = line.split_once('=').ok_or_else(|| format!("`{line}` has no `=`; write NAME=value"))?;
+        let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        if !first || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || name.len() > 128 {
+            return Err(format!("`{name}` is no name of a build argument: letters, digits and `_`"));
+        }
+        if name.to_ascii_uppercase().starts_with("BUILDKIT_") {
+            return Err(format!("`{name}` belongs to BuildKit and cannot be set"));
+        }
+        if value.len() > 8_192 || args.len() >= 100 {
+            return Err("at most 100 arguments of 8,192 characters each".to_owned());
+        }
+        args.insert(name.to_owned(), value.to_owned());
+    }
+    Ok(args)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn build_arguments_are_names_and_values() {
+        let args = parse_args("A=1\r\nB_2=x=y, \"z\"\n\n_C=").unwrap();
+        assert_eq!(args.len(), 3);
+        assert_eq!(args["B_2"], "x=y, \"z\"");
+        for bad in ["A", "1A=x", "A B=x", "BUILDKIT_INLINE_CACHE=1", "buildkit_x=1", "=x", "A-B=1", "ü=1"] {
+            assert!(parse_args(bad).is_err(), "{bad}");
+        }
+    }
+}
