@@ -22,7 +22,7 @@ pub struct App {
     /// For calls to forges.
     pub http: reqwest::Client,
     pub forges: crate::forge::Forges,
-    pub wake: Wake,
+    pub wake: Arc<Wake>,
     pub uploads: crate::registry::uploads::OpenUploads,
     pub limits: crate::auth::limits::Limits,
     /// What builders said last.
@@ -57,7 +57,7 @@ impl App {
             master_key,
             http,
             forges: crate::forge::Forges::default(),
-            wake: Wake::default(),
+            wake: Arc::default(),
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
             builders: crate::builds::fleet::Fleet::default(),

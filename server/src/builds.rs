@@ -28,7 +28,7 @@ mod tests;
 pub mod view;
 
 pub use cancel::cancel;
-pub use enqueue::{NewBuild, enqueue, supersede, wake};
+pub use enqueue::{NewBuild, enqueue, supersede};
 pub use finish::finish;
 pub use home::Home;
 pub use lease::at_start;

@@ -29,6 +29,7 @@ pub use entity::values::*;
 
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlErr};
+use std::sync::Mutex;
 
 /// The rows as plain structs, named in the singular.
 pub mod rows {
@@ -64,6 +65,7 @@ pub struct Db {
 pub struct Tx {
     inner: DatabaseTransaction,
     is_postgres: bool,
+    after: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 /// What a question can be asked of: the database or a transaction.
@@ -98,7 +100,7 @@ impl Db {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx> {
         let inner = connect::begin_immediate(&self.write).await?;
-        Ok(Tx { inner, is_postgres: self.is_postgres })
+        Ok(Tx { inner, is_postgres: self.is_postgres, after: Mutex::default() })
     }
 
     /// Whether the database answers.
@@ -113,7 +115,16 @@ impl Db {
 
 impl Tx {
     pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        self.inner.commit().await?;
+        for work in self.after.into_inner().expect("no holder panics") {
+            work();
+        }
+        Ok(())
+    }
+
+    /// Does `work` once the rows can be seen by others: whoever is woken before that finds nothing and sleeps on.
+    pub fn on_commit(&self, work: impl FnOnce() + Send + 'static) {
+        self.after.lock().expect("no holder panics").push(Box::new(work));
     }
 }
 

@@ -94,7 +94,7 @@ impl Task {
     }
 }
 
-/// Adds a task to `tx`; with `key`, only if no waiting task has that key. After the commit, `app.wake.jobs` speeds it up.
+/// Adds a task to `tx`; with `key`, only if no waiting task has that key. The commit wakes a worker.
 pub async fn enqueue(app: &App, tx: &Tx, task: &Task, key: Option<String>) -> Result<()> {
     enqueue_at(app, tx, task, key, app.clock.now()).await
 }
@@ -103,7 +103,8 @@ pub async fn enqueue(app: &App, tx: &Tx, task: &Task, key: Option<String>) -> Re
 pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, run_at: i64) -> Result<()> {
     let payload = serde_json::to_string(task).expect("a task is plain data");
     db::jobs::add(tx, task.name(), payload, key, run_at, app.clock.now()).await?;
-    app.wake.jobs.notify_one();
+    let wake = app.wake.clone();
+    tx.on_commit(move || wake.jobs.notify_one());
     Ok(())
 }
 

@@ -65,7 +65,6 @@ pub(super) async fn arrive(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uu
     }
     keep_permission(app, &tx, &user, &identity, arrival.granted).await?;
     tx.commit().await?;
-    app.wake.jobs.notify_one();
     tracing::info!(user.id = %user.id, "{} signed in as `{}` ({reason:?})", account.login, user.name);
     Ok(Some(user.id))
 }
