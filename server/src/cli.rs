@@ -102,7 +102,9 @@ fn fail(text: &str) -> ExitCode {
 }
 
 fn say(text: Option<&str>) -> ExitCode {
-    text.iter().for_each(|text| out(&format!("{text}\n")));
+    if let Some(text) = text {
+        out(&format!("{text}\n"));
+    }
     ExitCode::SUCCESS
 }
 

@@ -62,7 +62,9 @@ pub(super) async fn run(config: &Config, json: bool) -> ExitCode {
     if json {
         super::out(&format!("{}\n", serde_json::to_string_pretty(&findings).expect("findings are plain data")));
     } else {
-        findings.iter().for_each(|finding| super::out(&finding.lines()));
+        for finding in &findings {
+            super::out(&finding.lines());
+        }
     }
     if findings.iter().any(|f| f.level == Level::Fail) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
