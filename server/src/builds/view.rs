@@ -31,17 +31,6 @@ pub async fn list(app: &App, repository_id: Uuid, before: Option<i64>, limit: u6
     db::builds::list(&app.db, repository_id, before, limit.min(200)).await
 }
 
-/// The newest build of each of some repositories.
-pub async fn newest_of(app: &App, repository_ids: &[Uuid]) -> Result<HashMap<Uuid, rows::Build>> {
-    let mut newest = HashMap::new();
-    for id in repository_ids {
-        if let Some(build) = db::builds::list(&app.db, *id, None, 1).await?.pop() {
-            newest.insert(*id, build);
-        }
-    }
-    Ok(newest)
-}
-
 /// Queued and running builds where a person has a role, newest first.
 pub async fn running_of_user(app: &App, user_id: Uuid) -> Result<Vec<Placed>> {
     of_user(app, user_id, &[BuildState::Queued, BuildState::Running], 0).await
@@ -116,6 +105,7 @@ pub async fn attempts(app: &App, build_id: Uuid) -> Result<Vec<rows::Attempt>> {
 }
 
 /// What the image was made of, once it is known.
+#[cfg(test)]
 pub async fn materials(app: &App, build_id: Uuid) -> Result<Vec<rows::Material>> {
     db::builds::materials(&app.db, build_id).await
 }

@@ -62,6 +62,9 @@ enum Finding {
     Verified(usize),
 }
 
+/// Looks at what a layer holds: its bytes, its descriptor, the digest that must be named, the keys we know.
+type Check = fn(&[u8], &Value, &Digest, &[rows::SigningKey]) -> Finding;
+
 /// Looks for signatures of a manifest and checks them.
 pub async fn verify(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Verdict> {
     let keys = db::keys::all(&app.db).await?;
@@ -115,12 +118,11 @@ async fn look(
     let mut best = Finding::Nothing;
     // Newest last: our own signature is mostly the last one.
     for layer in value["layers"].as_array().into_iter().flatten().rev().take(MOST_LAYERS) {
-        let (limit, check): (_, fn(&[u8], &Value, &Digest, &[rows::SigningKey]) -> Finding) =
-            match layer["mediaType"].as_str() {
-                Some(PAYLOAD_TYPE) => (MOST_PAYLOAD, check_payload),
-                Some(BUNDLE_TYPE) => (MOST_BUNDLE, check_bundle),
-                _ => continue,
-            };
+        let (limit, check): (usize, Check) = match layer["mediaType"].as_str() {
+            Some(PAYLOAD_TYPE) => (MOST_PAYLOAD, check_payload),
+            Some(BUNDLE_TYPE) => (MOST_BUNDLE, check_bundle),
+            _ => continue,
+        };
         let Some(blob) = layer["digest"].as_str().and_then(|d| d.parse().ok()) else { continue };
         let finding = match blobs::read_small(app, repository_id, &blob, limit).await? {
             Some(bytes) => check(&bytes, layer, digest, keys),
