@@ -104,12 +104,6 @@ pub async fn attempts(app: &App, build_id: Uuid) -> Result<Vec<rows::Attempt>> {
     db::attempts::of_build(&app.db, build_id).await
 }
 
-/// What the image was made of, once it is known.
-#[cfg(test)]
-pub async fn materials(app: &App, build_id: Uuid) -> Result<Vec<rows::Material>> {
-    db::builds::materials(&app.db, build_id).await
-}
-
 /// How long builds of a ref take: the median of its last ten good ones, in milliseconds.
 pub async fn usual_duration(app: &App, repository_id: Uuid, ref_name: &str) -> Result<Option<Millis>> {
     let good = db::builds::good_of_ref(&app.db, repository_id, ref_name, 10).await?;

@@ -43,6 +43,9 @@ pub enum VerdictState {
     CouldNotCheck(String),
 }
 
+/// Checks a payload beside its layer against a digest and our keys.
+type Check = fn(&[u8], &Value, &Digest, &[rows::SigningKey]) -> Finding;
+
 /// How people tell keys apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName {
@@ -61,9 +64,6 @@ enum Finding {
     /// Index of the key.
     Verified(usize),
 }
-
-/// Looks at what a layer holds: its bytes, its descriptor, the digest that must be named, the keys we know.
-type Check = fn(&[u8], &Value, &Digest, &[rows::SigningKey]) -> Finding;
 
 /// Looks for signatures of a manifest and checks them.
 pub async fn verify(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Verdict> {
@@ -118,7 +118,7 @@ async fn look(
     let mut best = Finding::Nothing;
     // Newest last: our own signature is mostly the last one.
     for layer in value["layers"].as_array().into_iter().flatten().rev().take(MOST_LAYERS) {
-        let (limit, check): (usize, Check) = match layer["mediaType"].as_str() {
+        let (limit, check): (_, Check) = match layer["mediaType"].as_str() {
             Some(PAYLOAD_TYPE) => (MOST_PAYLOAD, check_payload),
             Some(BUNDLE_TYPE) => (MOST_BUNDLE, check_bundle),
             _ => continue,
