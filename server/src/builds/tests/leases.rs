@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::builds::{cancel, lease, log};
+use crate::db::Ask as _;
 use crate::db::AttemptEnd;
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, TimedOut};
 use crate::error::Error;
@@ -67,8 +68,13 @@ async fn a_server_that_starts_gives_leases_time_and_buries_its_own_builder() {
     lease::sweep(&scene.app).await.unwrap();
     assert_eq!(scene.build(far.id).await.state, Running);
     let own = scene.build(own.id).await;
-    assert_eq!((own.state, own.requeues), (Queued, 1));
-    assert!(own.detail.unwrap().contains("restarted"));
+    if scene.app.db.is_postgres() {
+        // It may be the builder of another server: its lease tells.
+        assert_eq!((own.state, own.requeues), (Running, 0));
+    } else {
+        assert_eq!((own.state, own.requeues), (Queued, 1));
+        assert!(own.detail.unwrap().contains("restarted"));
+    }
 }
 
 #[tokio::test]
