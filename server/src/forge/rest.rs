@@ -37,6 +37,15 @@ impl Forge {
         Ok(all)
     }
 
+    /// Whether an organisation keeps this app out: its members are told so when they ask for it by name.
+    pub async fn keeps_out(&self, organization: &str) -> Result<bool> {
+        match self.client.get(&format!("/user/memberships/orgs/{}", escaped_whole(organization)), None).await {
+            Ok(_) | Err(ForgeError::NotFound | ForgeError::Refused(_)) => Ok(false),
+            Err(ForgeError::NotApproved) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What the person may read, most recently pushed first; pages count from 1.
     pub async fn repositories(&self, page: usize) -> Result<Page<RemoteRepository>> {
         let path = format!(
