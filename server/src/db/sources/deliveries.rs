@@ -56,3 +56,15 @@ pub async fn prune(tx: &Tx, emptied_before: Millis, forgotten_before: Millis) ->
         .await?;
     Ok(())
 }
+
+/// The last deliveries of a source, newest first.
+#[cfg(test)]
+pub(crate) async fn latest(c: &impl Ask, source_id: Uuid, limit: u64) -> Result<Vec<rows::HookDelivery>> {
+    use sea_orm::{QueryOrder as _, QuerySelect as _};
+    Ok(hook_delivery::Entity::find()
+        .filter(hook_delivery::Column::SourceId.eq(source_id))
+        .order_by_desc(hook_delivery::Column::Id)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
