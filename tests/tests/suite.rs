@@ -1,4 +1,6 @@
 //! All integration tests, in one program, so that daemons are shared and linking is paid once.
 
-#[path = "suite/fixtures.rs"]
-mod fixtures;
+mod suite {
+    mod fixtures;
+    mod registry;
+}
