@@ -28,7 +28,8 @@ pub mod users;
 pub use entity::values::*;
 
 use crate::error::{Error, Result};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr};
+use std::sync::Mutex;
 
 /// The rows as plain structs, named in the singular.
 pub mod rows {
@@ -64,6 +65,7 @@ pub struct Db {
 pub struct Tx {
     inner: DatabaseTransaction,
     is_postgres: bool,
+    after: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 /// What a question can be asked of: the database or a transaction.
@@ -98,12 +100,17 @@ impl Db {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx> {
         let inner = connect::begin_immediate(&self.write).await?;
-        Ok(Tx { inner, is_postgres: self.is_postgres })
+        Ok(Tx { inner, is_postgres: self.is_postgres, after: Mutex::default() })
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
         Ok(self.read.ping().await?)
+    }
+
+    /// SQLite: nobody else writes while we hold the data folder.
+    pub fn is_only_writer(&self) -> bool {
+        !self.is_postgres
     }
 
     pub fn kind(&self) -> &'static str {
@@ -113,7 +120,16 @@ impl Db {
 
 impl Tx {
     pub async fn commit(self) -> Result<()> {
-        Ok(self.inner.commit().await?)
+        self.inner.commit().await?;
+        for work in self.after.into_inner().expect("no holder panics") {
+            work();
+        }
+        Ok(())
+    }
+
+    /// Does `work` once the rows can be seen by others: whoever is woken before that finds nothing and sleeps on.
+    pub fn on_commit(&self, work: impl FnOnce() + Send + 'static) {
+        self.after.lock().expect("no holder panics").push(Box::new(work));
     }
 }
 
@@ -143,9 +159,4 @@ fn names(text: &str, table_columns: &str) -> bool {
     let flat: String = text.replace(", ", "_").replace('.', "_");
     let table = table_columns.split('_').next().unwrap_or_default();
     text.contains(table_columns) || flat.replace(&format!("_{table}_"), "_").contains(table_columns)
-}
-
-/// A lost connection to the database, as opposed to a wrong question.
-pub fn is_disconnect(error: &DbErr) -> bool {
-    matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_) | DbErr::Query(RuntimeErr::SqlxError(_)))
 }

@@ -31,8 +31,8 @@ pub enum Task {
     Prune,
     /// Fetches what a connection may import.
     ListRepositories { connection_id: Uuid },
-    /// Finds the Dockerfiles of what was listed.
-    ScanRepositories { connection_id: Uuid },
+    /// Finds the Dockerfiles of listed repositories: of these, or of the most recently pushed ones.
+    ScanRepositories { connection_id: Uuid, only: Vec<Uuid> },
     /// Makes the webhook of a source, or puts it right.
     EnsureHook { source_id: Uuid },
     /// Removes the webhook of a source that is gone here.
@@ -94,7 +94,7 @@ impl Task {
     }
 }
 
-/// Adds a task to `tx`; with `key`, only if no waiting task has that key. After the commit, `app.wake.jobs` speeds it up.
+/// Adds a task to `tx`; with `key`, only if no waiting task has that key. The commit wakes a worker.
 pub async fn enqueue(app: &App, tx: &Tx, task: &Task, key: Option<String>) -> Result<()> {
     enqueue_at(app, tx, task, key, app.clock.now()).await
 }
@@ -103,7 +103,8 @@ pub async fn enqueue(app: &App, tx: &Tx, task: &Task, key: Option<String>) -> Re
 pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, run_at: i64) -> Result<()> {
     let payload = serde_json::to_string(task).expect("a task is plain data");
     db::jobs::add(tx, task.name(), payload, key, run_at, app.clock.now()).await?;
-    app.wake.jobs.notify_one();
+    let wake = app.wake.clone();
+    tx.on_commit(move || wake.jobs.notify_one());
     Ok(())
 }
 
@@ -111,7 +112,7 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
     match task {
         Task::Prune => prune(app).await,
         Task::ListRepositories { connection_id } => list_repositories::run(app, *connection_id).await,
-        Task::ScanRepositories { connection_id } => scan_repositories::run(app, *connection_id).await,
+        Task::ScanRepositories { connection_id, only } => scan_repositories::run(app, *connection_id, only).await,
         Task::EnsureHook { source_id } => ensure_hook::run(app, *source_id).await,
         Task::RemoveHook { connection_id, forge_url, repository_remote_id, hook_remote_id } => {
             remove_hook::run(app, *connection_id, forge_url, repository_remote_id, hook_remote_id).await
@@ -133,6 +134,7 @@ async fn prune(app: &App) -> Result<(), JobError> {
     db::jobs::prune(&tx, now - 7 * crate::clock::DAY).await?;
     db::sources::deliveries::prune(&tx, now - 7 * crate::clock::DAY, now - 90 * crate::clock::DAY).await?;
     tx.commit().await?;
+    crate::registry::uploads::forget_old(app).await?;
     app.limits.forget_quiet();
     Ok(())
 }

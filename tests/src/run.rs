@@ -125,6 +125,7 @@ impl Run {
 impl Output {
     /// The same output; panics with all that was said unless the program succeeded.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "it is an assertion first")]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, 0, "should succeed: {self}");
         self
@@ -132,6 +133,7 @@ impl Output {
 
     /// The same output; panics with all that was said unless the program failed by itself.
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "it is an assertion first")]
     pub fn fails(self) -> Self {
         assert!(self.status > 0, "should fail: {self}");
         self

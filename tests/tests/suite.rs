@@ -1,4 +1,7 @@
 //! All integration tests, in one program, so that daemons are shared and linking is paid once.
 
-#[path = "suite/fixtures.rs"]
-mod fixtures;
+mod suite {
+    mod architecture;
+    mod fixtures;
+    mod registry;
+}

@@ -9,6 +9,7 @@ use crate::db::{self, AttemptEnd, BuildState, Tx, rows};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Task};
 use crate::policy::Principal;
+use crate::wake::Wake;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -78,9 +79,19 @@ pub(super) fn not_present() -> Error {
 
 /// After the commit: pages look again, and so do builders when a place came free or work came in.
 pub(super) fn wake(app: &App, build: &rows::Build) {
-    app.wake.changed(build.id);
-    app.wake.changed(build.repository_id);
+    rouse(&app.wake, build);
+}
+
+/// As `wake`, when the transaction is committed.
+pub(super) fn wake_after(app: &App, tx: &Tx, build: &rows::Build) {
+    let (wake, build) = (app.wake.clone(), build.clone());
+    tx.on_commit(move || rouse(&wake, &build));
+}
+
+fn rouse(wake: &Wake, build: &rows::Build) {
+    wake.changed(build.id);
+    wake.changed(build.repository_id);
     if build.state == BuildState::Queued || is_over(build.state) {
-        app.wake.builds.notify_waiters();
+        wake.builds.notify_waiters();
     }
 }

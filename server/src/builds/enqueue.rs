@@ -73,7 +73,7 @@ pub(super) async fn insert(app: &App, tx: &Tx, by: &Principal, mut draft: rows::
     draft.finished_at = super::is_over(draft.state).then_some(now);
     let build = db::builds::insert(tx, draft).await?;
     ending::announce(app, tx, by, &build, now).await?;
-    ending::wake(app, &build);
+    ending::wake_after(app, tx, &build);
     Ok(build)
 }
 
@@ -87,12 +87,7 @@ pub async fn supersede(app: &App, tx: &Tx, repository_id: Uuid, ref_name: &RefNa
         build.superseded_by = Some(newer);
         let why = Why::new("superseded", format!("build {} has a newer commit of the same ref", by.number));
         ending::change(app, tx, &Principal::SYSTEM, &mut build, BuildState::Skipped, why).await?;
-        ending::wake(app, &build);
+        ending::wake_after(app, tx, &build);
     }
     Ok(())
-}
-
-/// After a commit: pages and builders look at a build that was added or changed.
-pub fn wake(app: &App, build: &rows::Build) {
-    ending::wake(app, build);
 }

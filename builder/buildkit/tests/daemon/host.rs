@@ -1,7 +1,6 @@
 //! A buildkitd of its own for one test, and the directories it builds.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -23,12 +22,6 @@ pub(crate) struct Daemon {
 
 struct Process(Child);
 
-/// A registry on this machine, for as long as it is held.
-pub(crate) struct Registry {
-    pub(crate) host: String,
-    _process: Process,
-}
-
 /// A directory to build.
 pub(crate) struct Tree(TempDir);
 
@@ -48,6 +41,9 @@ impl Daemon {
                 .arg(tools.join("buildkitd"))
                 .args(["--oci-worker=true", "--containerd-worker=false", "--root"])
                 .arg(state.path().join("root"))
+                // Its default is one path for all daemons of a machine, and the second one does not start.
+                .arg("--otel-socket-path")
+                .arg(state.path().join("otel.sock"))
                 .arg("--addr")
                 .arg(format!("unix://{}", socket.display()))
                 .env("PATH", format!("{}:{}", tools.display(), std::env::var("PATH").unwrap_or_default()))
@@ -67,21 +63,6 @@ impl Daemon {
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.state.path().join("buildkitd.sock")
-    }
-
-    /// A registry that takes everything, by `crane`.
-    pub(crate) fn registry(&self) -> Registry {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap();
-        drop(free);
-        let mut crane = Command::new("setpriv");
-        crane.args(["--pdeathsig", "KILL"]).arg(self.tools.join("crane"));
-        crane.args(["registry", "serve", "--address", &address.to_string()]);
-        let process = Process::start(crane.stdout(Stdio::null()).stderr(Stdio::null()));
-        while TcpStream::connect(address).is_err() {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Registry { host: format!("localhost:{}", address.port()), _process: process }
     }
 
     /// SIGKILL for the daemon and all its steps.
