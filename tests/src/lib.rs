@@ -13,6 +13,7 @@ mod paths;
 mod postgres;
 mod run;
 mod server;
+mod setup;
 
 pub use browser::browser;
 pub use buildkit::Buildkit;

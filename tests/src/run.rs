@@ -123,16 +123,16 @@ impl Run {
 
 impl Output {
     /// The same output; panics with all that was said unless the program succeeded.
-    #[must_use]
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "it is an assertion first")]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, 0, "should succeed: {self}");
         self
     }
 
     /// The same output; panics with all that was said unless the program failed by itself.
-    #[must_use]
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "it is an assertion first")]
     pub fn fails(self) -> Self {
         assert!(self.status > 0, "should fail: {self}");
         self

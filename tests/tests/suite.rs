@@ -1,8 +1,9 @@
 //! All integration tests, in one program, so that daemons are shared and linking is paid once.
 
-#[path = "suite/fixtures.rs"]
-mod fixtures;
-#[path = "suite/hostile.rs"]
-mod hostile;
-#[path = "suite/policy.rs"]
-mod policy;
+mod suite {
+    mod architecture;
+    mod fixtures;
+    mod hostile;
+    mod policy;
+    mod registry;
+}

@@ -108,14 +108,6 @@ async fn end(
     Ok(())
 }
 
-/// Jobs that wait or run, for tests and `doctor`.
-pub async fn count_open(c: &impl Ask) -> Result<u64> {
-    Ok(job::Entity::find()
-        .filter(job::Column::State.is_in([JobState::Waiting, JobState::Running]))
-        .count(c.connection())
-        .await?)
-}
-
 /// Forgets finished jobs that ended before `before`.
 pub async fn prune(tx: &Tx, before: Millis) -> Result<u64> {
     let gone = job::Entity::delete_many()
@@ -124,4 +116,13 @@ pub async fn prune(tx: &Tx, before: Millis) -> Result<u64> {
         .exec(tx.connection())
         .await?;
     Ok(gone.rows_affected)
+}
+
+/// Jobs that wait or run.
+#[cfg(test)]
+pub(crate) async fn count_open(c: &impl Ask) -> Result<u64> {
+    Ok(job::Entity::find()
+        .filter(job::Column::State.is_in([JobState::Waiting, JobState::Running]))
+        .count(c.connection())
+        .await?)
 }

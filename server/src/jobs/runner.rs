@@ -56,16 +56,18 @@ async fn step(app: &App) -> Result<bool> {
 }
 
 async fn keeping_lease<T>(app: &App, job: &rows::Job, work: impl Future<Output = T>) -> T {
-    tokio::pin!(work);
-    let mut beat = tokio::time::interval(Duration::from_secs(30));
+    // Beside the work, never instead of it: the work may hold the one writer connection that the lease waits for.
+    tokio::select! {
+        done = work => done,
+        never = keep_lease(app, job) => match never {},
+    }
+}
+
+async fn keep_lease(app: &App, job: &rows::Job) -> std::convert::Infallible {
     loop {
-        tokio::select! {
-            done = &mut work => return done,
-            _ = beat.tick() => {
-                if let Err(error) = extend(app, job).await {
-                    tracing::warn!(job.id = %job.id, "the lease of a job was not extended: {}", error.for_log());
-                }
-            }
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        if let Err(error) = extend(app, job).await {
+            tracing::warn!(job.id = %job.id, "the lease of a job was not extended: {}", error.for_log());
         }
     }
 }

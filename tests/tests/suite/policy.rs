@@ -1,14 +1,12 @@
 //! Every route, for every role and visibility: the table below says who may, and the routes are read from the server's
 //! own source, so that a new one without a line here fails.
 
-#[path = "policy/people.rs"]
 mod people;
-#[path = "policy/table.rs"]
 mod table;
 
 use std::collections::BTreeSet;
 
-use crate::hostile::routes::{self, Route};
+use crate::suite::hostile::routes::{self, Route};
 use people::{Role, Target, Town};
 use table::{EXPECTED, Expectation, Rule};
 

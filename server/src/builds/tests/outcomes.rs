@@ -17,7 +17,7 @@ async fn push(scene: &Scene, assignment: &Assignment, text: &str) -> Digest {
     let manifest = serde_json::json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": blob.digest.as_str(), "size": blob.size},
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": blob.digest.as_str(), "size": blob.size_bytes},
         "layers": [],
     });
     let manifest = Bytes::from(manifest.to_string());
@@ -53,7 +53,7 @@ async fn a_good_build_is_signed_and_tagged_in_one_go() {
     let verdict = trust::verify(&scene.app, repository, &digest).await.unwrap();
     assert_eq!(verdict.state, VerdictState::Verified);
     assert!(verdict.key.unwrap().fingerprint.starts_with("SHA256:"));
-    assert_eq!(view::materials(&scene.app, build.id).await.unwrap().len(), 1);
+    assert_eq!(db::builds::materials(&scene.app.db, build.id).await.unwrap().len(), 1);
     assert!(view::usual_duration(&scene.app, repository, "refs/heads/main").await.unwrap().is_some());
 }
 

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::table::{Expectation, INDEX};
-use crate::hostile::{
+use crate::suite::hostile::{
     browser::{Browser, Page},
     routes,
     site::{ID, Site, uuid},
