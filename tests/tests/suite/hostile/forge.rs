@@ -39,8 +39,11 @@ async fn until_state(site: &Site, to: &Connected, state: &str) {
 /// A source that is polled, for the forge refuses webhooks to localhost.
 async fn polled(site: &Site, browser: &Browser, login: &str) -> Connected {
     let to = site.connected(browser, login, "web", false).await;
-    to.repo.remove_hooks();
     let id = to.source_id.replace('-', "");
+    // The ping is in: nothing calls the webhook good again behind our back.
+    let state = format!("SELECT hook_state FROM source WHERE id = x'{id}'");
+    until("the webhook works", async || (site.sql(&state).await == "active").then_some(())).await;
+    to.repo.remove_hooks();
     site.sql(&format!("UPDATE source SET hook_state = 'refused', hook_detail = 'no' WHERE id = x'{id}'")).await;
     to
 }

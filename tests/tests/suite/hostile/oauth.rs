@@ -227,7 +227,7 @@ async fn connecting_never_joins_the_account_of_another_person() {
     let back = site.consent(&browser, "oauth-join-b", "connect").await;
     browser.get(&back).await.is(403).says("Accounts are never joined");
     assert_eq!(site.count("identity WHERE login = 'oauth-join-b'").await, 0);
-    browser.get("/").await.is(200).says("oauth-join-a");
+    browser.get("/settings/tokens").await.is(200).says("oauth-join-a");
 }
 
 #[tokio::test]

@@ -99,7 +99,7 @@ async fn names_of_repositories_at_the_forge_are_text_and_get_legal_names_here() 
     // What the forge lists is not ours to trust.
     let id = to.source_id.replace('-', "");
     site.sql(&format!(
-        "UPDATE source SET full_name = '{}', html_url = 'javascript:alert(1)' WHERE id = x'{id}'",
+        "UPDATE source SET full_name = '{}' WHERE id = x'{id}'",
         format!("{SCRIPT}{IMAGE}").replace('\'', "''")
     ))
     .await;
