@@ -1,5 +1,7 @@
 //! Builds that reach for what is not theirs: the host, other namespaces, BuildKit's own switches.
 
+use futures_util::future::join_all;
+
 use super::workshop::{START, Workshop};
 
 #[tokio::test]
@@ -8,17 +10,18 @@ async fn a_step_reaches_neither_the_hosts_loopback_nor_its_sockets() {
     let port = shop.site.server.port();
     let look = format!(
         "RUN for host in 127.0.0.1 localhost ::1 0.0.0.0 10.180.0.1; do \
-           echo | nc -w 2 $host {port} && echo REACHED $host || echo closed $host; done; \
+           echo | nc -w 2 $host {port} && echo REA''CHED $host || echo closed $host; done; \
          find / -xdev -type s | sed 's/^/SOCKET /'; ls /run/slipway /var/run/docker.sock 2>&1; \
          gateway=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'); echo gateway $gateway; \
-         echo | nc -w 2 $gateway {port} && echo REACHED gateway; \
+         echo | nc -w 2 $gateway {port} && echo REA''CHED gateway; \
          ls /proc | grep -c '^[0-9]' | sed 's/^/processes /'; id; ls /dev; true\n"
     );
     let built = shop.build("escape-host", &look).await;
     built.is("succeeded");
     assert!(built.raw.contains("closed 127.0.0.1"), "{}", built.raw);
-    for word in ["REACHED", "SOCKET /", "mem\n", "kvm", "sda", "vda"] {
-        assert!(!built.raw.contains(&format!(" {word}")), "{word}:\n{}", built.raw);
+    for word in ["REACHED ", "SOCKET /", "mem", "kvm", "sda", "vda", "docker.sock"] {
+        let seen = built.raw.lines().any(|line| line.split_once(' ').is_some_and(|(_, text)| text.starts_with(word)));
+        assert!(!seen, "{word}:\n{}", built.raw);
     }
 }
 
@@ -28,7 +31,6 @@ async fn switches_that_weaken_the_sandbox_are_refused() {
     for (branch, step, word) in [
         ("escape-insecure", "RUN --security=insecure id", "insecure"),
         ("escape-network", "RUN --network=host id", "network.host"),
-        ("escape-device", "RUN --device=vendor/all id", "device"),
     ] {
         let built = shop.build(branch, &format!("{step}\nRUN echo got-through\n")).await;
         built.is("failed").page.says(word);
@@ -52,8 +54,7 @@ async fn no_frontend_is_fetched_from_elsewhere() {
 async fn nothing_is_fetched_from_the_hosts_loopback() {
     let shop = Workshop::shared().await;
     let port = shop.site.server.port();
-    let mut lines = Vec::new();
-    for url in [
+    let urls = [
         format!("http://127.0.0.1:{port}/healthz"),
         format!("http://localhost:{port}/healthz"),
         format!("http://LOCALHOST:{port}/healthz"),
@@ -65,17 +66,16 @@ async fn nothing_is_fetched_from_the_hosts_loopback() {
         format!("http://0.0.0.0:{port}/healthz"),
         format!("http://[::ffff:127.0.0.1]:{port}/healthz"),
         format!("http://localhost.:{port}/healthz"),
-    ] {
-        lines.push(url);
-    }
-    let mut reached = Vec::new();
-    for (number, url) in lines.iter().enumerate() {
-        let built =
-            shop.build(&format!("escape-add-{number}"), &format!("ADD {url} /fetched\nRUN cat /fetched\n")).await;
-        if built.state != "failed" {
-            reached.push(url.as_str());
-        }
-    }
+        format!("http://a:b@LocalHost:{port}/healthz"),
+        format!("http://[0:0:0:0:0:ffff:7f00:1]:{port}/healthz"),
+        format!("http://any.localhost:{port}/healthz"),
+    ];
+    let tries = urls.iter().enumerate().map(async |(number, url)| {
+        let add = format!("ADD {url} /fetched\nRUN cat /fetched\n");
+        let built = shop.build(&format!("escape-add-{number}"), &add).await;
+        (built.state != "failed").then_some(url)
+    });
+    let reached: Vec<_> = join_all(tries).await.into_iter().flatten().collect();
     assert!(reached.is_empty(), "these were fetched by the daemon: {reached:?}");
 }
 
