@@ -22,8 +22,9 @@ pub(super) fn parse(query: &HashMap<String, String>) -> Result<Page> {
         Some(_) => return Err(Error::invalid("`n` is a number of entries, 0 or more")),
     };
     let after = query.get("last").cloned().unwrap_or_default();
-    if after.len() > 1_024 {
-        return Err(Error::invalid("`last` is too long"));
+    // No entry is like that, and PostgreSQL takes no NUL.
+    if after.len() > 1_024 || after.contains(char::is_control) {
+        return Err(Error::invalid("`last` is an entry of the list"));
     }
     Ok(Page { limit, after })
 }

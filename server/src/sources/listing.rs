@@ -41,7 +41,8 @@ pub async fn search(
     text: &str,
     page: u64,
 ) -> Result<(Vec<rows::ForgeRepository>, u64)> {
-    let text: String = text.trim().chars().take(200).collect();
+    // PostgreSQL takes no NUL.
+    let text: String = text.trim().chars().filter(|c| !c.is_control()).take(200).collect();
     let offset = page.clamp(1, 10_000).saturating_sub(1) * PAGE;
     let found = db::sources::listing::search(&app.db, connection_id, &text, offset, PAGE).await?;
     scan_soon(app, connection_id, &found.0).await?;

@@ -39,7 +39,8 @@ pub async fn list(
 ) -> Result<HttpResponse> {
     let on = allowed.on();
     let number = query.page.clamp(1, 1_000_000);
-    let part: String = query.q.trim().chars().take(128).collect();
+    // PostgreSQL takes no NUL.
+    let part: String = query.q.trim().chars().filter(|c| !c.is_control()).take(128).collect();
     let (found, total) = images::page(&app, &allowed, &part, (number - 1) * ROWS, ROWS).await?;
     let mut rows = Vec::new();
     for image in &found {
