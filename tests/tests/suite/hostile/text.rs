@@ -1,5 +1,7 @@
 //! Names and messages that would be markup, escapes or directions: on every page they are text.
 
+use slipway_tests::Postgres;
+
 use super::{
     hook::{Delivery, push_payload},
     site::{Connected, Site, until},
@@ -164,4 +166,52 @@ async fn a_source_that_answers_with_nonsense_breaks_no_page() {
     site.sql(&format!("UPDATE source SET hook_state = 'refused', hook_detail = '{detail}' WHERE id = x'{id}'")).await;
     site.sql(&format!("UPDATE build SET state = 'failed', detail = '{detail}' WHERE source_id = x'{id}'")).await;
     assert_text(site, "text-detail", &to).await;
+}
+
+#[tokio::test]
+async fn bytes_that_postgresql_does_not_take_are_no_fault_of_ours() {
+    let database = Postgres::database().await;
+    let site = Site::new(&[("SLIPWAY_DATABASE_URL", &database)]).await;
+    let browser = site.signed_in("mona").await;
+    let token = site.server.admin(&["token", "add", "--user", "mona"]).await;
+    site.server.admin(&["namespace", "add", "box", "--owner", "mona"]).await;
+    let ask = browser.request(reqwest::Method::GET, "/token?scope=repository:box/web:pull,push");
+    let answer = browser.send(ask.basic_auth("mona", Some(token))).await.is(200);
+    let answer: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+    let bearer = answer["token"].as_str().expect("a token");
+    let media = "application/vnd.oci.image.index.v1+json";
+    let index = format!(r#"{{"schemaVersion":2,"mediaType":"{media}","manifests":[]}}"#);
+    let push = browser.request(reqwest::Method::PUT, "/v2/box/web/manifests/main").bearer_auth(bearer);
+    browser.send(push.header("content-type", media).body(index)).await.is(201);
+    let mut broken = Vec::new();
+    for odd in ["%00", "a%00b", "%ff", "%25", "_", "'", "%5c", "%f0%9f%92%a9", "%ed%a0%80"] {
+        for path in [
+            format!("/new/import?q={odd}"),
+            format!("/box/web/-/tags?q={odd}"),
+            format!("/box/web/-/tags/{odd}"),
+            format!("/box/{odd}"),
+            format!("/{odd}"),
+            format!("/login?invite={odd}"),
+            format!("/login/github?purpose=sign-in&next={odd}&invite={odd}"),
+            format!("/login/github/callback?state={odd}&code={odd}"),
+            format!("/v2/box/web/tags/list?last={odd}"),
+            format!("/v2/_catalog?last={odd}"),
+            format!("/token?scope=repository:box/{odd}:pull"),
+        ] {
+            let request = browser.request(reqwest::Method::GET, &path);
+            let request = if path.starts_with("/v2") { request.bearer_auth(bearer) } else { request };
+            let page = browser.send(request).await;
+            broken.extend(page.status.is_server_error().then_some(path));
+        }
+        for (path, field) in
+            [("/box/web/-/builds", "ref"), ("/box/web/-/settings/rule", "dockerfile"), ("/settings/tokens", "name")]
+        {
+            let form = format!("{field}={odd}&scope=read&expires=90");
+            let request = browser.request(reqwest::Method::POST, path).header("sec-fetch-site", "same-origin");
+            let page =
+                browser.send(request.header("content-type", "application/x-www-form-urlencoded").body(form)).await;
+            broken.extend(page.status.is_server_error().then(|| format!("{path} {field}={odd}")));
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}\n{}", site.server.log());
 }
