@@ -132,7 +132,7 @@ async fn a_hundred_thousand_lines_come_whole() {
             }
         }
     };
-    tokio::time::timeout(std::time::Duration::from_mins(1), stream).await.ok();
+    tokio::time::timeout(std::time::Duration::from_secs(150), stream).await.ok();
     assert_eq!(seen.len(), 100_000, "lines of the stream; it ends with {}", text.get(..400).unwrap_or_default());
     let grown = shop.site.server.rss_bytes().saturating_sub(before);
     assert!(grown < 150 << 20, "it grew by {} MiB", grown >> 20);
