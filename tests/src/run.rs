@@ -123,7 +123,7 @@ impl Run {
 
 impl Output {
     /// The same output; panics with all that was said unless the program succeeded.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "most callers want only the check")]
     #[track_caller]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, 0, "should succeed: {self}");
@@ -131,7 +131,7 @@ impl Output {
     }
 
     /// The same output; panics with all that was said unless the program failed by itself.
-    #[must_use]
+    #[expect(clippy::return_self_not_must_use, reason = "most callers want only the check")]
     #[track_caller]
     pub fn fails(self) -> Self {
         assert!(self.status > 0, "should fail: {self}");

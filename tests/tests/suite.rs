@@ -2,3 +2,5 @@
 
 #[path = "suite/fixtures.rs"]
 mod fixtures;
+#[path = "suite/flow.rs"]
+mod flow;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 const WORKERS: usize = 4;
 /// A job whose worker is gone is claimed again after this long; a running one keeps its lease.
 const LEASE: i64 = 2 * MINUTE;
+const BEAT: Duration = Duration::from_secs(30);
 /// Tries before a person has to look.
 const MOST_ATTEMPTS: i64 = 12;
 
@@ -55,18 +56,20 @@ async fn step(app: &App) -> Result<bool> {
     Ok(true)
 }
 
+/// Works, and keeps the lease meanwhile. Both go on side by side: the work may hold the only connection that writes,
+/// and would never give it back while nobody but the lease is served.
 async fn keeping_lease<T>(app: &App, job: &rows::Job, work: impl Future<Output = T>) -> T {
-    tokio::pin!(work);
-    let mut beat = tokio::time::interval(Duration::from_secs(30));
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            _ = beat.tick() => {
-                if let Err(error) = extend(app, job).await {
-                    tracing::warn!(job.id = %job.id, "the lease of a job was not extended: {}", error.for_log());
-                }
+    let keep = async {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            if let Err(error) = extend(app, job).await {
+                tracing::warn!(job.id = %job.id, "the lease of a job was not extended: {}", error.for_log());
             }
         }
+    };
+    tokio::select! {
+        done = work => done,
+        never = keep => never,
     }
 }
 
