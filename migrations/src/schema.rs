@@ -84,12 +84,6 @@ impl NewTable<'_> {
         })
     }
 
-    pub(crate) fn bytes_null(self, column: &'static str) -> Self {
-        self.add(column, true, |c| {
-            c.blob();
-        })
-    }
-
     /// An id of another kind of thing, without a foreign key.
     pub(crate) fn uuid_null(self, column: &'static str) -> Self {
         self.add(column, true, |c| {

@@ -30,12 +30,10 @@ pub mod view;
 pub use cancel::cancel;
 pub use enqueue::{NewBuild, enqueue, supersede};
 pub use finish::finish;
-pub use home::Home;
 pub use lease::at_start;
 pub use pages::{
     find, newest, newest_of_ref, number_of, open_in, page, present_attempt, tags_of, usual_secs, was_overtaken,
 };
 pub use rerun::{Rerun, build_now, rerun};
-pub use snapshot::Snapshot;
 pub use states::is_over;
 pub use view::{failed_of_user, find_by_number, place_in_queue, running_of_user, why_waiting};

@@ -5,7 +5,7 @@
 mod table;
 mod values;
 
-pub use table::{SETTINGS, Setting};
+pub use table::SETTINGS;
 
 use ipnet::IpNet;
 use slipway_protocol::{HeadersSecret, Mirror, RegistryLogin};

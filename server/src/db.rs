@@ -108,6 +108,11 @@ impl Db {
         Ok(self.read.ping().await?)
     }
 
+    /// SQLite: nobody else writes while we hold the data folder.
+    pub fn is_only_writer(&self) -> bool {
+        !self.is_postgres
+    }
+
     pub fn kind(&self) -> &'static str {
         if self.is_postgres { "PostgreSQL" } else { "SQLite" }
     }
@@ -154,9 +159,4 @@ fn names(text: &str, table_columns: &str) -> bool {
     let flat: String = text.replace(", ", "_").replace('.', "_");
     let table = table_columns.split('_').next().unwrap_or_default();
     text.contains(table_columns) || flat.replace(&format!("_{table}_"), "_").contains(table_columns)
-}
-
-/// A lost connection to the database, as opposed to a wrong question.
-pub fn is_disconnect(error: &DbErr) -> bool {
-    matches!(error, DbErr::Conn(_) | DbErr::ConnectionAcquire(_) | DbErr::Query(RuntimeErr::SqlxError(_)))
 }

@@ -59,8 +59,6 @@ pub enum OciCode {
     ManifestInvalid,
     ManifestUnknown,
     NameInvalid,
-    NameUnknown,
-    SizeInvalid,
     Unsupported,
 }
 
@@ -142,7 +140,7 @@ impl Error {
                 let mut text = format!("{context}: {source}");
                 let mut cause = source.source();
                 while let Some(next) = cause {
-                    text.push_str(&format!(": {next}"));
+                    text = format!("{text}: {next}");
                     cause = next.source();
                 }
                 text
@@ -164,19 +162,13 @@ impl OciCode {
             Self::ManifestInvalid => "MANIFEST_INVALID",
             Self::ManifestUnknown => "MANIFEST_UNKNOWN",
             Self::NameInvalid => "NAME_INVALID",
-            Self::NameUnknown => "NAME_UNKNOWN",
-            Self::SizeInvalid => "SIZE_INVALID",
             Self::Unsupported => "UNSUPPORTED",
         }
     }
 
     fn status(self) -> u16 {
         match self {
-            Self::BlobUnknown
-            | Self::BlobUploadUnknown
-            | Self::ManifestUnknown
-            | Self::NameUnknown
-            | Self::ManifestBlobUnknown => 404,
+            Self::BlobUnknown | Self::BlobUploadUnknown | Self::ManifestUnknown | Self::ManifestBlobUnknown => 404,
             Self::Unsupported => 405,
             _ => 400,
         }

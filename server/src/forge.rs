@@ -27,14 +27,6 @@ pub struct Forge {
     url: String,
 }
 
-/// An account of a person; the id never changes, the login may.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
-    pub id: String,
-    pub login: String,
-    pub name: Option<String>,
-}
-
 /// An organisation that the person is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {

@@ -108,7 +108,6 @@ async fn keep(app: &App, source: &rows::Source, request: &HttpRequest, body: &By
         db::sources::note_delivery(&tx, source.id, now).await?;
     }
     tx.commit().await?;
-    if is_new {}
     Ok(is_new)
 }
 

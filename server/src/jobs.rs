@@ -134,6 +134,7 @@ async fn prune(app: &App) -> Result<(), JobError> {
     db::jobs::prune(&tx, now - 7 * crate::clock::DAY).await?;
     db::sources::deliveries::prune(&tx, now - 7 * crate::clock::DAY, now - 90 * crate::clock::DAY).await?;
     tx.commit().await?;
+    crate::registry::uploads::forget_old(app).await?;
     app.limits.forget_quiet();
     Ok(())
 }

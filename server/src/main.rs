@@ -1,5 +1,7 @@
 //! `slipway`: sign in, connect a code repository, and every push becomes a signed image.
 
+#![expect(unreachable_pub, reason = "a program has no outside: `pub` marks what a module offers to the others")]
+
 mod accounts;
 mod app;
 mod auth;

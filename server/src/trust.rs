@@ -9,4 +9,4 @@ mod verify;
 
 pub use keys::{ensure_key, public_key};
 pub use signature::{Signed, sign, store};
-pub use verify::{KeyName, Verdict, VerdictState, verify};
+pub use verify::{Verdict, VerdictState, verify};

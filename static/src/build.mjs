@@ -15,7 +15,7 @@ fs.rmSync(dist, { recursive: true, force: true });
 fs.mkdirSync(dist, { recursive: true });
 
 const files = (folder, end) => fs.readdirSync(folder, { recursive: true }).filter(f => f.endsWith(end)).map(f => path.join(folder, f));
-const pages = [...files('../../templates', '.html'), ...files('../../server/src/web', '.rs'), 'app.js', 'live.js'].map(f => fs.readFileSync(f, 'utf8'));
+const pages = [...files('../../templates', '.html'), ...files('../../server/src/web/views', '.rs'), ...files('../../server/src/web/ansi', '.rs'), 'app.js', 'live.js'].map(f => fs.readFileSync(f, 'utf8'));
 
 function write(name, text) {
   const bytes = Buffer.from(text);

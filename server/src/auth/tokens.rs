@@ -20,16 +20,12 @@ fn refused() -> Error {
 /// A personal access token that is good now.
 pub async fn find_personal(app: &App, token: &str, address: IpAddr) -> Result<rows::Token> {
     let found = db::tokens::find_by_hash(&app.db, &secrets::hash(token)).await?;
-    match found.filter(|t| is_good(app, t)) {
-        Some(row) => {
-            note_use(app, &row, address).await?;
-            Ok(row)
-        }
-        None => {
-            app.limits.wrong_credential(address)?;
-            Err(refused())
-        }
-    }
+    let Some(row) = found.filter(|t| is_good(app, t)) else {
+        app.limits.wrong_credential(address)?;
+        return Err(refused());
+    };
+    note_use(app, &row, address).await?;
+    Ok(row)
 }
 
 fn is_good(app: &App, token: &rows::Token) -> bool {

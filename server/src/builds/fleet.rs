@@ -64,7 +64,7 @@ impl Fleet {
             return list.into_iter().find_map(|s| s.unable).map(|why| format!("no builder can run builds: {why}"));
         }
         let fits = |s: &&Seen| platforms.iter().all(|p| s.platforms.contains(p));
-        if able.iter().any(|s| fits(s)) {
+        if able.iter().any(fits) {
             return None;
         }
         Some(format!("no builder runs {}", platforms.join(" and ")))

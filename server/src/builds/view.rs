@@ -31,17 +31,6 @@ pub async fn list(app: &App, repository_id: Uuid, before: Option<i64>, limit: u6
     db::builds::list(&app.db, repository_id, before, limit.min(200)).await
 }
 
-/// The newest build of each of some repositories.
-pub async fn newest_of(app: &App, repository_ids: &[Uuid]) -> Result<HashMap<Uuid, rows::Build>> {
-    let mut newest = HashMap::new();
-    for id in repository_ids {
-        if let Some(build) = db::builds::list(&app.db, *id, None, 1).await?.pop() {
-            newest.insert(*id, build);
-        }
-    }
-    Ok(newest)
-}
-
 /// Queued and running builds where a person has a role, newest first.
 pub async fn running_of_user(app: &App, user_id: Uuid) -> Result<Vec<Placed>> {
     of_user(app, user_id, &[BuildState::Queued, BuildState::Running], 0).await
@@ -113,11 +102,6 @@ pub async fn why_waiting(app: &App, build: &rows::Build) -> Result<Option<String
 /// The tries of a build, oldest first; the last one is the present.
 pub async fn attempts(app: &App, build_id: Uuid) -> Result<Vec<rows::Attempt>> {
     db::attempts::of_build(&app.db, build_id).await
-}
-
-/// What the image was made of, once it is known.
-pub async fn materials(app: &App, build_id: Uuid) -> Result<Vec<rows::Material>> {
-    db::builds::materials(&app.db, build_id).await
 }
 
 /// How long builds of a ref take: the median of its last ten good ones, in milliseconds.

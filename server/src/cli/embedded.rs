@@ -46,8 +46,3 @@ fn config(app: &App) -> Result<Config> {
     config.ca_files.clone_from(&ours.builds.ca_files);
     Ok(config)
 }
-
-/// Why builds cannot run on this machine, for `doctor`; `None` when they can.
-pub fn unable(app: &App) -> Result<Option<String>> {
-    Ok(slipway_builder::unable(&config(app)?))
-}

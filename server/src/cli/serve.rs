@@ -16,6 +16,7 @@ pub async fn run(config: Config) -> Result<()> {
     db::connect::migrate(&app.db).await?;
     let commands = socket::listen(&app)?;
     print_first_link(&app).await?;
+    crate::registry::uploads::at_start(&app).await?;
     trust::ensure_key(&app).await?;
     builds::at_start(&app).await?;
     let server = http::server::start(&app)?;

@@ -42,16 +42,6 @@ pub async fn find_all_linked(
     Ok(found)
 }
 
-/// Digests of `digests` that `attempt_id` itself pushed or mounted into the repository.
-pub async fn linked_by_attempt(c: &impl Ask, repository_id: Uuid, attempt_id: Uuid) -> Result<Vec<Uuid>> {
-    let links = repository_blob::Entity::find()
-        .filter(repository_blob::Column::RepositoryId.eq(repository_id))
-        .filter(repository_blob::Column::AttemptId.eq(attempt_id))
-        .all(c.connection())
-        .await?;
-    Ok(links.into_iter().map(|l| l.blob_id).collect())
-}
-
 /// Makes the blob known, or finds it. The bytes lie at `storage_key` already: bytes before rows.
 /// The second value tells whether `storage_key` is the one in use; if not, its bytes are a copy that nobody needs.
 pub async fn upsert(tx: &Tx, digest: &Digest, size: i64, storage_key: &str, now: Millis) -> Result<(rows::Blob, bool)> {

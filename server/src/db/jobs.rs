@@ -108,14 +108,6 @@ async fn end(
     Ok(())
 }
 
-/// Jobs that wait or run, for tests and `doctor`.
-pub async fn count_open(c: &impl Ask) -> Result<u64> {
-    Ok(job::Entity::find()
-        .filter(job::Column::State.is_in([JobState::Waiting, JobState::Running]))
-        .count(c.connection())
-        .await?)
-}
-
 /// Forgets finished jobs that ended before `before`.
 pub async fn prune(tx: &Tx, before: Millis) -> Result<u64> {
     let gone = job::Entity::delete_many()

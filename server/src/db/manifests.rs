@@ -75,14 +75,6 @@ pub async fn set_attempt(tx: &Tx, id: Uuid, attempt_id: Uuid) -> Result<()> {
     Ok(())
 }
 
-pub async fn edges(c: &impl Ask, manifest_id: Uuid) -> Result<Vec<rows::Edge>> {
-    Ok(manifest_edge::Entity::find()
-        .filter(manifest_edge::Column::ManifestId.eq(manifest_id))
-        .order_by_asc(manifest_edge::Column::Position)
-        .all(c.connection())
-        .await?)
-}
-
 /// Whether an index in the repository names `digest` as a child.
 pub async fn has_parent(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> Result<bool> {
     let parents = manifest_edge::Entity::find()
@@ -102,8 +94,4 @@ pub async fn has_parent(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> R
 pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
     manifest::Entity::delete_by_id(id).exec(tx.connection()).await?;
     Ok(())
-}
-
-pub async fn count(c: &impl Ask, repository_id: Uuid) -> Result<u64> {
-    Ok(manifest::Entity::find().filter(manifest::Column::RepositoryId.eq(repository_id)).count(c.connection()).await?)
 }

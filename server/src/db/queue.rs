@@ -25,7 +25,7 @@ struct Running {
 }
 
 // 50 of each namespace: one that floods the queue hides nobody, and a question stays small.
-const WAITING: &str = r#"
+const WAITING: &str = "
 SELECT id, namespace_id, created_at FROM (
     SELECT b.id, r.namespace_id, b.created_at,
            row_number() OVER (PARTITION BY r.namespace_id ORDER BY b.created_at, b.id) AS place
@@ -33,13 +33,13 @@ SELECT id, namespace_id, created_at FROM (
     WHERE b.state = 'queued'
 ) AS waiting
 WHERE place <= 50
-ORDER BY created_at, id"#;
+ORDER BY created_at, id";
 
-const RUNNING: &str = r#"
+const RUNNING: &str = "
 SELECT r.namespace_id, count(*) AS running
 FROM build b JOIN repository r ON r.id = b.repository_id
 WHERE b.state = 'running'
-GROUP BY r.namespace_id"#;
+GROUP BY r.namespace_id";
 
 /// The oldest waiting builds of each namespace, oldest first.
 pub async fn waiting(c: &impl Ask) -> Result<Vec<Waiting>> {

@@ -92,12 +92,6 @@ pub async fn next_build_number(tx: &Tx, id: Uuid) -> Result<i64> {
     next.map(|n| n - 1).ok_or_else(|| Error::not_found("the repository"))
 }
 
-pub async fn touch(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
-    let row = repository::ActiveModel { id: Set(id), updated_at: Set(now), ..Default::default() };
-    row.update(tx.connection()).await?;
-    Ok(())
-}
-
 pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
     repository::Entity::delete_by_id(id).exec(tx.connection()).await?;
     Ok(())

@@ -56,14 +56,6 @@ pub async fn of_remotes(
         .await?)
 }
 
-pub async fn of_namespace(c: &impl Ask, namespace_id: Uuid) -> Result<Vec<rows::Source>> {
-    Ok(source::Entity::find()
-        .filter(source::Column::NamespaceId.eq(namespace_id))
-        .order_by_asc(source::Column::FullName)
-        .all(c.connection())
-        .await?)
-}
-
 pub async fn insert(tx: &Tx, row: rows::Source) -> Result<rows::Source> {
     let name = row.full_name.clone();
     row.into_active_model()
@@ -176,10 +168,6 @@ pub async fn set_connection(tx: &Tx, id: Uuid, connection_id: Uuid) -> Result<()
 
 pub async fn insert_rule(tx: &Tx, row: rows::Rule) -> Result<rows::Rule> {
     Ok(row.into_active_model().reset_all().insert(tx.connection()).await?)
-}
-
-pub async fn find_rule(c: &impl Ask, id: Uuid) -> Result<Option<rows::Rule>> {
-    Ok(rule::Entity::find_by_id(id).one(c.connection()).await?)
 }
 
 /// In the order in which they were made.

@@ -38,12 +38,11 @@ pub(super) struct Reply {
 impl Forges {
     /// A client for `url`, which is the same for the life of a process.
     pub(super) fn client(&self, url: &str, token: &Secret) -> Result<Client> {
-        let shared = match self.github.get() {
-            Some(shared) => shared,
-            None => {
-                let made = open(&api_base(url)).map_err(|e| Error::internal("making the client of the forge", e))?;
-                self.github.get_or_init(|| made)
-            }
+        let shared = if let Some(shared) = self.github.get() {
+            shared
+        } else {
+            let made = open(&api_base(url)).map_err(|e| Error::internal("making the client of the forge", e))?;
+            self.github.get_or_init(|| made)
         };
         let crab = shared.user_access_token(token.reveal()).map_err(|e| Error::internal("using a forge token", e))?;
         Ok(Client { crab })

@@ -23,11 +23,6 @@ const MOST_HOOK_PAGES: usize = 3;
 type Result<T> = std::result::Result<T, ForgeError>;
 
 impl Forge {
-    /// Whose token this is.
-    pub async fn me(&self) -> Result<Person> {
-        Ok(self.client.get("/user", None).await?.json::<UserShape>()?.into())
-    }
-
     /// The organisations the person is in, and with which power. Needs the scope `read:org`;
     /// organisations that have not approved the app are left out by the forge.
     pub async fn memberships(&self) -> Result<Vec<Membership>> {

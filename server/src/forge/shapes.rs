@@ -9,13 +9,6 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 #[derive(Deserialize)]
-pub(super) struct UserShape {
-    id: u64,
-    login: String,
-    name: Option<String>,
-}
-
-#[derive(Deserialize)]
 pub(super) struct AccountShape {
     id: u64,
     login: String,

@@ -40,7 +40,7 @@ pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
 
 /// Whether the push starts where we know the ref to be.
 fn is_next(push: &Push, known: Option<&rows::SourceRef>) -> bool {
-    push.before.as_ref().map(|b| b.as_str()) == known.map(|k| k.commit_hash.as_str())
+    push.before.as_ref().map(crate::names::CommitHash::as_str) == known.map(|k| k.commit_hash.as_str())
 }
 
 /// Whether the ref is now as the push left it. Where nobody can be asked, a signed word counts.

@@ -1,6 +1,6 @@
 //! The token endpoint: a short signed bearer whose access list is what was asked and what policy allows.
 //!
-//! After distribution's "Token Authentication Specification"; `POST` is its OAuth2 form, which containerd tries first.
+//! After distribution's "Token Authentication Specification"; `POST` is its `OAuth2` form, which containerd tries first.
 
 use crate::app::App;
 use crate::auth::bearer::{self, Credential, LIFETIME_SECS};
@@ -35,16 +35,17 @@ pub async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
 
 #[derive(Deserialize)]
 pub struct Grant {
-    grant_type: String,
+    #[serde(rename = "grant_type")]
+    kind: String,
     #[serde(default)]
     scope: String,
     #[serde(default)]
     password: String,
 }
 
-/// `POST /token`, the OAuth2 form with `grant_type=password`.
+/// `POST /token`, the `OAuth2` form with `grant_type=password`.
 pub async fn post(request: HttpRequest, form: Form<Grant>, app: Data<App>) -> Result<HttpResponse> {
-    if form.grant_type != "password" {
+    if form.kind != "password" {
         return Err(Error::Unauthorized("only `grant_type=password` is taken; there are no refresh tokens".into()));
     }
     let (credential, principal) = of_password(&app, &request, &form.password).await?;

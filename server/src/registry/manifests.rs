@@ -4,7 +4,7 @@ mod check;
 mod store;
 
 pub use check::check_pushed;
-pub use store::{Pushed, insert_own, put};
+pub use store::{insert_own, put};
 
 use super::tags;
 use crate::app::App;

@@ -105,10 +105,7 @@ pub async fn append(
     }
     refuse_when_full(app)?;
     let held = lock(app, upload, location).await?;
-    let hash = match app.uploads.take(held.id, held.offset_bytes) {
-        Some(hash) => hash,
-        None => app.storage.hash(&held.storage_key, offset).await?,
-    };
+    let hash = hash_so_far(app, &held).await?;
     let mut writer = app.storage.write(&held.storage_key, offset, hash);
     let received = receive(app, &held, &mut writer, body).await;
     let (hash, written) = writer.finish().await?;
@@ -123,6 +120,14 @@ pub async fn append(
     app.uploads.keep(held.id, offset, hash);
     received?;
     Ok(rows::Upload { offset_bytes: offset, ..held })
+}
+
+/// From memory, or from storage after a restart.
+async fn hash_so_far(app: &App, upload: &rows::Upload) -> Result<Sha256> {
+    if let Some(hash) = app.uploads.take(upload.id, upload.offset_bytes) {
+        return Ok(hash);
+    }
+    app.storage.hash(&upload.storage_key, u64::try_from(upload.offset_bytes).unwrap_or_default()).await
 }
 
 async fn lock(app: &App, upload: &rows::Upload, location: &str) -> Result<rows::Upload> {
@@ -162,14 +167,7 @@ async fn receive(
 
 /// Makes the bytes a blob of the repository, if they are what `digest` says.
 pub async fn finish(app: &App, allowed: &Allowed<PushImage>, upload: &rows::Upload, digest: &Digest) -> Result<()> {
-    let hash = match app.uploads.take(upload.id, upload.offset_bytes) {
-        Some(hash) => hash,
-        None => {
-            let length = u64::try_from(upload.offset_bytes).unwrap_or_default();
-            app.storage.hash(&upload.storage_key, length).await?
-        }
-    };
-    let got = Digest::from_hash(&hash.finalize());
+    let got = Digest::from_hash(&hash_so_far(app, upload).await?.finalize());
     if got != *digest {
         cancel(app, upload).await?;
         return Err(Error::registry(
@@ -220,6 +218,16 @@ pub async fn mount(app: &App, into: &Allowed<PushImage>, from: &Allowed<PullImag
 pub async fn forget_old(app: &App) -> Result<()> {
     for upload in db::uploads::stale(&app.db, app.clock.now() - FORGOTTEN_AFTER).await? {
         cancel(app, &upload).await?;
+    }
+    Ok(())
+}
+
+/// Where this process is the only writer, a lease of the last one holds nobody back.
+pub async fn at_start(app: &App) -> Result<()> {
+    if app.db.is_only_writer() {
+        let tx = app.db.begin().await?;
+        db::uploads::forget_locks(&tx).await?;
+        tx.commit().await?;
     }
     Ok(())
 }

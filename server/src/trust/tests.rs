@@ -52,11 +52,11 @@ async fn add(
     let blob = blobs::store_own(app, Bytes::copy_from_slice(blob)).await.unwrap();
     let mut layer = layer;
     layer["digest"] = blob.digest.as_str().into();
-    layer["size"] = blob.size.into();
+    layer["size"] = blob.size_bytes.into();
     let mut manifest = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": blob.digest.as_str(), "size": blob.size},
+        "config": {"mediaType": "application/vnd.oci.empty.v1+json", "digest": blob.digest.as_str(), "size": blob.size_bytes},
         "layers": [layer],
     });
     for (key, value) in extra.as_object().unwrap() {

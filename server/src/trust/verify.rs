@@ -43,6 +43,9 @@ pub enum VerdictState {
     CouldNotCheck(String),
 }
 
+/// Checks a payload beside its layer against a digest and our keys.
+type Check = fn(&[u8], &Value, &Digest, &[rows::SigningKey]) -> Finding;
+
 /// How people tell keys apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName {
@@ -115,12 +118,11 @@ async fn look(
     let mut best = Finding::Nothing;
     // Newest last: our own signature is mostly the last one.
     for layer in value["layers"].as_array().into_iter().flatten().rev().take(MOST_LAYERS) {
-        let (limit, check): (_, fn(&[u8], &Value, &Digest, &[rows::SigningKey]) -> Finding) =
-            match layer["mediaType"].as_str() {
-                Some(PAYLOAD_TYPE) => (MOST_PAYLOAD, check_payload),
-                Some(BUNDLE_TYPE) => (MOST_BUNDLE, check_bundle),
-                _ => continue,
-            };
+        let (limit, check): (_, Check) = match layer["mediaType"].as_str() {
+            Some(PAYLOAD_TYPE) => (MOST_PAYLOAD, check_payload),
+            Some(BUNDLE_TYPE) => (MOST_BUNDLE, check_bundle),
+            _ => continue,
+        };
         let Some(blob) = layer["digest"].as_str().and_then(|d| d.parse().ok()) else { continue };
         let finding = match blobs::read_small(app, repository_id, &blob, limit).await? {
             Some(bytes) => check(&bytes, layer, digest, keys),

@@ -15,6 +15,7 @@ pub const SHOWN: usize = 10_000;
 
 /// What Select Graphic Rendition switched on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "a terminal switches each of them alone")]
 pub struct Style {
     colour: Option<Colour>,
     bold: bool,

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rust_embed::Embed;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::future::{Ready, ready};
 use std::sync::LazyLock;
 
 /// Where the route is: `/assets/<hash>/<name>`.
@@ -63,15 +64,20 @@ pub fn file(name: &str) -> Option<&'static [u8]> {
 }
 
 /// Serves one file. A hash of another version gets the present file, not to be kept: a page that was open during an update still looks right.
-pub async fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> HttpResponse {
+#[expect(clippy::needless_pass_by_value, reason = "actix hands them over by value")]
+pub fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> Ready<HttpResponse> {
     let (hash, name) = path.into_inner();
-    let Some(asset) = ASSETS.get(&name) else {
+    ready(answer(&request, &hash, &name))
+}
+
+fn answer(request: &HttpRequest, hash: &str, name: &str) -> HttpResponse {
+    let Some(asset) = ASSETS.get(name) else {
         return HttpResponse::NotFound().finish();
     };
-    let gzip = asset.gzip.as_ref().filter(|_| accepts_gzip(&request));
+    let gzip = asset.gzip.as_ref().filter(|_| accepts_gzip(request));
     let tag = EntityTag::new_strong(format!("{}{}", asset.hash, gzip.map_or("", |_| "-gz")));
-    let current = asset.hash.starts_with(&hash) && hash.len() >= 12;
-    let mut response = if matches(&request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let current = asset.hash.starts_with(hash) && hash.len() >= 12;
+    let mut response = if matches(request, &tag) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((header::VARY, "accept-encoding"))
         .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -81,7 +87,7 @@ pub async fn serve(request: HttpRequest, path: web::Path<(String, String)>) -> H
     } else {
         response.insert_header(CacheControl(vec![CacheDirective::NoCache]));
     }
-    if matches(&request, &tag) {
+    if matches(request, &tag) {
         return response.finish();
     }
     if gzip.is_some() {

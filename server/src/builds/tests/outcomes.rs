@@ -17,7 +17,7 @@ async fn push(scene: &Scene, assignment: &Assignment, text: &str) -> Digest {
     let manifest = serde_json::json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": blob.digest.as_str(), "size": blob.size},
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": blob.digest.as_str(), "size": blob.size_bytes},
         "layers": [],
     });
     let manifest = Bytes::from(manifest.to_string());

@@ -39,16 +39,6 @@ pub async fn set_outcome(tx: &Tx, id: Uuid, outcome: &str) -> Result<()> {
     Ok(())
 }
 
-/// The last deliveries of a source, newest first.
-pub async fn latest(c: &impl Ask, source_id: Uuid, limit: u64) -> Result<Vec<rows::HookDelivery>> {
-    Ok(hook_delivery::Entity::find()
-        .filter(hook_delivery::Column::SourceId.eq(source_id))
-        .order_by_desc(hook_delivery::Column::Id)
-        .limit(limit)
-        .all(c.connection())
-        .await?)
-}
-
 /// Empties bodies that came before `emptied_before`, and forgets deliveries from before `forgotten_before`.
 /// A replay of a forgotten one does no harm: its ref has moved on, and then the forge is asked.
 pub async fn prune(tx: &Tx, emptied_before: Millis, forgotten_before: Millis) -> Result<()> {

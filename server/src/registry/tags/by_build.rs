@@ -61,9 +61,11 @@ fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, holde
     }
     let holder = present.ref_name.as_deref().and_then(|r| r.parse::<RefName>().ok());
     match &mapped.moves {
-        Moves::ByVersion(version) => {
-            let held = holder.as_ref().and_then(rules::version_of)?;
-            (held > *version).then(|| format!("`{}` points to {held}, which is a newer version", mapped.name))
+        Moves::ByVersion(_) => {
+            let (held, number) = (present.ref_name.as_deref()?, present.ref_number?);
+            let forward = rules::goes_forward(&mapped.moves, build.ref_number, held, number);
+            let held = holder.as_ref().map_or(held, RefName::short);
+            (!forward).then(|| format!("`{}` points to `{held}`, which is the newer version", mapped.name))
         }
         Moves::ByRefNumber => {
             let same_ref = present.ref_name.as_deref() == Some(build.ref_name.as_str());

@@ -1,5 +1,12 @@
 //! How numbers, sizes, times and digests are written.
 
+#![expect(
+    clippy::inline_always,
+    clippy::unused_self,
+    clippy::unnecessary_wraps,
+    reason = "askama's filter_fn makes the code, and its signature is fixed"
+)]
+
 use super::super::assets;
 use askama::{Result, Values};
 
@@ -96,7 +103,7 @@ pub fn number_text(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -16,13 +16,17 @@ pub struct PullBox {
 }
 
 impl PullBox {
-    pub fn docker(&self, image: &str) -> String {
-        format!("docker pull {image}")
+    pub fn docker_tag(&self) -> String {
+        format!("docker pull {}", self.by_tag)
     }
 
-    pub fn podman(&self, image: &str) -> String {
+    pub fn docker_digest(&self) -> String {
+        format!("docker pull {}", self.by_digest)
+    }
+
+    pub fn podman_tag(&self) -> String {
         let tls = if self.plain_http { "--tls-verify=false " } else { "" };
-        format!("podman pull {tls}{image}")
+        format!("podman pull {tls}{}", self.by_tag)
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::repository::RepositoryTab;
 use super::data::{HOSTILE, ago, commit, head, mona, page, pull, verified};
 
 pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView {
-    let stage = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
+    let row = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
     let later = if state == State::Succeeded {
         State::Succeeded
     } else if state.is_open() {
@@ -38,10 +38,10 @@ pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView 
         can_rerun: !state.is_open(),
         result,
         stages: vec![
-            stage("Queue", if state == State::Queued { state } else { State::Succeeded }, Some(1)),
-            stage("Build linux/amd64", state, Some(44)),
-            stage("Sign", later, None),
-            stage("Move tags", later, None),
+            row("Queue", if state == State::Queued { state } else { State::Succeeded }, Some(1)),
+            row("Build linux/amd64", state, Some(44)),
+            row("Sign", later, None),
+            row("Move tags", later, None),
         ],
         usual_secs: Some(70),
         newer: None,
@@ -190,93 +190,82 @@ pub(super) fn running() -> BuildPage {
     show(view(149, State::Running, BuildResult::None), LogView { summary: String::new(), marks: false, ..log(steps) })
 }
 
-pub(super) fn pages() -> Vec<(String, String)> {
-    let queued = |blocked: Option<&str>| {
-        BuildResult::Queued(Queued { place: "Third in line".to_owned(), blocked: blocked.map(str::to_owned) })
-    };
-    let nothing = || LogView { marks: false, summary: String::new(), ..log(vec![]) };
-    let failed = || LogView {
+fn failed_log() -> LogView {
+    LogView {
         before: Some(Before {
             text: "4 steps before this one succeeded in 3s, 2 of them from cache".to_owned(),
             steps: early(),
         }),
         ..log(vec![step(9, "[build 4/4] RUN cargo build --release --locked", State::Failed, false, CARGO)])
+    }
+}
+
+fn log_with_a_gap() -> LogView {
+    let mut log = LogView { marks: false, ..log(early()) };
+    let gap = Gap {
+        first: 1001,
+        last: 41_000,
+        url: "?from=1001#s1-L1001".to_owned(),
+        fragment_url: "/acme/api/-/builds/149/log?step=1&from=1001".to_owned(),
     };
-    let mut done = log(early());
-    done.marks = false;
-    done.steps[0].chunks.push(Chunk {
-        step: 1,
-        index: 1,
-        lines: vec![],
-        gap: Some(Gap {
-            first: 1001,
-            last: 41_000,
-            url: "?from=1001#s1-L1001".to_owned(),
-            fragment_url: "/acme/api/-/builds/149/log?step=1&from=1001".to_owned(),
-        }),
-    });
-    let newer = Newer {
-        number: 150,
-        url: "/acme/api/-/builds/150".to_owned(),
-        state: State::Running,
-        title: HOSTILE.to_owned(),
-        overtook: true,
+    log.steps[0].chunks.push(Chunk { step: 1, index: 1, lines: vec![], gap: Some(gap) });
+    log
+}
+
+fn newer(title: &str) -> Newer {
+    let (title, url) = (title.to_owned(), "/acme/api/-/builds/150".to_owned());
+    Newer { number: 150, url, state: State::Running, title, overtook: true }
+}
+
+fn hostile() -> BuildView {
+    let failure = Failure {
+        heading: HOSTILE.to_owned(),
+        message: HOSTILE.to_owned(),
+        excerpt: vec![ExcerptLine::new(1, HOSTILE, true)],
+        ..failure()
     };
-    let hostile = BuildView {
+    BuildView {
         title: HOSTILE.to_owned(),
         ref_name: "refs/\"quoted\"/--upload-pack=<b>".to_owned(),
         actor: Some(HOSTILE.to_owned()),
-        newer: Some(newer.clone()),
-        ..view(
-            151,
-            State::Failed,
-            BuildResult::Failed(Box::new(Failure {
-                heading: HOSTILE.to_owned(),
-                message: HOSTILE.to_owned(),
-                excerpt: vec![ExcerptLine::new(1, HOSTILE, true)],
-                ..failure()
-            })),
-        )
+        newer: Some(newer(HOSTILE)),
+        ..view(151, State::Failed, BuildResult::Failed(Box::new(failure)))
+    }
+}
+
+pub(super) fn pages() -> Vec<(String, String)> {
+    let queued = |blocked: Option<&str>| {
+        let place = "Third in line".to_owned();
+        let result = BuildResult::Queued(Queued { place, blocked: blocked.map(str::to_owned) });
+        let nothing = LogView { marks: false, summary: String::new(), ..log(vec![]) };
+        show(view(149, State::Queued, result), nothing)
     };
+    let failed = || view(146, State::Failed, BuildResult::Failed(Box::new(failure())));
+    let done = |public| view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(public))));
+    let note = |state, text: &str| view(148, state, BuildResult::Note(text.to_owned()));
     let overtaken = BuildView {
-        newer: Some(Newer { title: "Write the changelog".to_owned(), ..newer }),
+        newer: Some(newer("Write the changelog")),
         tags: vec![],
-        ..view(148, State::Succeeded, BuildResult::Note("The image is signed; no tag moved.".to_owned()))
+        ..note(State::Succeeded, "The image is signed; no tag moved.")
     };
     let cancelling = BuildView { cancelling: true, attempt: 2, ..view(149, State::Running, BuildResult::None) };
-    let stranger = BuildView {
-        can_rerun: false,
-        ..view(148, State::Cancelled, BuildResult::Note("Cancelled by mona after 58s.".to_owned()))
-    };
+    let stranger = BuildView { can_rerun: false, ..note(State::Cancelled, "Cancelled by mona after 58s.") };
+    let status = "Timed out after 30m 00s".to_owned();
+    let timed_out = BuildView { status, ..view(7, State::TimedOut, BuildResult::None) };
     let options = LogOptions { times: true, nowrap: true, plain: false };
     vec![
-        page("build-queued", &show(view(149, State::Queued, queued(None)), nothing())),
-        page("build-no-builder", &show(view(149, State::Queued, queued(Some("BuildKit does not answer"))), nothing())),
+        page("build-queued", &queued(None)),
+        page("build-no-builder", &queued(Some("BuildKit does not answer"))),
         page("build-running", &running()),
         page("build-cancelling", &show(cancelling, log(early()))),
-        page("build-failed", &show(view(146, State::Failed, BuildResult::Failed(Box::new(failure()))), failed())),
-        page(
-            "build-failed-times",
-            &show(view(146, State::Failed, BuildResult::Failed(Box::new(failure()))), LogView { options, ..failed() }),
-        ),
-        page("build-done", &show(view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(true)))), done.clone())),
-        page(
-            "build-done-private",
-            &show(view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(false)))), log(early())),
-        ),
+        page("build-failed", &show(failed(), failed_log())),
+        page("build-failed-times", &show(failed(), LogView { options, ..failed_log() })),
+        page("build-done", &show(done(true), log_with_a_gap())),
+        page("build-done-private", &show(done(false), log(early()))),
         page("build-overtaken", &show(overtaken, log(early()))),
         page("build-cancelled", &show(stranger, log(early()))),
-        page(
-            "build-timed-out",
-            &show(
-                BuildView {
-                    status: "Timed out after 30m 00s".to_owned(),
-                    ..view(7, State::TimedOut, BuildResult::None)
-                },
-                log(early()),
-            ),
-        ),
+        page("build-timed-out", &show(timed_out, log(early()))),
         page("build-partly", &show(view(8, State::PartlyFailed, BuildResult::None), log(early()))),
-        page("build-hostile", &show(hostile, failed())),
+        page("build-hostile", &show(hostile(), failed_log())),
     ]
 }

@@ -17,6 +17,7 @@ pub(super) fn ago(secs: i64) -> When {
     When::new(NOW - Duration::seconds(secs), NOW)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "layouts take an option")]
 pub(super) fn mona() -> Option<Viewer> {
     Some(Viewer { name: "mona".to_owned(), namespace: Some("mona".to_owned()) })
 }

@@ -38,8 +38,8 @@ fn messages() -> Vec<String> {
         };
         out.push(next(html.unwrap()));
     }
-    let built = step(9, "[build 4/4] RUN cargo build --release --locked", State::Succeeded, false, &["x"]);
-    out.push(next(SwapStepHead { step: &built }.render().unwrap()));
+    let compiled = step(9, "[build 4/4] RUN cargo build --release --locked", State::Succeeded, false, &["x"]);
+    out.push(next(SwapStepHead { step: &compiled }.render().unwrap()));
     let mut last = step(10, "exporting to image", State::Running, false, &[]);
     out.push(next(AppendStep { step: &last }.render().unwrap()));
     last.state = State::Succeeded;
