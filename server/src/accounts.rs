@@ -7,6 +7,9 @@ mod people;
 pub mod sign_in;
 pub mod tokens;
 
+#[cfg(test)]
+mod tests;
+
 use crate::app::App;
 use crate::db;
 use crate::error::Result;

@@ -7,6 +7,7 @@ use crate::error::{Context, Result};
 use crate::secrets::MasterKey;
 use crate::storage::Storage;
 use crate::wake::Wake;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Everything open in this process. Shared as `Data<App>` by handlers and `Arc<App>` by jobs.
@@ -34,8 +35,10 @@ impl App {
     /// Opens database, storage and keys. The caller holds the lock on the data folder.
     pub async fn open(config: Config) -> Result<Arc<Self>> {
         let keys = config.data_dir.join("keys");
-        make_private_dir(&config.data_dir)?;
+        make_data_dir(&config.data_dir)?;
         make_private_dir(&keys)?;
+        make_private_dir(&config.data_dir.join("storage"))?;
+        make_private_database(&config.database_url)?;
         let master_key = MasterKey::load_or_create(&keys.join("master.key"))?;
         let db = crate::db::connect::open(&config.database_url, config.database_connections).await?;
         let storage = Storage::file_system(&config.data_dir.join("storage"))?;
@@ -65,11 +68,28 @@ impl App {
 }
 
 /// A folder that only we can enter.
-pub fn make_private_dir(dir: &std::path::Path) -> Result<()> {
+pub fn make_private_dir(dir: &Path) -> Result<()> {
+    make_dir(dir, 0o700)
+}
+
+/// The data folder: others may pass through, so that the builder's git can work without rights, and see nothing.
+pub fn make_data_dir(dir: &Path) -> Result<()> {
+    make_dir(dir, 0o711)
+}
+
+fn make_dir(dir: &Path, mode: u32) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .recursive(true)
-        .mode(0o700)
+        .mode(mode)
         .create(dir)
         .context(&format!("making the folder {}", dir.display()))
+}
+
+// SQLite gives its other files the mode of the first one.
+fn make_private_database(url: &str) -> Result<()> {
+    match url.strip_prefix("sqlite:").map(|path| Path::new(path.trim_start_matches("//"))) {
+        Some(file) if !file.exists() => crate::secrets::write_private(file, b""),
+        _ => Ok(()),
+    }
 }

@@ -28,7 +28,7 @@ pub mod users;
 pub use entity::values::*;
 
 use crate::error::{Error, Result};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr};
 use std::sync::Mutex;
 
 /// The rows as plain structs, named in the singular.

@@ -31,8 +31,8 @@ pub enum Task {
     Prune,
     /// Fetches what a connection may import.
     ListRepositories { connection_id: Uuid },
-    /// Finds the Dockerfiles of what was listed.
-    ScanRepositories { connection_id: Uuid },
+    /// Finds the Dockerfiles of listed repositories: of these, or of the most recently pushed ones.
+    ScanRepositories { connection_id: Uuid, only: Vec<Uuid> },
     /// Makes the webhook of a source, or puts it right.
     EnsureHook { source_id: Uuid },
     /// Removes the webhook of a source that is gone here.
@@ -112,7 +112,7 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
     match task {
         Task::Prune => prune(app).await,
         Task::ListRepositories { connection_id } => list_repositories::run(app, *connection_id).await,
-        Task::ScanRepositories { connection_id } => scan_repositories::run(app, *connection_id).await,
+        Task::ScanRepositories { connection_id, only } => scan_repositories::run(app, *connection_id, only).await,
         Task::EnsureHook { source_id } => ensure_hook::run(app, *source_id).await,
         Task::RemoveHook { connection_id, forge_url, repository_remote_id, hook_remote_id } => {
             remove_hook::run(app, *connection_id, forge_url, repository_remote_id, hook_remote_id).await

@@ -169,6 +169,7 @@ pub fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
     fn a_sealed_value_opens_only_at_its_place() {
@@ -191,7 +192,6 @@ mod tests {
         let file = dir.path().join("master.key");
         let first = load_or_create(&file).unwrap();
         assert_eq!(load_or_create(&file).unwrap(), first);
-        use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }

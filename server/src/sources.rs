@@ -16,6 +16,8 @@ pub mod polling;
 pub mod pushes;
 pub mod refs;
 pub mod rules;
+#[cfg(test)]
+mod tests;
 pub mod versions;
 
 pub use pages::{change_rule, dockerfiles_of, of_build, of_repository, ref_names, rule_of_repository};
@@ -82,11 +84,6 @@ pub async fn note_revoked(app: &App, tx: &Tx, used: &rows::Connection) -> Result
     }
     let detail = Some(ForgeError::Revoked.to_string());
     db::users::set_connection_state(tx, used.id, ConnectionState::Revoked, detail, app.clock.now()).await
-}
-
-/// A build's state changed: its commit shall show it.
-pub async fn status_changed(app: &App, tx: &Tx, build_id: Uuid) -> Result<()> {
-    jobs::enqueue(app, tx, &Task::SetCommitStatus { build_id }, Some(format!("commit-status:{build_id}"))).await
 }
 
 /// Puts a source right that lost its webhook, its code repository or its permission, as far as that can be done from

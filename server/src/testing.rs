@@ -13,9 +13,14 @@ pub(crate) struct TestApp {
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With more settings, as lines of the file; sections below.
+    pub(crate) async fn start_with(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("slipway.toml");
-        let settings = format!("data_dir = {:?}\n[storage]\nmin_free_bytes = 0\n", dir.path().join("data"));
+        let settings = format!("data_dir = {:?}\n{more}\n[storage]\nmin_free_bytes = 0\n", dir.path().join("data"));
         std::fs::write(&file, settings).unwrap();
         let app = App::open(Config::load(Some(&file)).unwrap()).await.unwrap();
         crate::db::connect::migrate(&app.db).await.unwrap();

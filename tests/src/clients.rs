@@ -33,11 +33,16 @@ impl Client {
     pub fn new(name: &str) -> Self {
         let home = tempfile::Builder::new().prefix("slipway-client-").tempdir().expect("a temporary folder");
         let config = home.path().join(".config/containers");
+        // podman wants the login file to exist.
+        fs::create_dir_all(home.path().join(".docker")).expect("the home is ours");
+        fs::write(home.path().join(".docker/config.json"), "{}").expect("the home is ours");
         let policy = json!({ "default": [{ "type": "insecureAcceptAnything" }] });
         fs::create_dir_all(&config).expect("the home is ours");
-        fs::create_dir_all(home.path().join(".docker")).expect("the home is ours");
         fs::write(config.join("policy.json"), policy.to_string()).expect("the home is ours");
         fs::write(config.join("registries.conf"), "unqualified-search-registries = []\n").expect("the home is ours");
+        // podman would raise these limits, which a machine without CAP_SYS_RESOURCE refuses.
+        let containers = "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n";
+        fs::write(config.join("containers.conf"), containers).expect("the home is ours");
         Self { name: name.into(), program: tool(name), first: Vec::new(), home: Arc::new(home) }
     }
 
@@ -103,6 +108,7 @@ impl Client {
             .env("XDG_RUNTIME_DIR", home.join("run"))
             .env("DOCKER_CONFIG", home.join(".docker"))
             .env("REGISTRY_AUTH_FILE", home.join(".docker/config.json"))
+            .env("CONTAINERS_CONF", home.join(".config/containers/containers.conf"))
             .env("HELM_REGISTRY_CONFIG", home.join(".docker/config.json"))
             .env("COSIGN_PASSWORD", "")
             .env("COSIGN_YES", "true")

@@ -103,12 +103,9 @@ impl Daemon {
     /// Waits for the end and answers the exit status as a shell counts it: 128 + signal if killed.
     pub async fn ended(&mut self, limit: Duration) -> i32 {
         let wait = timeout(limit, self.exit.wait_for(Option::is_some)).await;
-        let wait = wait.map(|seen| seen.map(|status| status.expect("waited for a status")));
-        match wait {
-            Ok(Ok(status)) => status,
-            Ok(Err(_closed)) => panic!("the reaper of {} is gone", self.folder.display()),
-            Err(_late) => panic!("still running after {limit:?}:\n{}", self.log()),
-        }
+        let seen = wait.map(|seen| seen.map(|status| status.expect("waited for a status")));
+        let Ok(seen) = seen else { panic!("still running after {limit:?}:\n{}", self.log()) };
+        seen.unwrap_or_else(|_closed| panic!("the reaper of {} is gone", self.folder.display()))
     }
 
     /// Ends it but leaves the folder, for another daemon to start on.

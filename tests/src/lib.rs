@@ -14,8 +14,12 @@ mod postgres;
 mod project;
 mod run;
 mod server;
+<<<<<<< HEAD
 mod stage;
 mod visitor;
+=======
+mod setup;
+>>>>>>> main
 
 pub use browser::browser;
 pub use buildkit::Buildkit;

@@ -1,10 +1,6 @@
 //! One PostgreSQL cluster for the whole test process, and a fresh database for each test.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
 use tokio::{sync::OnceCell, time::sleep};
 use uuid::Uuid;
@@ -46,20 +42,20 @@ impl Postgres {
     }
 
     async fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("slipway-postgres-").tempdir().expect("a temporary folder").keep();
-        let data = folder.join("data");
+        let folder = tempfile::Builder::new().prefix("slipway-postgres-").tempdir().expect("a temporary folder");
+        let data = folder.path().join("data");
         let owner = unprivileged_user();
-        if let Some(user) = owner {
-            Run::new("chown").args([user, &folder.to_string_lossy()]).output().await.ok();
+        if let Some((user, _group)) = &owner {
+            Run::new("chown").args([user.as_str(), &folder.path().to_string_lossy()]).output().await.ok();
         }
-        as_user(owner, "initdb", &data)
+        as_user(owner.as_ref(), "initdb", &data)
             .args(["--username=slipway", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
             .folder("/")
             .output()
             .await
             .ok();
         let port = free_port();
-        let mut server = as_user(owner, "postgres", &data).into_words();
+        let mut server = as_user(owner.as_ref(), "postgres", &data).into_words();
         let options = [
             format!("port={port}"),
             "listen_addresses=127.0.0.1".into(),
@@ -75,7 +71,7 @@ impl Postgres {
             program: server.remove(0).into(),
             args: server,
             env: Vec::new(),
-            folder,
+            folder: folder.keep(),
             // Immediate shutdown: SIGKILL would leave its shared memory behind.
             end: End::Quit,
         });
@@ -98,23 +94,28 @@ impl Postgres {
     }
 }
 
-/// PostgreSQL refuses to run as root; Debian's package brings a user for it.
-fn unprivileged_user() -> Option<&'static str> {
+/// User and group for PostgreSQL, which refuses to run as root: its package's user, or nobody.
+fn unprivileged_user() -> Option<(String, String)> {
     if !rustix::process::geteuid().is_root() {
         return None;
     }
     let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let known = users.lines().any(|line| line.starts_with("postgres:"));
-    Some(if known { "postgres" } else { "nobody" })
+    let mut fields = users
+        .lines()
+        .find_map(|line| line.strip_prefix("postgres:"))
+        .into_iter()
+        .flat_map(|rest| rest.split(':').skip(1));
+    let mut id = || fields.next().unwrap_or("65534").to_owned();
+    Some((id(), id()))
 }
 
-/// A program of PostgreSQL on the data folder, as `user`.
-fn as_user(user: Option<&str>, program: &str, data: &Path) -> Run {
-    let program: PathBuf = tool(program);
+/// A program of PostgreSQL on the data folder, as that user.
+fn as_user(user: Option<&(String, String)>, program: &str, data: &Path) -> Run {
+    let program = tool(program);
     let run = match user {
         None => Run::new(program),
-        Some(user) => Run::new("setpriv")
-            .args([format!("--reuid={user}"), format!("--regid={user}"), "--clear-groups".into()])
+        Some((user, group)) => Run::new("setpriv")
+            .args([format!("--reuid={user}"), format!("--regid={group}"), "--clear-groups".into()])
             .args([program]),
     };
     run.args(["-D".into(), data.as_os_str().to_owned()])

@@ -8,7 +8,8 @@ trap '' INT TERM HUP PIPE
 signal=$1 log=$2 folder=$3
 shift 3
 
-exec 3<&0
+# bash comments on killed children; nobody reads that.
+exec 3<&0 2>/dev/null
 env --default-signal=INT,QUIT,TERM,HUP,PIPE "$@" </dev/null >>"$log" 2>&1 3<&- &
 daemon=$!
 echo "$daemon"

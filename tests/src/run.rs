@@ -121,18 +121,19 @@ impl Run {
     }
 }
 
+#[expect(clippy::return_self_not_must_use, reason = "often only the success matters")]
 impl Output {
     /// The same output; panics with all that was said unless the program succeeded.
-    #[expect(clippy::return_self_not_must_use, reason = "most callers want only the check")]
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "it is an assertion first")]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, 0, "should succeed: {self}");
         self
     }
 
     /// The same output; panics with all that was said unless the program failed by itself.
-    #[expect(clippy::return_self_not_must_use, reason = "most callers want only the check")]
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "it is an assertion first")]
     pub fn fails(self) -> Self {
         assert!(self.status > 0, "should fail: {self}");
         self

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a debug build may take to start, with migrations, on a loaded machine.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a graceful shutdown may take; running builds are handed back in it.
 const SHUTDOWN: Duration = Duration::from_secs(40);
 

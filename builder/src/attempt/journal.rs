@@ -67,7 +67,7 @@ impl Journal {
                 log.output(index + SOURCE_STEP, stream, at, &bytes);
             }
             Event::Progress { index, id, current, total, done, .. } => {
-                log.progress(index + SOURCE_STEP, &id, (current, total), done)
+                log.progress(index + SOURCE_STEP, &id, (current, total), done);
             }
             Event::StepDone { index, cached, error, at } => {
                 let error = error.filter(|_| !self.cache_steps.contains(&index));

@@ -30,7 +30,7 @@ pub(super) async fn arrive(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uu
     let remote_id = account.id.to_string();
     let tx = app.db.begin().await?;
     let known = db::users::find_identity(&tx, arrival.forge_url, &remote_id).await?;
-    let used = match &known {
+    let earlier = match &known {
         Some(identity) => db::users::invites_used_by(&tx, identity.user_id).await?,
         None => Vec::new(),
     };
@@ -43,7 +43,7 @@ pub(super) async fn arrive(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uu
         remote_id: &remote_id,
         organizations: arrival.organizations,
         has_invite: invite.is_some(),
-        was_invited: !used.is_empty(),
+        was_invited: !earlier.is_empty(),
     };
     let Some(reason) = admission::admit(&app.config.sign_in, &asker) else { return Ok(None) };
     let (user, identity) = match known {
@@ -53,7 +53,7 @@ pub(super) async fn arrive(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uu
         },
         None => newcomer(app, &tx, arrival).await?,
     };
-    let is_admin = reason == Reason::SiteAdmin || invite.iter().chain(&used).any(|i| i.makes_site_admin);
+    let is_admin = reason == Reason::SiteAdmin || invite.iter().chain(&earlier).any(|i| i.makes_site_admin);
     if is_admin != user.is_site_admin {
         db::users::set_site_admin(&tx, user.id, is_admin).await?;
     }

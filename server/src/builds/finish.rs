@@ -177,7 +177,7 @@ async fn principal(app: &App, build: &rows::Build, attempt: &rows::Attempt) -> R
 fn left_alone(moved: &[Moved]) -> Option<String> {
     let sentences: Vec<_> = moved
         .iter()
-        .filter(|m| !m.moved)
+        .filter(|m| !m.done)
         .map(|m| format!("tag `{}` was not moved: {}", m.tag, m.why_not.as_deref().unwrap_or("it is newer")))
         .collect();
     (!sentences.is_empty()).then(|| sentences.join("; "))

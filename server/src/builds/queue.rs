@@ -51,11 +51,12 @@ pub async fn wait_for_work(
         if now >= deadline {
             return Ok(None);
         }
-        // Other processes add builds too, and a wake-up may come before its commit.
+        // Servers on the same PostgreSQL add builds too, and wake only their own waiters.
         let look_again = deadline.min(now + Duration::from_secs(1));
         tokio::select! {
             () = news => {}
             () = tokio::time::sleep_until(look_again) => {}
+            () = app.wake.stopped() => return Ok(None),
         }
     }
 }

@@ -13,6 +13,8 @@
 mod archive;
 mod postgres;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 pub use restore::restore;
 
@@ -21,6 +23,7 @@ use crate::config::Config;
 use crate::db::backup::{self, Stored};
 use crate::db::{self, Db};
 use crate::error::{Context, Error, Result};
+use crate::secrets;
 use crate::storage::Storage;
 use archive::Writer;
 use serde::{Deserialize, Serialize};
@@ -55,7 +58,9 @@ pub async fn backup(config: Config, file: &Path) -> Result<String> {
     }
     let db = db::connect::open(&config.database_url, 2).await?;
     let storage = Storage::file_system(&config.data_dir.join("storage"))?;
-    let copy = Temporary(file.with_extension("database-copy"));
+    // Beside the backup, where there is room for it.
+    let copy = Temporary(file.with_file_name(format!(".slipway-{}", hex::encode(secrets::random::<8>()))));
+    secrets::write_private(&copy.0, b"")?;
     let is_postgres = db.kind() == "PostgreSQL";
     let stored = if is_postgres {
         postgres::dump(&config, &db, &copy.0).await?

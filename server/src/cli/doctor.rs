@@ -42,25 +42,28 @@ impl Finding {
     }
 }
 
+impl Finding {
+    fn lines(&self) -> String {
+        let mark = match self.level {
+            Level::Ok => "ok  ",
+            Level::Warn => "warn",
+            Level::Fail => "fail",
+        };
+        let remedy = self.remedy.as_ref().map(|r| format!("      {:<14} → {r}\n", "")).unwrap_or_default();
+        format!("{mark}  {:<14} {}\n{remedy}", self.subject, self.text)
+    }
+}
+
 /// Looks at everything; fails when a line fails.
-#[expect(clippy::print_stdout, reason = "this is what was asked for")]
 pub(super) async fn run(config: &Config, json: bool) -> ExitCode {
     let mut findings = data::look(config).await;
     findings.extend(machine::look(config).await);
     findings.extend(network::look(config).await);
     if json {
-        println!("{}", serde_json::to_string_pretty(&findings).expect("findings are plain data"));
+        super::out(&format!("{}\n", serde_json::to_string_pretty(&findings).expect("findings are plain data")));
     } else {
         for finding in &findings {
-            let mark = match finding.level {
-                Level::Ok => "ok  ",
-                Level::Warn => "warn",
-                Level::Fail => "fail",
-            };
-            println!("{mark}  {:<14} {}", finding.subject, finding.text);
-            if let Some(remedy) = &finding.remedy {
-                println!("      {:<14} → {remedy}", "");
-            }
+            super::out(&finding.lines());
         }
     }
     if findings.iter().any(|f| f.level == Level::Fail) { ExitCode::FAILURE } else { ExitCode::SUCCESS }

@@ -1,6 +1,6 @@
 //! One writer for each data folder.
 
-use crate::app::make_private_dir;
+use crate::app::make_data_dir;
 use crate::config::Config;
 use crate::error::{Context, Result};
 use rustix::fs::{FlockOperation, flock};
@@ -8,7 +8,7 @@ use std::fs::File;
 
 /// Held by whoever writes. The kernel lets go of it when the process ends, however it ends.
 pub fn take(config: &Config) -> Result<File> {
-    make_private_dir(&config.data_dir)?;
+    make_data_dir(&config.data_dir)?;
     let file = File::create(config.data_dir.join("lock")).context("opening the lock of the data folder")?;
     flock(&file, FlockOperation::NonBlockingLockExclusive)
         .context(&format!("another slipway runs on {}; stop it first", config.data_dir.display()))?;

@@ -5,7 +5,8 @@ use crate::app::App;
 use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::{builds, db, http, jobs, trust};
-use tokio::signal::unix::{SignalKind, signal};
+use std::io::IsTerminal;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 pub async fn run(config: Config) -> Result<()> {
@@ -19,6 +20,8 @@ pub async fn run(config: Config) -> Result<()> {
     crate::registry::uploads::at_start(&app).await?;
     trust::ensure_key(&app).await?;
     builds::at_start(&app).await?;
+    // Before the first answer: who sees the server ready may ask it to stop at once.
+    let stop_signals = Signals::listen()?;
     let server = http::server::start(&app)?;
     let handle = server.handle();
     tracing::info!("listening on {}, people use {}", app.config.listen, app.config.public_url);
@@ -27,7 +30,7 @@ pub async fn run(config: Config) -> Result<()> {
     let jobs = tokio::spawn(jobs::run(app.clone(), stopped.clone()));
     let builder = embedded::start(&app, stopped)?;
     let _schedule = jobs::start_schedule(&app).await?;
-    told_to_stop().await?;
+    stop_signals.received().await;
     tracing::info!("stopping: requests in flight may end");
     commands.abort();
     stop.send_replace(true);
@@ -54,18 +57,29 @@ async fn print_first_link(app: &App) -> Result<()> {
 
 fn start_log(config: &Config) {
     // A client that tries https on a plain port is no error of ours; migrations log each step.
-    let quiet = "actix_http::h1::dispatcher=off,actix_server=warn,sea_orm_migration=warn";
+    let quiet = "actix_http::h1::dispatcher=off,actix_server=warn,sea_orm_migration=warn,tokio_cron_scheduler=warn";
     let filter = EnvFilter::try_new(format!("{quiet},{}", config.log_level)).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
     if config.log_json { builder.json().init() } else { builder.init() }
 }
 
-async fn told_to_stop() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate()).context("listening for signals")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for signals")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+/// What an operator or a terminal sends to stop us.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context("listening for signals");
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }

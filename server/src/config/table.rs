@@ -69,3 +69,34 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("sources.poll_secs", "30", "how often a source without a working webhook is asked for new commits"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATIONS.md");
+    const BEGIN: &str = "<!-- settings: begin -->\n";
+    const END: &str = "<!-- settings: end -->";
+
+    fn table() -> String {
+        let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
+        let rows = SETTINGS.iter().map(|s| {
+            format!("| `{}` | `{}` | {} | {} |\n", s.key, s.variable(), code(s.default), s.meaning.replace('|', "\\|"))
+        });
+        let head = "| key | variable | default | meaning |\n|---|---|---|---|\n";
+        std::iter::once(head.to_owned()).chain(rows).collect()
+    }
+
+    /// `UPDATE_DOCS=1 cargo test -p slipway documented` writes the table anew.
+    #[test]
+    fn every_setting_is_documented_as_it_is() {
+        let document = std::fs::read_to_string(DOCUMENT).unwrap();
+        let (before, rest) = document.split_once(BEGIN).expect("the table has its marks");
+        let (written, after) = rest.split_once(END).expect("the table has its marks");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(DOCUMENT, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
+        } else {
+            assert_eq!(written, table(), "run: UPDATE_DOCS=1 cargo test -p slipway documented");
+        }
+    }
+}

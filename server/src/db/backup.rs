@@ -72,3 +72,10 @@ pub fn postgres_arguments(url: &str) -> Result<(String, Option<String>)> {
     url.set_password(None).map_err(|()| Error::invalid("database.url has no host"))?;
     Ok((url.to_string(), password))
 }
+
+/// For tests: a blob without a push.
+#[cfg(test)]
+pub async fn insert_blob(db: &Db, row: super::rows::Blob) {
+    use sea_orm::{ActiveModelTrait as _, IntoActiveModel as _};
+    row.into_active_model().reset_all().insert(&db.write).await.unwrap();
+}

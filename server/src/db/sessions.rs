@@ -72,3 +72,12 @@ pub async fn prune(tx: &Tx, now: Millis) -> Result<()> {
     sign_in::Entity::delete_many().filter(sign_in::Column::ExpiresAt.lt(old)).exec(tx.connection()).await?;
     Ok(())
 }
+
+/// For tests: all round trips began too long ago.
+#[cfg(test)]
+pub async fn make_sign_ins_late(db: &super::Db) {
+    let tx = db.begin().await.unwrap();
+    let late = sign_in::Entity::update_many().col_expr(sign_in::Column::ExpiresAt, Expr::value(1_i64));
+    late.exec(tx.connection()).await.unwrap();
+    tx.commit().await.unwrap();
+}

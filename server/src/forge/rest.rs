@@ -1,11 +1,9 @@
 //! The questions that we ask GitHub. Repositories are named by their id, so that a rename there changes nothing.
 
 use super::shapes::{
-    BranchShape, CommitShape, GitRefShape, HookShape, MembershipShape, RefShape, RepositoryShape, TreeShape, UserShape,
+    BranchShape, CommitShape, GitRefShape, HookShape, MembershipShape, RefShape, RepositoryShape, TreeShape,
 };
-use super::{
-    Changed, Commit, CommitStatus, Forge, Heads, Membership, Page, Person, RemoteRepository, StatusState, Tree,
-};
+use super::{Changed, Commit, CommitStatus, Forge, Heads, Membership, Page, RemoteRepository, StatusState, Tree};
 use crate::error::ForgeError;
 use crate::names::{CommitHash, RefName};
 use crate::secrets::Secret;
@@ -37,6 +35,15 @@ impl Forge {
             }
         }
         Ok(all)
+    }
+
+    /// Whether an organisation keeps this app out: its members are told so when they ask for it by name.
+    pub async fn keeps_out(&self, organization: &str) -> Result<bool> {
+        match self.client.get(&format!("/user/memberships/orgs/{}", escaped_whole(organization)), None).await {
+            Ok(_) | Err(ForgeError::NotFound | ForgeError::Refused(_)) => Ok(false),
+            Err(ForgeError::NotApproved) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// What the person may read, most recently pushed first; pages count from 1.

@@ -1,6 +1,6 @@
 //! GitHub's JSON, as far as we read it.
 
-use super::{Commit, Membership, Owner, Person, RemoteRepository};
+use super::{Commit, Membership, Owner, RemoteRepository};
 use crate::clock::Millis;
 use crate::db::NamespaceKind;
 use crate::names::CommitHash;
@@ -108,12 +108,6 @@ pub(super) struct HookShape {
 #[serde(default)]
 pub(super) struct HookConfig {
     pub(super) url: String,
-}
-
-impl From<UserShape> for Person {
-    fn from(shape: UserShape) -> Self {
-        Self { id: shape.id.to_string(), login: shape.login, name: shape.name.filter(|n| !n.trim().is_empty()) }
-    }
 }
 
 impl From<MembershipShape> for Membership {

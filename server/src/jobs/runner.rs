@@ -12,7 +12,6 @@ use tokio::sync::watch;
 const WORKERS: usize = 4;
 /// A job whose worker is gone is claimed again after this long; a running one keeps its lease.
 const LEASE: i64 = 2 * MINUTE;
-const BEAT: Duration = Duration::from_secs(30);
 /// Tries before a person has to look.
 const MOST_ATTEMPTS: i64 = 12;
 
@@ -56,20 +55,20 @@ async fn step(app: &App) -> Result<bool> {
     Ok(true)
 }
 
-/// Works, and keeps the lease meanwhile. Both go on side by side: the work may hold the only connection that writes,
-/// and would never give it back while nobody but the lease is served.
 async fn keeping_lease<T>(app: &App, job: &rows::Job, work: impl Future<Output = T>) -> T {
-    let keep = async {
-        loop {
-            tokio::time::sleep(BEAT).await;
-            if let Err(error) = extend(app, job).await {
-                tracing::warn!(job.id = %job.id, "the lease of a job was not extended: {}", error.for_log());
-            }
-        }
-    };
+    // Beside the work, never instead of it: the work may hold the one writer connection that the lease waits for.
     tokio::select! {
         done = work => done,
-        never = keep => never,
+        never = keep_lease(app, job) => match never {},
+    }
+}
+
+async fn keep_lease(app: &App, job: &rows::Job) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        if let Err(error) = extend(app, job).await {
+            tracing::warn!(job.id = %job.id, "the lease of a job was not extended: {}", error.for_log());
+        }
     }
 }
 

@@ -108,7 +108,7 @@ pub struct RepositoryName {
 }
 
 impl RepositoryName {
-    pub fn new(namespace: NamespaceName, name: &str) -> Result<Self> {
+    pub fn new(namespace: &NamespaceName, name: &str) -> Result<Self> {
         format!("{namespace}/{name}").parse()
     }
 

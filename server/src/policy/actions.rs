@@ -151,14 +151,3 @@ impl Action for UseAccount {
         allow_if(principal.user_id().is_some() && principal.has_scope(Scope::Admin), true)
     }
 }
-
-/// May do what only the operator may.
-#[derive(Debug)]
-pub struct AdministerSite;
-
-impl Action for AdministerSite {
-    type On = Site;
-    fn decide(principal: &Principal, _: &Site) -> Decision {
-        allow_if(principal.is_site_admin() && principal.has_scope(Scope::Admin), false)
-    }
-}

@@ -36,7 +36,6 @@ pub struct Platform {
 pub struct Layer {
     /// What made it, `RUN make`; the media type when nobody says.
     pub command: String,
-    pub digest: String,
     pub size_bytes: i64,
 }
 
@@ -154,7 +153,6 @@ async fn platform(app: &App, repository_id: Uuid, name: &str, digest: &str, docu
         .filter(|e| matches!(e.kind, EdgeKind::Layer | EdgeKind::Blob))
         .map(|e| Layer {
             command: commands.next().filter(|c| !c.is_empty()).unwrap_or_else(|| e.media_type.clone()),
-            digest: e.digest.to_string(),
             size_bytes: e.size_bytes,
         })
         .collect();

@@ -86,7 +86,7 @@ async fn existing(
     let rules = db::sources::rules_of(db, source.id).await?;
     let Some(rule) = rules.iter().find(|r| dockerfile.is_none_or(|d| r.dockerfile == d)) else { return Ok(None) };
     let Some(repository) = db::repositories::find(db, rule.repository_id).await? else { return Ok(None) };
-    let name = RepositoryName::new(namespace.name.parse()?, &repository.name)?;
+    let name = RepositoryName::new(&namespace.name.parse()?, &repository.name)?;
     Ok(Some((name, (repository.next_build_number - 1).max(1))))
 }
 
@@ -122,7 +122,7 @@ async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryNa
     if let Some(rule) = rules.iter().find(|r| r.dockerfile == found.dockerfile) {
         let repository = db::repositories::find(&tx, rule.repository_id).await?;
         let repository = repository.ok_or_else(|| Error::not_found("the repository"))?;
-        let name = RepositoryName::new(namespace.name.parse()?, &repository.name)?;
+        let name = RepositoryName::new(&namespace.name.parse()?, &repository.name)?;
         return Ok((name, (repository.next_build_number - 1).max(1)));
     }
     let (repository, name) = new_repository(app, &tx, by, &namespace, found, rules.is_empty()).await?;

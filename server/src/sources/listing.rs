@@ -1,5 +1,9 @@
 //! What a person may import: the forge's list, kept in a table and searched there, with the Dockerfiles found.
 
+mod unapproved;
+
+pub use unapproved::unapproved;
+
 use super::dockerfiles;
 use crate::app::App;
 use crate::clock::Millis;
@@ -39,7 +43,20 @@ pub async fn search(
 ) -> Result<(Vec<rows::ForgeRepository>, u64)> {
     let text: String = text.trim().chars().take(200).collect();
     let offset = page.clamp(1, 10_000).saturating_sub(1) * PAGE;
-    db::sources::listing::search(&app.db, connection_id, &text, offset, PAGE).await
+    let found = db::sources::listing::search(&app.db, connection_id, &text, offset, PAGE).await?;
+    scan_soon(app, connection_id, &found.0).await?;
+    Ok(found)
+}
+
+/// Those further down a long list are scanned when somebody looks at them.
+async fn scan_soon(app: &App, connection_id: Uuid, shown: &[rows::ForgeRepository]) -> Result<()> {
+    let pending = shown.iter().filter(|r| r.scan_state == ScanState::Pending);
+    let only: Vec<Uuid> = pending.map(|r| r.id).collect();
+    let Some(first) = only.first() else { return Ok(()) };
+    let key = format!("scan:{connection_id}:{first}");
+    let tx = app.db.begin().await?;
+    jobs::enqueue(app, &tx, &Task::ScanRepositories { connection_id, only }, Some(key)).await?;
+    tx.commit().await
 }
 
 /// A listed repository of one of the person's own connections.
@@ -73,7 +90,7 @@ pub async fn imported(
         let Some(rule) = rules.first() else { continue };
         let Some(repository) = db::repositories::find(&app.db, rule.repository_id).await? else { continue };
         let namespace = namespaces[&source.namespace_id].name.parse()?;
-        found.insert(source.remote_id, RepositoryName::new(namespace, &repository.name)?);
+        found.insert(source.remote_id, RepositoryName::new(&namespace, &repository.name)?);
     }
     Ok(found)
 }
@@ -81,7 +98,13 @@ pub async fn imported(
 /// Asks the forge again, in the background.
 pub async fn refresh(app: &App, connection_id: Uuid) -> Result<()> {
     let tx = app.db.begin().await?;
-    jobs::enqueue(app, &tx, &Task::ListRepositories { connection_id }, Some(format!("list:{connection_id}"))).await?;
+    jobs::enqueue(
+        app,
+        &tx,
+        &Task::ListRepositories { connection_id },
+        Some(format!("list-repositories:{connection_id}")),
+    )
+    .await?;
     tx.commit().await
 }
 
@@ -99,10 +122,12 @@ pub async fn fetch(app: &App, connection: &rows::Connection, forge: &Forge) -> R
             break;
         }
     }
+    let unapproved = unapproved::find(app, connection, forge).await?;
     let tx = app.db.begin().await?;
     db::sources::listing::drop_unseen(&tx, connection.id, began).await?;
     db::users::set_listing(&tx, connection.id, Some(app.clock.now()), None).await?;
-    let task = Task::ScanRepositories { connection_id: connection.id };
+    unapproved::note(app, &tx, connection, &unapproved).await?;
+    let task = Task::ScanRepositories { connection_id: connection.id, only: Vec::new() };
     jobs::enqueue(app, &tx, &task, Some(format!("scan:{}", connection.id))).await?;
     tx.commit().await?;
     app.wake.changed(connection.id);
@@ -159,22 +184,14 @@ pub async fn connection(app: &App, id: Uuid) -> Result<rows::Connection> {
     db::users::find_connection(&app.db, id).await?.ok_or_else(|| Error::not_found("this connection"))
 }
 
-/// Whether the Dockerfiles of everything that was listed are known.
+/// Whether the Dockerfiles of the first page are known; others are looked for when somebody looks at them.
 pub async fn is_scanned(app: &App, connection_id: Uuid) -> Result<bool> {
-    Ok(db::sources::listing::unscanned(&app.db, connection_id, 1).await?.is_empty())
+    let (first, _) = db::sources::listing::search(&app.db, connection_id, "", 0, PAGE).await?;
+    Ok(first.iter().all(|r| r.scan_state != ScanState::Pending))
 }
 
 /// Where an image of a listed repository would go, as far as names are free.
 pub fn likely_target(listed: &rows::ForgeRepository) -> String {
     let name = listed.full_name.rsplit('/').next().unwrap_or_default();
     format!("{}/{}", crate::names::NamespaceName::near(&listed.owner_login), RepositoryName::near(name))
-}
-
-/// Organisations in the list whose repositories the forge keeps from this app, with the page where approval is asked for.
-pub async fn unapproved(app: &App, connection: &rows::Connection) -> Result<Vec<(String, String)>> {
-    let Some(github) = &app.config.github else { return Ok(Vec::new()) };
-    let base = github.url.as_str().trim_end_matches('/');
-    let url = format!("{base}/settings/connections/applications/{}", github.client_id);
-    let names = db::sources::listing::owners_not_readable(&app.db, connection.id).await?;
-    Ok(names.into_iter().map(|name| (name, url.clone())).collect())
 }

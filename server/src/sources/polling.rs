@@ -73,7 +73,15 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     }
     // With something left out, the next look must not hear "nothing changed".
     let memory = if outcome.is_whole { heads.memory } else { String::new() };
-    note_success(app, source, Some(memory)).await
+    note_success(app, source, Some(memory)).await?;
+    if outcome.is_whole { Ok(()) } else { look_again_soon(app, source).await }
+}
+
+/// What was left out waits no longer than the webhook's lead lasts.
+async fn look_again_soon(app: &App, source: &rows::Source) -> Result<()> {
+    let tx = app.db.begin().await?;
+    db::sources::touch_polled(&tx, source.id, app.clock.now() - RECONCILE + SETTLE).await?;
+    tx.commit().await
 }
 
 struct Outcome {

@@ -1,6 +1,6 @@
 //! From a ref that moved to its builds: one for each rule that names the ref.
 
-use super::{refs, rules, status_changed};
+use super::{refs, rules};
 use crate::app::App;
 use crate::builds::{self, NewBuild};
 use crate::db::{self, Trigger, Tx, rows};
@@ -76,7 +76,6 @@ pub async fn start_rule(
     if !is_skipped {
         builds::supersede(app, tx, repository_id, name, build.id).await?;
     }
-    status_changed(app, tx, build.id).await?;
     Ok(build)
 }
 

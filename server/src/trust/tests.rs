@@ -174,7 +174,9 @@ async fn bundles_count_and_attestations_do_not() {
         }})
         .to_string();
         let bundle_type = "application/vnd.dev.sigstore.bundle.v0.3+json";
-        let extra = json!({"artifactType": bundle_type, "subject": {"digest": digest.as_str()}});
+        let subject =
+            json!({"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": digest.as_str(), "size": 1});
+        let extra = json!({"artifactType": bundle_type, "subject": subject});
         add(&app, &repository, bundle.as_bytes(), extra, json!({"mediaType": bundle_type}), None).await;
         assert_eq!(state(&app, &repository, &digest).await, expected, "{predicate}");
     }

@@ -59,6 +59,7 @@ pub fn asset(name: &str) -> &'static str {
 }
 
 /// The bytes of an embedded file.
+#[cfg(test)]
 pub fn file(name: &str) -> Option<&'static [u8]> {
     ASSETS.get(name).map(|asset| asset.plain.as_ref())
 }

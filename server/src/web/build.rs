@@ -57,7 +57,6 @@ pub async fn show(
     let page = BuildPage {
         events_url: Some(format!("{}/events?after={after}", view.url)),
         layout,
-        head,
         build: view,
         log: shown.view,
     };

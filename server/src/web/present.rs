@@ -36,7 +36,6 @@ pub fn short_ref(full: &str) -> String {
 pub fn commit(build: &rows::Build, source: Option<&rows::Source>) -> Commit {
     Commit {
         hash: build.commit_hash.clone(),
-        title: build.commit_title.clone(),
         url: source.map(|s| format!("{}/commit/{}", s.html_url, build.commit_hash)),
     }
 }

@@ -78,7 +78,6 @@ pub async fn show(
         layout: head.layout(tag.as_str(), viewer, RepositoryTab::Tags),
         aliases: image.tags.iter().map(|t| t.name.clone()).filter(|n| *n != row.name).collect(),
         digest: row.digest.clone(),
-        media_type: image.manifest.media_type.clone(),
         size: count(image.manifest.image_size_bytes),
         at: when(&app, row.updated_at),
         cause: present::cause(on, history.first()),
@@ -125,11 +124,7 @@ fn created(app: &App, text: &str) -> Option<super::views::facts::When> {
 }
 
 fn layer_rows(platform: &Platform) -> Vec<LayerRow> {
-    let row = |l: &images::Layer| LayerRow {
-        command: l.command.clone(),
-        digest: l.digest.clone(),
-        size: count(l.size_bytes),
-    };
+    let row = |l: &images::Layer| LayerRow { command: l.command.clone(), size: count(l.size_bytes) };
     platform.layers.iter().map(row).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::builds::{cancel, lease, log};
+use crate::db::Ask as _;
 use crate::db::AttemptEnd;
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, TimedOut};
 use crate::error::Error;
@@ -44,7 +45,7 @@ async fn an_older_attempt_is_fenced_off() {
     let refused = |e: Error| assert_eq!(e.status(), 409, "{e}");
     refused(lease::heartbeat(&scene.app, &attempt).await.unwrap_err());
     refused(log::append(&scene.app, &attempt, batch(1, vec![started(1)])).await.unwrap_err());
-    refused(scene.finish(old.attempt_id, Outcome::Failed(Default::default())).await.unwrap_err());
+    refused(scene.finish(old.attempt_id, Outcome::Failed(slipway_protocol::Failure::default())).await.unwrap_err());
     assert_eq!(scene.build(build.id).await.state, Running);
     assert!(crate::auth::tokens::principal_of_attempt(&scene.app, old.attempt_id).await.is_err());
     assert!(crate::auth::tokens::principal_of_attempt(&scene.app, new.attempt_id).await.is_ok());
@@ -67,8 +68,13 @@ async fn a_server_that_starts_gives_leases_time_and_buries_its_own_builder() {
     lease::sweep(&scene.app).await.unwrap();
     assert_eq!(scene.build(far.id).await.state, Running);
     let own = scene.build(own.id).await;
-    assert_eq!((own.state, own.requeues), (Queued, 1));
-    assert!(own.detail.unwrap().contains("restarted"));
+    if scene.app.db.is_postgres() {
+        // It may be the builder of another server: its lease tells.
+        assert_eq!((own.state, own.requeues), (Running, 0));
+    } else {
+        assert_eq!((own.state, own.requeues), (Queued, 1));
+        assert!(own.detail.unwrap().contains("restarted"));
+    }
 }
 
 #[tokio::test]

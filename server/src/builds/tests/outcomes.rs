@@ -53,7 +53,7 @@ async fn a_good_build_is_signed_and_tagged_in_one_go() {
     let verdict = trust::verify(&scene.app, repository, &digest).await.unwrap();
     assert_eq!(verdict.state, VerdictState::Verified);
     assert!(verdict.key.unwrap().fingerprint.starts_with("SHA256:"));
-    assert_eq!(view::materials(&scene.app, build.id).await.unwrap().len(), 1);
+    assert_eq!(db::builds::materials(&scene.app.db, build.id).await.unwrap().len(), 1);
     assert!(view::usual_duration(&scene.app, repository, "refs/heads/main").await.unwrap().is_some());
 }
 

@@ -7,12 +7,22 @@ use serde::Serialize;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-const BLOCK: u64 = 512;
+const BLOCK: usize = 512;
 
+/// Dropped before `finish`, it leaves no file.
 pub(super) struct Writer {
     file: BufWriter<File>,
+    unfinished: Option<PathBuf>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(path) = &self.unfinished {
+            std::fs::remove_file(path).ok();
+        }
+    }
 }
 
 impl Writer {
@@ -20,7 +30,7 @@ impl Writer {
     pub(super) fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         let file = file.context(&format!("making {}; the file must be new", path.display()))?;
-        Ok(Self { file: BufWriter::new(file) })
+        Ok(Self { file: BufWriter::new(file), unfinished: Some(path.to_owned()) })
     }
 
     pub(super) fn json(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
@@ -69,14 +79,16 @@ impl Writer {
                 format!("{copied} bytes where {size} were expected"),
             ));
         }
-        let padding = usize::try_from((BLOCK - size % BLOCK) % BLOCK).expect("a block is small");
-        self.file.write_all(&[0; BLOCK as usize][..padding]).context("writing the backup")
+        let over = usize::try_from(size % BLOCK as u64).expect("a block is small");
+        self.file.write_all(&[0; BLOCK][..(BLOCK - over) % BLOCK]).context("writing the backup")
     }
 
     /// Ends the archive and makes it last.
     pub(super) fn finish(mut self) -> Result<()> {
-        self.file.write_all(&[0; 2 * BLOCK as usize]).context("writing the backup")?;
-        let file = self.file.into_inner().map_err(std::io::IntoInnerError::into_error).context("writing the backup")?;
-        file.sync_all().context("writing the backup")
+        self.file.write_all(&[0; 2 * BLOCK]).context("writing the backup")?;
+        self.file.flush().context("writing the backup")?;
+        self.file.get_ref().sync_all().context("writing the backup")?;
+        self.unfinished = None;
+        Ok(())
     }
 }

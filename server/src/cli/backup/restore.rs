@@ -65,6 +65,7 @@ async fn fill(config: &Config, file: &Path) -> Result<Complete> {
     let doing = format!("reading {}", file.display());
     let opened = File::open(file).context(&doing)?;
     let mut archive = tar::Archive::new(BufReader::new(opened));
+    make_private_dir(&config.data_dir.join("storage"))?;
     let storage = Storage::file_system(&config.data_dir.join("storage"))?;
     let (mut db, mut named) = (None, BTreeMap::new());
     let (mut done, mut promised) = (Complete::default(), None);

@@ -24,8 +24,9 @@ fn folder(config: &Config) -> Finding {
     let state = if lock::is_held(config) { "a server runs on it" } else { "no server runs on it" };
     match mode(&config.data_dir) {
         None => Finding::warn(what, format!("{dir} does not exist"), "`slipway serve` makes it at the first start"),
-        Some(mode) if mode & 0o077 != 0 => {
-            Finding::warn(what, format!("{dir} is open to others ({mode:o}); {state}"), format!("chmod 700 {dir}"))
+        // Passing through is fine, and lets the builder's git work without rights.
+        Some(mode) if mode & 0o066 != 0 => {
+            Finding::warn(what, format!("{dir} is open to others ({mode:o}); {state}"), format!("chmod 711 {dir}"))
         }
         Some(_) => Finding::ok(what, format!("{dir}, {state}")),
     }
@@ -56,6 +57,11 @@ async fn database(config: &Config) -> Finding {
         && !Path::new(file).exists()
     {
         return Finding::warn(WHAT, format!("{file} does not exist"), "`slipway serve` makes it at the first start");
+    }
+    if let Some(file) = config.database_url.strip_prefix("sqlite:")
+        && mode(Path::new(file)).is_some_and(|mode| mode & 0o077 != 0)
+    {
+        return Finding::warn(WHAT, format!("{file} is open to others"), format!("chmod 600 {file}*"));
     }
     let pending = async {
         let db = db::connect::open(&config.database_url, 1).await?;

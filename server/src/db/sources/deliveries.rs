@@ -7,7 +7,7 @@ use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
 /// The outcome of a delivery that nobody has read yet.
@@ -55,4 +55,16 @@ pub async fn prune(tx: &Tx, emptied_before: Millis, forgotten_before: Millis) ->
         .exec(tx.connection())
         .await?;
     Ok(())
+}
+
+/// The last deliveries of a source, newest first.
+#[cfg(test)]
+pub(crate) async fn latest(c: &impl Ask, source_id: Uuid, limit: u64) -> Result<Vec<rows::HookDelivery>> {
+    use sea_orm::{QueryOrder as _, QuerySelect as _};
+    Ok(hook_delivery::Entity::find()
+        .filter(hook_delivery::Column::SourceId.eq(source_id))
+        .order_by_desc(hook_delivery::Column::Id)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
 }

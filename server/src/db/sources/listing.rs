@@ -101,18 +101,15 @@ pub async fn find_by_remote(
         .await?)
 }
 
-/// Organisations with a listed repository that could not be read.
-pub async fn owners_not_readable(c: &impl Ask, connection_id: Uuid) -> Result<Vec<String>> {
-    let mut owners: Vec<String> = listed::Entity::find()
+/// Logins of the organisations that own something listed.
+pub async fn organizations(c: &impl Ask, connection_id: Uuid) -> Result<Vec<String>> {
+    Ok(listed::Entity::find()
         .select_only()
         .column(listed::Column::OwnerLogin)
         .distinct()
         .filter(listed::Column::ConnectionId.eq(connection_id))
-        .filter(listed::Column::ScanState.eq(ScanState::Failed))
-        .filter(listed::Column::OwnerKind.ne("user"))
+        .filter(listed::Column::OwnerKind.eq("organization"))
         .into_tuple()
         .all(c.connection())
-        .await?;
-    owners.sort();
-    Ok(owners)
+        .await?)
 }

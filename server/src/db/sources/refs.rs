@@ -90,3 +90,12 @@ pub async fn mark_deleted(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
     source_ref::Entity::update_many().set(change).filter(source_ref::Column::Id.eq(id)).exec(tx.connection()).await?;
     Ok(())
 }
+
+/// Makes all refs of a source old news.
+#[cfg(test)]
+pub(crate) async fn age(tx: &Tx, source_id: Uuid) -> Result<()> {
+    let change = source_ref::ActiveModel { updated_at: Set(0), ..Default::default() };
+    let of_source = source_ref::Column::SourceId.eq(source_id);
+    source_ref::Entity::update_many().set(change).filter(of_source).exec(tx.connection()).await?;
+    Ok(())
+}

@@ -12,7 +12,7 @@ use crate::sources::rules::{self, MappedTag, Moves};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Moved {
     pub tag: TagName,
-    pub moved: bool,
+    pub done: bool,
     /// A sentence for the build page when it did not move.
     pub why_not: Option<String>,
 }
@@ -39,7 +39,7 @@ pub async fn move_for_build(
         if why_not.is_none() {
             set(tx, &Principal::SYSTEM, repository, &title, &mapped.name, digest, &origin, now).await?;
         }
-        all.push(Moved { tag: mapped.name.clone(), moved: why_not.is_none(), why_not });
+        all.push(Moved { tag: mapped.name.clone(), done: why_not.is_none(), why_not });
     }
     Ok(all)
 }

@@ -57,7 +57,7 @@ pub(super) async fn new_repository(
     let mut free = None;
     for name in owners::numbered(&wanted, 150) {
         if db::repositories::find_by_name(tx, namespace.id, &name).await?.is_none() {
-            free = Some(RepositoryName::new(namespace_name.clone(), &name)?);
+            free = Some(RepositoryName::new(&namespace_name, &name)?);
             break;
         }
     }

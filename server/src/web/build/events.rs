@@ -110,8 +110,6 @@ impl Follower {
     async fn run(mut self) {
         let mut build_changed = self.app.wake.follow(self.build.id);
         let mut repository_changed = self.app.wake.follow(self.build.repository_id);
-        // The page itself shows this state already.
-        self.shown = Some((self.build.state, self.build.cancel_requested_at.is_some()));
         let until = self.app.clock.now() + LONGEST;
         while self.app.clock.now() < until {
             build_changed.borrow_and_update();
@@ -208,6 +206,9 @@ impl Follower {
                     append(&mut html, &mut lines)?;
                 }
                 lines.push(shown);
+                if let Some(step) = self.steps.get_mut(&line.step) {
+                    has_lines(step);
+                }
                 continue;
             }
             append(&mut html, &mut lines)?;
@@ -230,6 +231,9 @@ impl Follower {
             let mut step = new_step(number, &row.name);
             step.state = state;
             step.cached = row.is_cached;
+            if row.lines > 0 {
+                has_lines(&mut step);
+            }
             self.steps.insert(number, step);
         }
         Ok(())
@@ -289,7 +293,8 @@ impl Follower {
         if self.shown == Some(now) {
             return Ok(None);
         }
-        self.shown = Some(now);
+        // The page may have been drawn before the last change: the first message tells the state anew.
+        let first = self.shown.replace(now).is_none();
         let attempt = builds::present_attempt(&self.app, &self.build).await?;
         let facts = LogFacts {
             steps: self.steps.len() as u64,
@@ -300,7 +305,7 @@ impl Follower {
         let view = view::of(&self.app, self.allowed.principal(), on, &self.build, attempt.as_ref(), facts).await?;
         let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
         let mut text = message("", &html);
-        if was_open && !is_open(self.build.state) {
+        if (was_open || first) && !is_open(self.build.state) {
             text.push_str(&event("", "finished", &view.status));
         }
         Ok(Some(text))
@@ -336,6 +341,13 @@ fn new_step(number: u32, name: &str) -> Step {
         open: true,
         error: None,
         notices: Vec::new(),
+    }
+}
+
+/// The page holds lines of this step: its head is swapped alone.
+fn has_lines(step: &mut Step) {
+    if step.chunks.is_empty() {
+        step.chunks.push(Chunk { step: step.number, index: 0, lines: Vec::new(), gap: None });
     }
 }
 

@@ -28,7 +28,6 @@ pub(super) struct Folded {
     pub(super) done_at: Option<i64>,
     pub(super) cached: bool,
     pub(super) error: Option<String>,
-    pub(super) vertex: String,
     pub(super) lines: u32,
     pub(super) head: Vec<LogLine>,
     pub(super) tail: VecDeque<LogLine>,
@@ -45,7 +44,7 @@ pub(super) struct Rendering {
 }
 
 impl Folded {
-    fn new(number: u32, name: &str, vertex: &str, at: i64) -> Self {
+    fn new(number: u32, name: &str, at: i64) -> Self {
         Self {
             number,
             name: StepName::parse(name),
@@ -53,7 +52,6 @@ impl Folded {
             done_at: None,
             cached: false,
             error: None,
-            vertex: vertex.to_owned(),
             lines: 0,
             head: Vec::new(),
             tail: VecDeque::new(),
@@ -180,13 +178,12 @@ fn apply(
     match record {
         Record::StepStarted(started) => {
             *last = started.step;
-            let step = steps
-                .entry(started.step)
-                .or_insert_with(|| Folded::new(started.step, &started.name, &started.vertex, started.at));
+            let step =
+                steps.entry(started.step).or_insert_with(|| Folded::new(started.step, &started.name, started.at));
             step.done_at = None;
         }
         Record::Line(line) => {
-            let step = steps.entry(line.step).or_insert_with(|| Folded::new(line.step, "", "", line.at));
+            let step = steps.entry(line.step).or_insert_with(|| Folded::new(line.step, "", line.at));
             step.add(line, rendering, room);
         }
         Record::Progress { step, id, current, total } => {

@@ -189,14 +189,14 @@ fn hint(on: &RepositoryAccess, reason: slipway_protocol::Reason) -> Option<Strin
 
 fn stages(app: &App, build: &rows::Build, tags: &[String]) -> Vec<Stage> {
     let row = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
-    let built = match build.state {
+    let outcome = match build.state {
         BuildState::Succeeded => State::Succeeded,
         other => present::state(other),
     };
     let waited = build.started_at.map(|at| count((at - build.created_at) / 1_000));
     let mut stages = vec![
-        row("Queue", if build.started_at.is_some() { State::Succeeded } else { built }, waited),
-        row("Build", if build.started_at.is_some() { built } else { State::Queued }, present::seconds(app, build)),
+        row("Queue", if build.started_at.is_some() { State::Succeeded } else { outcome }, waited),
+        row("Build", if build.started_at.is_some() { outcome } else { State::Queued }, present::seconds(app, build)),
     ];
     let after = match build.state {
         BuildState::Succeeded => State::Succeeded,

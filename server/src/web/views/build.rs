@@ -7,7 +7,6 @@ use super::facts::{Commit, Signature, State, When};
 use super::layout::Layout;
 use super::log::LogView;
 use super::pull::PullBox;
-use super::repository::RepositoryHead;
 use super::{build, facts, filters};
 use askama::Template;
 
@@ -16,7 +15,6 @@ use askama::Template;
 #[template(path = "builds/show.html")]
 pub struct BuildPage {
     pub layout: Layout,
-    pub head: RepositoryHead,
     pub build: BuildView,
     pub log: LogView,
     /// `…/events?after=<id of the last record on this page>`; set while the build is open, and later while newer builds may come.

@@ -176,7 +176,6 @@ impl Avatar {
 #[derive(Debug, Clone)]
 pub struct Commit {
     pub hash: String,
-    pub title: String,
     /// Its page at the forge.
     pub url: Option<String>,
 }

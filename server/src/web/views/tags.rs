@@ -29,7 +29,6 @@ pub struct TagPage {
     pub aliases: Vec<String>,
     /// What `docker pull` prints.
     pub digest: String,
-    pub media_type: String,
     pub size: u64,
     pub at: When,
     pub cause: Cause,
@@ -61,7 +60,6 @@ pub struct PlatformRow {
 pub struct LayerRow {
     /// `COPY --from=build /out/api /api`, or the media type.
     pub command: String,
-    pub digest: String,
     pub size: u64,
 }
 

@@ -23,7 +23,7 @@ pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView 
         state,
         status: state.word().to_owned(),
         title: "Add /healthz endpoint".to_owned(),
-        commit: commit(""),
+        commit: commit(),
         ref_name: "main".to_owned(),
         actor: Some("mona".to_owned()),
         trigger: "Triggered by push".to_owned(),
@@ -121,7 +121,6 @@ fn show(build: BuildView, log: LogView) -> BuildPage {
             mark: build.state.mark(),
             ..head.layout(&format!("Build {}", build.number), mona(), RepositoryTab::Builds)
         },
-        head,
         events_url: open.then(|| format!("{}/events?after=1-12", build.url)),
         build,
         log,

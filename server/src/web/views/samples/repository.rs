@@ -136,14 +136,13 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
         created: Some(ago(10_800)),
         provenance,
     };
-    let layer = |command: &str, size| LayerRow { command: command.to_owned(), digest: DIGEST.to_owned(), size };
+    let layer = |command: &str, size| LayerRow { command: command.to_owned(), size };
     TagPage {
         layout: head.layout("1.4.2", if manager { mona() } else { None }, RepositoryTab::Tags),
         head,
         tag: "1.4.2".to_owned(),
         aliases: vec!["latest".to_owned(), "1.4".to_owned(), "1".to_owned()],
         digest: DIGEST.to_owned(),
-        media_type: "application/vnd.oci.image.index.v1+json".to_owned(),
         size: 69_100_000,
         at: ago(10_800),
         cause: cause(148),
@@ -191,7 +190,7 @@ fn tags() -> Pages_ {
     let artifact = TagPage {
         platforms: vec![],
         platform: String::new(),
-        layers: vec![LayerRow { command: HOSTILE.to_owned(), digest: DIGEST.to_owned(), size: 0 }],
+        layers: vec![LayerRow { command: HOSTILE.to_owned(), size: 0 }],
         ..tag(Signature::CouldNotCheck { reason: HOSTILE.to_owned() }, true)
     };
     vec![

@@ -1,0 +1,50 @@
+//! Organisations that have not approved this app: their repositories are missing from the list, and people ask why.
+//!
+//! The forge leaves them out of its lists, so those that we know of by other ways are asked for by name: the ones that the
+//! operator named, and owners of what was listed before.
+
+use crate::app::App;
+use crate::db::{self, ConnectionState, Tx, rows};
+use crate::error::Result;
+use crate::forge::Forge;
+use std::collections::BTreeSet;
+
+/// Organisations that are asked for by name: one call each.
+const MOST_ASKED: usize = 20;
+/// What the detail of an active connection starts with, before the names.
+const DETAIL: &str = "not approved by: ";
+
+/// Organisations that keep this app out, each with the page where approval is asked for.
+pub async fn unapproved(app: &App, connection: &rows::Connection) -> Result<Vec<(String, String)>> {
+    let identity = db::users::find_identity_by_id(&app.db, connection.identity_id).await?;
+    let (Some(identity), Some(github)) = (identity, &app.config.github) else { return Ok(Vec::new()) };
+    let names = connection.state_detail.as_deref().and_then(|detail| detail.strip_prefix(DETAIL));
+    let forge_url = crate::forge::plain(&identity.forge_url);
+    let url = format!("{forge_url}/settings/connections/applications/{}", github.client_id);
+    Ok(names.unwrap_or_default().split_whitespace().map(|name| (name.to_owned(), url.clone())).collect())
+}
+
+/// Asks the forge; rows of the last list are still there.
+pub(super) async fn find(app: &App, connection: &rows::Connection, forge: &Forge) -> Result<Vec<String>> {
+    let lower = |name: String| name.to_lowercase();
+    let member: BTreeSet<String> = forge.memberships().await?.into_iter().map(|m| lower(m.login)).collect();
+    let mut known: BTreeSet<String> = app.config.sign_in.organizations.iter().cloned().map(lower).collect();
+    known.extend(db::sources::listing::organizations(&app.db, connection.id).await?.into_iter().map(lower));
+    let mut found = Vec::new();
+    for name in known.difference(&member).take(MOST_ASKED) {
+        if forge.keeps_out(name).await? {
+            found.push(name.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Keeps the names with the connection, unless a newer token came meanwhile.
+pub(super) async fn note(app: &App, tx: &Tx, used: &rows::Connection, names: &[String]) -> Result<()> {
+    let now = db::users::find_connection(tx, used.id).await?;
+    if now.is_none_or(|now| now.token_encrypted != used.token_encrypted || now.state != ConnectionState::Active) {
+        return Ok(());
+    }
+    let detail = (!names.is_empty()).then(|| format!("{DETAIL}{}", names.join(" ")));
+    db::users::set_connection_state(tx, used.id, ConnectionState::Active, detail, app.clock.now()).await
+}

@@ -1,0 +1,209 @@
+//! Pushes, by webhook and by polling.
+
+use super::*;
+use crate::db::HookState;
+
+async fn connected(scene: &Scene) -> (Repo, Someone, RepositoryName) {
+    let code = scene.code("mona", "web", true);
+    let mona = scene.someone("mona").await;
+    let (name, _) = scene.import(&mona, "mona/web").await.unwrap();
+    (code, mona, name)
+}
+
+async fn hooked(scene: &Scene) -> (Repo, Someone, RepositoryName) {
+    let all = connected(scene).await;
+    scene
+        .wait("the forge called", async |app| source_of(app, "mona/web").await.unwrap().hook_state == HookState::Active)
+        .await;
+    all
+}
+
+#[tokio::test]
+async fn a_push_that_the_forge_tells_of_is_built() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    let before = scene.forge.requests("/commits");
+    let head = code.commit("main", &[("a", "1")], "Change a\n\nIn two paragraphs.");
+    let build = scene.build_of(&name, "refs/heads/main", &head).await;
+    assert_eq!((build.number, build.commit_title.as_str(), build.trigger), (2, "Change a", db::Trigger::Push));
+    assert_eq!(scene.forge.requests("/commits"), before, "the delivery says all that is needed");
+    let first = scene.builds(&name).await.pop().unwrap();
+    assert_eq!((first.state, first.superseded_by), (BuildState::Skipped, Some(build.id)));
+
+    let branch = code.commit("feature/x", &[("b", "1")], "Branch off");
+    let other = scene.build_of(&name, "refs/heads/feature/x", &branch).await;
+    assert!(other.ref_number > build.ref_number);
+    assert!(is_queued(&scene.builds(&name).await[1]), "another branch takes nothing from the queue");
+
+    code.annotated_tag("v1.0.0", &head, "First release");
+    scene.build_of(&name, "refs/tags/v1.0.0", &head).await;
+
+    code.set_branch("main", &branch);
+    let forced = scene.build_of(&name, "refs/heads/main", &branch).await;
+    assert!(forced.ref_number > build.ref_number);
+    scene.quiet().await;
+    let count = scene.builds(&name).await.len();
+
+    code.delete_branch("feature/x");
+    let source = scene.source("mona/web").await;
+    scene
+        .wait("the branch is gone", async |app| {
+            db::sources::refs::find(&app.db, source.id, "refs/heads/feature/x")
+                .await
+                .unwrap()
+                .unwrap()
+                .deleted_at
+                .is_some()
+        })
+        .await;
+    for delivery in scene.forge.deliveries_sent().await {
+        scene.forge.redeliver(delivery.id);
+    }
+    scene.quiet().await;
+    assert_eq!(scene.builds(&name).await.len(), count, "nothing is built twice");
+}
+
+#[tokio::test]
+async fn what_shall_not_be_built_is_noted() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    let head = code.commit("main", &[("a", "1")], "Fix a typo [skip ci]");
+    let build = scene.build_of(&name, "refs/heads/main", &head).await;
+    assert_eq!((build.state, build.reason.as_deref()), (BuildState::Skipped, Some("skip_ci")));
+    assert!(is_queued(&scene.builds(&name).await[1]), "the commit before it is still built");
+
+    let one = code.commit("a/b", &[("a", "2")], "One");
+    assert!(is_queued(&scene.build_of(&name, "refs/heads/a/b", &one).await));
+    let two = code.commit("a-b", &[("a", "3")], "Two");
+    let clash = scene.build_of(&name, "refs/heads/a-b", &two).await;
+    assert_eq!((clash.state, clash.reason.as_deref()), (BuildState::Skipped, Some("tag_collision")));
+    assert!(clash.detail.unwrap().contains("`a/b`"));
+}
+
+#[tokio::test]
+async fn a_refused_webhook_is_replaced_by_polling() {
+    let scene = Scene::start(1).await;
+    scene.forge.refuse_local_hooks(true);
+    let (code, mona, name) = connected(&scene).await;
+    scene
+        .wait("the hook is refused", async |app| {
+            source_of(app, "mona/web").await.unwrap().hook_state == HookState::Refused
+        })
+        .await;
+    assert!(scene.source("mona/web").await.hook_detail.is_some());
+    let _schedule = jobs::start_schedule(&scene.app.app).await.unwrap();
+    let head = code.commit("main", &[("a", "1")], "Change a");
+    let build = scene.build_of(&name, "refs/heads/main", &head).await;
+    assert_eq!(build.commit_title, "Change a");
+    assert_eq!(build.commit_author, scene.builds(&name).await.pop().unwrap().commit_author);
+
+    scene.forge.refuse_local_hooks(false);
+    crate::sources::repair(&scene.app, &scene.admin(&mona, &name).await).await.unwrap();
+    scene
+        .wait("the hook works", async |app| source_of(app, "mona/web").await.unwrap().hook_state == HookState::Active)
+        .await;
+}
+
+#[tokio::test]
+async fn a_comparison_finds_what_no_webhook_told() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    let head = code.head("main").unwrap();
+    // GitHub says nothing about more than three tags at once.
+    code.tags(&["v1.0.0", "v1.1.0", "v1.2.0", "v2.0.0"], &head);
+    scene.quiet().await;
+    assert_eq!(scene.builds(&name).await.len(), 1);
+    scene.poll("mona/web").await;
+    assert_eq!(scene.builds(&name).await.len(), 5);
+    let source = scene.poll("mona/web").await;
+    assert_eq!(scene.builds(&name).await.len(), 5);
+    assert_eq!(source.hook_state, HookState::Active, "missing tags are no fault of the hook");
+
+    // The memory of the last comparison makes the next one cheap.
+    let before = scene.forge.requests("/tags");
+    scene.poll("mona/web").await;
+    assert!(source.poll_etag.is_some());
+    assert_eq!(scene.forge.requests("/tags"), before + 1);
+
+    code.remove_hooks();
+    let head = code.commit("other", &[("a", "1")], "Nobody told");
+    let source = scene.poll("mona/web").await;
+    scene.build_of(&name, "refs/heads/other", &head).await;
+    assert_ne!(source.hook_state, HookState::Refused);
+    scene
+        .wait("the hook was made again", async |app| {
+            code.hooks().len() == 1 && source_of(app, "mona/web").await.unwrap().hook_state == HookState::Active
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_late_delivery_does_not_roll_back() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    let hook = scene.source("mona/web").await;
+    let first = code.commit("main", &[("a", "1")], "One");
+    scene.build_of(&name, "refs/heads/main", &first).await;
+    let second = code.commit("main", &[("a", "2")], "Two");
+    let newest = scene.build_of(&name, "refs/heads/main", &second).await;
+    scene.quiet().await;
+    // The first push again, in other bytes.
+    let body = serde_json::json!({
+        "ref": "refs/heads/main", "before": "1".repeat(40), "after": first,
+        "head_commit": {"id": first, "message": "One", "author": {"name": "mona"}},
+        "repository": {"id": code.id()},
+    });
+    let answer = deliver(&scene, &hook, "push", body.to_string().into_bytes(), None).await;
+    assert_eq!(answer, 202);
+    scene.quiet().await;
+    assert_eq!(scene.builds(&name).await[0].id, newest.id);
+    let last = db::sources::deliveries::latest(&scene.app.db, hook.id, 1).await.unwrap();
+    assert!(last[0].outcome.contains("moved on"), "{}", last[0].outcome);
+}
+
+#[tokio::test]
+async fn hooks_answer_as_they_should() {
+    let scene = Scene::start(NEVER).await;
+    let (_, _, name) = hooked(&scene).await;
+    let source = scene.source("mona/web").await;
+    let push = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/github/push_branch_created.json"));
+    let push = push.unwrap();
+    let wrong = format!("sha256={}", "0".repeat(64));
+    let mut unknown = source.clone();
+    unknown.id = Uuid::now_v7();
+    for (source, event, body, signature, expected) in [
+        (&source, "push", push.clone(), None, 202),
+        (&source, "push", push.clone(), None, 202),
+        (&source, "issues", b"{}".to_vec(), None, 202),
+        (&source, "ping", b"{}".to_vec(), None, 202),
+        (&source, "push", b"no JSON".to_vec(), None, 400),
+        (&source, "push", push.clone(), Some(wrong.as_str()), 401),
+        (&source, "push", push.clone(), Some(""), 401),
+        (&source, "push", b"no JSON".to_vec(), Some(wrong.as_str()), 401),
+        (&unknown, "push", push.clone(), Some(wrong.as_str()), 401),
+        (&source, "push", vec![b'x'; 26 << 20], Some(wrong.as_str()), 413),
+    ] {
+        assert_eq!(deliver(&scene, source, event, body, signature).await, expected, "{event} {signature:?}");
+    }
+    scene.quiet().await;
+    let kept = db::sources::deliveries::latest(&scene.app.db, source.id, 10).await.unwrap();
+    let about: Vec<&str> = kept.iter().map(|d| d.outcome.as_str()).collect();
+    assert_eq!(about, ["it is about another repository"], "the same body is one delivery");
+    assert_eq!(scene.builds(&name).await.len(), 1);
+}
+
+/// Posts a delivery; signed with the source's secret unless a signature is given.
+async fn deliver(scene: &Scene, source: &rows::Source, event: &str, body: Vec<u8>, signature: Option<&str>) -> u16 {
+    let signature = signature.map_or_else(
+        || {
+            let place = crate::sources::hook_secret_place(source.id);
+            let secret = scene.app.master_key.open_text(place, &source.hook_secret_encrypted).unwrap();
+            let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret.reveal().as_bytes());
+            format!("sha256={}", hex::encode(aws_lc_rs::hmac::sign(&key, &body)))
+        },
+        str::to_owned,
+    );
+    let request = scene.app.http.post(crate::sources::hook_url(&scene.app, source));
+    let request = request.header("x-github-event", event).header("x-hub-signature-256", signature);
+    request.body(body).send().await.unwrap().status().as_u16()
+}

@@ -1,0 +1,134 @@
+//! What goes wrong at a forge, and how it comes right again.
+
+use super::*;
+use crate::db::{HookState, SourceState};
+use crate::sources::{disconnect, listing};
+
+async fn connected(scene: &Scene) -> (Repo, Someone, RepositoryName) {
+    let code = scene.code("mona", "web", true);
+    let mona = scene.someone("mona").await;
+    let (name, _) = scene.import(&mona, "mona/web").await.unwrap();
+    scene
+        .wait("the forge called", async |app| source_of(app, "mona/web").await.unwrap().hook_state == HookState::Active)
+        .await;
+    scene.quiet().await;
+    (code, mona, name)
+}
+
+#[tokio::test]
+async fn a_forge_that_is_down_comes_back() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = connected(&scene).await;
+    scene.forge.set_down(true);
+    let source = scene.poll("mona/web").await;
+    assert_eq!(source.state, SourceState::Unreachable);
+    assert!(source.state_detail.unwrap().contains("503"));
+    scene.forge.set_down(false);
+    let head = code.change("main").file("a", "1").quietly().commit("While away");
+    // What a webhook told of in the last minute is believed more than a list; this ref is older than that by decree.
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::refs::age(&tx, source.id).await.unwrap();
+    tx.commit().await.unwrap();
+    let source = scene.poll("mona/web").await;
+    assert_eq!(source.state, SourceState::Active);
+    scene.build_of(&name, "refs/heads/main", &head).await;
+}
+
+#[tokio::test]
+async fn a_revoked_permission_asks_to_connect_again() {
+    let scene = Scene::start(NEVER).await;
+    let (_, mona, _) = connected(&scene).await;
+    scene.forge.revoke_tokens("mona");
+    let source = scene.poll("mona/web").await;
+    assert_eq!(source.state, SourceState::Disconnected);
+    let connection = listing::connection(&scene.app, mona.connection_id).await.unwrap();
+    assert_eq!(connection.state, ConnectionState::Revoked);
+    assert!(crate::sources::clone_authorization(&scene.app, &source).await.is_err());
+
+    // The newest token replaces the stored one, and polling finds out by itself.
+    let token = Secret::new(scene.forge.token_for("mona", &["repo", "read:org"]));
+    let place = Place { table: "connection", column: "token_encrypted", row: mona.connection_id };
+    let sealed = scene.app.master_key.seal_text(place, &token);
+    let tx = scene.app.db.begin().await.unwrap();
+    db::users::replace_connection_token(&tx, mona.connection_id, "repo", sealed, scene.app.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(scene.poll("mona/web").await.state, SourceState::Active);
+}
+
+#[tokio::test]
+async fn a_code_repository_that_is_gone_is_shown_as_gone() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = connected(&scene).await;
+    code.delete();
+    let source = scene.poll("mona/web").await;
+    assert_eq!(source.state, SourceState::Gone);
+    assert_eq!(scene.builds(&name).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_waited_for() {
+    let scene = Scene::start(NEVER).await;
+    let (_, mona, _) = connected(&scene).await;
+    scene.forge.fail_next_at("/branches", 1, 429);
+    let source = scene.poll("mona/web").await;
+    assert_eq!(source.state, SourceState::Active);
+    assert!(source.polled_at.unwrap() > scene.app.clock.now());
+    // A job waits as long as the forge asks, and then goes on.
+    scene.forge.fail_next_at("/user/repos", 1, 429);
+    scene.listed(&mona, "mona/web").await;
+    scene
+        .wait("the listing ended well", async |app| {
+            listing::connection(app, mona.connection_id).await.unwrap().listing_error.is_none()
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn renaming_at_the_forge_changes_nothing_here() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = connected(&scene).await;
+    code.rename("site");
+    let head = code.commit("main", &[("a", "1")], "After the move");
+    scene.build_of(&name, "refs/heads/main", &head).await;
+    let source = scene.source("mona/web").await;
+    crate::sources::polling::poll(&scene.app, &source).await.unwrap();
+    assert_eq!(scene.source("mona/site").await.id, source.id);
+}
+
+#[tokio::test]
+async fn letting_go_removes_the_webhook() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = connected(&scene).await;
+    let source = scene.source("mona/web").await;
+    assert_eq!(code.hooks().len(), 1);
+    let tx = scene.app.db.begin().await.unwrap();
+    disconnect(&scene.app, &tx, source.id).await.unwrap();
+    tx.commit().await.unwrap();
+    scene.wait("the hook is gone", async |_| code.hooks().is_empty()).await;
+    assert!(source_of(&scene.app, "mona/web").await.is_none());
+    assert_eq!(scene.builds(&name).await[0].source_id, None, "builds stay");
+}
+
+#[tokio::test]
+async fn jobs_may_run_twice() {
+    let scene = Scene::start(NEVER).await;
+    let (code, mona, name) = connected(&scene).await;
+    let source_id = scene.source("mona/web").await.id;
+    let build_id = scene.builds(&name).await[0].id;
+    let delivery_id = Uuid::now_v7();
+    for task in [
+        Task::EnsureHook { source_id },
+        Task::PollSource { source_id },
+        Task::PollDueSources,
+        Task::ReconcileSources,
+        Task::ListRepositories { connection_id: mona.connection_id },
+        Task::SetCommitStatus { build_id },
+        Task::ProcessDelivery { delivery_id },
+    ] {
+        scene.ask_for(task.clone()).await;
+        scene.ask_for(task).await;
+    }
+    scene.quiet().await;
+    assert_eq!(code.hooks().len(), 1);
+    assert_eq!(scene.builds(&name).await.len(), 1);
+}

@@ -1,0 +1,49 @@
+//! A disk that is almost full: uploads are refused with a clear text, pulls go on.
+
+use reqwest::Method;
+use slipway_tests::Docker;
+
+use super::content::{OCI_MANIFEST, digest};
+use super::fixture::{Kind, own};
+
+const TEXT: &str = "almost full";
+
+#[tokio::test]
+async fn uploads_are_refused_and_pulls_go_on() {
+    let (mut server, registry) = own(Kind::Sqlite, |builder| builder).await;
+    let (name, mona, image) = registry.with_image().await;
+    let upload = mona.start(&name).await;
+    server.terminate().await;
+    server.set_env("SLIPWAY_STORAGE_MIN_FREE_BYTES", i64::MAX.to_string());
+    server.start_again().await;
+
+    let path = format!("/v2/{name}/blobs/uploads/");
+    let whole = format!("{path}?digest={}", digest("x"));
+    for answer in [
+        mona.post(&path).await,
+        mona.send(Method::POST, &whole, &[], "x").await,
+        mona.patch(&upload, None, "x").await,
+        mona.finish(&upload, &digest("x"), "x").await,
+    ] {
+        let answer = answer.fails(403, "DENIED");
+        assert!(answer.text().contains(TEXT), "{answer}");
+    }
+    mona.get(&format!("/v2/{name}/manifests/v1")).await.is(200);
+    mona.has_blob(&name, &image.layer).await;
+    // A manifest of what is there is a row: it makes no difference to the disk.
+    mona.put_manifest(&name, "v2", OCI_MANIFEST, &image.manifest.to_string()).await.is(201);
+}
+
+#[tokio::test]
+async fn docker_says_why_it_cannot_push() {
+    let (server, registry) =
+        own(Kind::Sqlite, |builder| builder.env("SLIPWAY_STORAGE_MIN_FREE_BYTES", i64::MAX.to_string())).await;
+    let docker = Docker::start().await;
+    docker.login(&registry.host, "mona", &registry.mona).await.ok();
+    let image = format!("{}/{}:v1", registry.host, registry.repository());
+    docker.import_busybox(&image).await;
+    let push = docker.run(&["push", &image]).await.fails();
+    let said = format!("{}{}", push.stdout, push.stderr);
+    assert!(said.contains(TEXT) && !said.contains("Retrying"), "{said}");
+    drop(server);
+}
