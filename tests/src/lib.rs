@@ -14,12 +14,9 @@ mod postgres;
 mod project;
 mod run;
 mod server;
-<<<<<<< HEAD
+mod setup;
 mod stage;
 mod visitor;
-=======
-mod setup;
->>>>>>> main
 
 pub use browser::browser;
 pub use buildkit::Buildkit;

@@ -34,7 +34,7 @@ async fn four_clicks_lead_to_a_signed_image_and_a_push_to_the_next() {
 
     assert_eq!(seen["problems"], json!([]));
     assert_eq!(seen["violations"], json!([]), "{:#}", seen["violations"]);
-    assert_eq!(seen["clicks"], 4);
+    assert!(seen["clicks"].as_u64().is_some_and(|clicks| clicks <= 4), "{seen:#}");
     assert_eq!(seen["found"], dockerfiles);
     lines_came_live(&seen, &lines);
     assert!(text(&seen, "ready").contains("mona/hello:main is built, signed and ready"), "{seen:#}");
@@ -45,6 +45,9 @@ async fn four_clicks_lead_to_a_signed_image_and_a_push_to_the_next() {
     assert!(Visitor::new(&stage.server).get("/new/import").await.status != 200, "the import page is for people only");
     let taken = std::fs::read_dir(pictures.path()).expect("the folder is ours").count();
     assert_eq!(taken, 10);
+    if std::env::var_os("KEEP").is_some() {
+        eprintln!("kept: {}", pictures.keep().display());
+    }
 }
 
 fn text<'a>(seen: &'a Value, key: &str) -> &'a str {

@@ -38,8 +38,10 @@ async fn stock_clients_pull_run_and_verify_what_was_built() {
 
     let repository = stage.mona.get("/mona/greeter").await.ok();
     let podman = Client::podman();
-    podman.run(&words(&repository.command("podman pull ")).1).await.ok();
-    let run = podman.run(&["run", "--rm", "--network=none", &by_tag]).await.ok();
+    let pull = repository.command("podman pull ");
+    podman.run(&words(&pull).1).await.ok();
+    let image = pull.split(' ').next_back().expect("it names an image");
+    let run = podman.run(&["run", "--rm", "--network=none", image]).await.ok();
     assert_eq!(run.text(), "made by slipway");
 
     let skopeo = Client::skopeo();
