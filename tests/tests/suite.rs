@@ -3,5 +3,7 @@
 mod suite {
     mod architecture;
     mod fixtures;
+    mod hostile;
+    mod policy;
     mod registry;
 }
