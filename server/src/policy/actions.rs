@@ -50,8 +50,10 @@ pub struct PullImage;
 impl Action for PullImage {
     type On = RepositoryAccess;
     fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        // Who makes a repository by a push asks for its own blobs before the first manifest: docker does so after each one.
+        let makes = !on.is_live && !is_cache(on) && has_role(principal, on.role, Role::Manager);
         // A cache that was never pushed is simply empty to the build that owns it.
-        let visible = can_see(principal, on);
+        let visible = can_see(principal, on) || makes;
         // What everybody may pull needs no entry in a bearer's list.
         let open = on.visibility == Visibility::Public && on.is_live && !is_cache(on);
         allow_if(visible && (open || principal.may_in_registry(&on.name, "pull")), visible)

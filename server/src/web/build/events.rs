@@ -2,16 +2,9 @@
 //!
 //! The id of a message is attempt and record, `1-57`: a page that comes back goes on after the last one it showed.
 
-use super::super::ansi::Style;
-use super::super::views::facts::State;
-use super::super::views::live::{
-    AppendChunk, AppendLines, AppendNotice, AppendStep, ClearLog, SwapNewer, SwapProgress, SwapRows, SwapState,
-    SwapStepHead, event, message,
-};
-use super::super::views::log::{CHUNK, Chunk, LogLine, Step, StepName};
-use super::fold::{Rendering, log_line, progress_of};
-use super::view::{self, LogFacts};
-use super::{BuildPath, find};
+use super::super::views::live::{ClearLog, SwapNewer, SwapRows, SwapState, event, message};
+use super::live::LiveLog;
+use super::{BuildPath, find, view};
 use crate::app::App;
 use crate::builds;
 use crate::db::{BuildState, rows};
@@ -22,8 +15,6 @@ use actix_web::web::{Bytes, Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
-use slipway_protocol::Record;
-use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -59,19 +50,8 @@ pub async fn stream(
     let last = request.headers().get("last-event-id").and_then(|v| v.to_str().ok());
     let (attempt, record) = last.and_then(position).or_else(|| position(query.after.as_deref()?)).unwrap_or((0, 0));
     let (out, messages) = mpsc::channel(8);
-    let follower = Follower {
-        app,
-        allowed,
-        build,
-        attempt,
-        record,
-        out,
-        steps: BTreeMap::new(),
-        progress: HashMap::new(),
-        styles: HashMap::new(),
-        shown: None,
-        newer: None,
-    };
+    let follower =
+        Follower { app, allowed, build, attempt, record, out, log: LiveLog::default(), shown: None, newer: None };
     actix_web::rt::spawn(follower.run());
     Ok(answer(messages))
 }
@@ -98,9 +78,7 @@ struct Follower {
     attempt: i64,
     record: u64,
     out: mpsc::Sender<Bytes>,
-    steps: BTreeMap<u32, Step>,
-    progress: HashMap<u32, BTreeMap<String, (i64, i64)>>,
-    styles: HashMap<u32, Style>,
+    log: LiveLog,
     /// State and cancel wish that the page shows.
     shown: Option<(BuildState, bool)>,
     newer: Option<(i64, BuildState)>,
@@ -176,9 +154,7 @@ impl Follower {
         let first = self.attempt == 0;
         self.attempt = attempt.number;
         self.record = 0;
-        self.steps.clear();
-        self.progress.clear();
-        self.styles.clear();
+        self.log = LiveLog::default();
         if first {
             return Ok(Ok(()));
         }
@@ -189,102 +165,17 @@ impl Follower {
 
     /// The next records as one message; false when there are none.
     async fn records(&mut self, attempt: &rows::Attempt) -> Result<Result<bool, Gone>> {
-        if self.steps.is_empty() && self.record > 0 {
-            self.load_steps(attempt).await?;
+        if self.log.is_empty() && self.record > 0 {
+            for row in builds::log::steps(&self.app, attempt.id).await? {
+                self.log.know(&row);
+            }
         }
         let batch = builds::log::read(&self.app, attempt.id, self.record, BATCH).await?;
         let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
         self.record = *last;
-        let mut html = String::new();
-        let mut lines: Vec<LogLine> = Vec::new();
-        let mut heads: BTreeMap<u32, bool> = BTreeMap::new();
-        for (_, record) in &batch {
-            if let Record::Line(line) = record {
-                let style = self.styles.entry(line.step).or_default();
-                let shown = log_line(line, style, Rendering { plain: false });
-                if lines.last().is_some_and(|l| !same_chunk(l, &shown)) {
-                    append(&mut html, &mut lines)?;
-                }
-                lines.push(shown);
-                if let Some(step) = self.steps.get_mut(&line.step) {
-                    has_lines(step);
-                }
-                continue;
-            }
-            append(&mut html, &mut lines)?;
-            self.other(record, &mut html, &mut heads)?;
-        }
-        append(&mut html, &mut lines)?;
-        self.heads(&heads, &mut html)?;
+        let html = self.log.render(&batch)?;
         let id = format!("{}-{}", self.attempt, self.record);
         Ok(self.send(message(&id, &html)).await.map(|()| true))
-    }
-
-    async fn load_steps(&mut self, attempt: &rows::Attempt) -> Result<()> {
-        for row in builds::log::steps(&self.app, attempt.id).await? {
-            let number = u32::try_from(row.step).unwrap_or_default();
-            let state = match (&row.error, row.completed_at) {
-                (Some(_), _) => State::Failed,
-                (None, Some(_)) => State::Succeeded,
-                (None, None) => State::Running,
-            };
-            let mut step = new_step(number, &row.name);
-            step.state = state;
-            step.cached = row.is_cached;
-            if row.lines > 0 {
-                has_lines(&mut step);
-            }
-            self.steps.insert(number, step);
-        }
-        Ok(())
-    }
-
-    fn other(&mut self, record: &Record, html: &mut String, heads: &mut BTreeMap<u32, bool>) -> Result<()> {
-        match record {
-            Record::StepStarted(started) => {
-                if let Some(step) = self.steps.get_mut(&started.step) {
-                    step.state = State::Running;
-                    heads.insert(started.step, true);
-                } else {
-                    let step = new_step(started.step, &started.name);
-                    html.push_str(&AppendStep { step: &step }.render().context("rendering")?);
-                    self.steps.insert(started.step, step);
-                }
-            }
-            Record::Progress { step, id, current, total } => {
-                let parts = self.progress.entry(*step).or_default();
-                if parts.len() < 64 || parts.contains_key(id) {
-                    parts.insert(id.clone(), (*current, *total));
-                }
-                heads.entry(*step).or_insert(false);
-            }
-            Record::StepDone(done) => {
-                if let Some(step) = self.steps.get_mut(&done.step) {
-                    step.state = if done.error.is_some() { State::Failed } else { State::Succeeded };
-                    step.cached = done.cached;
-                    step.error.clone_from(&done.error);
-                    heads.insert(done.step, true);
-                    self.progress.remove(&done.step);
-                }
-            }
-            Record::Notice { text, .. } => html.push_str(&AppendNotice { text }.render().context("rendering")?),
-            Record::Line(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Heads and bars once for each message, however often they changed in it.
-    fn heads(&mut self, heads: &BTreeMap<u32, bool>, html: &mut String) -> Result<()> {
-        for (number, changed) in heads {
-            let Some(step) = self.steps.get(number) else { continue };
-            if *changed {
-                html.push_str(&SwapStepHead { step }.render().context("rendering")?);
-            }
-            if let Some(progress) = self.progress.get(number).and_then(progress_of) {
-                html.push_str(&SwapProgress { step: *number, progress: &progress }.render().context("rendering")?);
-            }
-        }
-        Ok(())
     }
 
     /// Head, result and stages, when they changed.
@@ -296,11 +187,7 @@ impl Follower {
         // The page may have been drawn before the last change: the first message tells the state anew.
         let first = self.shown.replace(now).is_none();
         let attempt = builds::present_attempt(&self.app, &self.build).await?;
-        let facts = LogFacts {
-            steps: self.steps.len() as u64,
-            cached: self.steps.values().filter(|s| s.cached).count() as u64,
-            first_error: None,
-        };
+        let facts = self.log.facts();
         let on = self.allowed.on();
         let view = view::of(&self.app, self.allowed.principal(), on, &self.build, attempt.as_ref(), facts).await?;
         let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
@@ -327,46 +214,6 @@ impl Follower {
 
 fn is_open(state: BuildState) -> bool {
     matches!(state, BuildState::Queued | BuildState::Running)
-}
-
-fn new_step(number: u32, name: &str) -> Step {
-    Step {
-        number,
-        name: StepName::parse(name),
-        state: State::Running,
-        cached: false,
-        secs: None,
-        chunks: Vec::new(),
-        progress: None,
-        open: true,
-        error: None,
-        notices: Vec::new(),
-    }
-}
-
-/// The page holds lines of this step: its head is swapped alone.
-fn has_lines(step: &mut Step) {
-    if step.chunks.is_empty() {
-        step.chunks.push(Chunk { step: step.number, index: 0, lines: Vec::new(), gap: None });
-    }
-}
-
-fn same_chunk(a: &LogLine, b: &LogLine) -> bool {
-    a.step == b.step && Chunk::index_of(a.number) == Chunk::index_of(b.number)
-}
-
-/// Lines of one chunk: a new chunk when they begin it, else more of one that is on the page.
-fn append(html: &mut String, lines: &mut Vec<LogLine>) -> Result<()> {
-    let Some(first) = lines.first() else { return Ok(()) };
-    let (step, index) = (first.step, Chunk::index_of(first.number));
-    if (first.number - 1) % CHUNK == 0 {
-        let chunk = Chunk { step, index, lines: std::mem::take(lines), gap: None };
-        html.push_str(&AppendChunk { chunk: &chunk }.render().context("rendering")?);
-    } else {
-        html.push_str(&AppendLines { step, chunk: index, lines }.render().context("rendering")?);
-        lines.clear();
-    }
-    Ok(())
 }
 
 /// `…/-/builds/events`: the newest builds of a repository, whenever one appears or changes.
