@@ -124,10 +124,7 @@ fn created(app: &App, text: &str) -> Option<super::views::facts::When> {
 }
 
 fn layer_rows(platform: &Platform) -> Vec<LayerRow> {
-    let row = |l: &images::Layer| LayerRow {
-        command: l.command.clone(),
-        size: count(l.size_bytes),
-    };
+    let row = |l: &images::Layer| LayerRow { command: l.command.clone(), size: count(l.size_bytes) };
     platform.layers.iter().map(row).collect()
 }
 

@@ -178,9 +178,8 @@ fn apply(
     match record {
         Record::StepStarted(started) => {
             *last = started.step;
-            let step = steps
-                .entry(started.step)
-                .or_insert_with(|| Folded::new(started.step, &started.name, started.at));
+            let step =
+                steps.entry(started.step).or_insert_with(|| Folded::new(started.step, &started.name, started.at));
             step.done_at = None;
         }
         Record::Line(line) => {
