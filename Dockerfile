@@ -25,7 +25,8 @@ FROM debian:bookworm-slim
 # git fetches sources; iptables and the plugins make each namespace's build network; libseccomp filters RUN steps.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates containernetworking-plugins git iptables libseccomp2 \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -m 700 /data
 COPY --from=tools /out/tools/bin/buildkitd /out/tools/bin/runc /usr/local/lib/slipway/
 COPY --from=build /usr/local/bin/slipway /usr/local/bin/slipway
 COPY script/entrypoint /usr/local/lib/slipway/entrypoint

@@ -1,6 +1,9 @@
 //! One private Docker engine for the whole test process, and a client with logins of its own for each test.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use tempfile::TempDir;
 use tokio::{sync::OnceCell, time::sleep};
@@ -51,6 +54,13 @@ impl Docker {
     /// Makes an image of the machine's static busybox under this name, without any network.
     pub async fn import_busybox(&self, name: &str) {
         let tar = images::busybox_tar(self.home.path()).await;
+        self.import(&tar, name).await;
+    }
+
+    /// Makes an image of a root file system, such as `images::debian_tar()`; push it with `run(&["push", name])`.
+    ///
+    /// `crane append` would leave the architecture out, and BuildKit refuses such a base.
+    pub async fn import(&self, tar: &Path, name: &str) {
         let tar = tar.to_string_lossy();
         self.run(&["import", "--change", "CMD [\"/bin/sh\"]", &tar, name]).await.ok();
     }

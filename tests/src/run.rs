@@ -121,7 +121,6 @@ impl Run {
     }
 }
 
-#[expect(clippy::return_self_not_must_use, reason = "often only the success matters")]
 impl Output {
     /// The same output; panics with all that was said unless the program succeeded.
     #[track_caller]

@@ -1,6 +1,7 @@
 //! All integration tests, in one program, so that daemons are shared and linking is paid once.
 
 mod suite {
+    mod architecture;
     mod fixtures;
     mod registry;
 }

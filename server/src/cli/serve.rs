@@ -34,11 +34,12 @@ pub async fn run(config: Config) -> Result<()> {
     tracing::info!("stopping: requests in flight may end");
     commands.abort();
     stop.send_replace(true);
+    // Live pages and waiting builders let go at once.
+    app.wake.stop();
     // The builder hands its builds back before the server that takes them is gone.
     if let Some(builder) = builder {
         builder.await.context("the embedded builder")?;
     }
-    app.wake.stop();
     handle.stop(true).await;
     jobs.await.context("the job runner")?;
     server.await.context("the server")?.context("the server")

@@ -139,13 +139,14 @@ pub async fn revive(tx: &Tx, ids: &[Uuid]) -> Result<bool> {
     Ok(true)
 }
 
-/// Bytes of a repository's blobs: those that only it links, and those that others link too.
+/// Bytes of a repository's blobs: those that only it links, and those that others link too; its build cache is no other.
 pub async fn sizes(c: &impl Ask, repository_id: Uuid) -> Result<(i64, i64)> {
     let place = if c.is_postgres() { "$1" } else { "?" };
     let sql = format!(
         "SELECT COALESCE(CAST(SUM(CASE WHEN links = 1 THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS own, \
          COALESCE(CAST(SUM(CASE WHEN links > 1 THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS shared FROM \
-         (SELECT b.size_bytes, (SELECT COUNT(*) FROM repository_blob o WHERE o.blob_id = b.id) AS links \
+         (SELECT b.size_bytes, (SELECT COUNT(*) FROM repository_blob o JOIN repository r ON r.id = o.repository_id \
+         JOIN namespace n ON n.id = r.namespace_id WHERE o.blob_id = b.id AND n.name <> 'buildcache') AS links \
          FROM blob b JOIN repository_blob l ON l.blob_id = b.id WHERE l.repository_id = {place}) AS x"
     );
     let row = one(c, sql, repository_id).await?;

@@ -117,3 +117,12 @@ pub async fn prune(tx: &Tx, before: Millis) -> Result<u64> {
         .await?;
     Ok(gone.rows_affected)
 }
+
+/// Jobs that wait or run.
+#[cfg(test)]
+pub(crate) async fn count_open(c: &impl Ask) -> Result<u64> {
+    Ok(job::Entity::find()
+        .filter(job::Column::State.is_in([JobState::Waiting, JobState::Running]))
+        .count(c.connection())
+        .await?)
+}

@@ -93,6 +93,7 @@ impl Registry {
     }
 
     /// A name in Mona's namespace that nobody else uses.
+    #[expect(clippy::unused_self, reason = "a name is good on the server that it is asked of")]
     pub(super) fn repository(&self) -> String {
         format!("mona/r{}", Uuid::new_v4().simple())
     }

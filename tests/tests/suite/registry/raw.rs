@@ -1,5 +1,6 @@
 //! HTTP by hand, for what no client library would send.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -26,10 +27,10 @@ pub(super) async fn request(port: u16, method: &str, target: &str, headers: &[(&
 pub(super) fn head(port: u16, method: &str, target: &str, headers: &[(&str, &str)]) -> String {
     let mut head = format!("{method} {target} HTTP/1.1\r\nConnection: close\r\n");
     if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-        head.push_str(&format!("Host: localhost:{port}\r\n"));
+        write!(head, "Host: localhost:{port}\r\n").expect("a string takes any text");
     }
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").expect("a string takes any text");
     }
     head
 }

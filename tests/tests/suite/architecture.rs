@@ -1,0 +1,182 @@
+//! The architecture as a test: which part may name which, how long files are, and where foreign clients live.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace holds this crate").to_owned()
+}
+
+/// Every Rust file of ours: path from the root, and text.
+fn sources() -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for folder in ["server/src", "builder", "migrations/src", "tests"] {
+        walk(&root().join(folder), &mut found);
+    }
+    assert!(found.len() > 150, "only {} files were found", found.len());
+    found
+}
+
+fn walk(folder: &Path, found: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(folder).expect("the folder is there").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            if !path.ends_with("node_modules") {
+                walk(&path, found);
+            }
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let name = path.strip_prefix(root()).expect("it is below the root").to_string_lossy().into_owned();
+            found.insert(name, std::fs::read_to_string(&path).expect("a source is text"));
+        }
+    }
+}
+
+/// The code of a file without its unit tests and comments.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Modules of the server that a file names: `crate::db` → `db`.
+fn named(text: &str) -> Vec<String> {
+    let code = code(text);
+    let mut names = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        if let Some(group) = rest.strip_prefix('{') {
+            // `use crate::{builds, db};`
+            let group = group.split('}').next().unwrap_or_default();
+            names.extend(group.split(',').map(|n| n.trim().split("::").next().unwrap_or_default().to_owned()));
+        } else {
+            names.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        }
+    }
+    names
+}
+
+/// The top module of a server file: `server/src/web/tags.rs` → `web`.
+fn module(path: &str) -> Option<&str> {
+    let inside = path.strip_prefix("server/src/")?;
+    Some(inside.split('/').next().unwrap_or_default().trim_end_matches(".rs"))
+}
+
+#[test]
+fn arrows_point_downwards() {
+    const SURFACES: &[&str] = &["web", "oci", "hooks", "builder_api"];
+    let forbidden: &[(&str, &[&str])] = &[
+        (
+            "names",
+            &["db", "storage", "forge", "app", "policy", "web", "oci", "builds", "registry", "sources", "http", "jobs"],
+        ),
+        ("config", &["db", "storage", "forge", "app", "policy", "web", "oci", "builds", "registry", "sources", "jobs"]),
+        ("policy", &["storage", "forge", "app", "auth", "web", "oci", "builds", "registry", "sources", "jobs", "http"]),
+        ("db", &["storage", "app", "auth", "web", "oci", "builds", "registry", "sources", "jobs", "trust", "accounts"]),
+        ("storage", &["db", "forge", "app", "auth", "web", "oci", "builds", "registry", "sources", "jobs", "trust"]),
+        ("oci", &["web", "hooks", "builder_api", "storage", "forge", "jobs"]),
+        ("web", &["oci", "hooks", "builder_api", "storage", "jobs"]),
+        ("hooks", &["web", "oci", "builder_api", "storage"]),
+        ("builder_api", &["web", "oci", "hooks", "storage", "forge", "jobs"]),
+    ];
+    let services = ["accounts", "namespaces", "registry", "builds", "trust", "sources"];
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let Some(own) = module(&path) else { continue };
+        let mut not_allowed: Vec<&str> =
+            forbidden.iter().filter(|(m, _)| *m == own).flat_map(|(_, l)| *l).copied().collect();
+        if services.contains(&own) {
+            not_allowed.extend(SURFACES);
+            not_allowed.push("cli");
+        }
+        for name in named(&text) {
+            if not_allowed.contains(&name.as_str()) {
+                wrong.push(format!("{path} names crate::{name}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn foreign_clients_live_in_one_place_each() {
+    let homes: &[(&str, &[&str])] = &[
+        ("sea_orm", &["server/src/db.rs", "server/src/db/", "migrations/src/"]),
+        ("octocrab", &["server/src/forge/github.rs"]),
+        ("sigstore", &["server/src/trust/signing.rs"]),
+        ("oauth2", &["server/src/accounts/oauth.rs"]),
+        ("tokio_cron_scheduler", &["server/src/jobs/schedule.rs"]),
+        ("jsonwebtoken", &["server/src/auth/bearer.rs"]),
+        ("bollard_buildkit_proto", &["builder/buildkit/"]),
+        ("tonic", &["builder/buildkit/"]),
+    ];
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let code = code(&text);
+        for (client, allowed) in homes {
+            let uses = code.contains(&format!("{client}::")) || code.contains(&format!("use {client}"));
+            if uses && !path.starts_with("tests/") && !allowed.iter().any(|home| path.starts_with(home)) {
+                wrong.push(format!("{path} names {client}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_are_short_and_say_what_they_are_for() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let lines = text.lines().count();
+        if lines > 400 {
+            wrong.push(format!("{path} has {lines} lines; split it"));
+        }
+        if !text.starts_with("//!") {
+            wrong.push(format!("{path} does not open with `//!`"));
+        }
+        if path.ends_with("/mod.rs") {
+            wrong.push(format!("{path}: use `name.rs` beside `name/`"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_template_has_its_struct() {
+    let code: String =
+        sources().into_iter().filter(|(p, _)| p.starts_with("server/src/web/")).map(|(_, t)| t).collect();
+    let mut wrong = Vec::new();
+    for folder in std::fs::read_dir(root().join("templates")).expect("templates are there").flatten() {
+        let area = folder.file_name().to_string_lossy().into_owned();
+        if !folder.path().is_dir() || area == "components" {
+            continue;
+        }
+        for file in std::fs::read_dir(folder.path()).expect("a folder can be read").flatten() {
+            let name = file.file_name().to_string_lossy().into_owned();
+            let is_page = file.path().is_file() && !name.starts_with('_');
+            if is_page && !code.contains(&format!("path = \"{area}/{name}\"")) {
+                wrong.push(format!("templates/{area}/{name} belongs to no struct below server/src/web"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_crates_use_what_they_may() {
+    let may: &[(&str, &[&str])] = &[
+        ("server", &["slipway-builder", "slipway-migrations", "slipway-protocol"]),
+        ("builder", &["slipway-buildkit", "slipway-protocol"]),
+        ("builder/protocol", &[]),
+        ("builder/buildkit", &[]),
+        ("migrations", &[]),
+        ("tests/forge", &[]),
+    ];
+    for (folder, allowed) in may {
+        let manifest = std::fs::read_to_string(root().join(folder).join("Cargo.toml")).expect("a crate has a manifest");
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
+        let dependencies = dependencies.split("[dev-dependencies]").next().unwrap_or_default();
+        for line in dependencies.lines().filter(|l| l.starts_with("slipway-")) {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            assert!(allowed.contains(&name), "{folder} may not use {name}");
+        }
+    }
+}
