@@ -278,6 +278,39 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_can_be_read_in_two_ways_is_refused() {
+        let image = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+        for key in ["Layers", "MANIFESTS", "mediatype", "layer\u{17f}"] {
+            let mut body = image.clone();
+            body[key] = json!([]);
+            assert!(read(OCI_MANIFEST, &body).is_err(), "{key}");
+            let mut body = image.clone();
+            body["layers"][0]["Digest"] = json!("sha256:x");
+            assert!(read(OCI_MANIFEST, &body).is_err());
+        }
+        let twice = image.to_string().replacen('{', "{\"layers\":[],", 1);
+        assert!(parse(OCI_MANIFEST, twice.as_bytes()).is_err());
+        let mut annotated = image.clone();
+        annotated["annotations"] = json!({"Layers": "any", "Digest": "any"});
+        assert!(read(OCI_MANIFEST, &annotated).is_ok());
+    }
+
+    #[test]
+    fn texts_that_no_header_or_row_can_hold_are_refused() {
+        let image = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+        for bad in ["a\u{0}b", "a\nb", &"x".repeat(300)] {
+            let mut body = image.clone();
+            body["artifactType"] = json!(bad);
+            assert!(read(OCI_MANIFEST, &body).is_err());
+            let mut body = image.clone();
+            body["layers"][0]["mediaType"] = json!(bad);
+            assert!(read(OCI_MANIFEST, &body).is_err());
+            assert!(read("", &json!({"mediaType": bad})).is_err());
+        }
+        assert!(read("", &json!({"mediaType": "ü/x"})).is_err());
+    }
+
+    #[test]
     fn an_unknown_media_type_is_opaque_but_its_descriptors_count() {
         let document = read("application/vnd.acme.thing+json", &json!({"blobs": [descriptor(1)], "x": 1})).unwrap();
         assert_eq!(document.edges.len(), 1);
