@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use slipway_protocol::{HeadersSecret, Mirror, RegistryLogin};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use tracing_subscriber::EnvFilter;
 use url::Url;
 use values::Values;
 
@@ -103,6 +104,8 @@ impl Config {
         let tls = tls(&mut v)?;
         let internal_url = match v.url("internal_url")? {
             Some(url) => url,
+            // BuildKit writes the host that it pushes to into the provenance: the public one, where it leads here.
+            None if leads_here(&public_url, listen) => public_url.clone(),
             None => loopback(listen, tls.is_some())?,
         };
         let database_url = match v.text("database.url") {
@@ -123,10 +126,10 @@ impl Config {
         Ok(Self {
             listen,
             internal_url,
-            database_connections: v.parse("database.connections", "a number from 1 to 1000")?,
+            database_connections: connections(&mut v)?,
             trusted_proxies: v.list("trusted_proxies", "networks such as `10.0.0.0/8`")?,
             log_json: log_format == "json",
-            log_level: v.text("log.level"),
+            log_level: log_level(&mut v)?,
             github: github(&mut v)?,
             sign_in: SignIn {
                 users: v.words("sign_in.users"),
@@ -137,7 +140,7 @@ impl Config {
             builder: builder(&mut v)?,
             builds: builds(&mut v)?,
             min_free_bytes: v.parse("storage.min_free_bytes", "a number of bytes")?,
-            poll_secs: v.parse("sources.poll_secs", "a number of seconds")?,
+            poll_secs: v.at_least("sources.poll_secs", 1, "a number of seconds from 1 on")?,
             data_dir,
             public_url,
             database_url,
@@ -166,6 +169,17 @@ pub fn authority(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// A public URL on this machine's loopback and our own port.
+fn leads_here(public: &Url, listen: SocketAddr) -> bool {
+    let on_loopback = match public.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    on_loopback && public.scheme() == "http" && public.port_or_known_default() == Some(listen.port())
+}
+
 fn loopback(listen: SocketAddr, tls: bool) -> Result<Url, String> {
     let scheme = if tls { "https" } else { "http" };
     let host = match listen {
@@ -174,6 +188,22 @@ fn loopback(listen: SocketAddr, tls: bool) -> Result<Url, String> {
         _ => "127.0.0.1".to_owned(),
     };
     Url::parse(&format!("{scheme}://{host}:{}", listen.port())).map_err(|e| format!("internal_url: {e}"))
+}
+
+fn connections(v: &mut Values) -> Result<u32, String> {
+    let (key, remedy) = ("database.connections", "a number from 1 to 1000");
+    let number = v.at_least(key, 1, remedy)?;
+    if number > 1000 { Err(format!("{key}: `{number}` is too large; write {remedy}")) } else { Ok(number) }
+}
+
+fn log_level(v: &mut Values) -> Result<String, String> {
+    let text = v.text("log.level");
+    match EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!(
+            "log.level: `{text}` is not right ({error}); write `error`, `warn`, `info`, `debug`, or a filter such as `slipway=debug,info`"
+        )),
+    }
 }
 
 fn tls(v: &mut Values) -> Result<Option<Tls>, String> {
@@ -202,7 +232,11 @@ fn builder(v: &mut Values) -> Result<Builder, String> {
     Ok(Builder {
         tokens: builder_tokens(v)?,
         embedded: v.parse("builder.embedded", "`true` or `false`")?,
-        slots: v.parse("builder.slots", "a number of builds at once")?,
+        slots: v.at_least(
+            "builder.slots",
+            1,
+            "a number of builds at once from 1 on; `builder.embedded` turns the builder off",
+        )?,
         buildkit_bin_dir: (!bin_dir.is_empty()).then(|| bin_dir.into()),
         cni_bin_dir: v.text("buildkit.cni_bin_dir").into(),
         idle_secs: v.parse("buildkit.idle_secs", "a number of seconds")?,
@@ -240,8 +274,8 @@ fn builds(v: &mut Values) -> Result<Builds, String> {
         logins.push(RegistryLogin { host, username: username.into(), password: HeadersSecret(password.into()) });
     }
     Ok(Builds {
-        deadline_secs: v.parse("builds.deadline_secs", "a number of seconds")?,
-        per_namespace: v.parse("builds.per_namespace", "a number of builds at once")?,
+        deadline_secs: v.at_least("builds.deadline_secs", 1, "a number of seconds from 1 on")?,
+        per_namespace: v.at_least("builds.per_namespace", 1, "a number of builds at once from 1 on")?,
         mirrors,
         logins,
         ca_files: v.words("registry.ca_files").into_iter().map(PathBuf::from).collect(),

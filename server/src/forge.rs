@@ -162,9 +162,19 @@ impl Commit {
     pub fn title(&self) -> String {
         title_of(&self.message)
     }
+
+    /// The author's name, as far as a page shows it.
+    pub fn author_name(&self) -> String {
+        short(&self.author)
+    }
 }
 
 /// The first line of a commit message, at most 200 characters.
 pub fn title_of(message: &str) -> String {
-    message.trim_start().lines().next().unwrap_or_default().trim_end().chars().take(200).collect()
+    short(message.trim_start().lines().next().unwrap_or_default().trim_end())
+}
+
+/// At most 200 characters, and none that a terminal or a database would take for more than a letter.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
 }

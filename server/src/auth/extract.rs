@@ -140,8 +140,14 @@ pub fn refusal(request: &HttpRequest, principal: &Principal, decision: Decision,
     }
 }
 
+/// Whether the path names an upload: its status and its end are part of pushing.
+pub fn is_upload(request: &HttpRequest) -> bool {
+    request.match_info().get("id").is_some()
+}
+
 fn lacks_scope(request: &HttpRequest, principal: &Principal) -> bool {
     let action = match request.method().as_str() {
+        _ if is_upload(request) => "push",
         "GET" | "HEAD" => "pull",
         "DELETE" => "delete",
         _ => "push",

@@ -42,6 +42,15 @@ impl Values {
         text.parse().map_err(|_ignored: T::Err| format!("{key}: `{text}` is not right; write {remedy}"))
     }
 
+    /// A number that is not below `least`.
+    pub(super) fn at_least<T: FromStr + PartialOrd>(&mut self, key: &str, least: T, remedy: &str) -> Result<T, String> {
+        let number = self.parse(key, remedy)?;
+        if number < least {
+            return Err(format!("{key}: `{}` is too small; write {remedy}", self.text(key)));
+        }
+        Ok(number)
+    }
+
     pub(super) fn list<T: FromStr>(&mut self, key: &str, remedy: &str) -> Result<Vec<T>, String> {
         self.words(key)
             .into_iter()
@@ -130,7 +139,15 @@ mod tests {
     fn the_defaults_are_good() {
         let config = config(&[]).unwrap();
         assert_eq!(config.public_host(), "localhost:8080");
-        assert_eq!(config.internal_url.as_str(), "http://127.0.0.1:8080/");
+        assert_eq!(config.internal_url.as_str(), "http://localhost:8080/");
+    }
+
+    #[test]
+    fn builders_use_loopback_when_the_public_address_is_elsewhere() {
+        for public in ["https://images.example.com", "http://localhost:9000", "http://10.0.0.1:8080"] {
+            let config = config(&[("SLIPWAY_PUBLIC_URL", public)]).unwrap();
+            assert_eq!(config.internal_url.as_str(), "http://127.0.0.1:8080/", "{public}");
+        }
     }
 
     #[test]
@@ -140,6 +157,8 @@ mod tests {
             (vec![("SLIPWAY_PUBLIK_URL", "x")], ["SLIPWAY_PUBLIK_URL", "no such setting", "did you mean `public_url`"]),
             (vec![("SLIPWAY_PUBLIC_URL", "ftp://x")], ["public_url", "`ftp://x`", "https://"]),
             (vec![("SLIPWAY_PUBLIC_URL", "http://x/y")], ["public_url", "`http://x/y`", "without a path"]),
+            (vec![("SLIPWAY_DATABASE_CONNECTIONS", "0")], ["database.connections", "`0`", "1 to 1000"]),
+            (vec![("SLIPWAY_LOG_LEVEL", "a=b=c")], ["log.level", "`a=b=c`", "`debug`"]),
             (vec![("SLIPWAY_TLS_KEY", "k.pem")], ["tls.certificate", "tls.key", "set both"]),
             (vec![("SLIPWAY_GITHUB_CLIENT_ID", "x")], ["github.client_id", "github.client_secret", "set both"]),
             (vec![("SLIPWAY_DATABASE_URL", "mysql://x")], ["database.url", "sqlite:", "postgres://"]),

@@ -16,6 +16,22 @@ pub const MOST_BYTES: usize = 4 << 20;
 // Enough for every real index; each is a row.
 const MOST_DESCRIPTORS: usize = 10_000;
 
+/// Every key that `Raw` and what is in it have.
+const KEYS: &[&str] = &[
+    "schemaVersion",
+    "mediaType",
+    "artifactType",
+    "config",
+    "layers",
+    "manifests",
+    "blobs",
+    "subject",
+    "digest",
+    "size",
+    "platform",
+    "urls",
+];
+
 /// What a manifest says of itself.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Document {
@@ -96,18 +112,51 @@ pub fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
     if !value.is_object() {
         return Err(invalid("the manifest is not a JSON object"));
     }
-    let raw: Raw =
-        serde_json::from_value(value).map_err(|e| invalid(format!("the manifest has a wrong shape: {e}")))?;
+    one_meaning(&value)?;
+    // From the bytes again: a key that comes twice is refused here, and lost in a `Value`.
+    let raw: Raw = serde_json::from_slice(body).map_err(|e| invalid(format!("the manifest has a wrong shape: {e}")))?;
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let media_type = media_type(&raw, content_type)?;
     check_shape(&raw, &media_type)?;
     let subject = raw.subject.as_ref().map(|s| s.digest.parse()).transpose()?;
+    plain(raw.artifact_type.as_deref().unwrap_or_default(), "the artifact type")?;
     let config_type = raw.config.as_ref().map(|c| c.media_type.clone()).filter(|_| is_image(&media_type));
     let edges = edges(raw.config, raw.layers, raw.manifests, raw.blobs)?;
     Ok(Document { artifact_type: raw.artifact_type.or(config_type), media_type, subject, edges })
 }
 
+/// Refuses keys that clients in Go take for ours, because they read them in any case: CVE-2021-41190 by another way.
+fn one_meaning(manifest: &Value) -> Result<()> {
+    let of = |key: &str| manifest.get(key);
+    let single = [Some(manifest), of("config"), of("subject")].into_iter().flatten();
+    let listed = ["layers", "manifests", "blobs"].iter().filter_map(|key| of(key)?.as_array()).flatten();
+    for key in single.chain(listed).filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
+        let folded = key.replace('\u{17f}', "s").replace('\u{212a}', "k");
+        if KEYS.iter().any(|known| known.eq_ignore_ascii_case(&folded) && known != key) {
+            return Err(invalid(format!("the key `{key}` would be read in two ways; keys are spelled as specified")));
+        }
+    }
+    Ok(())
+}
+
+/// Texts that go into rows and headers.
+fn plain(text: &str, what: &str) -> Result<()> {
+    if text.len() > 255 || text.contains(char::is_control) {
+        return Err(invalid(format!("{what} is longer than 255 bytes or has control characters in it")));
+    }
+    Ok(())
+}
+
 fn media_type(raw: &Raw, content_type: &str) -> Result<String> {
+    let media_type = given_media_type(raw, content_type)?;
+    // RFC 6838: it is sent as a header again.
+    if media_type.len() > 255 || !media_type.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(invalid("the manifest's media type is not of the form `type/subtype`"));
+    }
+    Ok(media_type)
+}
+
+fn given_media_type(raw: &Raw, content_type: &str) -> Result<String> {
     match (&raw.media_type, content_type) {
         (Some(own), "") => Ok(own.clone()),
         (Some(own), given) if own != given => {
@@ -152,6 +201,7 @@ fn edges(
     ];
     for (kind, descriptors) in groups {
         for descriptor in descriptors {
+            plain(&descriptor.media_type, "a descriptor's media type")?;
             if descriptor.size < 0 {
                 return Err(invalid(format!("{} has a negative size", descriptor.digest)));
             }
@@ -159,6 +209,7 @@ fn edges(
                 let variant = p.variant.filter(|v| !v.is_empty()).map_or_else(String::new, |v| format!("/{v}"));
                 format!("{}/{}{variant}", p.os, p.architecture)
             });
+            plain(platform.as_deref().unwrap_or_default(), "a platform")?;
             edges.push(Edge {
                 kind,
                 digest: descriptor.digest.parse()?,
@@ -224,6 +275,39 @@ mod tests {
         assert!(read(OCI_INDEX, &image).is_err());
         assert!(parse(OCI_MANIFEST, b"{").is_err());
         assert!(parse(OCI_MANIFEST, "[".repeat(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_key_that_can_be_read_in_two_ways_is_refused() {
+        let image = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+        for key in ["Layers", "MANIFESTS", "mediatype", "layer\u{17f}"] {
+            let mut body = image.clone();
+            body[key] = json!([]);
+            assert!(read(OCI_MANIFEST, &body).is_err(), "{key}");
+            let mut body = image.clone();
+            body["layers"][0]["Digest"] = json!("sha256:x");
+            assert!(read(OCI_MANIFEST, &body).is_err());
+        }
+        let twice = image.to_string().replacen('{', "{\"layers\":[],", 1);
+        assert!(parse(OCI_MANIFEST, twice.as_bytes()).is_err());
+        let mut annotated = image.clone();
+        annotated["annotations"] = json!({"Layers": "any", "Digest": "any"});
+        assert!(read(OCI_MANIFEST, &annotated).is_ok());
+    }
+
+    #[test]
+    fn texts_that_no_header_or_row_can_hold_are_refused() {
+        let image = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+        for bad in ["a\u{0}b", "a\nb", &"x".repeat(300)] {
+            let mut body = image.clone();
+            body["artifactType"] = json!(bad);
+            assert!(read(OCI_MANIFEST, &body).is_err());
+            let mut body = image.clone();
+            body["layers"][0]["mediaType"] = json!(bad);
+            assert!(read(OCI_MANIFEST, &body).is_err());
+            assert!(read("", &json!({"mediaType": bad})).is_err());
+        }
+        assert!(read("", &json!({"mediaType": "ü/x"})).is_err());
     }
 
     #[test]

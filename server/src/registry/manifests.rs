@@ -43,6 +43,7 @@ pub async fn referrers(app: &App, repository_id: Uuid, subject: &Digest) -> Resu
 pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, reference: &Reference) -> Result<()> {
     let on = allowed.on();
     let tx = app.db.begin().await?;
+    db::repositories::lock(&tx, on.id).await?;
     match reference {
         Reference::Tag(tag) => {
             let row = db::tags::find(&tx, on.id, tag.as_str()).await?.ok_or_else(|| unknown(reference))?;

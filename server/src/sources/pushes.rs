@@ -65,7 +65,7 @@ pub async fn start_rule(
         ref_number: number,
         commit: commit.hash.clone(),
         title: commit.title(),
-        author: commit.author.chars().take(200).collect(),
+        author: commit.author_name(),
         trigger,
         no_cache: false,
         rerun_of: None,

@@ -37,6 +37,7 @@ pub async fn put(
     let by = allowed.principal();
     let repository = repositories::ensure(app, allowed).await?;
     let tx = app.db.begin().await?;
+    db::repositories::lock(&tx, repository.id).await?;
     insert(app, &tx, by, &repository, &document, &digest, &body).await?;
     let title = allowed.on().name.to_string();
     repositories::make_live(app, &tx, by, &repository, &title).await?;
@@ -60,6 +61,7 @@ pub async fn insert_own(
     tag: Option<&TagName>,
 ) -> Result<Digest> {
     let now = app.clock.now();
+    db::repositories::lock(tx, repository.id).await?;
     for own in blobs {
         let (blob, _) = db::blobs::upsert(tx, &own.digest, own.size_bytes, &own.storage_key, now).await?;
         db::blobs::link(tx, repository.id, blob.id, by.attempt_id(), now).await?;

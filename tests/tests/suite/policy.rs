@@ -1,0 +1,125 @@
+//! Every route, for every role and visibility: the table below says who may, and the routes are read from the server's
+//! own source, so that a new one without a line here fails.
+
+mod people;
+mod table;
+
+use std::collections::BTreeSet;
+
+use crate::suite::hostile::routes::{self, Route};
+use people::{Role, Target, Town};
+use table::{EXPECTED, Expectation, Rule};
+
+/// What an answer means, whatever the surface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// It was done, or the input was looked at.
+    Allowed,
+    /// As if there were no such thing.
+    Absent,
+    /// Sign in first.
+    SignIn,
+    Denied,
+}
+
+#[test]
+fn every_route_has_an_expectation() {
+    let known: BTreeSet<_> = EXPECTED.iter().map(|e| (e.method.to_owned(), e.path.to_owned())).collect();
+    let there: BTreeSet<_> = routes::all().into_iter().map(|r: Route| (r.method, r.path)).collect();
+    let missing: Vec<_> = there.difference(&known).collect();
+    let stale: Vec<_> = known.difference(&there).collect();
+    assert!(missing.is_empty(), "routes without an expectation in policy/table.rs: {missing:#?}");
+    assert!(stale.is_empty(), "expectations without a route: {stale:#?}");
+    assert_eq!(known.len(), EXPECTED.len(), "a route has two expectations");
+}
+
+#[tokio::test]
+async fn every_role_sees_what_it_may_and_nothing_else() {
+    let town = Town::build().await;
+    let mut wrong = Vec::new();
+    for expectation in EXPECTED {
+        for target in Target::ALL {
+            for role in Role::ALL {
+                let seen = ask(&town, expectation, role, target).await;
+                let expected = expected(expectation.rule, role, target);
+                if expected.is_some_and(|expected| seen.0 != expected) {
+                    let Expectation { method, path, .. } = expectation;
+                    wrong.push(format!(
+                        "{role:?} {target:?} {method} {path}: {expected:?}, but {} {:?}",
+                        seen.1, seen.0
+                    ));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of the table's cells are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_private_repository_looks_like_none_to_outsiders() {
+    let town = Town::build().await;
+    for expectation in EXPECTED.iter().filter(|e| e.rule.is_of_a_repository()) {
+        for role in [Role::Anonymous, Role::Stranger] {
+            let mut answers = Vec::new();
+            for target in [Target::Private, Target::Absent] {
+                let page = town.send(expectation, role, target).await;
+                let id = page.header("x-request-id").to_owned();
+                let name = town.name(target).to_owned();
+                let (namespace, _) = name.split_once('/').expect("namespace and name");
+                let text = page.text.replace(&id, "ID").replace(&name, "NAME").replace(namespace, "NAMESPACE");
+                let headers = ["www-authenticate", "location", "content-type"];
+                let headers = headers.map(|header| page.header(header).replace(&name, "NAME"));
+                answers.push((page.status, headers, text));
+            }
+            assert_eq!(answers[0], answers[1], "{role:?} {} {}", expectation.method, expectation.path);
+        }
+    }
+}
+
+async fn ask(town: &Town, expectation: &Expectation, role: Role, target: Target) -> (Seen, u16) {
+    let page = town.send(expectation, role, target).await;
+    let status = page.status.as_u16();
+    let seen = match status {
+        401 => Seen::SignIn,
+        303 if page.location().starts_with("/login?") => Seen::SignIn,
+        403 => Seen::Denied,
+        404 if !says_what_is_missing(&page.text) => Seen::Absent,
+        500.. => panic!("{role:?} {target:?} {} {}: {}", expectation.method, expectation.path, page.text),
+        _ => Seen::Allowed,
+    };
+    (seen, status)
+}
+
+/// A 404 about something inside of a repository that the asker may see.
+fn says_what_is_missing(text: &str) -> bool {
+    ["BLOB_UNKNOWN", "BLOB_UPLOAD_UNKNOWN", "MANIFEST_UNKNOWN"].iter().any(|code| text.contains(code))
+}
+
+/// `None` where a first push may be under way: what exists then is not the matter here.
+fn expected(rule: Rule, role: Role, target: Target) -> Option<Seen> {
+    let member = |least: Role| role >= least && target != Target::Absent;
+    let visible = target == Target::Public || (target == Target::Private && role >= Role::Reader);
+    let creates = target == Target::Absent && role >= Role::SiteAdmin;
+    let hidden = match (visible, role) {
+        (true, Role::Anonymous) => Seen::SignIn,
+        _ => Seen::Absent,
+    };
+    let page = |yes: bool| if yes { Seen::Allowed } else { hidden };
+    // docker asks again with credentials when it hears 401, so the registry says that to whoever lacks a right.
+    let registry = |yes: bool| if yes { Seen::Allowed } else { Seen::SignIn };
+    Some(match rule {
+        Rule::Everybody => Seen::Allowed,
+        Rule::OwnCredentials => Seen::SignIn,
+        Rule::Nowhere => Seen::Absent,
+        Rule::Person | Rule::OwnThing if role == Role::Anonymous => Seen::SignIn,
+        Rule::Person => Seen::Allowed,
+        Rule::OwnThing => Seen::Absent,
+        Rule::Read => page(visible),
+        Rule::Manage => page(member(Role::Manager)),
+        Rule::Administer => page(member(Role::Admin)),
+        Rule::Pull | Rule::Push | Rule::PushStatus | Rule::Delete if creates => return None,
+        Rule::Pull => registry(visible),
+        Rule::PushStatus if visible && role != Role::Anonymous && !member(Role::Manager) => Seen::Denied,
+        Rule::Push | Rule::PushStatus | Rule::Delete => registry(member(Role::Manager)),
+    })
+}
