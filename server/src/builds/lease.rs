@@ -44,11 +44,7 @@ pub async fn heartbeat(app: &App, attempt: &rows::Attempt) -> Result<HeartbeatRe
 }
 
 /// As `heartbeat`, and waits up to `patience` for a cancel: a builder whose build is silent hears of it at once.
-pub async fn heartbeat_until_cancel(
-    app: &App,
-    attempt: &rows::Attempt,
-    patience: Duration,
-) -> Result<HeartbeatReply> {
+pub async fn heartbeat_until_cancel(app: &App, attempt: &rows::Attempt, patience: Duration) -> Result<HeartbeatReply> {
     let mut changed = app.wake.follow(attempt.build_id);
     let first = heartbeat(app, attempt).await?;
     if first.cancel || patience.is_zero() {
