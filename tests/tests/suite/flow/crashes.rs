@@ -20,7 +20,7 @@ fn printed(raw: &str) -> Vec<String> {
 #[tokio::test]
 async fn with_the_embedded_builder_a_build_is_queued_again_and_says_so() {
     let mut stage = Stage::start().await;
-    let repo = stage.repository("crashed", &printing(15));
+    let repo = stage.repository("crashed", &printing(30));
     let name = stage.import(&repo).await.name;
     stage.project(&name).wait_for_line(1, "line 3.").await;
     stage.server.kill().await;
@@ -37,8 +37,8 @@ async fn with_the_embedded_builder_a_build_is_queued_again_and_says_so() {
     assert!(told.contains("hx-target=\"#steps\" hx-swap=\"innerHTML\""), "the old log stays: {told}");
     let build = project.built(1).await;
     build.page.assert_says("attempt 2");
-    assert_eq!(build.lines(), expected(15));
-    assert_eq!(printed(&project.raw_log(1).await), expected(15));
+    assert_eq!(build.lines(), expected(30));
+    assert_eq!(printed(&project.raw_log(1).await), expected(30));
     assert!(stage.server.log().contains("lost attempt 1"), "{}", stage.server.log());
 }
 

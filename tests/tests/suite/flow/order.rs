@@ -13,7 +13,7 @@ async fn a_slow_build_and_a_re_run_of_it_leave_the_tag_to_the_newer_one() {
     let project = stage.import(&repo).await;
     project.built(1).await;
 
-    repo.commit("main", &[("delay", "4")], "Be slow");
+    repo.commit("main", &[("delay", "6")], "Be slow");
     project.wait_for_line(2, "begun").await;
     repo.commit("main", &[("delay", "0.1")], "Be quick again");
     project.built(3).await;
