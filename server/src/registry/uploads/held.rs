@@ -18,7 +18,7 @@ use uuid::Uuid;
 /// A writer whose process is gone has lost the upload after so long; a living one extends it.
 const LEASE: i64 = 2 * MINUTE;
 /// A client that sends nothing for so long is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 // About 150 bytes each.
 const MOST_HASHES: usize = 20_000;
 
