@@ -4,11 +4,13 @@
 //! the test process however that ends. Nothing here knows what a test wants to prove.
 
 mod browser;
+mod builder;
 mod buildkit;
 mod clients;
 mod daemon;
 mod docker;
 pub mod images;
+mod log_stream;
 mod paths;
 mod postgres;
 mod project;
@@ -19,10 +21,12 @@ mod stage;
 mod visitor;
 
 pub use browser::browser;
+pub use builder::BuilderProgram;
 pub use buildkit::Buildkit;
 pub use clients::Client;
 pub use daemon::{Daemon, DaemonSpec, End};
 pub use docker::Docker;
+pub use log_stream::{LogStream, Message};
 pub use paths::{cache, free_port, tool};
 pub use postgres::Postgres;
 pub use project::{Build, Project};

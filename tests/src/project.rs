@@ -157,7 +157,6 @@ impl Build {
 
     /// The lines of the log that are on the page, without number and time.
     pub fn lines(&self) -> Vec<String> {
-        let lines = self.page.between_each("</time><span>", "</div>");
-        lines.into_iter().map(visitor::plain).collect()
+        visitor::log_lines(&self.page.body)
     }
 }

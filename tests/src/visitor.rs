@@ -102,8 +102,8 @@ impl Page {
     }
 
     /// The same page; panics unless it is there.
-    #[must_use]
     #[track_caller]
+    #[expect(clippy::return_self_not_must_use, reason = "it is an assertion first")]
     pub fn ok(self) -> Self {
         assert_eq!(self.status, 200, "{self}");
         self
@@ -149,6 +149,12 @@ impl std::fmt::Display for Page {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} ({}):\n{}", self.url, self.status, self.text())
     }
+}
+
+/// The texts of the log's lines in a page or a part of one, without number and time.
+pub(crate) fn log_lines(html: &str) -> Vec<String> {
+    let lines = html.split("</time><span>").skip(1);
+    lines.filter_map(|rest| rest.split_once("</div>")).map(|(line, _)| plain(line)).collect()
 }
 
 /// HTML as text.
