@@ -115,9 +115,8 @@ fn expected(asked: Rule, role: Role, target: Target) -> Option<Seen> {
         Rule::Read => page(visible),
         Rule::Manage => page(member(Role::Manager)),
         Rule::Administer => page(member(Role::Admin)),
-        Rule::Pull | Rule::Push | Rule::PushStatus | Rule::Delete if creates => return None,
+        Rule::Pull | Rule::Push | Rule::Delete if creates => return None,
         Rule::Pull => registry(visible),
-        Rule::PushStatus if visible && role != Role::Anonymous && !member(Role::Manager) => Seen::Denied,
-        Rule::Push | Rule::PushStatus | Rule::Delete => registry(member(Role::Manager)),
+        Rule::Push | Rule::Delete => registry(member(Role::Manager)),
     })
 }
