@@ -49,7 +49,8 @@ def measure(stage, table):
     table.note("pages that were told of the end", f"{ended} of {ROUNDS}")
     most = max(peaks)
     table.goal("flood: server's memory, peak", f"{most:.0f} MiB", f"< {GOAL_MIB} MiB", most < GOAL_MIB)
-    table.note("each round, and afterwards", ", ".join(f"{mib:.0f}" for mib in [*peaks, resident(stage.server.pid)]) + " MiB")
+    each = [*peaks, resident(stage.server.pid)]
+    table.note("each round, and afterwards", ", ".join(f"{mib:.0f}" for mib in each) + " MiB")
 
 
 def one(stage, turn):

@@ -68,7 +68,8 @@ class Stage:
     def start(self, name, args, env):
         with open(self.folder / f"{name}.log", "ab") as log:
             command = [str(self.programs.path(name)), *args]
-            child = subprocess.Popen(command, env={**clean_env(), **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            env = {**clean_env(), **env}
+            child = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.children.append(child)
         return child
 
@@ -142,7 +143,8 @@ class Stage:
                     raise Unmeasured(f"build {row['number']} ended as {row['state']}: {row['detail']}")
                 return row
             time.sleep(0.1)
-        raise Unmeasured(f"a build did not end within {BUILD_PATIENCE} s; the builder: {self.last_words('slipway-builder')}")
+        said = self.last_words("slipway-builder")
+        raise Unmeasured(f"a build did not end within {BUILD_PATIENCE} s; the builder: {said}")
 
     def rows(self, query, *values):
         """Reads the server's database beside it, and never writes."""

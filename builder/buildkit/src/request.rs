@@ -24,7 +24,7 @@ pub struct BuildRequest {
     pub secrets: Secrets,
     pub credentials: Credentials,
     pub entitlements: Vec<String>,
-    /// Sources the build must not touch, as wildcards: `http://127.0.0.1*`, `docker-image://*`.
+    /// Sources the build must not touch, as regular expressions of Go: `^http://127\\.`, `^docker-image://`.
     pub denied_sources: Vec<String>,
 }
 

@@ -10,8 +10,16 @@ use std::collections::BTreeMap;
 
 type Attrs = BTreeMap<String, String>;
 
-/// `ADD` from these would be fetched by the daemon itself, from the machine that builds.
-const DENIED_HOSTS: &[&str] = &["127.*", "localhost*", "0.0.0.0*", "[::1]*", "[::]*", "169.254.*", "0:*", "0/*"];
+/// `ADD` from these would be fetched by the daemon itself, from the machine that builds: loopback and link-local hosts,
+/// as the start of what follows `user@`.
+const DENIED_HOSTS: &[&str] = &[
+    r"([^/:@]*\.)?localhost\.?([:/?#]|$)",
+    r"ip6-(localhost|loopback)",
+    r"127\.",
+    r"0",
+    r"169\.254\.",
+    r"\[(::|0|fe[89ab]|f[cd])",
+];
 
 /// Refuses arguments that are not for users to set.
 pub(super) fn check(target: &Target) -> Result<(), Failed> {
@@ -138,9 +146,7 @@ fn logins(assignment: &Assignment) -> impl Iterator<Item = (String, Credential)>
 }
 
 fn denied() -> Vec<String> {
-    let schemes = ["http", "https", "git"];
-    let each = |scheme: &'static str| DENIED_HOSTS.iter().map(move |host| format!("{scheme}://{host}"));
-    schemes.into_iter().flat_map(each).collect()
+    DENIED_HOSTS.iter().map(|host| format!("(?i)^(https?|git|ssh)://([^/]*@)?{host}")).collect()
 }
 
 #[cfg(test)]

@@ -241,3 +241,14 @@ impl Located for Site {
         "this page".to_owned()
     }
 }
+
+/// Whether a proof that was given a while ago would still be given: rights, roles and sessions are looked up anew.
+pub async fn check_again<A: Action<On = RepositoryAccess>>(
+    app: &App,
+    request: &HttpRequest,
+    allowed: &Allowed<A>,
+) -> Result<bool> {
+    let principal = sessions::principal(app, request).await?.unwrap_or(Principal::ANONYMOUS);
+    let found = repository_access(app, &principal, &allowed.on().name).await?;
+    Ok(found.is_some_and(|on| policy::check::<A>(&principal, on).is_ok()))
+}

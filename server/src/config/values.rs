@@ -43,7 +43,12 @@ impl Values {
     }
 
     /// A number that is not below `least`.
-    pub(super) fn at_least<T: FromStr + PartialOrd>(&mut self, key: &str, least: T, remedy: &str) -> Result<T, String> {
+    pub(super) fn at_least<T: FromStr + PartialOrd + Copy>(
+        &mut self,
+        key: &str,
+        least: T,
+        remedy: &str,
+    ) -> Result<T, String> {
         let number = self.parse(key, remedy)?;
         if number < least {
             return Err(format!("{key}: `{}` is too small; write {remedy}", self.text(key)));

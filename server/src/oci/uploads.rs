@@ -80,10 +80,8 @@ pub async fn finish(request: HttpRequest, body: Payload, app: Data<App>) -> Resu
         .ok_or_else(|| Error::registry(OciCode::DigestInvalid, "the closing PUT names the digest: `?digest=sha256:…`"))?
         .parse()?;
     let location = location(&allowed.on().name, &upload);
-    let last = match has_body(&request) {
-        true => Some(Chunk { from: chunk_start(&request, &upload, &location)?, body }),
-        false => None,
-    };
+    let last =
+        if has_body(&request) { Some(Chunk { from: chunk_start(&request, &upload, &location)?, body }) } else { None };
     to_the_end(async move {
         uploads::finish(&app, &allowed, &upload, last, &digest, &location).await?;
         Ok(created(&allowed.on().name, &digest))

@@ -78,6 +78,7 @@ pub struct Chunk<B> {
 
 /// Appends a chunk.
 pub async fn append(app: &App, upload: &rows::Upload, chunk: Chunk<impl Body>, location: &str) -> Result<rows::Upload> {
+    refuse_when_full(app)?;
     let held = lock(app, upload, chunk.from, location).await?;
     let (held, hash) = write(app, held, chunk.body).await?;
     release(app, &held).await?;
@@ -94,6 +95,9 @@ pub async fn finish(
     digest: &Digest,
     location: &str,
 ) -> Result<()> {
+    if last.is_some() {
+        refuse_when_full(app)?;
+    }
     // Held to the end: nobody else writes to these bytes, or closes them as something else.
     let held = lock(app, upload, last.as_ref().and_then(|chunk| chunk.from), location).await?;
     let (held, hash) = match last {

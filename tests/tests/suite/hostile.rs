@@ -1,13 +1,20 @@
 //! Bad input, each with a test: what others send, and what fails around us, harms nobody and is told clearly.
 
 mod admission;
+mod arguments;
 pub(crate) mod browser;
+mod daemons;
+mod escapes;
+mod failures;
 mod forge;
 pub(crate) mod hook;
 mod hooks;
 mod oauth;
 mod pages;
+mod prints;
 pub(crate) mod routes;
 mod settings;
 pub(crate) mod site;
+mod sources;
 mod text;
+pub(crate) mod workshop;

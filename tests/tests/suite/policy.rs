@@ -96,7 +96,7 @@ fn says_what_is_missing(text: &str) -> bool {
 }
 
 /// `None` where a first push may be under way: what exists then is not the matter here.
-fn expected(rule: Rule, role: Role, target: Target) -> Option<Seen> {
+fn expected(asked: Rule, role: Role, target: Target) -> Option<Seen> {
     let member = |least: Role| role >= least && target != Target::Absent;
     let visible = target == Target::Public || (target == Target::Private && role >= Role::Reader);
     let creates = target == Target::Absent && role >= Role::SiteAdmin;
@@ -107,19 +107,16 @@ fn expected(rule: Rule, role: Role, target: Target) -> Option<Seen> {
     let page = |yes: bool| if yes { Seen::Allowed } else { hidden };
     // docker asks again with credentials when it hears 401, so the registry says that to whoever lacks a right.
     let registry = |yes: bool| if yes { Seen::Allowed } else { Seen::SignIn };
-    Some(match rule {
-        Rule::Everybody => Seen::Allowed,
+    Some(match asked {
         Rule::OwnCredentials => Seen::SignIn,
-        Rule::Nowhere => Seen::Absent,
         Rule::Person | Rule::OwnThing if role == Role::Anonymous => Seen::SignIn,
-        Rule::Person => Seen::Allowed,
-        Rule::OwnThing => Seen::Absent,
+        Rule::Person | Rule::Everybody => Seen::Allowed,
+        Rule::OwnThing | Rule::Nowhere => Seen::Absent,
         Rule::Read => page(visible),
         Rule::Manage => page(member(Role::Manager)),
         Rule::Administer => page(member(Role::Admin)),
-        Rule::Pull | Rule::Push | Rule::PushStatus | Rule::Delete if creates => return None,
+        Rule::Pull | Rule::Push | Rule::Delete if creates => return None,
         Rule::Pull => registry(visible),
-        Rule::PushStatus if visible && role != Role::Anonymous && !member(Role::Manager) => Seen::Denied,
-        Rule::Push | Rule::PushStatus | Rule::Delete => registry(member(Role::Manager)),
+        Rule::Push | Rule::Delete => registry(member(Role::Manager)),
     })
 }

@@ -37,7 +37,7 @@ fn cache_imports(imports: &[CacheOption]) -> String {
 fn deny(sources: Vec<String>) -> Policy {
     let rule = |identifier| Rule {
         action: PolicyAction::Deny.into(),
-        selector: Some(Selector { identifier, match_type: MatchType::Wildcard.into(), constraints: Vec::new() }),
+        selector: Some(Selector { identifier, match_type: MatchType::Regex.into(), constraints: Vec::new() }),
         updates: None,
     };
     Policy { version: 1, rules: sources.into_iter().map(rule).collect() }
@@ -76,9 +76,9 @@ mod tests {
 
     #[test]
     fn denied_sources_become_a_policy() {
-        let build = BuildRequest { denied_sources: vec!["http://127.0.0.1*".to_owned()], ..BuildRequest::default() };
+        let build = BuildRequest { denied_sources: vec![r"^http://127\.".to_owned()], ..BuildRequest::default() };
         let policy = solve_request(build, "").source_policy.unwrap();
         assert_eq!(policy.rules[0].action(), PolicyAction::Deny);
-        assert_eq!(policy.rules[0].selector.as_ref().unwrap().identifier, "http://127.0.0.1*");
+        assert_eq!(policy.rules[0].selector.as_ref().unwrap().identifier, r"^http://127\.");
     }
 }

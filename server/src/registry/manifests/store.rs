@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::db::{self, Cause, Tx, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{Digest, Reference, TagName};
-use crate::policy::{Allowed, Principal, PushImage};
+use crate::policy::{Allowed, BUILD_CACHE, Principal, PushImage};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -35,6 +35,11 @@ pub async fn put(
         return Err(Error::registry(OciCode::DigestInvalid, text));
     }
     let by = allowed.principal();
+    let is_cache = allowed.on().name.namespace.as_str() == BUILD_CACHE;
+    if matches!(reference, Reference::Tag(_)) && by.attempt_id().is_some() && !is_cache {
+        // No unsigned moment, whatever a builder does: the server moves the tags when it has signed.
+        return Err(Error::Forbidden("a build pushes by digest; the server signs and moves its tags".into()));
+    }
     let repository = repositories::ensure(app, allowed).await?;
     let tx = app.db.begin().await?;
     db::repositories::lock(&tx, repository.id).await?;

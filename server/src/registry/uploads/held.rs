@@ -1,6 +1,5 @@
 //! An upload in the hands of one request: nobody else writes to it or closes it meanwhile.
 
-use super::refuse_when_full;
 use crate::app::App;
 use crate::clock::MINUTE;
 use crate::db::{self, rows};
@@ -18,7 +17,7 @@ use uuid::Uuid;
 /// A writer whose process is gone has lost the upload after so long; a living one extends it.
 const LEASE: i64 = 2 * MINUTE;
 /// A client that sends nothing for so long is gone.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 // About 150 bytes each.
 const MOST_HASHES: usize = 20_000;
 
@@ -55,7 +54,6 @@ pub(super) async fn lock(app: &App, upload: &rows::Upload, from: Option<u64>, lo
     if from.is_some_and(|from| i64::try_from(from) != Ok(upload.offset_bytes)) {
         return Err(wrong(upload.offset_bytes));
     }
-    refuse_when_full(app)?;
     let now = app.clock.now();
     let tx = app.db.begin().await?;
     let held = db::uploads::lock(&tx, upload.id, now, now + LEASE).await?;

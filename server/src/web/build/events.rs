@@ -7,6 +7,7 @@ use super::live::LiveLog;
 use super::{BuildPath, find, view};
 use crate::app::App;
 use crate::builds;
+use crate::clock::Millis;
 use crate::db::{BuildState, rows};
 use crate::error::{Context, Result};
 use crate::policy::{Allowed, ReadRepository};
@@ -23,6 +24,9 @@ use tokio::time::sleep;
 const BATCH: usize = 200;
 /// Messages are gathered for so long, so that a page is not redrawn for each line.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Rights are looked at again after so long.
+const CHECK_AFTER: Millis = 15 * crate::clock::SECOND;
+const STALLED: Duration = Duration::from_secs(30);
 const PING: Duration = Duration::from_secs(15);
 /// After this a page connects anew; nobody holds a stream for ever.
 const LONGEST: i64 = crate::clock::HOUR;
@@ -50,8 +54,20 @@ pub async fn stream(
     let last = request.headers().get("last-event-id").and_then(|v| v.to_str().ok());
     let (attempt, record) = last.and_then(position).or_else(|| position(query.after.as_deref()?)).unwrap_or((0, 0));
     let (out, messages) = mpsc::channel(8);
-    let follower =
-        Follower { app, allowed, build, attempt, record, out, log: LiveLog::default(), shown: None, newer: None };
+    let follower = Follower {
+        checked_at: app.clock.now(),
+        app,
+        allowed,
+        build,
+        attempt,
+        record,
+        out,
+        log: LiveLog::default(),
+        is_behind: false,
+        request,
+        shown: None,
+        newer: None,
+    };
     actix_web::rt::spawn(follower.run());
     Ok(answer(messages))
 }
@@ -79,6 +95,10 @@ struct Follower {
     record: u64,
     out: mpsc::Sender<Bytes>,
     log: LiveLog,
+    /// More records wait: the next message follows at once.
+    is_behind: bool,
+    request: HttpRequest,
+    checked_at: Millis,
     /// State and cancel wish that the page shows.
     shown: Option<(BuildState, bool)>,
     newer: Option<(i64, BuildState)>,
@@ -90,11 +110,16 @@ impl Follower {
         let mut repository_changed = self.app.wake.follow(self.build.repository_id);
         let until = self.app.clock.now() + LONGEST;
         while self.app.clock.now() < until {
+            if !self.may_still_read().await {
+                return;
+            }
             build_changed.borrow_and_update();
             repository_changed.borrow_and_update();
             match self.step().await {
                 Ok(Ok(true)) => {
-                    sleep(PAUSE).await;
+                    if !self.is_behind {
+                        sleep(PAUSE).await;
+                    }
                     continue;
                 }
                 Ok(Ok(false)) => {}
@@ -116,15 +141,28 @@ impl Follower {
         }
     }
 
+    /// A reader who takes nothing for so long is gone.
     async fn send(&self, text: String) -> Sent {
-        self.out.send(Bytes::from(text)).await.map_err(|_closed| Gone)
+        let sent = tokio::time::timeout(STALLED, self.out.send(Bytes::from(text))).await;
+        sent.ok().and_then(Result::ok).ok_or(Gone)
+    }
+
+    /// Who was signed out, or lost the right, reads no further; asked anew now and then.
+    async fn may_still_read(&mut self) -> bool {
+        let now = self.app.clock.now();
+        if now - self.checked_at < CHECK_AFTER {
+            return true;
+        }
+        self.checked_at = now;
+        crate::auth::extract::check_again::<ReadRepository>(&self.app, &self.request, &self.allowed)
+            .await
+            .unwrap_or_default()
     }
 
     /// Sends what is new; true when something was.
     async fn step(&mut self) -> Result<Result<bool, Gone>> {
         let build = builds::find(&self.app, self.build.id).await?;
         let Some(build) = build else { return Ok(Err(Gone)) };
-        let was_open = is_open(self.build.state);
         self.build = build;
         let mut sent = false;
         if let Some(attempt) = builds::present_attempt(&self.app, &self.build).await? {
@@ -140,7 +178,7 @@ impl Follower {
                 Err(Gone) => return Ok(Err(Gone)),
             }
         }
-        for text in [self.state(was_open).await?, self.newer().await?].into_iter().flatten() {
+        for text in [self.state().await?, self.newer().await?].into_iter().flatten() {
             sent = true;
             if self.send(text).await.is_err() {
                 return Ok(Err(Gone));
@@ -173,26 +211,27 @@ impl Follower {
         let batch = builds::log::read(&self.app, attempt.id, self.record, BATCH).await?;
         let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
         self.record = *last;
+        self.is_behind = batch.len() == BATCH;
         let html = self.log.render(&batch)?;
         let id = format!("{}-{}", self.attempt, self.record);
         Ok(self.send(message(&id, &html)).await.map(|()| true))
     }
 
     /// Head, result and stages, when they changed.
-    async fn state(&mut self, was_open: bool) -> Result<Option<String>> {
+    async fn state(&mut self) -> Result<Option<String>> {
         let now = (self.build.state, self.build.cancel_requested_at.is_some());
         if self.shown == Some(now) {
             return Ok(None);
         }
         // The page may have been drawn before the last change: the first message tells the state anew.
-        let first = self.shown.replace(now).is_none();
+        let was_open = self.shown.replace(now).is_none_or(|(state, _)| is_open(state));
         let attempt = builds::present_attempt(&self.app, &self.build).await?;
         let facts = self.log.facts();
         let on = self.allowed.on();
         let view = view::of(&self.app, self.allowed.principal(), on, &self.build, attempt.as_ref(), facts).await?;
         let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
         let mut text = message("", &html);
-        if (was_open || first) && !is_open(self.build.state) {
+        if was_open && !is_open(self.build.state) {
             text.push_str(&event("", "finished", &view.status));
         }
         Ok(Some(text))

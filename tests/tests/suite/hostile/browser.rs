@@ -43,6 +43,13 @@ impl Browser {
         Self { http, base: base.to_owned(), log, address: format!("10.{b}.{c}.{d}"), jar: Mutex::default() }
     }
 
+    /// The same person with connections of its own: those of another test end with it.
+    pub(crate) fn again(&self) -> Self {
+        let other = Self::new(&self.base, self.log.clone());
+        other.jar().clone_from(&self.jar());
+        other
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Page {
         self.send(self.request(Method::GET, path)).await
     }

@@ -120,6 +120,7 @@ impl Town {
         }
     }
 
+    #[expect(clippy::unused_self, reason = "the names are those that this set-up made")]
     pub(crate) fn name(&self, target: Target) -> &'static str {
         match target {
             Target::Public => "boss/web",

@@ -1,0 +1,125 @@
+//! Builds that reach for what is not theirs: the host, other namespaces, BuildKit's own switches.
+
+use futures_util::future::join_all;
+
+use super::workshop::{START, Workshop};
+
+#[tokio::test]
+async fn a_step_reaches_neither_the_hosts_loopback_nor_its_sockets() {
+    let shop = Workshop::shared().await;
+    let port = shop.site.server.port();
+    let look = format!(
+        "RUN for host in 127.0.0.1 localhost ::1 0.0.0.0 10.180.0.1; do \
+           echo | nc -w 2 $host {port} && echo REA''CHED $host || echo closed $host; done; \
+         find / -xdev -type s | sed 's/^/SOCKET /'; ls /run/slipway /var/run/docker.sock 2>&1; \
+         gateway=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'); echo gateway $gateway; \
+         echo | nc -w 2 $gateway {port} && echo REA''CHED gateway; \
+         ls /proc | grep -c '^[0-9]' | sed 's/^/processes /'; id; ls /dev; true\n"
+    );
+    let built = shop.build("escape-host", &look).await;
+    built.is("succeeded");
+    assert!(built.raw.contains("closed 127.0.0.1"), "{}", built.raw);
+    for word in ["REACHED ", "SOCKET /", "mem", "kvm", "sda", "vda", "docker.sock"] {
+        let seen = built.raw.lines().any(|line| line.split_once(' ').is_some_and(|(_, text)| text.starts_with(word)));
+        assert!(!seen, "{word}:\n{}", built.raw);
+    }
+}
+
+#[tokio::test]
+async fn switches_that_weaken_the_sandbox_are_refused() {
+    let shop = Workshop::shared().await;
+    for (branch, step, word) in [
+        ("escape-insecure", "RUN --security=insecure id", "insecure"),
+        ("escape-network", "RUN --network=host id", "network.host"),
+    ] {
+        let built = shop.build(branch, &format!("{step}\nRUN echo got-through\n")).await;
+        built.is("failed").page.says(word);
+        assert!(!built.raw.contains("got-through"), "{}", built.raw);
+    }
+}
+
+#[tokio::test]
+async fn no_frontend_is_fetched_from_elsewhere() {
+    let shop = Workshop::shared().await;
+    let host = shop.site.server.host();
+    let change = shop.bench.repo.change("escape-syntax");
+    let text = format!("# syntax={host}/evil/frontend:1\n{START}RUN echo plain-frontend\n");
+    let busybox = std::fs::read(slipway_tests::images::busybox()).expect("busybox-static is installed");
+    let built = shop.push(&shop.bench, change.executable("busybox", busybox).file("Dockerfile", text)).await;
+    built.is("succeeded");
+    assert!(!built.raw.contains("evil/frontend"), "{}", built.raw);
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_from_the_hosts_loopback() {
+    let shop = Workshop::shared().await;
+    let port = shop.site.server.port();
+    let urls = [
+        format!("http://127.0.0.1:{port}/healthz"),
+        format!("http://localhost:{port}/healthz"),
+        format!("http://LOCALHOST:{port}/healthz"),
+        format!("HTTP://127.0.0.1:{port}/healthz"),
+        format!("http://user:word@127.0.0.1:{port}/healthz"),
+        format!("http://127.1:{port}/healthz"),
+        format!("http://0x7f000001:{port}/healthz"),
+        format!("http://2130706433:{port}/healthz"),
+        format!("http://0.0.0.0:{port}/healthz"),
+        format!("http://[::ffff:127.0.0.1]:{port}/healthz"),
+        format!("http://localhost.:{port}/healthz"),
+        format!("http://a:b@LocalHost:{port}/healthz"),
+        format!("http://[0:0:0:0:0:ffff:7f00:1]:{port}/healthz"),
+        format!("http://any.localhost:{port}/healthz"),
+    ];
+    let tries = urls.iter().enumerate().map(async |(number, url)| {
+        let add = format!("ADD {url} /fetched\nRUN cat /fetched\n");
+        let built = shop.build(&format!("escape-add-{number}"), &add).await;
+        (built.state != "failed").then_some(url)
+    });
+    let reached: Vec<_> = join_all(tries).await.into_iter().flatten().collect();
+    assert!(reached.is_empty(), "these were fetched by the daemon: {reached:?}");
+}
+
+#[tokio::test]
+async fn a_cache_mount_is_not_shared_with_another_namespace() {
+    let shop = Workshop::shared().await;
+    let write = "RUN --mount=type=cache,id=common,target=/c echo monas-secret > /c/x && ls /c\n";
+    let read = "RUN --mount=type=cache,id=common,target=/c cat /c/x 2>/dev/null || echo nothing-here\n";
+    shop.build("escape-cache", write).await.is("succeeded");
+    let eves = shop.build_for_eve("escape-cache", read).await;
+    eves.is("succeeded");
+    assert!(eves.raw.contains("nothing-here") && !eves.raw.contains("monas-secret\n"), "{}", eves.raw);
+    // It is the same one for mona herself, so the test looks at the right thing.
+    let monas = shop.build("escape-cache-own", &format!("RUN echo again\n{read}")).await;
+    assert!(monas.raw.contains("monas-secret"), "{}", monas.raw);
+}
+
+#[tokio::test]
+async fn a_private_base_of_another_namespace_is_refused() {
+    let shop = Workshop::shared().await;
+    let mona = shop.mona();
+    let to = shop.site.connected(&mona, "mona", "hidden", true).await;
+    let change = super::workshop::with_busybox(to.repo.change("main"), "RUN echo monas-layer > /layer\n");
+    shop.push(&to, change).await.is("succeeded");
+    let image = format!("{}/mona/hidden:main", shop.site.server.host());
+    let mut pages = Vec::new();
+    for image in [image.clone(), image.replace("hidden", "absent")] {
+        let branch = if image.contains("hidden") { "escape-base" } else { "escape-none" };
+        let change = shop.eves_bench.repo.change(branch).file("Dockerfile", format!("FROM {image}\nRUN cat /layer\n"));
+        let built = shop.push(&shop.eves_bench, change).await;
+        built.is("failed");
+        assert!(!built.raw.contains("monas-layer\n"), "{}", built.raw);
+        let failure =
+            shop.site.sql(&format!("SELECT detail, reason FROM build WHERE ref_name = 'refs/heads/{branch}'")).await;
+        pages.push(failure.replace("hidden", "absent"));
+    }
+    assert_eq!(pages[0], pages[1], "private and absent look alike");
+    for copy in
+        [format!("COPY --from={image} /layer /"), format!("RUN --mount=type=bind,from={image},target=/m cat /m/layer")]
+    {
+        let branch = format!("escape-copy-{}", copy.len());
+        shop.build_for_eve(&branch, &format!("{copy}\n")).await.is("failed");
+    }
+    // Its owner may.
+    let change = shop.bench.repo.change("own-base").file("Dockerfile", format!("FROM {image}\nRUN cat /layer\n"));
+    shop.push(&shop.bench, change).await.is("succeeded");
+}

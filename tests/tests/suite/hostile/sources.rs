@@ -1,0 +1,99 @@
+//! Sources with links, submodules, filters and pointers in them.
+
+use super::workshop::{START, Workshop, with_busybox};
+
+#[tokio::test]
+async fn links_that_lead_out_of_the_source_bring_nothing_in() {
+    let shop = Workshop::shared().await;
+    let look = "RUN cat /in/passwd /in/dir/hostname /in/up 2>&1 | sed 's/^/SEEN /'; ls -la /in\n";
+    let change = with_busybox(shop.bench.repo.change("link-out"), &format!("COPY out /in\n{look}"));
+    let change = change
+        .symlink("out/passwd", "/etc/passwd")
+        .symlink("out/dir", "/etc")
+        .symlink("out/up", "../../../../../etc/hostname");
+    let built = shop.push(&shop.bench, change).await;
+    built.is("succeeded");
+    // A link is copied as a link: what it names is looked for in the image, where it is not.
+    assert!(!built.raw.contains("SEEN root:"), "{}", built.raw);
+    let hostname = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
+    assert!(!built.raw.contains(&format!("SEEN {}", hostname.trim())), "{}", built.raw);
+    let change = with_busybox(shop.bench.repo.change("link-file"), "COPY passwd /p\nRUN cat /p\n")
+        .symlink("passwd", "/etc/passwd");
+    let built = shop.push(&shop.bench, change).await;
+    assert!(!built.raw.contains("root:x:0"), "{}", built.raw);
+    let change =
+        with_busybox(shop.bench.repo.change("link-add"), "COPY etc/shadow /p\nRUN cat /p\n").symlink("etc", "/etc");
+    let built = shop.push(&shop.bench, change).await;
+    built.is("failed");
+    assert!(!built.raw.contains("root:"), "{}", built.raw);
+}
+
+#[tokio::test]
+async fn a_dockerfile_that_is_a_link_out_of_the_source_is_refused() {
+    let shop = Workshop::shared().await;
+    for (branch, target) in [
+        ("link-abs", "/etc/passwd"),
+        ("link-up", "../../../../../../../../../../../../etc/passwd"),
+        ("link-proc", "/proc/self/environ"),
+    ] {
+        let change = shop.bench.repo.change(branch).symlink("Dockerfile", target);
+        shop.push(&shop.bench, change).await.is("failed").page.says("link out of the source").lacks("root:x");
+    }
+    let change = shop.bench.repo.change("link-self").symlink("Dockerfile", "Dockerfile");
+    shop.push(&shop.bench, change).await.is("failed").page.says("there is no `Dockerfile`");
+    let change = with_busybox(shop.bench.repo.change("link-in"), "RUN echo by-link\n")
+        .file("real", format!("{START}RUN echo by-link\n"));
+    let change = change.remove("Dockerfile").symlink("Dockerfile", "real");
+    shop.push(&shop.bench, change).await.is("succeeded");
+}
+
+#[tokio::test]
+async fn a_submodule_is_refused_in_words() {
+    let shop = Workshop::shared().await;
+    let change = with_busybox(shop.bench.repo.change("submodule"), "RUN true\n");
+    let change = change
+        .file(".gitmodules", "[submodule \"x\"]\n path = x\n url = file:///etc\n")
+        .submodule("x", &"a".repeat(40));
+    shop.push(&shop.bench, change)
+        .await
+        .is("failed")
+        .page
+        .says("git submodule")
+        .says("put its files into the repository");
+}
+
+#[tokio::test]
+async fn a_pointer_of_git_lfs_is_refused_in_words() {
+    let shop = Workshop::shared().await;
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12345\n", "a".repeat(64));
+    let change = with_busybox(shop.bench.repo.change("lfs"), "RUN true\n").file("big.bin", pointer);
+    shop.push(&shop.bench, change).await.is("failed").page.says("Git LFS").says("big.bin");
+}
+
+#[tokio::test]
+async fn filters_and_hooks_of_a_source_do_not_run() {
+    let shop = Workshop::shared().await;
+    let mark = format!("/tmp/slipway-was-here-{}", std::process::id());
+    let change = with_busybox(shop.bench.repo.change("filters"), "COPY plain.txt /\nRUN cat /plain.txt\n");
+    let change = change
+        .file(".gitattributes", "* filter=evil diff=evil merge=evil\n")
+        .file(".gitconfig", format!("[filter \"evil\"]\n smudge = touch {mark}\n[core]\n fsmonitor = touch {mark}\n"))
+        .executable("hooks/post-checkout", format!("#!/bin/sh\ntouch {mark}\n"))
+        .file("plain.txt", "as-it-is\n");
+    let built = shop.push(&shop.bench, change).await;
+    built.is("succeeded");
+    assert!(built.raw.contains("as-it-is"), "{}", built.raw);
+    assert!(!std::path::Path::new(&mark).exists());
+}
+
+#[tokio::test]
+async fn odd_names_of_files_are_built_as_they_are() {
+    let shop = Workshop::shared().await;
+    let change =
+        with_busybox(shop.bench.repo.change("names"), "COPY odd /odd\nRUN ls /odd | wc -l | sed 's/^/files /'\n");
+    let names = ["--upload-pack=x", "-rf", "a b", "quote'\"", "$(reboot)", "<script>", "ü", "a,b=c", "*"];
+    let change = names.iter().fold(change, |change, name| change.file(&format!("odd/{name}"), "x"));
+    let built = shop.push(&shop.bench, change).await;
+    built.is("succeeded");
+    assert!(built.raw.contains(&format!("files {}", names.len())), "{}", built.raw);
+}
