@@ -56,7 +56,9 @@ async fn a_page_that_is_not_there_or_broken_has_a_way_on() {
 
     let database = stage.server.data_dir().join("slipway.db");
     let sqlite = async |sql: &str| {
-        Run::new(tool("sqlite3")).args([database.as_os_str(), sql.as_ref()]).output().await.ok();
+        // The server writes too.
+        let patient = ["-cmd".as_ref(), ".timeout 10000".as_ref(), database.as_os_str(), sql.as_ref()];
+        Run::new(tool("sqlite3")).args(patient).output().await.ok();
     };
     sqlite("ALTER TABLE token RENAME TO token_away").await;
     let broken = stage.mona.get("/settings/tokens").await;
