@@ -102,8 +102,9 @@ pub(crate) struct AttemptApi {
 }
 
 impl AttemptApi {
-    pub(crate) async fn heartbeat(&self) -> Result<HeartbeatReply, Error> {
-        self.call("heartbeat", &Heartbeat {}).await
+    /// Answers when the build is to be cancelled, or after `wait_secs`.
+    pub(crate) async fn heartbeat(&self, wait_secs: u64) -> Result<HeartbeatReply, Error> {
+        self.call("heartbeat", &Heartbeat { wait_secs }).await
     }
 
     pub(crate) async fn records(&self, batch: &RecordBatch) -> Result<RecordsReply, Error> {

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use outbox::Outbox;
 use slipway_protocol::{Assignment, Finish, Outcome, Reason, VERSION};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -29,6 +29,9 @@ pub(crate) enum Stop {
     /// This builder is to stop.
     Shutdown,
 }
+
+/// How long the server may hold a heartbeat.
+const LONGEST_HOLD_SECS: u64 = 15;
 
 type StopSender = watch::Sender<Option<Stop>>;
 
@@ -126,16 +129,19 @@ async fn finish(
     }
 }
 
-/// Keeps the lease while the attempt lives.
+/// Keeps the lease while the attempt lives. The server holds each call, so that a silent build too hears of a cancel at once.
 async fn heartbeat(api: AttemptApi, lease_secs: u64, stop: StopSender) {
     let mut lease = lease_secs;
     loop {
-        tokio::time::sleep(Duration::from_millis((lease * 1000 / 3).max(500))).await;
-        match api.heartbeat().await {
+        let asked = Instant::now();
+        match api.heartbeat((lease / 4).min(LONGEST_HOLD_SECS)).await {
             Ok(reply) => {
                 lease = reply.lease_secs;
                 if reply.cancel {
                     tell(&stop, Stop::Cancelled);
+                }
+                if !reply.cancel && asked.elapsed() > Duration::from_secs(1) {
+                    continue;
                 }
             }
             Err(Error::Gone) => return tell(&stop, Stop::Gone),
@@ -145,6 +151,7 @@ async fn heartbeat(api: AttemptApi, lease_secs: u64, stop: StopSender) {
                 lease = lease.min(6);
             }
         }
+        tokio::time::sleep(Duration::from_millis((lease * 1000 / 3).max(500))).await;
     }
 }
 

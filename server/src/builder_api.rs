@@ -12,12 +12,13 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Payload};
 use callers::{AttemptCaller, BuilderCaller};
 use serde_json::Value;
-use slipway_protocol::{ClaimRequest, Finish, RecordBatch, VERSION};
+use slipway_protocol::{ClaimRequest, Finish, Heartbeat, RecordBatch, VERSION};
 use std::time::Duration;
 
-/// The longest a claim may wait.
+/// The longest a claim or a heartbeat may wait.
 const MOST_WAIT_SECS: u64 = 30;
 const CLAIM_BYTES: usize = 64 << 10;
+const HEARTBEAT_BYTES: usize = 4 << 10;
 /// Builders send 64 KiB at once, and more only when a single line is longer.
 const RECORDS_BYTES: usize = 4 << 20;
 const FINISH_BYTES: usize = 1 << 20;
@@ -55,8 +56,10 @@ async fn read_claim(payload: Payload) -> Result<ClaimRequest> {
     Ok(request)
 }
 
-pub async fn heartbeat(caller: AttemptCaller, app: Data<App>) -> Result<HttpResponse> {
-    Ok(HttpResponse::Ok().json(lease::heartbeat(&app, &caller.attempt).await?))
+pub async fn heartbeat(caller: AttemptCaller, payload: Payload, app: Data<App>) -> Result<HttpResponse> {
+    let wish: Heartbeat = body::read(payload, HEARTBEAT_BYTES).await?;
+    let patience = Duration::from_secs(wish.wait_secs.min(MOST_WAIT_SECS));
+    Ok(HttpResponse::Ok().json(lease::heartbeat_until_cancel(&app, &caller.attempt, patience).await?))
 }
 
 pub async fn records(caller: AttemptCaller, payload: Payload, app: Data<App>) -> Result<HttpResponse> {

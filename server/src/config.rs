@@ -104,6 +104,8 @@ impl Config {
         let tls = tls(&mut v)?;
         let internal_url = match v.url("internal_url")? {
             Some(url) => url,
+            // BuildKit writes the host that it pushes to into the provenance: the public one, where it leads here.
+            None if leads_here(&public_url, listen) => public_url.clone(),
             None => loopback(listen, tls.is_some())?,
         };
         let database_url = match v.text("database.url") {
@@ -165,6 +167,17 @@ impl Config {
 pub fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// A public URL on this machine's loopback and our own port.
+fn leads_here(public: &Url, listen: SocketAddr) -> bool {
+    let on_loopback = match public.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    on_loopback && public.scheme() == "http" && public.port_or_known_default() == Some(listen.port())
 }
 
 fn loopback(listen: SocketAddr, tls: bool) -> Result<Url, String> {

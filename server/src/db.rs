@@ -108,11 +108,6 @@ impl Db {
         Ok(self.read.ping().await?)
     }
 
-    /// SQLite: nobody else writes while we hold the data folder.
-    pub fn is_only_writer(&self) -> bool {
-        !self.is_postgres
-    }
-
     pub fn kind(&self) -> &'static str {
         if self.is_postgres { "PostgreSQL" } else { "SQLite" }
     }

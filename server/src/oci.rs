@@ -16,6 +16,11 @@ pub use challenge::challenge;
 use crate::policy::Principal;
 use actix_web::{HttpRequest, HttpResponse};
 
+/// What is no address of the registry.
+pub async fn unknown() -> crate::error::Result<HttpResponse> {
+    Err(crate::error::Error::not_found("this address of the registry"))
+}
+
 /// `GET /v2/`: clients learn here how to sign in, so it asks for credentials even where reading is free.
 pub async fn version(request: HttpRequest, _: Principal) -> crate::error::Result<HttpResponse> {
     if crate::auth::extract::bearer_of(&request).is_none() {

@@ -4,23 +4,33 @@
 //! the test process however that ends. Nothing here knows what a test wants to prove.
 
 mod browser;
+mod builder;
 mod buildkit;
 mod clients;
 mod daemon;
 mod docker;
 pub mod images;
+mod log_stream;
 mod paths;
 mod postgres;
+mod project;
 mod run;
 mod server;
 mod setup;
+mod stage;
+mod visitor;
 
 pub use browser::browser;
+pub use builder::BuilderProgram;
 pub use buildkit::Buildkit;
 pub use clients::Client;
 pub use daemon::{Daemon, DaemonSpec, End};
 pub use docker::Docker;
+pub use log_stream::{LogStream, Message};
 pub use paths::{cache, free_port, tool};
 pub use postgres::Postgres;
+pub use project::{Build, Project};
 pub use run::{Output, Run};
 pub use server::{Server, ServerBuilder};
+pub use stage::{BUSYBOX, Stage};
+pub use visitor::{Page, Visitor};

@@ -3,6 +3,7 @@
 mod suite {
     mod architecture;
     mod fixtures;
+    mod flow;
     mod hostile;
     mod policy;
     mod registry;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! POST /builder/v1/claim                         builder token   ClaimRequest → 200 Assignment | 204 nothing to do (long poll)
-//! POST /builder/v1/attempts/{id}/heartbeat       attempt token   Heartbeat    → 200 HeartbeatReply
+//! POST /builder/v1/attempts/{id}/heartbeat       attempt token   Heartbeat    → 200 HeartbeatReply (long poll)
 //! POST /builder/v1/attempts/{id}/records         attempt token   RecordBatch  → 200 RecordsReply
 //! POST /builder/v1/attempts/{id}/finish          attempt token   Finish       → 200 FinishReply
 //! ```
@@ -37,9 +37,12 @@ pub struct ClaimRequest {
     pub unable: Option<String>,
 }
 
-/// Extends the lease.
+/// Extends the lease. The answer comes when the build is to be cancelled, or after `wait_secs`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Heartbeat {}
+pub struct Heartbeat {
+    #[serde(default)]
+    pub wait_secs: u64,
+}
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct HeartbeatReply {

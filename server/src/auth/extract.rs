@@ -140,8 +140,14 @@ pub fn refusal(request: &HttpRequest, principal: &Principal, decision: Decision,
     }
 }
 
+/// Whether the path names an upload: its status and its end are part of pushing.
+pub fn is_upload(request: &HttpRequest) -> bool {
+    request.match_info().get("id").is_some()
+}
+
 fn lacks_scope(request: &HttpRequest, principal: &Principal) -> bool {
     let action = match request.method().as_str() {
+        _ if is_upload(request) => "push",
         "GET" | "HEAD" => "pull",
         "DELETE" => "delete",
         _ => "push",
@@ -234,4 +240,15 @@ impl Located for Site {
     fn title(_: &HttpRequest) -> String {
         "this page".to_owned()
     }
+}
+
+/// Whether a proof that was given a while ago would still be given: rights, roles and sessions are looked up anew.
+pub async fn check_again<A: Action<On = RepositoryAccess>>(
+    app: &App,
+    request: &HttpRequest,
+    allowed: &Allowed<A>,
+) -> Result<bool> {
+    let principal = sessions::principal(app, request).await?.unwrap_or(Principal::ANONYMOUS);
+    let found = repository_access(app, &principal, &allowed.on().name).await?;
+    Ok(found.is_some_and(|on| policy::check::<A>(&principal, on).is_ok()))
 }

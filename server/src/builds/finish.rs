@@ -82,7 +82,7 @@ async fn end(app: &App, attempt: &rows::Attempt, to: BuildState, why: Why, failu
     };
     let how = if to == BuildState::Cancelled { AttemptEnd::Cancelled } else { AttemptEnd::Finished };
     end_attempt(app, &tx, attempt.id, how).await?;
-    let by = principal(app, &build, attempt).await?;
+    let by = principal(&tx, &build, attempt).await?;
     ending::change(app, &tx, &by, &mut build, to, why).await?;
     tx.commit().await?;
     ending::wake(app, &build);
@@ -106,6 +106,8 @@ async fn succeeded(app: &App, attempt: &rows::Attempt, digest: &str, materials: 
     };
     match trust::sign(app, &home.repository, &home.name(), &digest).await {
         Ok(signed) => seal(app, attempt, &home, &digest, &signed, materials).await,
+        // A disk that is full for a moment costs no build: the builder asks again.
+        Err(error @ Error::Unavailable(_)) => Err(error),
         Err(error) => {
             tracing::error!(build.id = %build.id, "build {} was not signed: {}", build.id, error.for_log());
             let why = Why::new(
@@ -140,13 +142,18 @@ async fn seal(
         drop(tx);
         return end(app, attempt, BuildState::Cancelled, Why::default(), None).await;
     }
+    db::repositories::lock(&tx, home.repository.id).await?;
+    if db::manifests::find(&tx, home.repository.id, digest.as_str()).await?.is_none() {
+        // The builder asks again, and then the check says why.
+        return Err(Error::Unavailable("the image was removed while it was being signed".into()));
+    }
     trust::store(app, &tx, &by, &home.repository, signed).await?;
     let tags = Snapshot::parse(&build)?.mapped_tags(&build)?;
     let moved = crate::registry::tags::move_for_build(&tx, &home.repository, &build, digest, &tags, now).await?;
     db::builds::insert_materials(&tx, rows_of(build.id, materials)).await?;
     build.digest = Some(digest.to_string());
     end_attempt(app, &tx, attempt.id, AttemptEnd::Finished).await?;
-    let by = principal(app, &build, attempt).await?;
+    let by = principal(&tx, &build, attempt).await?;
     let why = Why { reason: None, detail: left_alone(&moved) };
     ending::change(app, &tx, &by, &mut build, BuildState::Succeeded, why).await?;
     tx.commit().await?;
@@ -162,8 +169,8 @@ async fn lock(tx: &Tx, attempt: &rows::Attempt) -> Result<rows::Build> {
     open.map(|_| build).ok_or_else(not_present)
 }
 
-async fn principal(app: &App, build: &rows::Build, attempt: &rows::Attempt) -> Result<Principal> {
-    let home = Home::of(&app.db, build.repository_id).await?;
+async fn principal(tx: &Tx, build: &rows::Build, attempt: &rows::Attempt) -> Result<Principal> {
+    let home = Home::of(tx, build.repository_id).await?;
     let who = Who::Build {
         attempt_id: attempt.id,
         build_id: build.id,

@@ -3,7 +3,7 @@
 use super::cancel::cancelled;
 use super::ending::{self, end_attempt, not_present};
 use super::queue::EMBEDDED;
-use super::states::Why;
+use super::states::{Why, is_over};
 use super::{finish, log};
 use crate::app::App;
 use crate::clock::{MINUTE, Millis, SECOND};
@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::policy::Principal;
 use crate::secrets;
 use slipway_protocol::HeartbeatReply;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// How long a builder may be silent.
@@ -40,6 +41,30 @@ pub async fn heartbeat(app: &App, attempt: &rows::Attempt) -> Result<HeartbeatRe
     tx.commit().await?;
     app.builders.heard(&attempt.builder, app.clock.now());
     Ok(HeartbeatReply { cancel: build.cancel_requested_at.is_some(), lease_secs: LEASE.unsigned_abs() / 1_000 })
+}
+
+/// As `heartbeat`, and waits up to `patience` for a cancel: a builder whose build is silent hears of it at once.
+pub async fn heartbeat_until_cancel(app: &App, attempt: &rows::Attempt, patience: Duration) -> Result<HeartbeatReply> {
+    let mut changed = app.wake.follow(attempt.build_id);
+    let first = heartbeat(app, attempt).await?;
+    if first.cancel || patience.is_zero() {
+        return Ok(first);
+    }
+    let cancelled = async {
+        while changed.changed().await.is_ok() {
+            let build = db::builds::find(&app.db, attempt.build_id).await?;
+            if build.is_none_or(|b| b.cancel_requested_at.is_some() || is_over(b.state)) {
+                break;
+            }
+        }
+        Ok::<_, Error>(())
+    };
+    tokio::select! {
+        done = cancelled => done?,
+        () = tokio::time::sleep(patience) => {}
+        () = app.wake.stopped() => {}
+    }
+    heartbeat(app, attempt).await
 }
 
 /// When the server starts: running builders elsewhere get time to be heard, and what died with the last process is queued again.

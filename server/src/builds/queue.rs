@@ -66,14 +66,16 @@ pub async fn claim_next(app: &App, builder: &str, platforms: &[String]) -> Resul
     if too_little_space(app)? {
         return Ok(None);
     }
-    while let Some(taken) = take(app, builder, platforms).await? {
-        ending::wake(app, &taken.build);
-        match crate::sources::clone_authorization(app, &taken.source).await {
-            Ok(authorization) => return Ok(Some(assignment::make(app, &taken, authorization))),
-            Err(error) => without_source(app, &taken, &error).await?,
+    let Some(taken) = take(app, builder, platforms).await? else { return Ok(None) };
+    ending::wake(app, &taken.build);
+    match crate::sources::clone_authorization(app, &taken.source).await {
+        Ok(authorization) => Ok(Some(assignment::make(app, &taken, authorization))),
+        Err(error) => {
+            // No other one at once: that could be the same build again, until its attempts are used up.
+            without_source(app, &taken, &error).await?;
+            Ok(None)
         }
     }
-    Ok(None)
 }
 
 /// Whether builds wait for the operator to make room.

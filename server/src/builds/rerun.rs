@@ -104,5 +104,5 @@ async fn newest(
         ending::wake(app, &build);
         return Ok(build);
     }
-    Err(Error::invalid(format!("`{}` does not exist at the source any more", ref_name.short())))
+    Err(Error::NotFound(format!("`{}` at the source", ref_name.short())))
 }

@@ -144,7 +144,15 @@ mod tests {
     fn the_defaults_are_good() {
         let config = config(&[]).unwrap();
         assert_eq!(config.public_host(), "localhost:8080");
-        assert_eq!(config.internal_url.as_str(), "http://127.0.0.1:8080/");
+        assert_eq!(config.internal_url.as_str(), "http://localhost:8080/");
+    }
+
+    #[test]
+    fn builders_use_loopback_when_the_public_address_is_elsewhere() {
+        for public in ["https://images.example.com", "http://localhost:9000", "http://10.0.0.1:8080"] {
+            let config = config(&[("SLIPWAY_PUBLIC_URL", public)]).unwrap();
+            assert_eq!(config.internal_url.as_str(), "http://127.0.0.1:8080/", "{public}");
+        }
     }
 
     #[test]

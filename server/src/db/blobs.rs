@@ -3,12 +3,12 @@
 use super::entity::registry::{blob, repository_blob};
 use super::{Ask, BlobState, Tx, rows};
 use crate::clock::Millis;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names::Digest;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query};
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QuerySelect};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -45,20 +45,31 @@ pub async fn find_all_linked(
 /// Makes the blob known, or finds it. The bytes lie at `storage_key` already: bytes before rows.
 /// The second value tells whether `storage_key` is the one in use; if not, its bytes are a copy that nobody needs.
 pub async fn upsert(tx: &Tx, digest: &Digest, size: i64, storage_key: &str, now: Millis) -> Result<(rows::Blob, bool)> {
-    let found = blob::Entity::find().filter(blob::Column::Digest.eq(digest.as_str())).one(tx.connection()).await?;
-    let Some(found) = found else {
-        let row = rows::Blob {
-            id: Uuid::now_v7(),
-            digest: digest.to_string(),
-            size_bytes: size,
-            storage_key: storage_key.to_owned(),
-            state: BlobState::Live,
-            version: 1,
-            condemned_at: None,
-            created_at: now,
-        };
-        return Ok((row.into_active_model().reset_all().insert(tx.connection()).await?, true));
+    let row = rows::Blob {
+        id: Uuid::now_v7(),
+        digest: digest.to_string(),
+        size_bytes: size,
+        storage_key: storage_key.to_owned(),
+        state: BlobState::Live,
+        version: 1,
+        condemned_at: None,
+        created_at: now,
     };
+    // Insert before looking: two repositories may get the same new blob at once.
+    let inserted = blob::Entity::insert(row.clone().into_active_model().reset_all())
+        .on_conflict(OnConflict::column(blob::Column::Digest).do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
+    if inserted == 1 {
+        return Ok((row, true));
+    }
+    let mut query = blob::Entity::find().filter(blob::Column::Digest.eq(digest.as_str()));
+    if tx.is_postgres() {
+        // The collector changes this row too.
+        query = query.lock_exclusive();
+    }
+    let found = query.one(tx.connection()).await?;
+    let found = found.ok_or_else(|| Error::internal("storing a blob", "its row was removed meanwhile"))?;
     if found.state == BlobState::Live {
         return Ok((found, false));
     }

@@ -5,6 +5,7 @@ use super::{Ask, OnConstraint, Tx, rows};
 use crate::error::{Error, Result};
 use crate::names::Digest;
 use sea_orm::prelude::*;
+use sea_orm::sea_query::Query;
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -77,15 +78,15 @@ pub async fn set_attempt(tx: &Tx, id: Uuid, attempt_id: Uuid) -> Result<()> {
 
 /// Whether an index in the repository names `digest` as a child.
 pub async fn has_parent(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> Result<bool> {
-    let parents = manifest_edge::Entity::find()
-        .filter(manifest_edge::Column::Digest.eq(digest.as_str()))
-        .filter(manifest_edge::Column::Kind.eq(super::EdgeKind::Manifest))
-        .limit(100)
-        .all(c.connection())
-        .await?;
+    let parents = Query::select()
+        .column(manifest_edge::Column::ManifestId)
+        .from(manifest_edge::Entity)
+        .and_where(manifest_edge::Column::Digest.eq(digest.as_str()))
+        .and_where(manifest_edge::Column::Kind.eq(super::EdgeKind::Manifest))
+        .to_owned();
     let found = manifest::Entity::find()
         .filter(manifest::Column::RepositoryId.eq(repository_id))
-        .filter(manifest::Column::Id.is_in(parents.iter().map(|p| p.manifest_id)))
+        .filter(manifest::Column::Id.in_subquery(parents))
         .one(c.connection())
         .await?;
     Ok(found.is_some())

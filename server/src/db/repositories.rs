@@ -6,7 +6,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -51,6 +51,16 @@ pub async fn insert(tx: &Tx, row: rows::Repository) -> Result<rows::Repository> 
         .insert(tx.connection())
         .await
         .on_unique("repository_namespace_id_name", || Error::Conflict(format!("a repository `{name}` exists already")))
+}
+
+/// Holds the repository until the transaction ends: on PostgreSQL two requests would else move one tag at once,
+/// each from what it was before both. SQLite has one writer anyway.
+pub async fn lock(tx: &Tx, id: Uuid) -> Result<()> {
+    if tx.is_postgres() {
+        // Not stronger: rows that refer to the repository may be inserted beside it.
+        repository::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx.connection()).await?;
+    }
+    Ok(())
 }
 
 /// A provisional repository has got its first manifest.

@@ -70,6 +70,16 @@ pub async fn delete(tx: &Tx, id: Uuid) -> Result<bool> {
     Ok(upload::Entity::delete_by_id(id).exec(tx.connection()).await?.rows_affected == 1)
 }
 
+/// Deletes the upload that the caller holds; false when the lease was lost.
+pub async fn delete_held(tx: &Tx, id: Uuid, version: i64) -> Result<bool> {
+    let gone = upload::Entity::delete_many()
+        .filter(upload::Column::Id.eq(id))
+        .filter(upload::Column::Version.eq(version))
+        .exec(tx.connection())
+        .await?;
+    Ok(gone.rows_affected == 1)
+}
+
 /// Uploads that nobody touched since `before`.
 pub async fn stale(c: &impl Ask, before: Millis) -> Result<Vec<rows::Upload>> {
     Ok(upload::Entity::find().filter(upload::Column::UpdatedAt.lt(before)).limit(500).all(c.connection()).await?)

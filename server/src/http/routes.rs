@@ -65,7 +65,9 @@ fn registry_clients(service: &mut ServiceConfig) {
                 .route(delete().to(oci::manifests::delete)),
         )
         .service(resource("/v2/{name:.+}/tags/list").route(get().to(oci::tags::list)))
-        .service(resource("/v2/{name:.+}/referrers/{digest}").route(get().to(oci::referrers::list)));
+        .service(resource("/v2/{name:.+}/referrers/{digest}").route(get().to(oci::referrers::list)))
+        // Else `v2` would be looked up as a namespace with pages.
+        .service(resource("/v2/{rest:.*}").to(oci::unknown));
 }
 
 /// GitHub.

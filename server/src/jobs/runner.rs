@@ -4,7 +4,9 @@ use super::{JobError, Task, perform};
 use crate::app::App;
 use crate::clock::{MINUTE, SECOND};
 use crate::db::{self, rows};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -47,8 +49,18 @@ async fn step(app: &App) -> Result<bool> {
     let claimed = db::jobs::claim_next(&tx, now, now + LEASE).await?;
     tx.commit().await?;
     let Some(job) = claimed else { return Ok(false) };
+    if job.attempts > MOST_ATTEMPTS {
+        // It never came to an end: whatever ran it died.
+        let gave_up = Error::internal("a job", "its workers died".to_owned());
+        finish(app, &job, Err(JobError::Fail(gave_up))).await?;
+        return Ok(true);
+    }
     let result = match serde_json::from_str::<Task>(&job.payload).context("reading a job") {
-        Ok(task) => keeping_lease(app, &job, Box::pin(perform(app, &task))).await,
+        Ok(task) => {
+            let work = AssertUnwindSafe(Box::pin(perform(app, &task))).catch_unwind();
+            let panicked = |_| Err(JobError::Retry(Error::internal("a job", "it panicked".to_owned())));
+            keeping_lease(app, &job, work).await.unwrap_or_else(panicked)
+        }
         Err(error) => Err(JobError::Fail(error)),
     };
     finish(app, &job, result).await?;

@@ -1,6 +1,7 @@
 //! The challenge of a 401: where a bearer is had, and for what.
 
 use crate::app::App;
+use crate::auth::extract::is_upload;
 use crate::names::RepositoryName;
 use actix_web::HttpRequest;
 use actix_web::http::{Method, header};
@@ -13,8 +14,8 @@ pub fn challenge(app: &App, request: &HttpRequest) -> String {
     let name = request.match_info().get("name").and_then(|n| n.parse::<RepositoryName>().ok());
     let scope = name.map_or_else(String::new, |name| {
         let actions = match *request.method() {
-            Method::GET | Method::HEAD => "pull",
-            Method::DELETE => "delete",
+            Method::GET | Method::HEAD if !is_upload(request) => "pull",
+            Method::DELETE if !is_upload(request) => "delete",
             _ => "pull,push",
         };
         format!(",scope=\"repository:{name}:{actions}\"")

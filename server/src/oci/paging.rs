@@ -22,9 +22,9 @@ pub(super) fn parse(query: &HashMap<String, String>) -> Result<Page> {
         Some(_) => return Err(Error::invalid("`n` is a number of entries, 0 or more")),
     };
     let after = query.get("last").cloned().unwrap_or_default();
-    // No entry is like that, and PostgreSQL takes no NUL.
+    // PostgreSQL has no text with a NUL in it, and no name has any of these.
     if after.len() > 1_024 || after.contains(char::is_control) {
-        return Err(Error::invalid("`last` is an entry of the list"));
+        return Err(Error::invalid("`last` is the last entry of the page before: a name or a tag"));
     }
     Ok(Page { limit, after })
 }

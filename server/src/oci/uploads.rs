@@ -3,12 +3,13 @@
 use super::path;
 use crate::app::App;
 use crate::db::rows;
-use crate::error::{Error, OciCode, Result};
+use crate::error::{Context as _, Error, OciCode, Result};
 use crate::names::{Digest, RepositoryName};
-use crate::registry::uploads;
+use crate::registry::uploads::{self, Chunk};
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use tracing::Instrument as _;
 
 // Relative: whoever came by whatever name goes on there.
 fn location(name: &RepositoryName, upload: &rows::Upload) -> String {
@@ -33,52 +34,65 @@ fn created(name: &RepositoryName, digest: &Digest) -> HttpResponse {
 /// `POST …/uploads/`, with `?digest=` for one request, or `?mount=&from=`.
 pub async fn start(request: HttpRequest, body: Payload, app: Data<App>) -> Result<HttpResponse> {
     let allowed = path::allowed_push(&app, &request).await?;
-    let name = &allowed.on().name;
     let query = path::query(&request)?;
     if let (Some(mount), Some(from)) = (query.get("mount"), query.get("from")) {
         let digest = mount.parse()?;
         if let Some(source) = path::allowed_pull_of(&app, &request, from).await?
             && uploads::mount(&app, &allowed, &source, &digest).await?
         {
-            return Ok(created(name, &digest));
+            return Ok(created(&allowed.on().name, &digest));
         }
     }
+    let digest: Option<Digest> = query.get("digest").map(|digest| digest.parse()).transpose()?;
     let upload = uploads::start(&app, &allowed).await?;
-    let Some(digest) = query.get("digest") else {
-        return Ok(progress(HttpResponse::Accepted(), name, &upload));
+    let Some(digest) = digest else {
+        return Ok(progress(HttpResponse::Accepted(), &allowed.on().name, &upload));
     };
-    let digest = digest.parse()?;
-    let upload = uploads::append(&app, &upload, None, body, &location(name, &upload)).await?;
-    uploads::finish(&app, &allowed, &upload, &digest).await?;
-    Ok(created(name, &digest))
+    to_the_end(async move {
+        let name = &allowed.on().name;
+        let whole = Chunk { from: None, body };
+        uploads::finish(&app, &allowed, &upload, Some(whole), &digest, &location(name, &upload)).await?;
+        Ok(created(name, &digest))
+    })
+    .await
 }
 
 /// `PATCH`: a chunk, or everything in one stream.
 pub async fn append(request: HttpRequest, body: Payload, app: Data<App>) -> Result<HttpResponse> {
     let allowed = path::allowed_push(&app, &request).await?;
-    let name = &allowed.on().name;
     let upload = uploads::find(&app, &allowed, request.match_info().query("id")).await?;
-    let from = chunk_start(&request)?;
-    let upload = uploads::append(&app, &upload, from, body, &location(name, &upload)).await?;
-    Ok(progress(HttpResponse::Accepted(), name, &upload))
+    let location = location(&allowed.on().name, &upload);
+    let from = chunk_start(&request, &upload, &location)?;
+    to_the_end(async move {
+        let upload = uploads::append(&app, &upload, Chunk { from, body }, &location).await?;
+        Ok(progress(HttpResponse::Accepted(), &allowed.on().name, &upload))
+    })
+    .await
 }
 
 /// `PUT ?digest=`: the last chunk, if any, and the end.
 pub async fn finish(request: HttpRequest, body: Payload, app: Data<App>) -> Result<HttpResponse> {
     let allowed = path::allowed_push(&app, &request).await?;
-    let name = &allowed.on().name;
-    let mut upload = uploads::find(&app, &allowed, request.match_info().query("id")).await?;
+    let upload = uploads::find(&app, &allowed, request.match_info().query("id")).await?;
     let query = path::query(&request)?;
-    let digest = query
+    let digest: Digest = query
         .get("digest")
         .ok_or_else(|| Error::registry(OciCode::DigestInvalid, "the closing PUT names the digest: `?digest=sha256:…`"))?
         .parse()?;
-    if has_body(&request) {
-        let from = chunk_start(&request)?;
-        upload = uploads::append(&app, &upload, from, body, &location(name, &upload)).await?;
-    }
-    uploads::finish(&app, &allowed, &upload, &digest).await?;
-    Ok(created(name, &digest))
+    let location = location(&allowed.on().name, &upload);
+    let last =
+        if has_body(&request) { Some(Chunk { from: chunk_start(&request, &upload, &location)?, body }) } else { None };
+    to_the_end(async move {
+        uploads::finish(&app, &allowed, &upload, last, &digest, &location).await?;
+        Ok(created(&allowed.on().name, &digest))
+    })
+    .await
+}
+
+/// Does the work even if its client goes away, for then the server drops the handler: what was stored has to be
+/// committed, and the upload let go for the client's next try.
+async fn to_the_end(work: impl Future<Output = Result<HttpResponse>> + 'static) -> Result<HttpResponse> {
+    actix_web::rt::spawn(work.in_current_span()).await.context("an upload")?
 }
 
 /// `GET`: how much is stored.
@@ -102,22 +116,24 @@ fn has_body(request: &HttpRequest) -> bool {
 }
 
 /// The offset in `Content-Range: start-end`, if it is there and fits the length.
-fn chunk_start(request: &HttpRequest) -> Result<Option<u64>> {
+fn chunk_start(request: &HttpRequest, upload: &rows::Upload, location: &str) -> Result<Option<u64>> {
     let Some(range) = request.headers().get(header::CONTENT_RANGE) else { return Ok(None) };
-    let wrong = || {
-        Error::registry(OciCode::BlobUploadInvalid, "Content-Range is `start-end`, both in bytes, as long as the body")
-    };
-    let text = range.to_str().map_err(|_not_text| wrong())?;
-    let text = text.strip_prefix("bytes ").unwrap_or(text);
-    let text = text.split('/').next().unwrap_or_default();
-    let (start, end) = text.split_once('-').ok_or_else(wrong)?;
-    let (start, end): (u64, u64) = match (start.trim().parse(), end.trim().parse()) {
-        (Ok(start), Ok(end)) if start <= end => (start, end),
-        _ => return Err(wrong()),
-    };
     let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| (end - start).checked_add(1) != Some(length)) {
-        return Err(wrong());
+    match range.to_str().ok().and_then(parse_range) {
+        Some((start, end)) if length.is_none_or(|length| (end - start).checked_add(1) == Some(length)) => {
+            Ok(Some(start))
+        }
+        _ => Err(Error::WrongOffset {
+            offset: u64::try_from(upload.offset_bytes).unwrap_or_default(),
+            location: location.to_owned(),
+        }),
     }
-    Ok(Some(start))
+}
+
+/// `start-end`, both in bytes; also as RFC 9110 writes it, `bytes start-end/size`.
+fn parse_range(text: &str) -> Option<(u64, u64)> {
+    let text = text.strip_prefix("bytes ").unwrap_or(text);
+    let (start, end) = text.split('/').next()?.split_once('-')?;
+    let (start, end) = (start.trim().parse().ok()?, end.trim().parse().ok()?);
+    (start <= end).then_some((start, end))
 }

@@ -50,8 +50,9 @@ pub struct PullImage;
 impl Action for PullImage {
     type On = RepositoryAccess;
     fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
-        // A cache that was never pushed is simply empty to the build that owns it.
-        let visible = can_see(principal, on);
+        // A cache that was never pushed is simply empty to the build that owns it. Who pushes the first image
+        // reads it meanwhile: docker asks for each blob that it has just stored.
+        let visible = can_see(principal, on) || (!on.is_live && may_push(principal, on));
         // What everybody may pull needs no entry in a bearer's list.
         let open = on.visibility == Visibility::Public && on.is_live && !is_cache(on);
         allow_if(visible && (open || principal.may_in_registry(&on.name, "pull")), visible)
@@ -65,12 +66,16 @@ pub struct PushImage;
 impl Action for PushImage {
     type On = RepositoryAccess;
     fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
-        let role = match principal.who {
-            Who::Build { repository_id, .. } => repository_id == on.id || owns_cache(principal, on),
-            Who::System => true,
-            _ => !is_cache(on) && has_role(principal, on.role, Role::Manager),
-        };
+        let role = may_push(principal, on);
         allow_if(role && principal.may_in_registry(&on.name, "push"), can_see(principal, on) || role)
+    }
+}
+
+fn may_push(principal: &Principal, on: &RepositoryAccess) -> bool {
+    match principal.who {
+        Who::Build { repository_id, .. } => repository_id == on.id || owns_cache(principal, on),
+        Who::System => true,
+        _ => !is_cache(on) && has_role(principal, on.role, Role::Manager),
     }
 }
 

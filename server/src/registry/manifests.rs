@@ -43,6 +43,7 @@ pub async fn referrers(app: &App, repository_id: Uuid, subject: &Digest) -> Resu
 pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, reference: &Reference) -> Result<()> {
     let on = allowed.on();
     let tx = app.db.begin().await?;
+    db::repositories::lock(&tx, on.id).await?;
     match reference {
         Reference::Tag(tag) => {
             let row = db::tags::find(&tx, on.id, tag.as_str()).await?.ok_or_else(|| unknown(reference))?;
@@ -55,8 +56,15 @@ pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, reference: &Refer
                     "{digest} is part of an image index in this repository; delete that first"
                 )));
             }
-            for tag in db::tags::of_digest(&tx, on.id, digest.as_str()).await? {
-                tags::delete(app, &tx, allowed, &tag).await?;
+            // The question answers with a page; what is deleted makes room for the next one.
+            loop {
+                let held = db::tags::of_digest(&tx, on.id, digest.as_str()).await?;
+                if held.is_empty() {
+                    break;
+                }
+                for tag in held {
+                    tags::delete(app, &tx, allowed, &tag).await?;
+                }
             }
             db::manifests::delete(&tx, row.id).await?;
         }

@@ -49,9 +49,17 @@ async fn make_cache_namespace(app: &App) -> Result<rows::Namespace> {
     if let Some(found) = db::namespaces::find_by_name(&tx, BUILD_CACHE).await? {
         return Ok(found);
     }
-    let made = db::namespaces::insert(&tx, row).await?;
-    tx.commit().await?;
-    Ok(made)
+    match db::namespaces::insert(&tx, row).await {
+        Ok(made) => {
+            tx.commit().await?;
+            Ok(made)
+        }
+        Err(Error::Conflict(why)) => {
+            drop(tx);
+            db::namespaces::find_by_name(&app.db, BUILD_CACHE).await?.ok_or(Error::Conflict(why))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The row to push into; made provisional, and private, when it is absent.
@@ -77,9 +85,19 @@ pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Rep
     if let Some(found) = db::repositories::find_by_name(&tx, on.namespace_id, &on.name.name).await? {
         return Ok(found);
     }
-    let made = db::repositories::insert(&tx, row).await?;
-    tx.commit().await?;
-    Ok(made)
+    match db::repositories::insert(&tx, row).await {
+        Ok(made) => {
+            tx.commit().await?;
+            Ok(made)
+        }
+        // On PostgreSQL they look at the same time, and the second one meets the first one's row only here.
+        Err(Error::Conflict(why)) => {
+            drop(tx);
+            let found = db::repositories::find_by_name(&app.db, on.namespace_id, &on.name.name).await?;
+            found.ok_or(Error::Conflict(why))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The first manifest is there: from now on the repository exists.

@@ -2,47 +2,25 @@
 //!
 //! Bytes go to storage as they arrive and are hashed once on the way; only `finish` makes them visible as a blob.
 
+mod held;
+
+pub use held::{Body, OpenUploads};
+
 use super::repositories;
 use crate::app::App;
-use crate::clock::{DAY, MINUTE};
+use crate::clock::DAY;
 use crate::db::{self, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
 use crate::policy::{Allowed, Principal, PullImage, PushImage};
 use crate::storage;
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _};
+use held::{give_up, hash_so_far, lock, release, write};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
-use std::sync::Mutex;
 use uuid::Uuid;
 
-/// A writer that says nothing for so long has lost the upload.
-const LEASE: i64 = 5 * MINUTE;
 /// Uploads that nobody goes on with are forgotten.
 const FORGOTTEN_AFTER: i64 = DAY;
-// About 150 bytes each.
-const MOST_HASHES: usize = 20_000;
-
-/// Hashes of uploads between two requests, so that bytes are hashed once; after a restart they are hashed again from storage.
-#[derive(Default)]
-pub struct OpenUploads(Mutex<HashMap<Uuid, (i64, Sha256)>>);
-
-impl OpenUploads {
-    fn keep(&self, id: Uuid, offset: i64, hash: Sha256) {
-        let mut open = self.0.lock().expect("no holder panics");
-        if open.len() >= MOST_HASHES {
-            open.clear();
-        }
-        open.insert(id, (offset, hash));
-    }
-
-    fn take(&self, id: Uuid, offset: i64) -> Option<Sha256> {
-        let known = self.0.lock().expect("no holder panics").remove(&id)?;
-        (known.0 == offset).then_some(known.1)
-    }
-}
-
 /// Starts an upload into the repository, which is made provisional when it is absent.
 pub async fn start(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Upload> {
     refuse_when_full(app)?;
@@ -72,7 +50,8 @@ pub async fn start(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Uplo
 
 fn refuse_when_full(app: &App) -> Result<()> {
     match app.storage.free_bytes()? {
-        Some(free) if free < app.config.min_free_bytes => Err(Error::Unavailable(
+        // Not 503: docker tries that again for a minute, and then does not show the text.
+        Some(free) if free < app.config.min_free_bytes => Err(Error::Forbidden(
             "the registry is almost full and takes no uploads until the operator makes room; pulls go on".into(),
         )),
         _ => Ok(()),
@@ -91,104 +70,72 @@ fn belongs_to(upload: &rows::Upload, by: &Principal) -> bool {
     upload.principal_kind == by.kind() && upload.principal_id == by.id()
 }
 
-/// Appends a chunk. `from` is the offset that the client says it starts at.
-pub async fn append(
-    app: &App,
-    upload: &rows::Upload,
-    from: Option<u64>,
-    body: impl Stream<Item = Result<Bytes, actix_web::error::PayloadError>> + Unpin,
-    location: &str,
-) -> Result<rows::Upload> {
-    let offset = u64::try_from(upload.offset_bytes).unwrap_or_default();
-    if from.is_some_and(|from| from != offset) {
-        return Err(Error::WrongOffset { offset, location: location.to_owned() });
-    }
+/// Bytes of a request, and the offset that the client says they start at.
+pub struct Chunk<B> {
+    pub from: Option<u64>,
+    pub body: B,
+}
+
+/// Appends a chunk.
+pub async fn append(app: &App, upload: &rows::Upload, chunk: Chunk<impl Body>, location: &str) -> Result<rows::Upload> {
     refuse_when_full(app)?;
-    let held = lock(app, upload, location).await?;
-    let hash = hash_so_far(app, &held).await?;
-    let mut writer = app.storage.write(&held.storage_key, offset, hash);
-    let received = receive(app, &held, &mut writer, body).await;
-    let (hash, written) = writer.finish().await?;
-    // What arrived before a client broke off stays: the upload goes on from there.
-    let offset = held.offset_bytes + i64::try_from(written).unwrap_or(i64::MAX);
-    let now = app.clock.now();
-    let tx = app.db.begin().await?;
-    if !db::uploads::unlock(&tx, held.id, held.version, offset, now).await? {
-        return Err(Error::Conflict("another request took this upload over".into()));
-    }
-    tx.commit().await?;
-    app.uploads.keep(held.id, offset, hash);
-    received?;
-    Ok(rows::Upload { offset_bytes: offset, ..held })
-}
-
-/// From memory, or from storage after a restart.
-async fn hash_so_far(app: &App, upload: &rows::Upload) -> Result<Sha256> {
-    if let Some(hash) = app.uploads.take(upload.id, upload.offset_bytes) {
-        return Ok(hash);
-    }
-    app.storage.hash(&upload.storage_key, u64::try_from(upload.offset_bytes).unwrap_or_default()).await
-}
-
-async fn lock(app: &App, upload: &rows::Upload, location: &str) -> Result<rows::Upload> {
-    let now = app.clock.now();
-    let tx = app.db.begin().await?;
-    let held = db::uploads::lock(&tx, upload.id, now, now + LEASE).await?;
-    let held = held.ok_or_else(|| Error::Conflict("another request writes to this upload".into()))?;
-    if held.offset_bytes != upload.offset_bytes {
-        let offset = u64::try_from(held.offset_bytes).unwrap_or_default();
-        return Err(Error::WrongOffset { offset, location: location.to_owned() });
-    }
-    tx.commit().await?;
+    let held = lock(app, upload, chunk.from, location).await?;
+    let (held, hash) = write(app, held, chunk.body).await?;
+    release(app, &held).await?;
+    app.uploads.keep(held.id, held.offset_bytes, hash);
     Ok(held)
 }
 
-async fn receive(
+/// Makes the bytes a blob of the repository, if they are what `digest` says. `last` is what comes with the closing request.
+pub async fn finish(
     app: &App,
-    held: &rows::Upload,
-    writer: &mut storage::Writer,
-    mut body: impl Stream<Item = Result<Bytes, actix_web::error::PayloadError>> + Unpin,
+    allowed: &Allowed<PushImage>,
+    upload: &rows::Upload,
+    last: Option<Chunk<impl Body>>,
+    digest: &Digest,
+    location: &str,
 ) -> Result<()> {
-    let mut extended = app.clock.now();
-    while let Some(chunk) = body.next().await {
-        let chunk =
-            chunk.map_err(|e| Error::registry(OciCode::BlobUploadInvalid, format!("the upload broke off: {e}")))?;
-        writer.write(chunk).await;
-        let now = app.clock.now();
-        if now - extended > MINUTE {
-            extended = now;
-            let tx = app.db.begin().await?;
-            db::uploads::extend(&tx, held.id, held.version, now + LEASE).await?;
-            tx.commit().await?;
-        }
+    if last.is_some() {
+        refuse_when_full(app)?;
     }
-    Ok(())
-}
-
-/// Makes the bytes a blob of the repository, if they are what `digest` says.
-pub async fn finish(app: &App, allowed: &Allowed<PushImage>, upload: &rows::Upload, digest: &Digest) -> Result<()> {
-    let got = Digest::from_hash(&hash_so_far(app, upload).await?.finalize());
+    // Held to the end: nobody else writes to these bytes, or closes them as something else.
+    let held = lock(app, upload, last.as_ref().and_then(|chunk| chunk.from), location).await?;
+    let (held, hash) = match last {
+        Some(chunk) => write(app, held, chunk.body).await?,
+        None => match hash_so_far(app, &held).await {
+            Ok(hash) => (held, hash),
+            Err(error) => return Err(give_up(app, &held, error).await),
+        },
+    };
+    let got = Digest::from_hash(&hash.finalize());
     if got != *digest {
-        cancel(app, upload).await?;
+        cancel(app, &held).await?;
         return Err(Error::registry(
             OciCode::DigestInvalid,
             format!("the bytes hash to {got}, not to {digest}; the upload was dropped, start a new one"),
         ));
     }
-    if upload.offset_bytes == 0 {
+    match seal(app, allowed, &held, digest).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(give_up(app, &held, error).await),
+    }
+}
+
+async fn seal(app: &App, allowed: &Allowed<PushImage>, held: &rows::Upload, digest: &Digest) -> Result<()> {
+    if held.offset_bytes == 0 {
         // An empty blob has no file yet.
-        app.storage.put(&upload.storage_key, Bytes::new()).await?;
+        app.storage.put(&held.storage_key, Bytes::new()).await?;
     }
     let now = app.clock.now();
     let tx = app.db.begin().await?;
-    if !db::uploads::delete(&tx, upload.id).await? {
+    if !db::uploads::delete_held(&tx, held.id, held.version).await? {
         return Err(Error::registry(OciCode::BlobUploadUnknown, "this upload was finished by another request"));
     }
-    let (blob, in_use) = db::blobs::upsert(&tx, digest, upload.offset_bytes, &upload.storage_key, now).await?;
-    db::blobs::link(&tx, upload.repository_id, blob.id, allowed.principal().attempt_id(), now).await?;
+    let (blob, in_use) = db::blobs::upsert(&tx, digest, held.offset_bytes, &held.storage_key, now).await?;
+    db::blobs::link(&tx, held.repository_id, blob.id, allowed.principal().attempt_id(), now).await?;
     tx.commit().await?;
     if !in_use {
-        app.storage.remove(&upload.storage_key).await?;
+        app.storage.remove(&held.storage_key).await?;
     }
     Ok(())
 }
@@ -222,12 +169,9 @@ pub async fn forget_old(app: &App) -> Result<()> {
     Ok(())
 }
 
-/// Where this process is the only writer, a lease of the last one holds nobody back.
+/// Bytes in a folder are written by the one process that holds its lock: a lease of the last one holds nobody back.
 pub async fn at_start(app: &App) -> Result<()> {
-    if app.db.is_only_writer() {
-        let tx = app.db.begin().await?;
-        db::uploads::forget_locks(&tx).await?;
-        tx.commit().await?;
-    }
-    Ok(())
+    let tx = app.db.begin().await?;
+    db::uploads::forget_locks(&tx).await?;
+    tx.commit().await
 }

@@ -5,6 +5,7 @@
 use crate::error::{Context, Error, Result};
 use bytes::Bytes;
 use futures_util::Stream;
+use futures_util::stream::try_unfold;
 use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -166,21 +167,18 @@ fn make_durable(file: &File, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Each chunk takes a blocking thread for as long as the disk needs, not for as long as the reader takes.
 fn stream(file: File, length: u64) -> ByteStream {
-    let (sender, receiver) = mpsc::channel(2);
-    tokio::task::spawn_blocking(move || {
-        let mut left = length;
-        let mut file = file;
-        while left > 0 {
-            let size = READ_SIZE.min(usize::try_from(left).unwrap_or(READ_SIZE));
-            let mut buffer = vec![0; size];
-            let chunk = file.read_exact(&mut buffer).map(|()| Bytes::from(buffer));
-            let failed = chunk.is_err();
-            if sender.blocking_send(chunk).is_err() || failed {
-                return;
-            }
-            left -= size as u64;
+    Box::pin(try_unfold((file, length), |(mut file, left)| async move {
+        if left == 0 {
+            return Ok(None);
         }
-    });
-    Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))
+        let size = READ_SIZE.min(usize::try_from(left).unwrap_or(READ_SIZE));
+        let read = tokio::task::spawn_blocking(move || {
+            let mut buffer = vec![0; size];
+            file.read_exact(&mut buffer).map(|()| (Bytes::from(buffer), file))
+        });
+        let (chunk, file) = read.await.map_err(io::Error::other)??;
+        Ok(Some((chunk, (file, left - size as u64))))
+    }))
 }

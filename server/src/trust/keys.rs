@@ -49,7 +49,7 @@ pub async fn public_key(app: &App) -> Result<String> {
 }
 
 async fn present_row(app: &App) -> Result<rows::SigningKey> {
-    db::keys::present(&app.db)
-        .await?
-        .ok_or_else(|| Error::Unavailable("there is no signing key yet; restart the server to have one made".into()))
+    db::keys::present(&app.db).await?.ok_or_else(|| {
+        Error::internal("signing", "there is no signing key; restart the server to have one made".to_owned())
+    })
 }

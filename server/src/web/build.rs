@@ -2,6 +2,7 @@
 
 pub mod events;
 mod fold;
+mod live;
 pub mod log;
 mod view;
 

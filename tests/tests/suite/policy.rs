@@ -64,7 +64,7 @@ async fn a_private_repository_looks_like_none_to_outsiders() {
             for target in [Target::Private, Target::Absent] {
                 let page = town.send(expectation, role, target).await;
                 let id = page.header("x-request-id").to_owned();
-                let name = target.name().to_owned();
+                let name = town.name(target).to_owned();
                 let (namespace, _) = name.split_once('/').expect("namespace and name");
                 let text = page.text.replace(&id, "ID").replace(&name, "NAME").replace(namespace, "NAMESPACE");
                 let headers = ["www-authenticate", "location", "content-type"];
@@ -96,28 +96,27 @@ fn says_what_is_missing(text: &str) -> bool {
 }
 
 /// `None` where a first push may be under way: what exists then is not the matter here.
-fn expected(rule: Rule, who: Role, target: Target) -> Option<Seen> {
-    let member = |least: Role| who >= least && target != Target::Absent;
-    let visible = target == Target::Public || (target == Target::Private && who >= Role::Reader);
-    let creates = target == Target::Absent && who >= Role::SiteAdmin;
-    let hidden = match (visible, who) {
+fn expected(asked: Rule, role: Role, target: Target) -> Option<Seen> {
+    let member = |least: Role| role >= least && target != Target::Absent;
+    let visible = target == Target::Public || (target == Target::Private && role >= Role::Reader);
+    let creates = target == Target::Absent && role >= Role::SiteAdmin;
+    let hidden = match (visible, role) {
         (true, Role::Anonymous) => Seen::SignIn,
         _ => Seen::Absent,
     };
     let page = |yes: bool| if yes { Seen::Allowed } else { hidden };
     // docker asks again with credentials when it hears 401, so the registry says that to whoever lacks a right.
     let registry = |yes: bool| if yes { Seen::Allowed } else { Seen::SignIn };
-    Some(match rule {
-        Rule::Person | Rule::OwnThing if who == Role::Anonymous => Seen::SignIn,
-        Rule::Everybody | Rule::Person => Seen::Allowed,
+    Some(match asked {
         Rule::OwnCredentials => Seen::SignIn,
-        Rule::Nowhere | Rule::OwnThing => Seen::Absent,
+        Rule::Person | Rule::OwnThing if role == Role::Anonymous => Seen::SignIn,
+        Rule::Person | Rule::Everybody => Seen::Allowed,
+        Rule::OwnThing | Rule::Nowhere => Seen::Absent,
         Rule::Read => page(visible),
         Rule::Manage => page(member(Role::Manager)),
         Rule::Administer => page(member(Role::Admin)),
-        Rule::Pull | Rule::Push | Rule::PushStatus | Rule::Delete if creates => return None,
+        Rule::Pull | Rule::Push | Rule::Delete if creates => return None,
         Rule::Pull => registry(visible),
-        Rule::PushStatus if visible && who != Role::Anonymous && !member(Role::Manager) => Seen::Denied,
-        Rule::Push | Rule::PushStatus | Rule::Delete => registry(member(Role::Manager)),
+        Rule::Push | Rule::Delete => registry(member(Role::Manager)),
     })
 }

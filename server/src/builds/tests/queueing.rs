@@ -11,7 +11,7 @@ async fn a_claim_carries_what_the_builder_needs() {
     let assignment = scene.claim().await.unwrap();
     assert_eq!(assignment.title, "acme/web build 1");
     assert_eq!(assignment.build_id, build.id);
-    assert_eq!(assignment.push.host, "127.0.0.1:8080");
+    assert_eq!(assignment.push.host, "localhost:8080");
     assert_eq!(assignment.push.public_host, "localhost:8080");
     assert!(assignment.push.insecure);
     assert_eq!(assignment.cache.reference, format!("buildcache/{}:cache", build.repository_id.simple()));

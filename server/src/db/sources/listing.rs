@@ -1,6 +1,6 @@
 //! What a connection may import, as its forge listed it.
 
-use crate::clock::Millis;
+use crate::clock::{MINUTE, Millis};
 use crate::db::entity::sources::forge_repository as listed;
 use crate::db::{Ask, ScanState, Tx, rows};
 use crate::error::Result;
@@ -54,7 +54,9 @@ pub async fn put_page(tx: &Tx, connection_id: Uuid, page: Vec<rows::ForgeReposit
         row.id = old.id;
         row.dockerfiles.clone_from(&old.dockerfiles);
         let is_same = old.pushed_at == row.pushed_at && old.default_branch == row.default_branch;
-        let is_known = is_same && old.scan_state == ScanState::Done;
+        // Forges tell of pushes in whole seconds of their own clock: one right after the last listing may look like none.
+        let was_settled = old.pushed_at.is_none_or(|at| at + MINUTE < old.listed_at);
+        let is_known = is_same && was_settled && old.scan_state == ScanState::Done;
         row.scan_state = if is_known { ScanState::Done } else { ScanState::Pending };
         row.into_active_model().reset_all().update(tx.connection()).await?;
     }

@@ -40,9 +40,14 @@ fn lacks(what: &str) -> Error {
     )
 }
 
-/// Whether a build's image is complete and its manifests were pushed by this attempt. The text of `Invalid` is for the build page.
+/// Whether a build's image is complete, and was pushed by this attempt. The text of `Invalid` is for the build page.
+///
+/// The manifests that an index names need only be here: BuildKit does not push again what an earlier build made alike.
 pub async fn check_pushed(app: &App, repository_id: Uuid, digest: &Digest, attempt_id: Uuid) -> Result<()> {
-    let root = pushed(app, repository_id, digest, attempt_id).await?;
+    let root = present(app, repository_id, digest).await?;
+    if root.attempt_id != Some(attempt_id) {
+        return Err(Error::invalid(format!("{digest} was not pushed by this build")));
+    }
     let mut waiting = vec![root];
     // An index in an index in an index is no image that BuildKit makes.
     for _depth in 0..3 {
@@ -51,7 +56,7 @@ pub async fn check_pushed(app: &App, repository_id: Uuid, digest: &Digest, attem
             let parsed = document::parse(&manifest.media_type, &manifest.body)?;
             complete(app, repository_id, &parsed).await?;
             for child in parsed.edges.iter().filter(|e| e.kind == EdgeKind::Manifest) {
-                next.push(pushed(app, repository_id, &child.digest, attempt_id).await?);
+                next.push(present(app, repository_id, &child.digest).await?);
             }
         }
         waiting = next;
@@ -59,12 +64,9 @@ pub async fn check_pushed(app: &App, repository_id: Uuid, digest: &Digest, attem
     if waiting.is_empty() { Ok(()) } else { Err(Error::invalid("the image index is nested too deeply")) }
 }
 
-async fn pushed(app: &App, repository_id: Uuid, digest: &Digest, attempt_id: Uuid) -> Result<rows::Manifest> {
-    match db::manifests::find(&app.db, repository_id, digest.as_str()).await? {
-        Some(manifest) if manifest.attempt_id == Some(attempt_id) => Ok(manifest),
-        Some(_) => Err(Error::invalid(format!("{digest} was not pushed by this build"))),
-        None => Err(Error::invalid(format!("the builder reported {digest}, but did not push it"))),
-    }
+async fn present(app: &App, repository_id: Uuid, digest: &Digest) -> Result<rows::Manifest> {
+    let found = db::manifests::find(&app.db, repository_id, digest.as_str()).await?;
+    found.ok_or_else(|| Error::invalid(format!("the builder reported {digest}, but did not push it")))
 }
 
 async fn complete(app: &App, repository_id: Uuid, document: &Document) -> Result<()> {

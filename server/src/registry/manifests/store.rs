@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::db::{self, Cause, Tx, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{Digest, Reference, TagName};
-use crate::policy::{Allowed, Principal, PushImage};
+use crate::policy::{Allowed, BUILD_CACHE, Principal, PushImage};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -35,8 +35,14 @@ pub async fn put(
         return Err(Error::registry(OciCode::DigestInvalid, text));
     }
     let by = allowed.principal();
+    let is_cache = allowed.on().name.namespace.as_str() == BUILD_CACHE;
+    if matches!(reference, Reference::Tag(_)) && by.attempt_id().is_some() && !is_cache {
+        // No unsigned moment, whatever a builder does: the server moves the tags when it has signed.
+        return Err(Error::Forbidden("a build pushes by digest; the server signs and moves its tags".into()));
+    }
     let repository = repositories::ensure(app, allowed).await?;
     let tx = app.db.begin().await?;
+    db::repositories::lock(&tx, repository.id).await?;
     insert(app, &tx, by, &repository, &document, &digest, &body).await?;
     let title = allowed.on().name.to_string();
     repositories::make_live(app, &tx, by, &repository, &title).await?;
@@ -60,6 +66,7 @@ pub async fn insert_own(
     tag: Option<&TagName>,
 ) -> Result<Digest> {
     let now = app.clock.now();
+    db::repositories::lock(tx, repository.id).await?;
     for own in blobs {
         let (blob, _) = db::blobs::upsert(tx, &own.digest, own.size_bytes, &own.storage_key, now).await?;
         db::blobs::link(tx, repository.id, blob.id, by.attempt_id(), now).await?;

@@ -26,6 +26,7 @@ pub async fn move_for_build(
     tags: &[MappedTag],
     now: Millis,
 ) -> Result<Vec<Moved>> {
+    db::repositories::lock(tx, repository.id).await?;
     let namespace = db::namespaces::find(tx, repository.namespace_id).await?;
     let title = format!("{}/{}", namespace.map(|n| n.name).unwrap_or_default(), repository.name);
     let origin = Origin { cause: Cause::Build, build: Some(build) };

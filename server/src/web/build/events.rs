@@ -2,18 +2,12 @@
 //!
 //! The id of a message is attempt and record, `1-57`: a page that comes back goes on after the last one it showed.
 
-use super::super::ansi::Style;
-use super::super::views::facts::State;
-use super::super::views::live::{
-    AppendChunk, AppendLines, AppendNotice, AppendStep, ClearLog, SwapNewer, SwapProgress, SwapRows, SwapState,
-    SwapStepHead, event, message,
-};
-use super::super::views::log::{CHUNK, Chunk, LogLine, Step, StepName};
-use super::fold::{Rendering, log_line, progress_of};
-use super::view::{self, LogFacts};
-use super::{BuildPath, find};
+use super::super::views::live::{ClearLog, SwapNewer, SwapRows, SwapState, event, message};
+use super::live::LiveLog;
+use super::{BuildPath, find, view};
 use crate::app::App;
 use crate::builds;
+use crate::clock::Millis;
 use crate::db::{BuildState, rows};
 use crate::error::{Context, Result};
 use crate::policy::{Allowed, ReadRepository};
@@ -22,8 +16,6 @@ use actix_web::web::{Bytes, Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use serde::Deserialize;
-use slipway_protocol::Record;
-use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -32,6 +24,9 @@ use tokio::time::sleep;
 const BATCH: usize = 200;
 /// Messages are gathered for so long, so that a page is not redrawn for each line.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Rights are looked at again after so long.
+const CHECK_AFTER: Millis = 15 * crate::clock::SECOND;
+const STALLED: Duration = Duration::from_secs(30);
 const PING: Duration = Duration::from_secs(15);
 /// After this a page connects anew; nobody holds a stream for ever.
 const LONGEST: i64 = crate::clock::HOUR;
@@ -60,15 +55,16 @@ pub async fn stream(
     let (attempt, record) = last.and_then(position).or_else(|| position(query.after.as_deref()?)).unwrap_or((0, 0));
     let (out, messages) = mpsc::channel(8);
     let follower = Follower {
+        checked_at: app.clock.now(),
         app,
         allowed,
         build,
         attempt,
         record,
         out,
-        steps: BTreeMap::new(),
-        progress: HashMap::new(),
-        styles: HashMap::new(),
+        log: LiveLog::default(),
+        is_behind: false,
+        request,
         shown: None,
         newer: None,
     };
@@ -98,9 +94,11 @@ struct Follower {
     attempt: i64,
     record: u64,
     out: mpsc::Sender<Bytes>,
-    steps: BTreeMap<u32, Step>,
-    progress: HashMap<u32, BTreeMap<String, (i64, i64)>>,
-    styles: HashMap<u32, Style>,
+    log: LiveLog,
+    /// More records wait: the next message follows at once.
+    is_behind: bool,
+    request: HttpRequest,
+    checked_at: Millis,
     /// State and cancel wish that the page shows.
     shown: Option<(BuildState, bool)>,
     newer: Option<(i64, BuildState)>,
@@ -112,11 +110,16 @@ impl Follower {
         let mut repository_changed = self.app.wake.follow(self.build.repository_id);
         let until = self.app.clock.now() + LONGEST;
         while self.app.clock.now() < until {
+            if !self.may_still_read().await {
+                return;
+            }
             build_changed.borrow_and_update();
             repository_changed.borrow_and_update();
             match self.step().await {
                 Ok(Ok(true)) => {
-                    sleep(PAUSE).await;
+                    if !self.is_behind {
+                        sleep(PAUSE).await;
+                    }
                     continue;
                 }
                 Ok(Ok(false)) => {}
@@ -138,15 +141,28 @@ impl Follower {
         }
     }
 
+    /// A reader who takes nothing for so long is gone.
     async fn send(&self, text: String) -> Sent {
-        self.out.send(Bytes::from(text)).await.map_err(|_closed| Gone)
+        let sent = tokio::time::timeout(STALLED, self.out.send(Bytes::from(text))).await;
+        sent.ok().and_then(Result::ok).ok_or(Gone)
+    }
+
+    /// Who was signed out, or lost the right, reads no further; asked anew now and then.
+    async fn may_still_read(&mut self) -> bool {
+        let now = self.app.clock.now();
+        if now - self.checked_at < CHECK_AFTER {
+            return true;
+        }
+        self.checked_at = now;
+        crate::auth::extract::check_again::<ReadRepository>(&self.app, &self.request, &self.allowed)
+            .await
+            .unwrap_or_default()
     }
 
     /// Sends what is new; true when something was.
     async fn step(&mut self) -> Result<Result<bool, Gone>> {
         let build = builds::find(&self.app, self.build.id).await?;
         let Some(build) = build else { return Ok(Err(Gone)) };
-        let was_open = is_open(self.build.state);
         self.build = build;
         let mut sent = false;
         if let Some(attempt) = builds::present_attempt(&self.app, &self.build).await? {
@@ -162,7 +178,7 @@ impl Follower {
                 Err(Gone) => return Ok(Err(Gone)),
             }
         }
-        for text in [self.state(was_open).await?, self.newer().await?].into_iter().flatten() {
+        for text in [self.state().await?, self.newer().await?].into_iter().flatten() {
             sent = true;
             if self.send(text).await.is_err() {
                 return Ok(Err(Gone));
@@ -176,9 +192,7 @@ impl Follower {
         let first = self.attempt == 0;
         self.attempt = attempt.number;
         self.record = 0;
-        self.steps.clear();
-        self.progress.clear();
-        self.styles.clear();
+        self.log = LiveLog::default();
         if first {
             return Ok(Ok(()));
         }
@@ -189,123 +203,35 @@ impl Follower {
 
     /// The next records as one message; false when there are none.
     async fn records(&mut self, attempt: &rows::Attempt) -> Result<Result<bool, Gone>> {
-        if self.steps.is_empty() && self.record > 0 {
-            self.load_steps(attempt).await?;
+        if self.log.is_empty() && self.record > 0 {
+            for row in builds::log::steps(&self.app, attempt.id).await? {
+                self.log.know(&row);
+            }
         }
         let batch = builds::log::read(&self.app, attempt.id, self.record, BATCH).await?;
         let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
         self.record = *last;
-        let mut html = String::new();
-        let mut lines: Vec<LogLine> = Vec::new();
-        let mut heads: BTreeMap<u32, bool> = BTreeMap::new();
-        for (_, record) in &batch {
-            if let Record::Line(line) = record {
-                let style = self.styles.entry(line.step).or_default();
-                let shown = log_line(line, style, Rendering { plain: false });
-                if lines.last().is_some_and(|l| !same_chunk(l, &shown)) {
-                    append(&mut html, &mut lines)?;
-                }
-                lines.push(shown);
-                if let Some(step) = self.steps.get_mut(&line.step) {
-                    has_lines(step);
-                }
-                continue;
-            }
-            append(&mut html, &mut lines)?;
-            self.other(record, &mut html, &mut heads)?;
-        }
-        append(&mut html, &mut lines)?;
-        self.heads(&heads, &mut html)?;
+        self.is_behind = batch.len() == BATCH;
+        let html = self.log.render(&batch)?;
         let id = format!("{}-{}", self.attempt, self.record);
         Ok(self.send(message(&id, &html)).await.map(|()| true))
     }
 
-    async fn load_steps(&mut self, attempt: &rows::Attempt) -> Result<()> {
-        for row in builds::log::steps(&self.app, attempt.id).await? {
-            let number = u32::try_from(row.step).unwrap_or_default();
-            let state = match (&row.error, row.completed_at) {
-                (Some(_), _) => State::Failed,
-                (None, Some(_)) => State::Succeeded,
-                (None, None) => State::Running,
-            };
-            let mut step = new_step(number, &row.name);
-            step.state = state;
-            step.cached = row.is_cached;
-            if row.lines > 0 {
-                has_lines(&mut step);
-            }
-            self.steps.insert(number, step);
-        }
-        Ok(())
-    }
-
-    fn other(&mut self, record: &Record, html: &mut String, heads: &mut BTreeMap<u32, bool>) -> Result<()> {
-        match record {
-            Record::StepStarted(started) => {
-                if let Some(step) = self.steps.get_mut(&started.step) {
-                    step.state = State::Running;
-                    heads.insert(started.step, true);
-                } else {
-                    let step = new_step(started.step, &started.name);
-                    html.push_str(&AppendStep { step: &step }.render().context("rendering")?);
-                    self.steps.insert(started.step, step);
-                }
-            }
-            Record::Progress { step, id, current, total } => {
-                let parts = self.progress.entry(*step).or_default();
-                if parts.len() < 64 || parts.contains_key(id) {
-                    parts.insert(id.clone(), (*current, *total));
-                }
-                heads.entry(*step).or_insert(false);
-            }
-            Record::StepDone(done) => {
-                if let Some(step) = self.steps.get_mut(&done.step) {
-                    step.state = if done.error.is_some() { State::Failed } else { State::Succeeded };
-                    step.cached = done.cached;
-                    step.error.clone_from(&done.error);
-                    heads.insert(done.step, true);
-                    self.progress.remove(&done.step);
-                }
-            }
-            Record::Notice { text, .. } => html.push_str(&AppendNotice { text }.render().context("rendering")?),
-            Record::Line(_) => {}
-        }
-        Ok(())
-    }
-
-    /// Heads and bars once for each message, however often they changed in it.
-    fn heads(&mut self, heads: &BTreeMap<u32, bool>, html: &mut String) -> Result<()> {
-        for (number, changed) in heads {
-            let Some(step) = self.steps.get(number) else { continue };
-            if *changed {
-                html.push_str(&SwapStepHead { step }.render().context("rendering")?);
-            }
-            if let Some(progress) = self.progress.get(number).and_then(progress_of) {
-                html.push_str(&SwapProgress { step: *number, progress: &progress }.render().context("rendering")?);
-            }
-        }
-        Ok(())
-    }
-
     /// Head, result and stages, when they changed.
-    async fn state(&mut self, was_open: bool) -> Result<Option<String>> {
+    async fn state(&mut self) -> Result<Option<String>> {
         let now = (self.build.state, self.build.cancel_requested_at.is_some());
         if self.shown == Some(now) {
             return Ok(None);
         }
         // The page may have been drawn before the last change: the first message tells the state anew.
-        let first = self.shown.replace(now).is_none();
+        let was_open = self.shown.replace(now).is_none_or(|(state, _)| is_open(state));
         let attempt = builds::present_attempt(&self.app, &self.build).await?;
-        let facts = LogFacts {
-            steps: self.steps.len() as u64,
-            cached: self.steps.values().filter(|s| s.cached).count() as u64,
-            first_error: None,
-        };
+        let facts = self.log.facts();
         let on = self.allowed.on();
         let view = view::of(&self.app, self.allowed.principal(), on, &self.build, attempt.as_ref(), facts).await?;
         let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
         let mut text = message("", &html);
-        if (was_open || first) && !is_open(self.build.state) {
+        if was_open && !is_open(self.build.state) {
             text.push_str(&event("", "finished", &view.status));
         }
         Ok(Some(text))
@@ -327,46 +253,6 @@ impl Follower {
 
 fn is_open(state: BuildState) -> bool {
     matches!(state, BuildState::Queued | BuildState::Running)
-}
-
-fn new_step(number: u32, name: &str) -> Step {
-    Step {
-        number,
-        name: StepName::parse(name),
-        state: State::Running,
-        cached: false,
-        secs: None,
-        chunks: Vec::new(),
-        progress: None,
-        open: true,
-        error: None,
-        notices: Vec::new(),
-    }
-}
-
-/// The page holds lines of this step: its head is swapped alone.
-fn has_lines(step: &mut Step) {
-    if step.chunks.is_empty() {
-        step.chunks.push(Chunk { step: step.number, index: 0, lines: Vec::new(), gap: None });
-    }
-}
-
-fn same_chunk(a: &LogLine, b: &LogLine) -> bool {
-    a.step == b.step && Chunk::index_of(a.number) == Chunk::index_of(b.number)
-}
-
-/// Lines of one chunk: a new chunk when they begin it, else more of one that is on the page.
-fn append(html: &mut String, lines: &mut Vec<LogLine>) -> Result<()> {
-    let Some(first) = lines.first() else { return Ok(()) };
-    let (step, index) = (first.step, Chunk::index_of(first.number));
-    if (first.number - 1) % CHUNK == 0 {
-        let chunk = Chunk { step, index, lines: std::mem::take(lines), gap: None };
-        html.push_str(&AppendChunk { chunk: &chunk }.render().context("rendering")?);
-    } else {
-        html.push_str(&AppendLines { step, chunk: index, lines }.render().context("rendering")?);
-        lines.clear();
-    }
-    Ok(())
 }
 
 /// `…/-/builds/events`: the newest builds of a repository, whenever one appears or changes.

@@ -136,7 +136,8 @@ fn gap(step: u32, first: u32, last: u32, base: &str) -> Chunk {
     }
 }
 
-fn in_chunks(step: u32, lines: impl Iterator<Item = LogLine>) -> Vec<Chunk> {
+/// Lines of one step, parted as the page parts them.
+pub(super) fn in_chunks(step: u32, lines: impl Iterator<Item = LogLine>) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
     for line in lines {
         let index = Chunk::index_of(line.number);

@@ -124,7 +124,7 @@ async fn ready(
         let why = build.detail.clone().unwrap_or_else(|| "Built and signed; no tag moved.".to_owned());
         return Ok(BuildResult::Note(why));
     };
-    let branch = present::short_ref(&build.ref_name);
+    let branch = build.ref_name.strip_prefix("refs/heads/").map(|name| format!(" to {name}")).unwrap_or_default();
     let told = match source.map(|s| s.hook_state) {
         Some(HookState::Active) => "a webhook tells Slipway".to_owned(),
         _ => format!("Slipway looks every {} s, because the forge cannot reach it by webhook", app.config.poll_secs),
@@ -136,7 +136,8 @@ async fn ready(
         signature,
         public: on.visibility == Visibility::Public,
         pull: present::pull_box(app, principal, on, tag, digest.as_str(), signed),
-        next_push: format!("Each push to {branch} builds again: {told}."),
+        left_alone: build.detail.clone(),
+        next_push: format!("Each push{branch} builds again: {told}."),
         tag_url: format!("/{}/-/tags/{tag}", on.name),
     })))
 }

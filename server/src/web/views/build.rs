@@ -103,6 +103,8 @@ pub struct Ready {
     pub signature: Signature,
     pub public: bool,
     pub pull: PullBox,
+    /// Which tags were left where they are, and why.
+    pub left_alone: Option<String>,
     /// `Each push to main builds again: a webhook tells Slipway` and the like.
     pub next_push: String,
     /// The tag's page.

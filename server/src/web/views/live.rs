@@ -43,6 +43,13 @@ pub struct AppendStep<'a> {
     pub step: &'a Step,
 }
 
+/// A step in place of itself: it ended without a word, or begins again after that.
+#[derive(Template)]
+#[template(path = "builds/live/step_whole.html")]
+pub struct SwapStep<'a> {
+    pub step: &'a Step,
+}
+
 /// The state of a step that is on the page: its lines stay.
 #[derive(Template)]
 #[template(path = "builds/live/step_head.html")]

@@ -99,8 +99,8 @@ async fn a_blob_of_another_repository_is_unknown(kind: Kind) {
     let registry = Registry::on(kind).await;
     let (one, _, image) = registry.with_image().await;
     let two = registry.repository();
+    registry.mona(&[&two]).await.push_image(&two, "v1").await;
     let mona = registry.mona(&[&one, &two]).await;
-    mona.push_image(&two, "v1").await;
     for digest in [digest(&image.layer), unknown_digest()] {
         let path = format!("/v2/{two}/blobs/{digest}");
         let answer = mona.get(&path).await.fails(404, "BLOB_UNKNOWN");

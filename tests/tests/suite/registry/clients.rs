@@ -15,7 +15,10 @@ both! {
 /// Asserts that a program said nothing of a second try or a doubt.
 #[track_caller]
 pub(super) fn quiet(output: Output) -> Output {
-    let said = format!("{}{}", output.stdout, output.stderr).to_lowercase();
+    let said = format!("{}{}", output.stdout, output.stderr);
+    // What regctl says of its own setting.
+    let said: String = said.lines().filter(|line| !line.contains("Changing TLS settings")).collect();
+    let said = said.to_lowercase();
     let loud = ["retry", "warn", "deprecated", "error", "unexpected"].iter().find(|word| said.contains(**word));
     assert!(loud.is_none(), "{loud:?} in {output}");
     output.ok()
@@ -73,11 +76,11 @@ async fn docker_says_why_it_was_refused(kind: Kind) {
             docker.login(&registry.host, "eve", &registry.eve).await.ok();
         }
         let pull = docker.run(&["pull", &image]).await.fails();
-        assert!(pull.stderr.contains("unauthorized"), "{pull}");
+        assert!(pull.stderr.contains("repository does not exist or may require 'docker login'"), "{pull}");
         let own = format!("{}/{}:v1", registry.host, registry.repository());
         docker.import_busybox(&own).await;
         let push = docker.run(&["push", &own]).await.fails();
-        assert!(push.stderr.contains("unauthorized") && !push.stdout.contains("Retrying"), "{push}");
+        assert!(push.stderr.contains("denied") && !push.stdout.contains("Retrying"), "{push}");
         docker.run(&["rmi", &own]).await.ok();
     }
     docker.login(&registry.host, "mona", &registry.mona).await.ok();

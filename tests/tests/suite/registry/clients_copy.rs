@@ -73,7 +73,7 @@ async fn skopeo_copies_inspects_and_deletes(kind: Kind) {
 async fn regctl_copies_lists_and_deletes(kind: Kind) {
     let registry = Registry::on(kind).await;
     let regctl = log_in(Client::regctl(), &registry);
-    quiet(regctl.run(&["registry", "set", "--tls", "disabled", &registry.host]).await);
+    regctl.run(&["registry", "set", "--tls", "disabled", &registry.host]).await.ok();
     let image = format!("{}/{}:v1", registry.host, registry.repository());
     let copy = format!("{}/{}:v1", registry.host, registry.repository());
     let tar = images::busybox_tar(regctl.home()).await;

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::answer::Answer;
 use super::content::{OCI_MANIFEST, digest, image, unique_bytes};
 use super::fixture::{Kind, Registry};
+use super::session::Session;
 
 both! {
     the_first_layers_of_a_new_repository_come_at_once,
@@ -14,6 +15,12 @@ both! {
     the_same_manifest_comes_under_many_tags_at_once,
     one_tag_is_moved_by_many_at_once,
     an_upload_is_finished_once,
+}
+
+/// Sends requests at the same time, over connections that are open already.
+async fn at_once(session: &Session, requests: impl IntoIterator<Item = impl Future<Output = Answer>>) -> Vec<Answer> {
+    join_all((0..12).map(|_| session.get("/v2/"))).await;
+    join_all(requests).await
 }
 
 #[track_caller]
@@ -24,37 +31,46 @@ fn all_are(answers: &[Answer], status: u16) {
 }
 
 async fn the_first_layers_of_a_new_repository_come_at_once(kind: Kind) {
-    let (name, mona) = Registry::on(kind).await.new_repository().await;
-    let path = format!("/v2/{name}/blobs/uploads/");
-    let answers = join_all((0..12).map(|_| mona.post(&path))).await;
-    all_are(&answers, 202);
+    let registry = Registry::on(kind).await;
+    for _ in 0..5 {
+        let (name, mona) = registry.new_repository().await;
+        let path = format!("/v2/{name}/blobs/uploads/");
+        let answers = at_once(&mona, (0..12).map(|_| mona.post(&path))).await;
+        all_are(&answers, 202);
+    }
 }
 
 async fn the_same_blob_comes_to_many_repositories_at_once(kind: Kind) {
     let registry = Registry::on(kind).await;
     let names: Vec<_> = (0..12).map(|_| registry.repository()).collect();
     let mona = registry.mona(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let bytes = unique_bytes();
-    let paths: Vec<_> =
-        names.iter().map(|name| format!("/v2/{name}/blobs/uploads/?digest={}", digest(&bytes))).collect();
-    let answers = join_all(paths.iter().map(|path| mona.send(Method::POST, path, &[], bytes.clone()))).await;
-    all_are(&answers, 201);
-    for name in &names {
-        mona.push_manifest(name, "v1", &image(&bytes, &[])).await;
-        mona.has_blob(name, &bytes).await;
+    for round in ["v1", "v2", "v3"] {
+        let bytes = unique_bytes();
+        let path = |name: &String| format!("/v2/{name}/blobs/uploads/?digest={}", digest(&bytes));
+        let paths: Vec<_> = names.iter().map(path).collect();
+        let push = |path| mona.send(Method::POST, path, &[], bytes.clone());
+        let answers = at_once(&mona, paths.iter().map(|path| push(path))).await;
+        all_are(&answers, 201);
+        for name in &names {
+            mona.push_manifest(name, round, &image(&bytes, &[])).await;
+            mona.has_blob(name, &bytes).await;
+        }
     }
 }
 
 async fn the_same_manifest_comes_under_many_tags_at_once(kind: Kind) {
     let (name, mona) = Registry::on(kind).await.new_repository().await;
-    let config = unique_bytes();
-    mona.push_blob(&name, &config).await;
-    let manifest = image(&config, &[]).to_string();
     let tags: Vec<_> = (0..12).map(|n| format!("t{n:02}")).collect();
-    let answers = join_all(tags.iter().map(|tag| mona.put_manifest(&name, tag, OCI_MANIFEST, &manifest))).await;
-    all_are(&answers, 201);
-    let listed = mona.get(&format!("/v2/{name}/tags/list")).await.is(200);
-    assert_eq!(listed.json()["tags"], json!(tags));
+    for _ in 0..3 {
+        let config = unique_bytes();
+        mona.push_blob(&name, &config).await;
+        let manifest = image(&config, &[]).to_string();
+        let push = |tag| mona.put_manifest(&name, tag, OCI_MANIFEST, &manifest);
+        let answers = at_once(&mona, tags.iter().map(|tag| push(tag))).await;
+        all_are(&answers, 201);
+        let listed = mona.get(&format!("/v2/{name}/tags/list")).await.is(200);
+        assert_eq!(listed.json()["tags"], json!(tags));
+    }
 }
 
 async fn one_tag_is_moved_by_many_at_once(kind: Kind) {
@@ -66,7 +82,7 @@ async fn one_tag_is_moved_by_many_at_once(kind: Kind) {
             manifest.to_string()
         })
         .collect();
-    let answers = join_all(manifests.iter().map(|m| mona.put_manifest(&name, "v1", OCI_MANIFEST, m))).await;
+    let answers = at_once(&mona, manifests.iter().map(|m| mona.put_manifest(&name, "v1", OCI_MANIFEST, m))).await;
     all_are(&answers, 201);
     let answer = mona.get(&format!("/v2/{name}/manifests/v1")).await.is(200);
     assert!(manifests.contains(&answer.text()), "{answer}");
@@ -80,7 +96,7 @@ async fn an_upload_is_finished_once(kind: Kind) {
     let upload = mona.start(&name).await;
     mona.patch(&upload, None, bytes.clone()).await.is(202);
     let path = format!("{upload}?digest={}", digest(&bytes));
-    let answers = join_all((0..6).map(|_| mona.send(Method::PUT, &path, &[], ""))).await;
+    let answers = at_once(&mona, (0..6).map(|_| mona.send(Method::PUT, &path, &[], ""))).await;
     let created = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(created, 1);
     for answer in answers.iter().filter(|answer| answer.status != 201) {

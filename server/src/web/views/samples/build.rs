@@ -173,6 +173,7 @@ pub(super) fn ready(public: bool) -> Ready {
         signature: verified(),
         public,
         pull: pull(!public),
+        left_alone: None,
         next_push: "Each push to main builds again: a webhook tells Slipway".to_owned(),
         tag_url: "/acme/api/-/tags/main".to_owned(),
     }

@@ -1,0 +1,84 @@
+//! What a manifest may say, and what is refused.
+
+use super::*;
+use serde_json::json;
+
+fn descriptor(size: i64) -> Value {
+    json!({"mediaType": "application/x", "digest": format!("sha256:{}", "a".repeat(64)), "size": size})
+}
+
+fn read(content_type: &str, body: &Value) -> Result<Document> {
+    parse(content_type, body.to_string().as_bytes())
+}
+
+#[test]
+fn an_image_names_its_config_and_layers() {
+    let body = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2), descriptor(3)]});
+    let document = read(OCI_MANIFEST, &body).unwrap();
+    assert_eq!(document.edges.len(), 3);
+    assert_eq!(document.artifact_type.as_deref(), Some("application/x"));
+}
+
+#[test]
+fn what_has_two_meanings_is_refused() {
+    let image = json!({"schemaVersion": 2, "config": descriptor(1), "layers": []});
+    let mut both = image.clone();
+    both["manifests"] = json!([]);
+    let mut typed = image.clone();
+    typed["mediaType"] = json!(OCI_INDEX);
+    let mut negative = image.clone();
+    negative["config"] = descriptor(-1);
+    let mut bad_digest = image.clone();
+    bad_digest["config"]["digest"] = json!("sha256:../../etc/passwd");
+    let mut bad_subject = image.clone();
+    bad_subject["subject"] = json!({"mediaType": "x", "digest": "sha256:ABC", "size": 1});
+    let no_layers = json!({"schemaVersion": 2, "config": descriptor(1)});
+    let version_1 = json!({"schemaVersion": 1, "config": descriptor(1), "layers": []});
+    for body in [&both, &typed, &negative, &bad_digest, &bad_subject, &no_layers, &version_1, &json!(null), &json!([])]
+    {
+        assert!(read(OCI_MANIFEST, body).is_err(), "{body}");
+    }
+    assert!(read(OCI_INDEX, &image).is_err());
+    assert!(parse(OCI_MANIFEST, b"{").is_err());
+    assert!(parse(OCI_MANIFEST, "[".repeat(100_000).as_bytes()).is_err());
+}
+
+#[test]
+fn a_key_that_can_be_read_in_two_ways_is_refused() {
+    let image = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+    for key in ["Layers", "MANIFESTS", "mediatype", "layer\u{17f}"] {
+        let mut body = image.clone();
+        body[key] = json!([]);
+        assert!(read(OCI_MANIFEST, &body).is_err(), "{key}");
+        let mut body = image.clone();
+        body["layers"][0]["Digest"] = json!("sha256:x");
+        assert!(read(OCI_MANIFEST, &body).is_err());
+    }
+    let twice = image.to_string().replacen('{', "{\"layers\":[],", 1);
+    assert!(parse(OCI_MANIFEST, twice.as_bytes()).is_err());
+    let mut annotated = image.clone();
+    annotated["annotations"] = json!({"Layers": "any", "Digest": "any"});
+    assert!(read(OCI_MANIFEST, &annotated).is_ok());
+}
+
+#[test]
+fn texts_that_no_header_or_row_can_hold_are_refused() {
+    let image = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+    for bad in ["a\u{0}b", "a\nb", &"x".repeat(300)] {
+        let mut body = image.clone();
+        body["artifactType"] = json!(bad);
+        assert!(read(OCI_MANIFEST, &body).is_err());
+        let mut body = image.clone();
+        body["layers"][0]["mediaType"] = json!(bad);
+        assert!(read(OCI_MANIFEST, &body).is_err());
+        assert!(read("", &json!({"mediaType": bad})).is_err());
+    }
+    assert!(read("", &json!({"mediaType": "ü/x"})).is_err());
+}
+
+#[test]
+fn an_unknown_media_type_is_opaque_but_its_descriptors_count() {
+    let document = read("application/vnd.acme.thing+json", &json!({"blobs": [descriptor(1)], "x": 1})).unwrap();
+    assert_eq!(document.edges.len(), 1);
+    assert_eq!(read("application/vnd.acme.thing+json", &json!({"x": 1})).unwrap().edges, []);
+}

@@ -1,0 +1,13 @@
+//! The main job with everything real: sign in, import, push, build, sign, pull.
+
+mod base_image;
+mod browser;
+mod cancel;
+mod clients;
+mod crashes;
+mod order;
+mod pages;
+mod polling;
+mod private;
+mod pushes;
+mod refs;

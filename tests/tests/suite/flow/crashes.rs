@@ -1,0 +1,83 @@
+//! SIGKILL of the server in a build.
+
+use slipway_forge::ForgeConfig;
+use slipway_tests::{BuilderProgram, LogStream, Stage};
+
+fn printing(lines: u32) -> String {
+    format!("RUN for n in $(seq 1 {lines}); do echo \"line $n.\"; sleep 0.1; done\n")
+}
+
+fn expected(lines: u32) -> Vec<String> {
+    (1..=lines).map(|n| format!("line {n}.")).collect()
+}
+
+/// Lines of the raw log that the build printed, `#8 line 1.` each.
+fn printed(raw: &str) -> Vec<String> {
+    let texts = raw.lines().filter_map(|line| line.split_once(' ')).map(|(_, text)| text);
+    texts.filter(|text| text.starts_with("line ")).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn with_the_embedded_builder_a_build_is_queued_again_and_says_so() {
+    let mut stage = Stage::start().await;
+    let repo = stage.repository("crashed", &printing(30));
+    let name = stage.import(&repo).await.name;
+    stage.project(&name).wait_for_line(1, "line 3.").await;
+    stage.server.kill().await;
+    stage.server.start_again().await;
+
+    let project = stage.project(&name);
+    let events = project.path("builds/1/events");
+    // A page that was open comes back with the last id it saw.
+    let mut stream = LogStream::open(&stage.mona, &events, "1-9").await;
+    let mut told = String::new();
+    while !told.contains("The builder was lost. This is attempt 2.") {
+        told = stream.next().await.unwrap_or_else(|| panic!("it ended after {told}")).html;
+    }
+    assert!(told.contains("hx-target=\"#steps\" hx-swap=\"innerHTML\""), "the old log stays: {told}");
+    let build = project.built(1).await;
+    build.page.assert_says("attempt 2");
+    assert_eq!(build.lines(), expected(30));
+    assert_eq!(printed(&project.raw_log(1).await), expected(30));
+    assert!(stage.server.log().contains("lost attempt 1"), "{}", stage.server.log());
+}
+
+#[tokio::test]
+async fn with_a_builder_of_its_own_no_line_is_lost_or_doubled() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let mut stage = Stage::with(ForgeConfig::default(), |server| {
+        server.env("SLIPWAY_BUILDER_EMBEDDED", "false").env("SLIPWAY_BUILDER_TOKENS", token)
+    })
+    .await;
+    let builder = BuilderProgram::start(&stage.server, token);
+    let repo = stage.repository("survivor", &printing(50));
+    let name = stage.import(&repo).await.name;
+    stage.project(&name).wait_for_line(1, "line 3.").await;
+
+    let events = stage.project(&name).path("builds/1/events");
+    let mut seen = Vec::new();
+    let mut last = "0-0".to_owned();
+    let mut stream = LogStream::open(&stage.mona, &events, &last).await;
+    while seen.len() < 8 {
+        let message = stream.next().await.expect("the build goes on");
+        message.take(&mut seen, &mut last);
+    }
+    stage.server.kill().await;
+    while let Some(message) = stream.next().await {
+        message.take(&mut seen, &mut last);
+    }
+    stage.server.start_again().await;
+    let mut stream = LogStream::open(&stage.mona, &events, &last).await;
+    while seen.len() < 50 {
+        let message = stream.next().await.unwrap_or_else(|| panic!("it ended after {seen:?}"));
+        message.take(&mut seen, &mut last);
+    }
+    assert_eq!(seen, expected(50));
+
+    let project = stage.project(&name);
+    let build = project.built(1).await;
+    build.page.assert_does_not_say("attempt 2");
+    assert_eq!(build.lines(), expected(50));
+    assert_eq!(printed(&project.raw_log(1).await), expected(50));
+    drop(builder);
+}
