@@ -122,6 +122,8 @@ fn command(config: &Config, root: &Path, settings: &Path, socket: &Path) -> Resu
     let mut command = wrapped();
     command.arg(program).arg("--config").arg(settings).arg("--root").arg(root);
     command.arg("--addr").arg(format!("unix://{}", socket.display()));
+    // Its own trace socket: the default one is shared by all daemons of a machine, and the second would not start.
+    command.arg("--otel-socket-path").arg(socket.with_extension("otel"));
     command
         .env_clear()
         .env("PATH", config.search_path())

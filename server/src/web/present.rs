@@ -107,12 +107,16 @@ pub async fn build_row(app: &App, repository: &str, build: &rows::Build) -> Resu
 
 /// `next in line`, `3rd in line`.
 pub fn place_text(before: Option<usize>) -> String {
-    match before.map_or(1, |n| n + 1) {
-        1 => "next in line".to_owned(),
-        2 => "2nd in line".to_owned(),
-        3 => "3rd in line".to_owned(),
-        n => format!("{n}th in line"),
-    }
+    let place = before.map_or(1, |n| n + 1);
+    let ending = match (place % 10, place % 100) {
+        _ if place == 1 => return "next in line".to_owned(),
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{place}{ending} in line")
 }
 
 /// The head that all pages of a repository share.
@@ -212,4 +216,26 @@ pub fn durations(app: &App, builds: &[rows::Build]) -> Durations {
     let mut bars: Vec<_> = builds.iter().filter(ended).filter_map(bar).take(30).collect();
     bars.reverse();
     Durations { builds: bars }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_told_as_people_say_them() {
+        let told = |before| place_text(Some(before));
+        assert_eq!(
+            [told(0), told(1), told(2), told(3), told(10), told(20), told(110)],
+            [
+                "next in line",
+                "2nd in line",
+                "3rd in line",
+                "4th in line",
+                "11th in line",
+                "21st in line",
+                "111th in line"
+            ]
+        );
+    }
 }
