@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::{Page, Stage, visitor};
 
 /// What a build here may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A form without fields.
 const NOTHING: [(&str, &str); 0] = [];

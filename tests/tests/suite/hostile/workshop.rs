@@ -19,7 +19,7 @@ pub(crate) const START: &str =
     "FROM scratch\nCOPY busybox /bin/busybox\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\n";
 
 /// What a build may take on a loaded machine.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// A site with a builder, and people whose repositories are connected.
 pub(crate) struct Workshop {
