@@ -1,7 +1,7 @@
 //! `/new/import`: the person's code repositories, each one click from a build.
 
 use super::page::{self, when};
-use super::paging;
+use super::paging::{self, ListQuery};
 use super::views::import::{Import, ImportRow, ImportRowState, ImportState, Unapproved};
 use super::views::layout::Layout;
 use crate::accounts::sign_in::Purpose;
@@ -20,14 +20,6 @@ use uuid::Uuid;
 
 /// A first list of few repositories is there before the page is drawn.
 const PATIENCE: Duration = Duration::from_secs(3);
-
-#[derive(Deserialize)]
-pub struct ListQuery {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    page: u64,
-}
 
 /// `GET /new/import?q=&page=`.
 pub async fn show(

@@ -1,10 +1,11 @@
 //! A namespace: its repositories.
 
 use super::page::{self, ROWS, count, when};
+use super::paging::{self, ListQuery};
+use super::present;
 use super::views::layout::Layout;
 use super::views::namespace::{Account, Namespace, RepositoryCard};
 use super::views::pull::PushLines;
-use super::{paging, present};
 use crate::app::App;
 use crate::db::{Visibility, rows};
 use crate::error::Result;
@@ -12,15 +13,6 @@ use crate::namespaces;
 use crate::policy::{self, Allowed, ReadNamespace, Who};
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-pub struct ListQuery {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    page: u64,
-}
 
 /// `/{ns}?q=&page=`.
 pub async fn show(

@@ -2,6 +2,17 @@
 
 use super::page::ROWS;
 use super::views::layout::Pages;
+use serde::Deserialize;
+
+/// What a filtered list is asked for: `?q=&page=`.
+#[derive(Deserialize)]
+pub struct ListQuery {
+    #[serde(default)]
+    pub q: String,
+    /// From 1; 0 when it is not given.
+    #[serde(default)]
+    pub page: u64,
+}
 
 /// Links around page `number` of `total` entries at `path`, which keep the filter.
 pub fn pages(number: u64, total: u64, path: &str, query: &str) -> Pages {

@@ -1,6 +1,7 @@
 //! Tags of a repository: the list, one tag, and deleting one.
 
 use super::page::{self, ROWS, count, when};
+use super::paging::ListQuery;
 use super::present;
 use super::views::facts::Signature;
 use super::views::repository::RepositoryTab;
@@ -16,14 +17,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-
-#[derive(Deserialize)]
-pub struct ListQuery {
-    #[serde(default)]
-    q: String,
-    #[serde(default)]
-    page: u64,
-}
 
 #[derive(Deserialize)]
 pub struct TagPath {
