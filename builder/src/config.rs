@@ -21,7 +21,7 @@ pub struct Config {
     pub name: String,
     /// Builds at once.
     pub slots: u32,
-    /// The network plugins: `bridge`, `host-local`, `loopback`, `firewall`.
+    /// The network plugins: `bridge`, `firewall`, `host-local`, `loopback`, `ptp`, `static`.
     pub cni_dir: PathBuf,
     /// A `/16` whose `/24` parts are the networks of the RUN steps, one for each daemon.
     pub network: Ipv4Addr,

@@ -2,7 +2,9 @@
 
 mod firewall;
 mod lease;
+mod network;
 mod process;
+mod relay;
 mod room;
 mod running;
 mod settings;
@@ -73,7 +75,8 @@ impl Pool {
     }
 
     async fn lease(&self, domain: &str, registries: &Registries) -> Result<Lease> {
-        self.firewall.get_or_init(|| self.raise_firewall()).await;
+        let guard = self.firewall.get_or_try_init(|| firewall::guard(&self.config)).await;
+        guard.context("builds cannot be kept apart from the machine's network; look at iptables")?;
         let state = self.state_dir(domain);
         let place = self.domain(&state);
         let mut place = place.lock().await;
@@ -95,12 +98,6 @@ impl Pool {
         let daemon = Arc::new(daemon.await.with_context(|| "BuildKit does not start")?);
         *place = Some(daemon.clone());
         Ok(Lease::new(daemon))
-    }
-
-    async fn raise_firewall(&self) {
-        if let Err(error) = firewall::guard(&self.config).await {
-            tracing::warn!("builds are not kept from the metadata address: {error:#}");
-        }
     }
 
     /// The folder's name is a hash: short, and made of nothing that a domain's name may hold.

@@ -3,8 +3,8 @@
 use crate::config::Config;
 use std::path::Path;
 
-/// Plugins that BuildKit's bridge network calls.
-const PLUGINS: &[&str] = &["bridge", "firewall", "host-local", "loopback"];
+/// Plugins that make a daemon's network, and those that BuildKit calls for its RUN steps.
+const PLUGINS: &[&str] = &["bridge", "firewall", "host-local", "loopback", "ptp", "static"];
 
 /// Why builds cannot run now, with a remedy; `None` when they can.
 pub(crate) fn unable(config: &Config) -> Option<String> {
@@ -17,7 +17,7 @@ pub(crate) fn unable(config: &Config) -> Option<String> {
             "BuildKit is not complete: `{program}` was not found; run script/bootstrap, or name its folder with `--bin-dir`"
         ));
     }
-    let programs = ["git", "setpriv", "unshare", "prlimit", "iptables"];
+    let programs = ["git", "mount", "nsenter", "setpriv", "unshare", "prlimit", "iptables"];
     if let Some(program) = programs.iter().find(|program| missing(program)) {
         return Some(format!("`{program}` was not found: install git, util-linux and iptables"));
     }

@@ -1,33 +1,37 @@
-//! What a RUN step must not reach beside the host's loopback: the metadata service of a cloud, and other builds.
+//! The way of the builds' packets through this machine: out to the world, but neither to other builds nor to the
+//! metadata service of a cloud. Anything on loopback is out of their reach by namespace.
 
 use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
 const CHAIN: &str = "SLIPWAY-BUILDS";
-/// The firewall plugin asks this chain before it lets a step's packets through. It makes the chain if it is not there.
-const ADMIN: &str = "CNI-ADMIN";
 
 /// Adds the rules unless they are there; safe to run again.
 pub(super) async fn guard(config: &Config) -> Result<()> {
     let builds = format!("{}/16", config.network);
-    let link_local = "169.254.0.0/16";
-    for chain in [CHAIN, ADMIN] {
-        let _exists = iptables(config, &["-N", chain]).await;
+    let (from, to) = (["-s", &builds], ["-d", &builds]);
+    let link_local = ["-d", "169.254.0.0/16"];
+    let _exists = iptables(config, &["-N", CHAIN]).await;
+    let between = [&from[..], &to, &["-j", "REJECT"]].concat();
+    let metadata = [&from[..], &link_local, &["-j", "REJECT"]].concat();
+    // Where the machine's policy is to forward nothing, as with docker.
+    let out = [&from[..], &["-j", "ACCEPT"]].concat();
+    let back = [&to[..], &["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"]].concat();
+    for rule in [&between, &metadata, &out, &back] {
+        ensure(config, &[], "-A", CHAIN, rule).await?;
     }
-    let between = ["-s", &builds, "-d", &builds, "-j", "REJECT"];
-    let metadata = ["-s", &builds, "-d", link_local, "-j", "REJECT"];
-    ensure(config, "-A", CHAIN, &between).await?;
-    ensure(config, "-A", CHAIN, &metadata).await?;
-    ensure(config, "-I", "INPUT", &metadata).await?;
-    ensure(config, "-I", ADMIN, &["-j", CHAIN]).await
+    ensure(config, &[], "-I", "INPUT", &metadata).await?;
+    ensure(config, &[], "-I", "FORWARD", &["-j", CHAIN]).await?;
+    let outward = [&from[..], &["!"], &to, &["-j", "MASQUERADE"]].concat();
+    ensure(config, &["-t", "nat"], "-A", "POSTROUTING", &outward).await
 }
 
-async fn ensure(config: &Config, verb: &str, chain: &str, rule: &[&str]) -> Result<()> {
-    if iptables(config, &[&["-C", chain], rule].concat()).await.is_ok() {
+async fn ensure(config: &Config, table: &[&str], verb: &str, chain: &str, rule: &[&str]) -> Result<()> {
+    if iptables(config, &[table, &["-C", chain], rule].concat()).await.is_ok() {
         return Ok(());
     }
-    iptables(config, &[&[verb, chain], rule].concat()).await
+    iptables(config, &[table, &[verb, chain], rule].concat()).await
 }
 
 async fn iptables(config: &Config, args: &[&str]) -> Result<()> {

@@ -1,11 +1,12 @@
 //! A daemon as a child process that takes all its RUN steps with it when it dies.
 //!
-//! It runs in a process namespace of its own, so SIGKILL of its first process ends everything inside. The kernel sends
+//! It runs in process, mount and network namespaces of its own, so SIGKILL of its first process ends everything inside. The kernel sends
 //! that signal when the *thread* that started it ends, so one thread, as old as the pool, starts them all.
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -60,12 +61,21 @@ pub(super) struct Process {
 
 type Tail = Arc<Mutex<VecDeque<String>>>;
 
-/// What goes in front of the daemon's own command line.
-pub(super) fn wrapped() -> Command {
-    let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL", "--"]);
+/// Where network plugins keep which addresses they gave, with a lock that all plugins of a machine would share: one
+/// daemon that hangs would stop the steps of all others.
+const PLUGIN_STATE: &str = "/var/lib/cni";
+
+/// What goes in front of the daemon's own command line. It gets a network namespace, and `plugin_state` in the place of
+/// the machine's.
+pub(super) fn wrapped(network: &Path, plugin_state: &Path) -> Result<Command> {
+    std::fs::create_dir_all(PLUGIN_STATE).with_context(|| format!("make {PLUGIN_STATE}"))?;
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net={}", network.display()));
+    command.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
     command.args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
-    command
+    command.args(["sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh"]);
+    command.arg(plugin_state).arg(PLUGIN_STATE);
+    Ok(command)
 }
 
 impl Process {

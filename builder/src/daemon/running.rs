@@ -1,5 +1,6 @@
 //! One daemon that runs.
 
+use super::network::Network;
 use super::process::{Process, Spawner, wrapped};
 use super::settings::{self, Registries};
 use super::slots::Slot;
@@ -27,7 +28,8 @@ pub(crate) struct Running {
     /// Builds that use it.
     pub(super) users: AtomicUsize,
     last_used: Mutex<Instant>,
-    _slot: Slot,
+    /// After the process, which runs in it.
+    _network: Network,
 }
 
 impl Running {
@@ -39,17 +41,21 @@ impl Running {
     ) -> Result<Self> {
         let began = Instant::now();
         let root = state.join("root");
-        for dir in [&root, &config.run_dir] {
+        let plugins = state.join("cni");
+        // What a killed daemon's network plugins noted is about a network that is gone.
+        let _ = std::fs::remove_dir_all(&plugins);
+        for dir in [&root, &config.run_dir, &plugins] {
             private_dir(dir)?;
         }
         let slot = Slot::take(&config.run_dir, config.network, &state)?;
+        let network = Network::start(config, slot, &registries.needed()).await?;
         let file = state.join("buildkitd.toml");
-        let text = settings::text(config, &slot, &root, &registries);
+        let text = settings::text(config, &network.slot, &root, &registries);
         std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
         let socket = socket_path(config, &state);
         let _ = std::fs::remove_file(&socket);
 
-        let command = command(config, &root, &file, &socket)?;
+        let command = command(config, &network, &state, &file, &socket)?;
         let process = Process::start(spawner, command).await?;
         let client = match ready(&process, &socket).await {
             Ok(client) => client,
@@ -60,14 +66,14 @@ impl Running {
             }
         };
         let millis = began.elapsed().as_millis();
-        tracing::info!("BuildKit {} is up in {millis} ms on {}", client.daemon().version, slot.subnet());
+        tracing::info!("BuildKit {} is up in {millis} ms on {}", client.daemon().version, network.slot.subnet());
         Ok(Self {
             process,
             client,
             registries,
             users: AtomicUsize::new(0),
             last_used: Mutex::new(Instant::now()),
-            _slot: slot,
+            _network: network,
         })
     }
 
@@ -117,10 +123,17 @@ impl Running {
     }
 }
 
-fn command(config: &Config, root: &Path, settings: &Path, socket: &Path) -> Result<tokio::process::Command> {
+fn command(
+    config: &Config,
+    network: &Network,
+    state: &Path,
+    settings: &Path,
+    socket: &Path,
+) -> Result<tokio::process::Command> {
     let program = config.program("buildkitd").context("buildkitd was not found")?;
-    let mut command = wrapped();
-    command.arg(program).arg("--config").arg(settings).arg("--root").arg(root);
+    let root = state.join("root");
+    let mut command = wrapped(&network.path(), &state.join("cni"))?;
+    command.arg(program).arg("--config").arg(settings).arg("--root").arg(&root);
     command.arg("--addr").arg(format!("unix://{}", socket.display()));
     // Its own trace socket: the default one is shared by all daemons of a machine, and the second would not start.
     command.arg("--otel-socket-path").arg(socket.with_extension("otel"));
@@ -128,6 +141,8 @@ fn command(config: &Config, root: &Path, settings: &Path, socket: &Path) -> Resu
         .env_clear()
         .env("PATH", config.search_path())
         .env("HOME", root)
+        // Firewall rules are each namespace's own, and so is the lock on them.
+        .env("XTABLES_LOCKFILE", state.join("cni/xtables.lock"))
         // Our own caps stand in the place of these: see `log/records.rs`.
         .env("BUILDKIT_STEP_LOG_MAX_SIZE", "-1")
         .env("BUILDKIT_STEP_LOG_MAX_SPEED", "-1");

@@ -1,11 +1,13 @@
 //! The configuration file of one BuildKit daemon.
 
+use super::relay;
 use super::slots::Slot;
 use crate::config::{Config, GcSizes};
 use slipway_protocol::Assignment;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use toml::{Table, Value, toml};
+use url::Url;
 
 /// How a daemon reaches registries. A daemon keeps what it was started with, so a change means another start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub(crate) struct Registries {
     mirrors: BTreeMap<String, Vec<String>>,
     /// Hosts that answer plain http.
     plain: BTreeSet<String>,
+    /// All of them that a daemon must reach wherever they listen, on this machine's loopback too.
+    needed: BTreeSet<String>,
 }
 
 impl Registries {
@@ -33,7 +37,30 @@ impl Registries {
             let mirror = vec![push.host.clone()];
             registries.mirrors.entry(push.public_host.clone()).or_insert(mirror);
         }
+        let logins = assignment.logins.iter().map(|login| &login.host);
+        let mirrors = registries.mirrors.values().flatten();
+        let needed: Vec<_> = logins.chain(mirrors).chain([&push.host, &push.public_host]).cloned().collect();
+        registries.needed = needed.into_iter().map(|host| registries.with_port(host)).collect();
         registries
+    }
+
+    /// `host:port` of all that builds need, proxies of the environment included.
+    pub(super) fn needed(&self) -> Vec<String> {
+        // `NO_PROXY` is no URL, and no more are the other names.
+        let proxies = crate::trust::PASSED_ON.iter().filter_map(|name| {
+            let url = Url::parse(&std::env::var(name).ok()?).ok()?;
+            Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+        });
+        self.needed.iter().cloned().chain(proxies).collect()
+    }
+
+    fn with_port(&self, host: String) -> String {
+        let name = host.rsplit(']').next().unwrap_or_default();
+        match (name.contains(':'), self.plain.contains(&host)) {
+            (true, _) => host,
+            (false, true) => host + ":80",
+            (false, false) => host + ":443",
+        }
     }
 
     fn host(&mut self, url: &str) -> String {
@@ -83,6 +110,11 @@ pub(super) fn text(config: &Config, slot: &Slot, root: &Path, registries: &Regis
     };
     all.insert("root".to_owned(), display(root));
     all.insert("registry".to_owned(), Value::Table(registries.table()));
+    if let Some(server) = relay::name_server(slot.address()) {
+        let mut dns = Table::new();
+        dns.insert("nameservers".to_owned(), Value::from(vec![server.to_string()]));
+        all.insert("dns".to_owned(), Value::Table(dns));
+    }
     if let Some(Value::Table(worker)) = all.get_mut("worker") {
         worker.insert("oci".to_owned(), Value::Table(worker_table(config, slot)));
     }
@@ -98,7 +130,8 @@ fn worker_table(config: &Config, slot: &Slot) -> Table {
     let processors = std::thread::available_parallelism().map_or(2, usize::from);
     let parallel = i64::try_from(processors.max(2)).unwrap_or(i64::MAX);
     worker.insert("max-parallelism".to_owned(), Value::Integer(parallel));
-    worker.insert("bridgeName".to_owned(), Value::String(slot.bridge()));
+    // The daemon's network namespace is its own, so the name is taken by nobody.
+    worker.insert("bridgeName".to_owned(), Value::String("slipway".to_owned()));
     worker.insert("bridgeSubnet".to_owned(), Value::String(slot.subnet()));
     worker.insert("cniBinaryPath".to_owned(), display(&config.cni_dir));
     if let Some(runc) = config.program("runc") {
@@ -136,7 +169,6 @@ fn display(path: &Path) -> Value {
 mod tests {
     use super::*;
     use std::net::Ipv4Addr;
-    use url::Url;
 
     fn written(registries: &Registries) -> Table {
         let dir = tempfile::tempdir().unwrap();
@@ -153,10 +185,22 @@ mod tests {
         assert_eq!(all["frontend"]["gateway.v0"]["enabled"].as_bool(), Some(false));
         let worker = &all["worker"]["oci"];
         assert_eq!(worker["networkMode"].as_str(), Some("bridge"));
-        assert_eq!(worker["bridgeName"].as_str(), Some("slipway0"));
-        assert_eq!(worker["bridgeSubnet"].as_str(), Some("10.182.0.0/24"));
+        assert_eq!(worker["bridgeName"].as_str(), Some("slipway"));
+        assert_eq!(worker["bridgeSubnet"].as_str(), Some("10.182.0.0/25"));
         assert_eq!(worker["gcpolicy"].as_array().unwrap().len(), 2);
         assert_eq!(all["worker"]["containerd"]["enabled"].as_bool(), Some(false));
+    }
+
+    #[test]
+    fn a_host_without_a_port_has_the_one_of_its_protocol() {
+        let mut registries = Registries::default();
+        registries.host("http://mirror.example");
+        let with_port = |host: &str| registries.with_port(host.to_owned());
+        assert_eq!(with_port("mirror.example"), "mirror.example:80");
+        assert_eq!(with_port("registry.example"), "registry.example:443");
+        assert_eq!(with_port("[::1]"), "[::1]:443");
+        assert_eq!(with_port("[::1]:5000"), "[::1]:5000");
+        assert_eq!(with_port("localhost:8080"), "localhost:8080");
     }
 
     #[test]

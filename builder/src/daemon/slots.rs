@@ -1,8 +1,8 @@
 //! Which network each daemon of this machine has.
 //!
-//! A slot is a number: its bridge is `slipway<n>`, its subnet the n-th `/24`. The table is one file for the whole
-//! machine, because several builders may run on it; a slot is held while its daemon runs, and preferred by the same
-//! daemon next time.
+//! A slot is a number; its subnet is the n-th `/24`: the lower half for the RUN steps behind the daemon, the upper one
+//! for the way out of the daemon's own namespace. The table is one file for the whole machine, because several
+//! builders may run on it; a slot is held while its daemon runs, and preferred by the same daemon next time.
 
 use anyhow::{Context, Result, bail};
 use rustix::fs::{FlockOperation, flock};
@@ -12,9 +12,6 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
-
-/// Where the network plugins keep the addresses they gave; the name is BuildKit's.
-const ADDRESSES: &str = "/var/lib/cni/networks/buildkit";
 
 /// A slot in use; free again when dropped.
 #[derive(Debug)]
@@ -51,30 +48,27 @@ impl Slot {
         let Some(number) = number else {
             bail!("all 256 networks for builds are in use on this machine");
         };
-        let slot = Self { file, number, network };
-        slot.forget_addresses();
-        Ok(slot)
+        Ok(Self { file, number, network })
     }
 
-    /// At most 15 characters, the kernel's limit.
-    pub(crate) fn bridge(&self) -> String {
-        format!("slipway{}", self.number)
-    }
-
+    /// Where the RUN steps are.
     pub(crate) fn subnet(&self) -> String {
-        let [a, b, ..] = self.network.octets();
-        format!("{a}.{b}.{}.0/24", self.number)
+        format!("{}/25", self.host(0))
     }
 
-    /// A daemon that was killed leaves its addresses taken; the slot is ours alone, so they are free.
-    fn forget_addresses(&self) {
+    /// The daemon's own address.
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.host(130)
+    }
+
+    /// This machine, as the daemon sees it.
+    pub(crate) fn gateway(&self) -> Ipv4Addr {
+        self.host(129)
+    }
+
+    fn host(&self, number: u8) -> Ipv4Addr {
         let [a, b, ..] = self.network.octets();
-        let prefix = format!("{a}.{b}.{}.", self.number);
-        for file in std::fs::read_dir(ADDRESSES).into_iter().flatten().flatten() {
-            if file.file_name().to_string_lossy().starts_with(&prefix) {
-                let _ = std::fs::remove_file(file.path());
-            }
-        }
+        Ipv4Addr::new(a, b, self.number, number)
     }
 }
 
@@ -149,9 +143,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (a, b) = (take(dir.path(), "a"), take(dir.path(), "b"));
         assert_ne!(a.number, b.number);
-        assert_eq!(b.bridge(), "slipway1");
-        assert_eq!(b.subnet(), "10.181.1.0/24");
-        assert!(take(dir.path(), "x").bridge().len() <= 15);
+        assert_eq!(b.subnet(), "10.181.1.0/25");
+        assert_eq!(b.address().to_string(), "10.181.1.130");
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "buildkit.cni_bin_dir",
         "/usr/lib/cni",
-        "folder of the CNI plugins `bridge`, `host-local`, `loopback`, `firewall`",
+        "folder of the CNI plugins `bridge`, `firewall`, `host-local`, `loopback`, `ptp`, `static`",
     ),
     setting("buildkit.idle_secs", "600", "an idle BuildKit daemon is stopped after so many seconds"),
     setting("buildkit.cache_bytes", "20000000000", "build cache to keep for each namespace"),

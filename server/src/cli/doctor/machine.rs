@@ -10,7 +10,7 @@ type Version = (u32, u32, u32);
 
 /// BuildKit before this lets a malicious frontend write outside of its root (CVE-2026-33747).
 const BUILDKIT_SAFE: Version = (0, 28, 1);
-const PLUGINS: [&str; 4] = ["bridge", "host-local", "loopback", "firewall"];
+const PLUGINS: [&str; 6] = ["bridge", "firewall", "host-local", "loopback", "ptp", "static"];
 
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
     if !config.builder.embedded {

@@ -1,8 +1,11 @@
 //! BuildKit that is absent, dies or hangs, and a server that is killed in a build.
 
-use std::time::Duration;
+use std::{fs::File, path::Path, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::{Pid, Signal, kill_process},
+};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -86,6 +89,20 @@ async fn a_daemon_that_hangs_is_killed_and_the_build_fails_in_words() {
     let built = shop.finished(&shop.bench, &commit).await;
     built.is("failed").page.says("answered no more").says("This was no fault of the code");
     all_gone("sleep 963002", Duration::from_secs(10)).await;
+}
+
+/// The network plugins of a daemon that hangs may hold their lock; other daemons have their own.
+#[tokio::test]
+async fn a_lock_on_the_machines_network_plugins_holds_no_build_up() {
+    let shop = Workshop::new(&[]).await;
+    let held = Path::new("/var/lib/cni/networks/buildkit");
+    std::fs::create_dir_all(held).expect("root may");
+    let file = File::options().create(true).append(true).open(held.join("lock")).expect("root may");
+    let folder = File::open(held).expect("it is there");
+    for locked in [&file, &folder] {
+        flock(locked, FlockOperation::LockExclusive).expect("nobody holds it");
+    }
+    shop.build("unlocked", "RUN echo through\n").await.is("succeeded");
 }
 
 #[tokio::test]

@@ -1,6 +1,18 @@
 //! Builds that reach for what is not theirs: the host, other namespaces, BuildKit's own switches.
 
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
 use futures_util::future::join_all;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 
 use super::workshop::{START, Workshop};
 
@@ -77,6 +89,68 @@ async fn nothing_is_fetched_from_the_hosts_loopback() {
     });
     let reached: Vec<_> = join_all(tries).await.into_iter().flatten().collect();
     assert!(reached.is_empty(), "these were fetched by the daemon: {reached:?}");
+}
+
+/// BuildKit follows redirects and looks names up by itself, so a list of forbidden URLs cannot be enough.
+#[tokio::test]
+async fn a_redirect_to_the_hosts_loopback_leads_nowhere() {
+    let shop = Workshop::shared().await;
+    let secret = site_of(Ipv4Addr::LOCALHOST, "HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\nloopbacks-own").await;
+    let hop = format!("HTTP/1.1 302 Found\r\nlocation: http://{secret}/x\r\ncontent-length: 0\r\n\r\n");
+    let hop = site_of(Ipv4Addr::UNSPECIFIED, &hop).await;
+    let open = site_of(Ipv4Addr::UNSPECIFIED, "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nthe-lans").await;
+    let lan = own_address();
+    let fetched = shop.build("escape-lan", &format!("ADD http://{lan}:{}/x /x\nRUN cat /x\n", open.port())).await;
+    assert!(fetched.is("succeeded").raw.contains("the-lans"), "the address is a way in: {}", fetched.raw);
+    let built = shop.build("escape-redirect", &format!("ADD http://{lan}:{}/x /x\nRUN cat /x\n", hop.port())).await;
+    built.is("failed");
+    assert!(built.raw.contains("connection refused") && !built.raw.contains("loopbacks-own"), "{}", built.raw);
+}
+
+#[tokio::test]
+async fn a_registry_on_the_hosts_loopback_is_no_base() {
+    let shop = Workshop::shared().await;
+    let asked = Arc::new(AtomicUsize::new(0));
+    let registry = counting(Ipv4Addr::LOCALHOST, "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n", &asked).await;
+    for (branch, dockerfile) in [
+        ("escape-from", format!("FROM {registry}/base\n")),
+        ("escape-from-name", format!("FROM localhost:{}/base\n", registry.port())),
+        ("escape-copy", format!("{START}COPY --from={registry}/base / /\n")),
+    ] {
+        let change = shop.bench.repo.change(branch).file("Dockerfile", dockerfile);
+        shop.push(&shop.bench, change).await.is("failed");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0, "requests that arrived");
+}
+
+/// This machine's address as others see it.
+fn own_address() -> IpAddr {
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    // Nothing is sent.
+    socket.connect("203.0.113.1:9").expect("a route to the world");
+    socket.local_addr().expect("an address").ip()
+}
+
+async fn site_of(ip: Ipv4Addr, answer: &str) -> SocketAddr {
+    counting(ip, answer, &Arc::default()).await
+}
+
+/// A server that gives each caller the same answer.
+async fn counting(ip: Ipv4Addr, answer: &str, asked: &Arc<AtomicUsize>) -> SocketAddr {
+    let listener = TcpListener::bind((ip, 0)).await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (answer, asked) = (answer.to_owned(), asked.clone());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            asked.fetch_add(1, Ordering::Relaxed);
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            });
+        }
+    });
+    address
 }
 
 #[tokio::test]
