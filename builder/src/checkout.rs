@@ -69,13 +69,20 @@ impl Checkouts {
         let _one_at_a_time = lock.lock().await;
         let mirror = mirror::Mirror::new(&self.git, &self.mirrors, source)?;
         mirror.bring().await?;
-        let entries = mirror.list().await?;
-        tree::check(&entries, &wanted, self.max_bytes)?;
 
         let folder = self.folders.join(attempt.to_string());
         let files = folder.join("files");
         let mut checkout = Checkout { folder: folder.clone(), places: Places::default() };
-        self.lay_out(&mirror, &folder, &files).await.map_err(|error| internal("check the source out", &error))?;
+        self.prepare(&folder, &files).map_err(|error| internal("prepare the checkout", &error))?;
+        let index = folder.join("index");
+        let git = || mirror.call(&files).env("GIT_INDEX_FILE", &index).patience(Duration::from_mins(10));
+        let (entries, indexed) =
+            tokio::join!(mirror.list(), git().run(["read-tree", "--end-of-options", mirror.commit()]));
+        let entries = entries?;
+        tree::check(&entries, &wanted, self.max_bytes)?;
+        indexed.map_err(|error| internal("read the commit", &error))?;
+        let laid_out = git().env("GIT_WORK_TREE", &files).run(["checkout-index", "--all", "--quiet"]).await;
+        laid_out.map_err(|error| internal("check the source out", &error))?;
         let places = tokio::task::spawn_blocking(move || {
             tree::refuse_lfs_pointers(&files, &entries, &wanted)?;
             stamp::stamp(&files, &entries);
@@ -85,23 +92,12 @@ impl Checkouts {
         Ok(checkout)
     }
 
-    async fn lay_out(&self, mirror: &mirror::Mirror<'_>, folder: &Path, files: &Path) -> Result<()> {
+    /// Two empty folders that git may write to.
+    fn prepare(&self, folder: &Path, files: &Path) -> Result<()> {
         let _ = std::fs::remove_dir_all(folder);
         std::fs::create_dir_all(files)?;
-        for dir in [folder, files] {
-            self.git.own(dir)?;
-        }
-        let index = folder.join("index");
-        let call = || {
-            mirror
-                .call(files)
-                .env("GIT_WORK_TREE", files)
-                .env("GIT_INDEX_FILE", &index)
-                .patience(Duration::from_mins(10))
-        };
-        call().run(["read-tree", "--end-of-options", mirror.commit()]).await?;
-        call().run(["checkout-index", "--all", "--quiet"]).await?;
-        Ok(())
+        self.git.own(folder)?;
+        self.git.own(files)
     }
 
     fn lock(&self, source: Uuid) -> Arc<tokio::sync::Mutex<()>> {

@@ -42,8 +42,6 @@ pub struct SourceSpec {
     pub authorization: Option<HeadersSecret>,
     /// The full commit hash.
     pub commit: String,
-    /// `refs/heads/main`, for the provenance.
-    pub ref_name: String,
 }
 
 /// A header value that must not be printed.

@@ -3,7 +3,6 @@
 use super::git::{Call, Git, GitError};
 use super::tree::{self, Entry};
 use crate::failure::{Failed, because, internal};
-use sha2::{Digest, Sha256};
 use slipway_protocol::{Reason, SourceSpec};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,7 +45,7 @@ impl<'a> Mirror<'a> {
         }
         for tried in 1.. {
             self.init().await.map_err(|error| internal("prepare the mirror", &error))?;
-            if self.has_commit().await {
+            if self.has_commit() {
                 break;
             }
             let Err(error) = self.fetch().await else {
@@ -86,15 +85,17 @@ impl<'a> Mirror<'a> {
         Ok(())
     }
 
-    async fn has_commit(&self) -> bool {
-        let commit = format!("{}^{{commit}}", self.commit());
-        self.call(&self.dir).run(["cat-file", "-e", &commit]).await.is_ok()
+    /// Each commit that was fetched has a ref of its name, written when all of it is here. Nothing packs them.
+    fn has_commit(&self) -> bool {
+        self.dir.join(self.ref_name()).is_file()
+    }
+
+    fn ref_name(&self) -> String {
+        format!("refs/slipway/{}", self.commit())
     }
 
     async fn fetch(&self) -> anyhow::Result<()> {
-        // The name of a ref may hold nearly anything; its hash is a safe name.
-        let name = hex::encode(Sha256::digest(self.source.ref_name.as_bytes()));
-        let refspec = format!("+{}:refs/slipway/{}", self.commit(), &name[..16]);
+        let refspec = format!("+{}:{}", self.commit(), self.ref_name());
         let mut call = self.call(&self.dir).patience(Duration::from_mins(15));
         if let Some(authorization) = &self.source.authorization {
             let origin = self.url.origin().ascii_serialization();

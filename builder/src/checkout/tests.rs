@@ -30,7 +30,6 @@ impl Bench {
             clone_url: "http://127.0.0.1:1/a/b.git".to_owned(),
             authorization: None,
             commit,
-            ref_name: "refs/heads/main".to_owned(),
         };
         Self { dir, checkouts, source }
     }
@@ -95,7 +94,9 @@ fn commit(mirror: &Path, files: &[File<'_>]) -> String {
     }
     git(mirror, &["update-index", "-z", "--add", "--index-info"], &list);
     let tree = git(mirror, &["write-tree"], b"");
-    git(mirror, &["commit-tree", "-m", "t", &tree], b"")
+    let commit = git(mirror, &["commit-tree", "-m", "t", &tree], b"");
+    git(mirror, &["update-ref", &format!("refs/slipway/{commit}"), &commit], b"");
+    commit
 }
 
 const DOCKERFILE: File<'_> = ("100644", "FROM scratch\n", "Dockerfile");

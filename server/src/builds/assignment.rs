@@ -30,7 +30,6 @@ pub(super) fn make(app: &App, taken: &Taken, authorization: Option<HeadersSecret
             clone_url: source.clone_url.clone(),
             authorization,
             commit: build.commit_hash.clone(),
-            ref_name: build.ref_name.clone(),
         },
         target: Target {
             dockerfile: snapshot.dockerfile.clone(),
