@@ -43,17 +43,19 @@ def report(table, ours, theirs):
     def middle(builds, part):
         return median([build[part] for build in builds])
 
-    whole, bare = middle(ours, "whole"), middle(theirs, "whole")
-    ratio, more = whole / bare, whole - bare
-    measured = f"{ratio:.2f} x ({whole:.0f} / {bare:.0f} ms)"
-    table.goal("cached build, claim to tags / buildctl", measured, f"<= {GOAL_RATIO} x", ratio <= GOAL_RATIO)
-    table.goal("cached build, claim to tags - buildctl", f"{more:.0f} ms", f"<= {GOAL_MS} ms", more <= GOAL_MS)
+    build, bare = middle(ours, "steps"), middle(theirs, "steps")
+    ratio = build / bare
+    measured = f"{ratio:.2f} x ({build:.0f} / {bare:.0f} ms)"
+    table.goal("cached build, BuildKit's steps / buildctl's", measured, f"<= {GOAL_RATIO} x", ratio <= GOAL_RATIO)
+    # All between claim and tags that is not BuildKit's.
+    own = median([build["whole"] - build["steps"] for build in ours])
+    table.goal("our own part: checkout, log, signing, rows", f"{own:.0f} ms", f"<= {GOAL_MS} ms", own <= GOAL_MS)
     for part, what in [
         ("before", "until BuildKit's first step: checkout / start"),
-        ("steps", "BuildKit's steps"),
         ("after", "after its last: log, signing, tags / end"),
     ]:
         table.note(what, f"{middle(ours, part):.0f} / {middle(theirs, part):.0f} ms")
+    table.note("claim to tags / buildctl, whole", f"{middle(ours, 'whole') / middle(theirs, 'whole'):.2f} x")
     table.note("claim to tags", spread([build["whole"] for build in ours]))
     table.note("buildctl", spread([build["whole"] for build in theirs]))
 
