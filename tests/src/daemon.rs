@@ -116,6 +116,10 @@ impl Daemon {
     pub fn log(&self) -> String {
         read_log(&self.folder)
     }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
 }
 
 /// All that a daemon in this folder has said so far.

@@ -25,12 +25,7 @@ impl Bench {
         let mirror = dir.path().join("mirrors").join(id.to_string());
         let commit = commit(&mirror, files);
         checkouts.give(&mirror);
-        let source = SourceSpec {
-            id,
-            clone_url: "http://127.0.0.1:1/a/b.git".to_owned(),
-            authorization: None,
-            commit,
-        };
+        let source = SourceSpec { id, clone_url: "http://127.0.0.1:1/a/b.git".to_owned(), authorization: None, commit };
         Self { dir, checkouts, source }
     }
 

@@ -17,6 +17,9 @@ use uuid::Uuid;
 
 /// How long a builder may be silent.
 pub const LEASE: Millis = 60 * SECOND;
+/// A builder that takes a build is heard of at once. The answer to one that just died reaches nobody: the build is not
+/// to wait a whole lease for that.
+pub(super) const OFFER: Millis = 15 * SECOND;
 /// A builder stops a build at its deadline and a cancelled one at once; this long after, the server does.
 const GRACE: Millis = 2 * MINUTE;
 const CANCEL_GRACE: Millis = MINUTE;
@@ -91,7 +94,9 @@ pub async fn sweep(app: &App) -> Result<()> {
     for attempt in db::attempts::open(&app.db).await? {
         let build = db::builds::find(&app.db, attempt.build_id).await?;
         let cancel = build.and_then(|b| b.cancel_requested_at);
-        if attempt.lease_until < now {
+        if attempt.lease_until < now && attempt.lease_until <= attempt.started_at + OFFER {
+            give_back(app, &attempt, "no builder began it").await?;
+        } else if attempt.lease_until < now {
             lose(app, &attempt, "its builder was not heard of any more").await?;
         } else if attempt.started_at + deadline + GRACE < now {
             let why = finish::too_long(app);

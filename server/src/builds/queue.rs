@@ -3,7 +3,7 @@
 use super::assignment;
 use super::ending;
 use super::home::Home;
-use super::lease::{self, LEASE};
+use super::lease::{self, OFFER};
 use super::snapshot::Snapshot;
 use super::states::Why;
 use crate::app::App;
@@ -61,7 +61,7 @@ pub async fn wait_for_work(
     }
 }
 
-/// Gives the next build to a builder, under a new lease.
+/// Gives the next build to a builder, under a short lease until it is heard of.
 pub async fn claim_next(app: &App, builder: &str, platforms: &[String]) -> Result<Option<Assignment>> {
     if too_little_space(app)? {
         return Ok(None);
@@ -148,7 +148,7 @@ async fn start(app: &App, tx: &Tx, build: &mut rows::Build, builder: &str) -> Re
         number: before + 1,
         builder: builder.to_owned(),
         token_hash: secrets::hash(token.reveal()),
-        lease_until: now + LEASE,
+        lease_until: now + OFFER,
         started_at: now,
         ended_at: None,
         end_reason: None,

@@ -6,7 +6,7 @@ mod outcomes;
 mod queueing;
 
 use super::{NewBuild, enqueue, queue, supersede};
-use crate::clock::Millis;
+use crate::clock::MINUTE;
 use crate::db::{self, HookState, NamespaceKind, RepositoryState, Role, SourceState, Trigger, Visibility, rows};
 use crate::error::Result;
 use crate::policy::{self, Allowed, Bound, ManageBuilds, Principal, RepositoryAccess, Who};
@@ -130,9 +130,12 @@ impl Scene {
         super::finish(&self.app, &attempt, finish).await.map(|reply| reply.state)
     }
 
-    async fn set_lease(&self, attempt: Uuid, until: Millis) {
+    /// Its builder was heard of, and is not any more.
+    async fn run_out(&self, attempt: Uuid) {
+        let until = self.app.clock.now() - 1;
         let tx = self.app.db.begin().await.unwrap();
         db::attempts::extend(&tx, attempt, until).await.unwrap();
+        db::attempts::set_started(&tx, attempt, until - MINUTE).await.unwrap();
         tx.commit().await.unwrap();
     }
 

@@ -51,6 +51,17 @@ pub async fn extend(tx: &Tx, id: Uuid, lease_until: Millis) -> Result<bool> {
     Ok(changed.rows_affected == 1)
 }
 
+/// Makes an attempt as old as a test needs it.
+#[cfg(test)]
+pub async fn set_started(tx: &Tx, id: Uuid, started_at: Millis) -> Result<()> {
+    build_attempt::Entity::update_many()
+        .col_expr(build_attempt::Column::StartedAt, Expr::value(started_at))
+        .filter(build_attempt::Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// Gives every running attempt time until `lease_until` at least.
 pub async fn extend_all(tx: &Tx, lease_until: Millis) -> Result<()> {
     build_attempt::Entity::update_many()

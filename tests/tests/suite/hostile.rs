@@ -3,6 +3,7 @@
 mod admission;
 mod arguments;
 pub(crate) mod browser;
+mod builders;
 mod daemons;
 mod escapes;
 mod failures;

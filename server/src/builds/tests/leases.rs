@@ -15,7 +15,7 @@ async fn a_lost_build_is_queued_again_once() {
     let first = scene.claim_as("far").await.unwrap();
     lease::sweep(&scene.app).await.unwrap();
     assert_eq!(scene.build(build.id).await.state, Running, "the lease is good");
-    scene.set_lease(first.attempt_id, 1).await;
+    scene.run_out(first.attempt_id).await;
     lease::sweep(&scene.app).await.unwrap();
     lease::sweep(&scene.app).await.unwrap();
     let queued = scene.build(build.id).await;
@@ -27,10 +27,28 @@ async fn a_lost_build_is_queued_again_once() {
 
     let second = scene.claim_as("far").await.unwrap();
     assert_eq!(scene.attempt(second.attempt_id).await.number, 2);
-    scene.set_lease(second.attempt_id, 1).await;
+    scene.run_out(second.attempt_id).await;
     lease::sweep(&scene.app).await.unwrap();
     let failed = scene.build(build.id).await;
     assert_eq!((failed.state, failed.reason.as_deref()), (Failed, Some("builder_lost")));
+}
+
+#[tokio::test]
+async fn a_build_that_no_builder_began_is_queued_again_soon_and_at_no_ones_cost() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    for _ in 0..3 {
+        let id = scene.claim_as("dead").await.unwrap().attempt_id;
+        let offered = scene.attempt(id).await;
+        assert!(offered.lease_until - offered.started_at < lease::LEASE / 2);
+        // As if the time were over.
+        let tx = scene.app.db.begin().await.unwrap();
+        db::attempts::extend(&tx, id, offered.started_at - 1).await.unwrap();
+        tx.commit().await.unwrap();
+        lease::sweep(&scene.app).await.unwrap();
+        let queued = scene.build(build.id).await;
+        assert_eq!((queued.state, queued.requeues), (Queued, 0));
+    }
 }
 
 #[tokio::test]
@@ -38,7 +56,7 @@ async fn an_older_attempt_is_fenced_off() {
     let scene = Scene::new().await;
     let build = scene.queue(1).await;
     let old = scene.claim_as("far").await.unwrap();
-    scene.set_lease(old.attempt_id, 1).await;
+    scene.run_out(old.attempt_id).await;
     lease::sweep(&scene.app).await.unwrap();
     let new = scene.claim_as("near").await.unwrap();
     let attempt = scene.attempt(old.attempt_id).await;
@@ -62,8 +80,8 @@ async fn a_server_that_starts_gives_leases_time_and_buries_its_own_builder() {
     let far = scene.queue_in(&scene.repositories[1], 1).await;
     let own_attempt = scene.claim().await.unwrap().attempt_id;
     let far_attempt = scene.claim_as("far").await.unwrap().attempt_id;
-    scene.set_lease(own_attempt, 1).await;
-    scene.set_lease(far_attempt, 1).await;
+    scene.run_out(own_attempt).await;
+    scene.run_out(far_attempt).await;
     lease::at_start(&scene.app).await.unwrap();
     lease::sweep(&scene.app).await.unwrap();
     assert_eq!(scene.build(far.id).await.state, Running);
@@ -94,7 +112,7 @@ async fn a_builder_that_does_not_stop_is_stopped() {
     let build = scene.queue(1).await;
     let attempt = scene.claim().await.unwrap().attempt_id;
     cancel(&scene.app, &scene.manager(), build.number).await.unwrap();
-    scene.set_lease(attempt, 1).await;
+    scene.run_out(attempt).await;
     lease::sweep(&scene.app).await.unwrap();
     assert_eq!(scene.build(build.id).await.state, Cancelled, "a lost one that was cancelled is not queued again");
 

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     browser::{Browser, Page},
-    site::{Connected, Site},
+    site::{Connected, Site, until},
 };
 
 /// What a Dockerfile here begins with, so that it needs no base image: three lines.
@@ -108,7 +108,7 @@ impl Workshop {
     }
 
     pub(crate) async fn number(&self, to: &Connected, commit: &str) -> u64 {
-        self.column(to, commit, "number").await.parse().expect("a number")
+        until("the push has a build", async || self.column(to, commit, "number").await.parse().ok()).await
     }
 
     async fn column(&self, to: &Connected, commit: &str, column: &str) -> String {
