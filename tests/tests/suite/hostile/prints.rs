@@ -1,5 +1,7 @@
 //! What builds print: secrets that must not be there, and bytes that must harm neither page nor server.
 
+use std::fs;
+
 use reqwest::Method;
 
 use super::workshop::Workshop;
@@ -29,6 +31,44 @@ async fn no_credential_is_within_reach_of_a_step_or_in_what_it_leaves() {
     }
     assert!(image.contains("buildType") && image.contains("in-toto"), "the provenance was looked at: {image}");
     assert!(!built.raw.contains("docker.sock"), "{}", built.raw);
+}
+
+/// What the builder knows to be secret is nowhere to be read, however a step prints it.
+#[tokio::test]
+async fn a_secret_that_a_step_prints_is_masked_wherever_it_would_be_read() {
+    const SECRET: &str = "opensesame-4711";
+    let login = format!("registry.invalid=mona:{SECRET}");
+    let shop = Workshop::new(&[("SLIPWAY_REGISTRY_LOGINS", &login)]).await;
+    let steps = format!(
+        "RUN echo plain {SECRET} && echo to-stderr {SECRET} >&2\n\
+         RUN printf 'opense' && sleep 0.4 && printf 'same-4711 halves\\n'\n\
+         RUN printf '{SECRET}' | base64\n\
+         RUN echo fails {SECRET} && exit 3\n"
+    );
+    let built = shop.build("print-secret", &steps).await;
+    built.is("failed").page.says("exit code: 3");
+    let path = format!("/mona/bench/-/builds/{}", built.number);
+    let coloured = shop.mona().get(&format!("{path}/raw")).await.text;
+    let list = shop.mona().get("/mona/bench/-/builds").await.text;
+    // With what has not been moved from beside it yet.
+    let stored = ["slipway.db", "slipway.db-wal"].map(|file| fs::read(shop.site.server.data_dir().join(file)));
+    let rows = stored.into_iter().flatten().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    let log = shop.site.server.log();
+    for word in [SECRET, "b3BlbnNlc2FtZS00NzEx"] {
+        for (place, text) in [
+            ("page", &built.page.text),
+            ("plain log", &built.raw),
+            ("raw log", &coloured),
+            ("list", &list),
+            ("database", &rows),
+            ("server's log", &log),
+        ] {
+            assert!(!text.contains(word), "{word} is in the {place}:\n{text}");
+        }
+    }
+    for shown in ["plain ***", "to-stderr ***", "*** halves", "fails ***"] {
+        assert!(built.raw.contains(shown), "{shown}:\n{}", built.raw);
+    }
 }
 
 /// All small blobs and manifests of an image, one after the other: config, provenance, indexes.
