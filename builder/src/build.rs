@@ -8,7 +8,6 @@ use crate::attempt::Journal;
 use crate::claim::Builder;
 use crate::daemon::{Lease, Registries};
 use crate::failure::{Failed, because, internal};
-use crate::readiness;
 use materials::Materials;
 use slipway_buildkit::{Build, ErrorClass, Event, Outcome, solve};
 use slipway_protocol::{Assignment, Material, Reason};
@@ -24,7 +23,7 @@ pub(crate) async fn run(
     journal: &mut Journal,
 ) -> Result<(String, Vec<Material>), Failed> {
     let target = &assignment.target;
-    if let Some(platform) = readiness::foreign(&target.platforms, &builder.platforms) {
+    if let Some(platform) = slipway_protocol::foreign(&target.platforms, &builder.platforms) {
         let text = format!("{platform} cannot be built on this machine, which builds {}", builder.platforms.join(", "));
         return Err(because(Reason::PlatformUnsupported, text));
     }

@@ -14,7 +14,7 @@ pub(crate) fn unable(config: &Config) -> Option<String> {
     let missing = |program: &&str| config.program(program).is_none();
     if let Some(program) = ["buildkitd", "runc"].iter().find(|program| missing(program)) {
         return Some(format!(
-            "BuildKit is not complete: `{program}` was not found; run script/bootstrap, or name its folder with `--bin-dir`"
+            "BuildKit is not complete: `{program}` was not found; run script/bootstrap, or name its folder: `buildkit.bin_dir`, or `--bin-dir` of slipway-builder"
         ));
     }
     let programs = ["git", "mount", "nsenter", "setpriv", "unshare", "prlimit", "iptables"];
@@ -24,7 +24,7 @@ pub(crate) fn unable(config: &Config) -> Option<String> {
     let absent = |plugin: &&&str| !config.cni_dir.join(plugin).is_file();
     if let Some(plugin) = PLUGINS.iter().find(absent) {
         return Some(format!(
-            "the network plugin `{plugin}` is not in {}: install containernetworking-plugins, or name their folder with `--cni-dir`",
+            "the network plugin `{plugin}` is not in {}: install containernetworking-plugins, or name their folder: `buildkit.cni_bin_dir`, or `--cni-dir` of slipway-builder",
             config.cni_dir.display()
         ));
     }
@@ -81,31 +81,4 @@ pub(crate) fn platforms() -> Vec<String> {
         }
     }
     all
-}
-
-/// The one of these platforms that cannot be built.
-pub(crate) fn foreign<'a>(wanted: &'a [String], able: &[String]) -> Option<&'a str> {
-    wanted.iter().map(String::as_str).find(|platform| !able.iter().any(|known| known == plain(platform)))
-}
-
-/// Without a variant that says nothing here: `linux/amd64/v2` runs where `linux/amd64` does.
-fn plain(platform: &str) -> &str {
-    ["linux/amd64", "linux/arm64"]
-        .into_iter()
-        .find(|base| platform.strip_prefix(base).is_some_and(|rest| rest.starts_with("/v")))
-        .unwrap_or(platform)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn platforms_are_compared_without_idle_variants() {
-        let able = vec!["linux/amd64".to_owned(), "linux/386".to_owned()];
-        let wanted = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-        assert_eq!(foreign(&wanted(&["linux/amd64/v2", "linux/386"]), &able), None);
-        assert_eq!(foreign(&wanted(&["linux/amd64", "linux/arm64/v8"]), &able), Some("linux/arm64/v8"));
-        assert_eq!(foreign(&[], &able), None);
-    }
 }

@@ -10,9 +10,11 @@
 //! Sending the same batch or the same finish twice is as sending it once.
 
 mod assignment;
+mod platform;
 mod record;
 
 pub use assignment::{Assignment, CacheRef, HeadersSecret, Mirror, PushTarget, RegistryLogin, SourceSpec, Target};
+pub use platform::foreign;
 pub use record::{Line, Record, RecordBatch, RecordsReply, StepDone, StepStarted, Stream};
 
 use serde::{Deserialize, Serialize};

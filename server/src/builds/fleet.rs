@@ -63,7 +63,7 @@ impl Fleet {
         if able.is_empty() {
             return list.into_iter().find_map(|s| s.unable).map(|why| format!("no builder can run builds: {why}"));
         }
-        let fits = |s: &&Seen| platforms.iter().all(|p| s.platforms.contains(p));
+        let fits = |s: &&Seen| slipway_protocol::foreign(platforms, &s.platforms).is_none();
         if able.iter().any(fits) {
             return None;
         }

@@ -103,37 +103,61 @@ async fn take(app: &App, builder: &str, platforms: &[String]) -> Result<Option<T
         return Ok(None);
     }
     let tx = app.db.begin().await?;
-    let order = fair_order(&db::queue::waiting(&tx).await?, &db::queue::running(&tx).await?);
+    let mut failed = Vec::new();
+    let taken = choose(app, &tx, builder, platforms, &mut failed).await?;
+    tx.commit().await?;
+    for build in &failed {
+        ending::wake(app, build);
+    }
+    Ok(taken)
+}
+
+/// The first build in order that this builder can take; those that nobody ever could are `failed` on the way.
+async fn choose(
+    app: &App,
+    tx: &Tx,
+    builder: &str,
+    platforms: &[String],
+    failed: &mut Vec<rows::Build>,
+) -> Result<Option<Taken>> {
+    let order = fair_order(&db::queue::waiting(tx).await?, &db::queue::running(tx).await?);
     let limit = app.config.builds.per_namespace.max(1);
     let mut full: Vec<Uuid> = Vec::new();
     for waiting in order {
         if full.contains(&waiting.namespace_id) {
             continue;
         }
-        let Some(mut build) = db::builds::lock_queued(&tx, waiting.id).await? else { continue };
+        let Some(mut build) = db::builds::lock_queued(tx, waiting.id).await? else { continue };
         let snapshot = Snapshot::parse(&build)?;
-        if !snapshot.runs_on(platforms) {
+        if let Some(platform) = slipway_protocol::foreign(&snapshot.platforms, platforms) {
+            // Where the embedded builder is the only one there will be, waiting for another is no use.
+            if app.config.builder.tokens.is_empty() {
+                let able = platforms.join(", ");
+                let why = format!("{platform} cannot be built on this machine, which builds {able}");
+                let why = Why::new("platform_unsupported", why);
+                ending::change(app, tx, &Principal::SYSTEM, &mut build, BuildState::Failed, why).await?;
+                failed.push(build);
+            }
             continue;
         }
-        if db::queue::lock_and_count_running(&tx, waiting.namespace_id).await? >= limit {
+        if db::queue::lock_and_count_running(tx, waiting.namespace_id).await? >= limit {
             full.push(waiting.namespace_id);
             continue;
         }
         let source = match build.source_id {
-            Some(id) => db::build_inputs::source(&tx, id).await?,
+            Some(id) => db::build_inputs::source(tx, id).await?,
             None => None,
         };
         let Some(source) = source else {
             let why = Why::new("source_unavailable", "its source was disconnected while the build waited");
-            ending::change(app, &tx, &Principal::SYSTEM, &mut build, BuildState::Failed, why).await?;
+            ending::change(app, tx, &Principal::SYSTEM, &mut build, BuildState::Failed, why).await?;
+            failed.push(build);
             continue;
         };
-        let home = Home::of(&tx, build.repository_id).await?;
-        let (attempt, token) = start(app, &tx, &mut build, builder).await?;
-        tx.commit().await?;
+        let home = Home::of(tx, build.repository_id).await?;
+        let (attempt, token) = start(app, tx, &mut build, builder).await?;
         return Ok(Some(Taken { build, attempt, token, snapshot, source, home }));
     }
-    tx.commit().await?;
     Ok(None)
 }
 

@@ -49,11 +49,6 @@ impl Snapshot {
     pub(super) fn mapped_tags(&self, build: &rows::Build) -> Result<Vec<MappedTag>> {
         Ok(tags_of(&build.ref_name.parse()?, &self.default_branch).tags)
     }
-
-    /// Whether a builder of `offered` platforms can run it.
-    pub(super) fn runs_on(&self, offered: &[String]) -> bool {
-        self.platforms.iter().all(|wanted| offered.iter().any(|o| plain(o) == plain(wanted)))
-    }
 }
 
 /// A list in a column: JSON, or words with commas or spaces between.
@@ -63,31 +58,15 @@ fn words(column: &str) -> Vec<String> {
     })
 }
 
-// `linux/arm64/v8` is what `linux/arm64` means.
-fn plain(platform: &str) -> &str {
-    platform.strip_suffix("/v8").filter(|p| p.ends_with("/arm64")).unwrap_or(platform)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_builder_needs_every_platform() {
-        let mut snapshot: Snapshot = serde_json::from_str(
-            r#"{"dockerfile":"Dockerfile","context":"","stage":null,"platforms":[],"build_args":{},"default_branch":"main","tags":[]}"#,
-        )
-        .unwrap();
-        let offered = ["linux/amd64".to_owned(), "linux/arm64".to_owned()];
-        for (wanted, runs) in [
-            ("", true),
-            ("linux/amd64", true),
-            ("linux/amd64,linux/arm64/v8", true),
-            ("[\"linux/arm64\"]", true),
-            ("linux/amd64 linux/s390x", false),
-        ] {
-            snapshot.platforms = words(wanted);
-            assert_eq!(snapshot.runs_on(&offered), runs, "{wanted}");
-        }
+    fn a_list_is_json_or_words() {
+        assert_eq!(words(""), Vec::<String>::new());
+        assert_eq!(words("linux/amd64,linux/arm64/v8"), ["linux/amd64", "linux/arm64/v8"]);
+        assert_eq!(words("[\"linux/arm64\"]"), ["linux/arm64"]);
+        assert_eq!(words("linux/amd64 linux/s390x"), ["linux/amd64", "linux/s390x"]);
     }
 }

@@ -32,7 +32,12 @@ struct Wired {
 
 impl Scene {
     async fn new() -> Self {
-        let app = TestApp::start().await;
+        Self::with("").await
+    }
+
+    /// With more settings.
+    async fn with(settings: &str) -> Self {
+        let app = TestApp::start_with(settings).await;
         crate::trust::ensure_key(&app).await.unwrap();
         let mut scene = Self { app, repositories: Vec::new() };
         scene.add("acme").await;

@@ -74,7 +74,7 @@ async fn a_newer_commit_takes_older_builds_out_of_the_queue() {
 
 #[tokio::test]
 async fn only_a_builder_with_the_platform_gets_the_build() {
-    let scene = Scene::new().await;
+    let scene = Scene::with("[builder]\ntokens = \"0123456789abcdef0123456789abcdef\"").await;
     scene.queue(1).await;
     let claimed = queue::claim_next(&scene.app, "arm", &["linux/arm64".into()]).await.unwrap();
     assert!(claimed.is_none());
@@ -131,4 +131,15 @@ async fn again_has_two_meanings() {
     let now = build_now(&scene.app, &allowed, &"refs/heads/main".parse().unwrap()).await.unwrap();
     assert_eq!((now.number, now.trigger), (4, Trigger::Manual));
     assert!(build_now(&scene.app, &allowed, &"refs/heads/gone".parse().unwrap()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_platform_that_the_only_builder_does_not_have_is_refused() {
+    let mut scene = Scene::new().await;
+    scene.repositories[0].rule.platforms = "linux/amd64,linux/s390x".into();
+    let build = scene.queue(1).await;
+    assert!(scene.claim().await.is_none());
+    let refused = scene.build(build.id).await;
+    assert_eq!((refused.state, refused.reason.as_deref()), (Failed, Some("platform_unsupported")));
+    assert_eq!(refused.detail.unwrap(), "linux/s390x cannot be built on this machine, which builds linux/amd64");
 }
