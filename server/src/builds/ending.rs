@@ -25,11 +25,12 @@ pub(super) async fn change(
     let now = app.clock.now();
     enter(build, to, why, now)?;
     db::builds::save(tx, build).await?;
-    announce(app, tx, by, build, now).await
+    announce(tx, by, build, now).await?;
+    tell_forge(app, tx, build).await
 }
 
-/// Writes the event of the state that a build is in, and has the forge told.
-pub(super) async fn announce(app: &App, tx: &Tx, by: &Principal, build: &rows::Build, now: Millis) -> Result<()> {
+/// Writes the event of the state that a build is in.
+pub(super) async fn announce(tx: &Tx, by: &Principal, build: &rows::Build, now: Millis) -> Result<()> {
     let home = Home::of(tx, build.repository_id).await?;
     let kind = match build.state {
         BuildState::Queued if build.requeues > 0 => "build.requeued",
@@ -55,12 +56,16 @@ pub(super) async fn announce(app: &App, tx: &Tx, by: &Principal, build: &rows::B
             "digest": build.digest,
         }),
     };
-    db::events::add(tx, by, event, now).await?;
-    if build.source_id.is_some() && build.state != BuildState::Skipped {
-        let task = Task::SetCommitStatus { build_id: build.id };
-        jobs::enqueue(app, tx, &task, Some(format!("status:{}", build.id))).await?;
+    db::events::add(tx, by, event, now).await
+}
+
+/// Has the commit's status at the forge set, to what the build's state is by then.
+pub(super) async fn tell_forge(app: &App, tx: &Tx, build: &rows::Build) -> Result<()> {
+    if build.source_id.is_none() {
+        return Ok(());
     }
-    Ok(())
+    let task = Task::SetCommitStatus { build_id: build.id };
+    jobs::enqueue(app, tx, &task, Some(format!("status:{}", build.id))).await
 }
 
 /// Ends an attempt and has its log sealed; `Conflict` when it had ended before.

@@ -72,7 +72,11 @@ pub(super) async fn insert(app: &App, tx: &Tx, by: &Principal, mut draft: rows::
     draft.created_at = now;
     draft.finished_at = super::is_over(draft.state).then_some(now);
     let build = db::builds::insert(tx, draft).await?;
-    ending::announce(app, tx, by, &build, now).await?;
+    ending::announce(tx, by, &build, now).await?;
+    // Of a commit that asks not to be built the forge hears nothing.
+    if build.state != BuildState::Skipped {
+        ending::tell_forge(app, tx, &build).await?;
+    }
     ending::wake_after(app, tx, &build);
     Ok(build)
 }

@@ -1,5 +1,6 @@
 //! A slow or repeated build never rolls a branch back.
 
+use slipway_forge::ForgeConfig;
 use slipway_tests::Stage;
 
 /// Each commit says how long it takes.
@@ -35,4 +36,25 @@ async fn a_slow_build_and_a_re_run_of_it_leave_the_tag_to_the_newer_one() {
     project.press(3, "rerun").await;
     let again = project.built(5).await;
     assert!(again.page.text().contains("is built, signed and ready"), "{}", again.page);
+}
+
+#[tokio::test]
+async fn a_commit_that_was_overtaken_in_the_queue_does_not_stay_pending_at_the_forge() {
+    let stage = Stage::with(ForgeConfig::default(), |server| server.env("SLIPWAY_BUILDS_PER_NAMESPACE", "1")).await;
+    let repo = stage.repository("hasty", BUILD);
+    repo.commit("main", &[("delay", "0")], "Be quick");
+    let project = stage.import(&repo).await;
+    project.built(1).await;
+
+    repo.commit("main", &[("delay", "8")], "Be slow");
+    project.wait_for_line(2, "begun").await;
+    let overtaken = repo.commit("main", &[("delay", "0.1")], "Wait");
+    project.wait_until(3, "queued", |build| build.state == "queued").await;
+    repo.commit("main", &[("delay", "0.2")], "Come last");
+    project.wait_until(3, "skipped", |build| build.state == "skipped").await;
+    project.built(4).await;
+    let statuses = repo.statuses(&overtaken);
+    let last = statuses.last().expect("it was told that it waits, or that it does not");
+    assert_eq!(last.state, "error", "{statuses:?}");
+    assert!(last.description.as_deref().unwrap_or_default().contains("newer"), "{statuses:?}");
 }
