@@ -26,7 +26,7 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates containernetworking-plugins git iptables libseccomp2 \
     && rm -rf /var/lib/apt/lists/* \
-    && install -d -m 700 /data
+    && install -d -m 711 /data
 COPY --from=tools /out/tools/bin/buildkitd /out/tools/bin/runc /usr/local/lib/slipway/
 COPY --from=build /usr/local/bin/slipway /usr/local/bin/slipway
 COPY script/entrypoint /usr/local/lib/slipway/entrypoint
