@@ -5,6 +5,7 @@ mod browser;
 mod cancel;
 mod clients;
 mod crashes;
+mod demo;
 mod order;
 mod pages;
 mod polling;

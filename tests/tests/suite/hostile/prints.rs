@@ -1,6 +1,13 @@
 //! What builds print: secrets that must not be there, and bytes that must harm neither page nor server.
 
-use std::fs;
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use reqwest::Method;
 
@@ -18,9 +25,15 @@ async fn no_credential_is_within_reach_of_a_step_or_in_what_it_leaves() {
                 find / -xdev -name '*config.json' -o -xdev -name '.git*' -o -xdev -name '.netrc' | head; \
                 ls -la /run /run/secrets /var/run / 2>&1; cat /proc/mounts\n";
     let change = super::workshop::with_busybox(to.repo.change("main"), &format!("ENV A=b\nCOPY . /all\n{look}"));
+    let watch = Watch::start();
     let built = shop.push(&to, change).await;
+    let lines = watch.end();
     built.is("succeeded");
     assert!(built.raw.contains("A=b"), "{}", built.raw);
+    assert!(lines.contains("fetch -q --depth=1"), "git was seen at work: {lines}");
+    for word in CREDENTIALS {
+        assert!(!lines.contains(word), "{word} is in the arguments of a program:\n{lines}");
+    }
     let image = image_of(shop, &browser, "mona/secretive", "main").await;
     let log = shop.site.server.log();
     for word in CREDENTIALS {
@@ -31,6 +44,33 @@ async fn no_credential_is_within_reach_of_a_step_or_in_what_it_leaves() {
     }
     assert!(image.contains("buildType") && image.contains("in-toto"), "the provenance was looked at: {image}");
     assert!(!built.raw.contains("docker.sock"), "{}", built.raw);
+}
+
+/// Looks at the command lines of all programs, as every user of the machine can.
+struct Watch(Arc<AtomicBool>, std::thread::JoinHandle<BTreeSet<String>>);
+
+impl Watch {
+    fn start() -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let is_over = over.clone();
+        let thread = std::thread::spawn(move || {
+            let mut seen = BTreeSet::new();
+            while !is_over.load(Ordering::Relaxed) {
+                let all = fs::read_dir("/proc").expect("/proc is there").flatten();
+                let lines = all.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+                seen.extend(lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " ")));
+            }
+            seen
+        });
+        Self(over, thread)
+    }
+
+    /// One line for each git that ran meanwhile, its helpers too. Some end between two looks; a fetch takes longer.
+    fn end(self) -> String {
+        self.0.store(true, Ordering::Relaxed);
+        let seen = self.1.join().expect("it only looked");
+        seen.into_iter().filter(|line| line.contains("git")).collect::<Vec<_>>().join("\n")
+    }
 }
 
 /// What the builder knows to be secret is nowhere to be read, however a step prints it.
