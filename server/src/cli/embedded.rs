@@ -1,6 +1,7 @@
 //! The builder inside `slipway serve`. It speaks HTTP over loopback like any other one: one path, always tested.
 
 use crate::app::App;
+use crate::builds::fleet::Seen;
 use crate::error::{Context, Result};
 use slipway_builder::{Config, GcSizes};
 use std::sync::Arc;
@@ -10,21 +11,35 @@ use tokio::task::JoinHandle;
 
 /// By this name the server knows that the builder died with it.
 pub const NAME: &str = "embedded";
+/// A builder that could not start, or fell over, is started again after this.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Starts the builder, if it is wanted here; it stops with `stopped`.
 pub fn start(app: &Arc<App>, mut stopped: watch::Receiver<bool>) -> Result<Option<JoinHandle<()>>> {
     if !app.config.builder.embedded {
         return Ok(None);
     }
-    let config = config(app)?;
+    let (config, app) = (config(app)?, app.clone());
     Ok(Some(tokio::spawn(async move {
-        let stop = async move {
-            stopped.wait_for(|stop| *stop).await.ok();
-        };
-        if let Err(error) = slipway_builder::run(config, stop).await {
-            tracing::error!("the embedded builder ended: {error:#}");
+        loop {
+            let stop = async {
+                stopped.wait_for(|stop| *stop).await.ok();
+            };
+            let Err(error) = slipway_builder::run(config.clone(), stop).await else { return };
+            tracing::error!("the embedded builder ended, and is started again: {error:#}");
+            tell_waiting(&app, format!("the embedded builder does not start: {error:#}"));
+            tokio::select! {
+                _ = stopped.wait_for(|stop| *stop) => return,
+                () = tokio::time::sleep(AGAIN) => {}
+            }
         }
     })))
+}
+
+/// Pages of builds that wait say why.
+fn tell_waiting(app: &App, why: String) {
+    let (name, at) = (NAME.to_owned(), app.clock.now());
+    app.builders.asked(Seen { name, at, platforms: Vec::new(), slots: 0, unable: Some(why) });
 }
 
 fn config(app: &App) -> Result<Config> {
