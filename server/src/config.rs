@@ -2,6 +2,7 @@
 //!
 //! Everything is checked before anything starts. An error names key, value and remedy.
 
+mod files;
 mod table;
 mod values;
 
@@ -11,6 +12,7 @@ use ipnet::IpNet;
 use slipway_protocol::{HeadersSecret, Mirror, RegistryLogin};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 use url::Url;
 use values::Values;
@@ -24,9 +26,13 @@ pub struct Config {
     pub public_url: Url,
     /// What builders use.
     pub internal_url: Url,
+    /// Builders have a port of their own on loopback, and `internal_url` names it once it is bound:
+    /// `listen` speaks TLS, and no certificate is for loopback.
+    pub internal_port: bool,
     pub database_url: String,
     pub database_connections: u32,
-    pub tls: Option<Tls>,
+    /// The certificate and its key, read already.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
     pub trusted_proxies: Vec<IpNet>,
     pub log_json: bool,
     pub log_level: String,
@@ -36,12 +42,6 @@ pub struct Config {
     pub builds: Builds,
     pub min_free_bytes: u64,
     pub poll_secs: u64,
-}
-
-#[derive(Clone, Debug)]
-pub struct Tls {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
 }
 
 /// An OAuth App at github.com, GitHub Enterprise, or a forge of the same shape.
@@ -101,12 +101,17 @@ impl Config {
         let data_dir = std::path::absolute(v.text("data_dir")).map_err(|e| format!("data_dir: {e}"))?;
         let listen: SocketAddr = v.parse("listen", "an address and port such as `127.0.0.1:8080`")?;
         let public_url = v.url("public_url")?.ok_or("public_url: is needed, for example `http://localhost:8080`")?;
-        let tls = tls(&mut v)?;
-        let internal_url = match v.url("internal_url")? {
+        let tls = tls(&mut v, &public_url)?;
+        let builder = builder(&mut v)?;
+        let given = v.url("internal_url")?;
+        let internal_port = given.is_none() && tls.is_some() && builder.embedded;
+        let internal_url = match given {
             Some(url) => url,
             // BuildKit writes the host that it pushes to into the provenance: the public one, where it leads here.
             None if leads_here(&public_url, listen) => public_url.clone(),
-            None => loopback(listen, tls.is_some())?,
+            // Builders elsewhere come as people do.
+            None if !builder.embedded => public_url.clone(),
+            None => loopback(listen)?,
         };
         let database_url = match v.text("database.url") {
             text if text.is_empty() => format!("sqlite:{}", data_dir.join("slipway.db").display()),
@@ -126,6 +131,7 @@ impl Config {
         Ok(Self {
             listen,
             internal_url,
+            internal_port,
             database_connections: connections(&mut v)?,
             trusted_proxies: v.list("trusted_proxies", "networks such as `10.0.0.0/8`")?,
             log_json: log_format == "json",
@@ -137,7 +143,7 @@ impl Config {
                 site_admins: v.words("sign_in.site_admins"),
                 everybody: v.parse("sign_in.everybody", "`true` or `false`")?,
             },
-            builder: builder(&mut v)?,
+            builder,
             builds: builds(&mut v)?,
             min_free_bytes: v.parse("storage.min_free_bytes", "a number of bytes")?,
             poll_secs: v.at_least("sources.poll_secs", 1, "a number of seconds from 1 on")?,
@@ -180,14 +186,13 @@ fn leads_here(public: &Url, listen: SocketAddr) -> bool {
     on_loopback && public.scheme() == "http" && public.port_or_known_default() == Some(listen.port())
 }
 
-fn loopback(listen: SocketAddr, tls: bool) -> Result<Url, String> {
-    let scheme = if tls { "https" } else { "http" };
+fn loopback(listen: SocketAddr) -> Result<Url, String> {
     let host = match listen {
         SocketAddr::V4(a) if !a.ip().is_unspecified() => a.ip().to_string(),
         SocketAddr::V6(a) if !a.ip().is_unspecified() => format!("[{}]", a.ip()),
         _ => "127.0.0.1".to_owned(),
     };
-    Url::parse(&format!("{scheme}://{host}:{}", listen.port())).map_err(|e| format!("internal_url: {e}"))
+    Url::parse(&format!("http://{host}:{}", listen.port())).map_err(|e| format!("internal_url: {e}"))
 }
 
 fn connections(v: &mut Values) -> Result<u32, String> {
@@ -206,11 +211,15 @@ fn log_level(v: &mut Values) -> Result<String, String> {
     }
 }
 
-fn tls(v: &mut Values) -> Result<Option<Tls>, String> {
+fn tls(v: &mut Values, public_url: &Url) -> Result<Option<Arc<rustls::ServerConfig>>, String> {
     let (certificate, key) = (v.text("tls.certificate"), v.text("tls.key"));
     match (certificate.is_empty(), key.is_empty()) {
         (true, true) => Ok(None),
-        (false, false) => Ok(Some(Tls { certificate: certificate.into(), key: key.into() })),
+        (false, false) if public_url.scheme() == "http" => Err(format!(
+            "public_url: `{}` is http, but tls.certificate and tls.key make `listen` speak https; write `https://…`",
+            public_url.as_str().trim_end_matches('/')
+        )),
+        (false, false) => files::tls(Path::new(&certificate), Path::new(&key)).map(Some),
         _ => Err("tls.certificate and tls.key: set both, or neither and put a proxy in front".into()),
     }
 }
@@ -229,7 +238,7 @@ fn github(v: &mut Values) -> Result<Option<GitHub>, String> {
 
 fn builder(v: &mut Values) -> Result<Builder, String> {
     let bin_dir = v.text("buildkit.bin_dir");
-    Ok(Builder {
+    let builder = Builder {
         tokens: builder_tokens(v)?,
         embedded: v.parse("builder.embedded", "`true` or `false`")?,
         slots: v.at_least(
@@ -241,7 +250,13 @@ fn builder(v: &mut Values) -> Result<Builder, String> {
         cni_bin_dir: v.text("buildkit.cni_bin_dir").into(),
         idle_secs: v.parse("buildkit.idle_secs", "a number of seconds")?,
         cache_bytes: v.parse("buildkit.cache_bytes", "a number of bytes")?,
-    })
+    };
+    if !builder.embedded && builder.tokens.is_empty() {
+        return Err("builder.embedded: `false`, and builder.tokens is empty: no builder could ever take a build; \
+            give builder.tokens a token for builders elsewhere (`openssl rand -hex 32` makes one), or write `true`"
+            .into());
+    }
+    Ok(builder)
 }
 
 fn builder_tokens(v: &mut Values) -> Result<Vec<HeadersSecret>, String> {
@@ -273,11 +288,13 @@ fn builds(v: &mut Values) -> Result<Builds, String> {
             login.split_once(':').ok_or("registry.logins: write `host=user:password`; one login lacks the `:`")?;
         logins.push(RegistryLogin { host, username: username.into(), password: HeadersSecret(password.into()) });
     }
+    let ca_files: Vec<_> = v.words("registry.ca_files").into_iter().map(PathBuf::from).collect();
+    files::authorities("registry.ca_files", &ca_files)?;
     Ok(Builds {
         deadline_secs: v.at_least("builds.deadline_secs", 1, "a number of seconds from 1 on")?,
         per_namespace: v.at_least("builds.per_namespace", 1, "a number of builds at once from 1 on")?,
         mirrors,
         logins,
-        ca_files: v.words("registry.ca_files").into_iter().map(PathBuf::from).collect(),
+        ca_files,
     })
 }

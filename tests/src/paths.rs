@@ -53,7 +53,7 @@ fn postgres_folders() -> Vec<PathBuf> {
 }
 
 /// A program of this workspace, built beside the running test by `script/test`.
-pub(crate) fn own_program(name: &str) -> PathBuf {
+pub fn own_program(name: &str) -> PathBuf {
     if let Some(given) = env::var_os(format!("{}_BIN", name.replace('-', "_").to_uppercase())) {
         return given.into();
     }

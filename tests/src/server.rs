@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use crate::{
+    certificate::Certificate,
     daemon::{self, Daemon, DaemonSpec, End},
     paths,
     run::{Output, Run},
@@ -28,6 +29,7 @@ pub struct ServerBuilder {
     env: Vec<(OsString, OsString)>,
     port: u16,
     public_url: Option<String>,
+    authority: Option<PathBuf>,
 }
 
 /// A running server. `Drop` kills it, shows the end of its log if the test failed, and removes its folder.
@@ -38,6 +40,7 @@ pub struct Server {
     folder: PathBuf,
     port: u16,
     base: String,
+    authority: Option<PathBuf>,
 }
 
 impl ServerBuilder {
@@ -61,6 +64,16 @@ impl ServerBuilder {
         self
     }
 
+    /// TLS by this certificate, at `https://localhost:PORT`.
+    #[must_use]
+    pub fn tls(mut self, certificate: &Certificate) -> Self {
+        self.authority = Some(certificate.authority());
+        let url = format!("https://localhost:{}", self.port);
+        self.env("SLIPWAY_TLS_CERTIFICATE", certificate.chain())
+            .env("SLIPWAY_TLS_KEY", certificate.key())
+            .public_url(url)
+    }
+
     /// The port that the server will have: for settings elsewhere that must name it first.
     pub fn port(&self) -> u16 {
         self.port
@@ -75,9 +88,12 @@ impl ServerBuilder {
             ("SLIPWAY_LISTEN".into(), format!("127.0.0.1:{}", self.port).into()),
             ("SLIPWAY_PUBLIC_URL".into(), base.clone().into()),
             ("SLIPWAY_BUILDKIT_BIN_DIR".into(), paths::tools().into()),
+            // Without a builder of its own a server must expect one from elsewhere.
+            ("SLIPWAY_BUILDER_TOKENS".into(), "a-token-that-no-builder-here-ever-brings".into()),
         ];
         own.extend(self.env);
-        let mut server = Server { daemon: None, env: own, folder, port: self.port, base };
+        let authority = self.authority;
+        let mut server = Server { daemon: None, env: own, folder, port: self.port, base, authority };
         server.start_again().await;
         server
     }
@@ -85,7 +101,7 @@ impl ServerBuilder {
 
 impl Server {
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { env: Vec::new(), port: paths::free_port(), public_url: None }
+        ServerBuilder { env: Vec::new(), port: paths::free_port(), public_url: None, authority: None }
     }
 
     pub async fn start() -> Self {
@@ -104,6 +120,13 @@ impl Server {
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// A client that trusts the server's certificate, if it has one.
+    pub fn http(&self) -> reqwest::ClientBuilder {
+        let trusted = self.authority.iter().map(|file| fs::read(file).expect("the certificate is there"));
+        let parse = |pem: Vec<u8>| reqwest::Certificate::from_pem(&pem).expect("openssl made it");
+        trusted.map(parse).fold(reqwest::Client::builder().no_proxy(), reqwest::ClientBuilder::add_root_certificate)
     }
 
     pub fn data_dir(&self) -> PathBuf {
@@ -192,10 +215,13 @@ impl Server {
     }
 
     async fn wait_until_ready(&self) {
-        let ready = format!("http://127.0.0.1:{}/readyz", self.port);
+        // The public address may be one that leads nowhere here; a certificate is for `localhost`.
+        let here = if self.authority.is_some() { "https://localhost" } else { "http://127.0.0.1" };
+        let ready = format!("{here}:{}/readyz", self.port);
+        let http = self.http().build().expect("the client has no other settings");
         let started = Instant::now();
         while started.elapsed() < START {
-            let answer = reqwest::get(&ready).await;
+            let answer = http.get(&ready).send().await;
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return;
             }

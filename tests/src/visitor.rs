@@ -28,7 +28,7 @@ pub struct Page {
 impl Visitor {
     /// Somebody who is not signed in.
     pub fn new(server: &Server) -> Self {
-        let http = Client::builder().redirect(Policy::none()).no_proxy().build().expect("the client has no settings");
+        let http = server.http().redirect(Policy::none()).build().expect("the client has no other settings");
         Self { http, base: server.url(""), cookies: Mutex::default() }
     }
 

@@ -5,6 +5,7 @@ mod suite {
     mod fixtures;
     mod flow;
     mod hostile;
+    mod operations;
     mod policy;
     mod registry;
 }

@@ -9,10 +9,11 @@ use std::io::IsTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-pub async fn run(config: Config) -> Result<()> {
+pub async fn run(mut config: Config) -> Result<()> {
     start_log(&config);
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let _lock = lock::take(&config)?;
+    let internal = http::server::bind_internal(&mut config)?;
     let app = App::open(config).await?;
     db::connect::migrate(&app.db).await?;
     let commands = socket::listen(&app)?;
@@ -22,9 +23,10 @@ pub async fn run(config: Config) -> Result<()> {
     builds::at_start(&app).await?;
     // Before the first answer: who sees the server ready may ask it to stop at once.
     let stop_signals = Signals::listen()?;
-    let server = http::server::start(&app)?;
+    let server = http::server::start(&app, internal)?;
     let handle = server.handle();
-    tracing::info!("listening on {}, people use {}", app.config.listen, app.config.public_url);
+    let Config { listen, public_url, internal_url, .. } = &app.config;
+    tracing::info!("listening on {listen}, people use {public_url} and builders use {internal_url}");
     let server = tokio::spawn(server);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let jobs = tokio::spawn(jobs::run(app.clone(), stopped.clone()));

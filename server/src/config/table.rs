@@ -23,7 +23,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("data_dir", "data", "folder of database, keys, blobs and build state"),
     setting("listen", "127.0.0.1:8080", "address and port to listen on"),
     setting("public_url", "http://localhost:8080", "what people type; links, OAuth and image names are made from it"),
-    setting("internal_url", "", "what builders reach the server by; empty: loopback and the port of `listen`"),
+    setting(
+        "internal_url",
+        "",
+        "what builders reach the server by; empty: loopback, or `public_url` where `builder.embedded` is `false`",
+    ),
     setting(
         "tls.certificate",
         "",

@@ -156,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn builders_elsewhere_use_the_public_address() {
+        let (token, public) = ("0123456789abcdef0123456789abcdef", "https://images.example.com");
+        let settings =
+            [("SLIPWAY_PUBLIC_URL", public), ("SLIPWAY_BUILDER_EMBEDDED", "false"), ("SLIPWAY_BUILDER_TOKENS", token)];
+        assert_eq!(config(&settings).unwrap().internal_url.as_str(), format!("{public}/"));
+        let own = [&settings[..], &[("SLIPWAY_INTERNAL_URL", "http://10.0.0.1:8080")]].concat();
+        assert_eq!(config(&own).unwrap().internal_url.as_str(), "http://10.0.0.1:8080/");
+    }
+
+    #[test]
     fn an_error_names_key_value_and_remedy() {
         for (env, parts) in [
             (vec![("SLIPWAY_LISTEN", "8080")], ["listen", "`8080`", "127.0.0.1:8080"]),

@@ -2,17 +2,32 @@
 
 use super::{faces, request_id, routes};
 use crate::app::App;
+use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::web::guard;
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data};
 use actix_web::{App as Service, HttpServer};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Takes the port that builders have for themselves, if they need one, and writes it into the settings.
+///
+/// Plain http, so on loopback only; it serves what `listen` serves. Cookies there are those of the public address.
+pub fn bind_internal(config: &mut Config) -> Result<Option<TcpListener>> {
+    if !config.internal_port {
+        return Ok(None);
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("taking a port on loopback for the builder")?;
+    let address = listener.local_addr().context("the builder's port")?;
+    config.internal_url = format!("http://{address}").parse().context("the builder's address")?;
+    Ok(Some(listener))
+}
+
 /// Binds and starts; the returned future ends when the server has stopped.
-pub fn start(app: &Arc<App>) -> Result<Server> {
+pub fn start(app: &Arc<App>, internal: Option<TcpListener>) -> Result<Server> {
     let data = Data::from(app.clone());
     let server = HttpServer::new(move || {
         Service::new()
@@ -33,21 +48,13 @@ pub fn start(app: &Arc<App>) -> Result<Server> {
     .disable_signals();
     let address = app.config.listen;
     let server = match &app.config.tls {
-        Some(tls) => server.bind_rustls_0_23(address, tls_config(tls)?),
+        Some(tls) => server.bind_rustls_0_23(address, rustls::ServerConfig::clone(tls)),
         None => server.bind(address),
     };
-    Ok(server.context(&format!("listening on {address}; is another program there?"))?.run())
-}
-
-fn tls_config(tls: &crate::config::Tls) -> Result<rustls::ServerConfig> {
-    use rustls_pki_types::pem::PemObject as _;
-    use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-    let chain = CertificateDer::pem_file_iter(&tls.certificate)
-        .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-        .context(&format!("tls.certificate: reading {}", tls.certificate.display()))?;
-    let key = PrivateKeyDer::from_pem_file(&tls.key).context(&format!("tls.key: reading {}", tls.key.display()))?;
-    rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .context("tls.certificate and tls.key do not go together")
+    let server = server.context(&format!("listening on {address}; is another program there?"))?;
+    let server = match internal {
+        Some(listener) => server.listen(listener).context("listening for builders")?,
+        None => server,
+    };
+    Ok(server.run())
 }

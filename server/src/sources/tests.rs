@@ -49,7 +49,7 @@ impl Scene {
         // actix wants a thread of its own kind.
         std::thread::spawn(move || {
             let server = actix_web::rt::System::new();
-            server.block_on(async { crate::http::server::start(&app_of_server).unwrap().await }).unwrap();
+            server.block_on(async { crate::http::server::start(&app_of_server, None).unwrap().await }).unwrap();
         });
         tokio::spawn(jobs::run(app.app.clone(), stopped));
         let scene = Self { forge, app, _stop: stop };

@@ -12,3 +12,4 @@ mod polling;
 mod private;
 mod pushes;
 mod refs;
+mod tls;

@@ -1,0 +1,3 @@
+//! What an operator meets: settings, the data folder, logs, stops and restarts.
+
+mod settings;
