@@ -7,7 +7,7 @@ mod body;
 mod signature;
 
 use crate::app::App;
-use crate::auth::extract::client_address;
+use crate::auth::address::client_address;
 use crate::clock::Millis;
 use crate::db::sources::deliveries::WAITING;
 use crate::db::{self, rows};

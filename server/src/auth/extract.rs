@@ -11,7 +11,6 @@ use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 
 type Pending<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
@@ -19,18 +18,6 @@ type Pending<T> = Pin<Box<dyn Future<Output = Result<T>>>>;
 /// The app that a request came to.
 pub fn app_of(request: &HttpRequest) -> web::Data<App> {
     request.app_data::<web::Data<App>>().expect("the app is registered before any route").clone()
-}
-
-/// Where the request came from; a forwarded address only from proxies that the operator listed.
-pub fn client_address(app: &App, request: &HttpRequest) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |a| a.ip());
-    let trusted = |ip: &IpAddr| app.config.trusted_proxies.iter().any(|net| net.contains(ip));
-    if !trusted(&peer) {
-        return peer;
-    }
-    // From the right: the first address that is no proxy of ours.
-    let forwarded = request.headers().get("x-forwarded-for").and_then(|v| v.to_str().ok()).unwrap_or_default();
-    forwarded.rsplit(',').filter_map(|a| a.trim().parse().ok()).find(|ip| !trusted(ip)).unwrap_or(peer)
 }
 
 /// Who asks. Pages know sessions, the registry knows bearers; each surface looks at its own credentials only.

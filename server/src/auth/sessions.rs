@@ -49,7 +49,7 @@ pub async fn start(app: &App, request: &HttpRequest, user_id: Uuid) -> Result<Co
         hash: secrets::hash(value.reveal()),
         user_id,
         user_agent: header(request, "user-agent"),
-        address: Some(super::extract::client_address(app, request).to_string()),
+        address: Some(super::address::client_address(app, request).to_string()),
         created_at: now,
         seen_at: now,
         expires_at: now + LIFETIME,

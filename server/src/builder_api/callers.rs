@@ -1,6 +1,7 @@
 //! Who calls: a builder, or an attempt of a build.
 
-use crate::auth::extract::{app_of, bearer_of, client_address};
+use crate::auth::address::client_address;
+use crate::auth::extract::{app_of, bearer_of};
 use crate::builds::{lease, queue::EMBEDDED};
 use crate::db::rows;
 use crate::error::{Error, Result};

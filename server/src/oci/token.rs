@@ -3,8 +3,9 @@
 //! After distribution's "Token Authentication Specification"; `POST` is its `OAuth2` form, which containerd tries first.
 
 use crate::app::App;
+use crate::auth::address::client_address;
 use crate::auth::bearer::{self, Credential, LIFETIME_SECS};
-use crate::auth::extract::{client_address, repository_access};
+use crate::auth::extract::repository_access;
 use crate::auth::tokens;
 use crate::error::{Error, Result};
 use crate::names::RepositoryName;
