@@ -10,10 +10,10 @@ use url::Url;
 
 const EXAMPLE: &str = "\
 Example:
-  SLIPWAY_BUILDER_TOKEN=slb_… slipway-builder --server https://registry.example.com --work-dir /var/lib/slipway-builder
+  SLIPWAY_BUILDER_TOKEN=… slipway-builder --server https://registry.example.com --work-dir /var/lib/slipway-builder
 
-The token is made with `slipway admin builder add NAME` on the server. It runs as root and needs buildkitd, runc, git,
-iptables and the network plugins.";
+The token is any secret of at least 32 characters that the server has in `builder.tokens`; `openssl rand -hex 32` makes
+one. It runs as root and needs buildkitd, runc, git, iptables and the network plugins.";
 
 /// Takes builds from a Slipway server and runs them on BuildKit.
 #[derive(Parser)]
@@ -92,5 +92,49 @@ impl Args {
             ca_files: self.ca_files,
             ..defaults
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/OPERATIONS.md");
+    const BEGIN: &str = "<!-- builder: begin -->\n";
+    const END: &str = "<!-- builder: end -->";
+
+    /// Each variable with its flag; the log's filter is a variable only.
+    fn table() -> String {
+        let code = |text: String| if text.is_empty() { text } else { format!("`{text}`") };
+        let command = Args::command();
+        let rows = command.get_arguments().filter_map(|arg| {
+            let (variable, flag) = (arg.get_env()?.to_string_lossy(), arg.get_long()?);
+            let defaults: Vec<_> = arg.get_default_values().iter().map(|v| v.to_string_lossy()).collect();
+            let meaning = arg.get_help()?.to_string();
+            Some(format!("| `{variable}` | `--{flag}` | {} | {meaning} |\n", code(defaults.join(","))))
+        });
+        let head = "| variable | flag | default | meaning |\n|---|---|---|---|\n".to_owned();
+        let log = "| `SLIPWAY_BUILDER_LOG` |  | `info` | What is logged: a level, or a filter such as `slipway_builder=debug,info` |\n";
+        std::iter::once(head).chain(rows).chain([log.to_owned()]).collect()
+    }
+
+    /// `UPDATE_DOCS=1 cargo test -p slipway-builder documented` writes the table anew.
+    #[test]
+    fn every_variable_is_documented_as_it_is() {
+        let document = std::fs::read_to_string(DOCUMENT).unwrap();
+        let (before, rest) = document.split_once(BEGIN).expect("the table has its marks");
+        let (written, after) = rest.split_once(END).expect("the table has its marks");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(DOCUMENT, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
+        } else {
+            assert_eq!(written, table(), "run: UPDATE_DOCS=1 cargo test -p slipway-builder documented");
+        }
+    }
+
+    #[test]
+    fn the_help_names_the_setting_that_holds_the_token() {
+        let help = Args::command().render_long_help().to_string();
+        assert!(help.contains("`builder.tokens`") && !help.contains("slipway admin"), "{help}");
     }
 }

@@ -9,6 +9,23 @@ use url::Url;
 // Variables of our scripts and tests that are no settings.
 const NOT_SETTINGS: &[&str] = &["SLIPWAY_CONFIG", "SLIPWAY_CACHE", "SLIPWAY_BIN", "SLIPWAY_TOOLS"];
 
+// Variables of `slipway-builder`, which may run on the same machine in the same environment.
+const OF_THE_BUILDER: &[&str] = &[
+    "SLIPWAY_BUILDER_SERVER",
+    "SLIPWAY_BUILDER_TOKEN",
+    "SLIPWAY_BUILDER_TOKEN_FILE",
+    "SLIPWAY_BUILDER_WORK_DIR",
+    "SLIPWAY_BUILDER_BIN_DIR",
+    "SLIPWAY_BUILDER_CNI_DIR",
+    "SLIPWAY_BUILDER_NAME",
+    "SLIPWAY_BUILDER_NETWORK",
+    "SLIPWAY_BUILDER_IDLE_SECS",
+    "SLIPWAY_BUILDER_CACHE_GIB",
+    "SLIPWAY_BUILDER_MIN_FREE_GIB",
+    "SLIPWAY_BUILDER_CA_FILES",
+    "SLIPWAY_BUILDER_LOG",
+];
+
 pub(super) struct Values(BTreeMap<&'static str, String>);
 
 impl Values {
@@ -18,7 +35,7 @@ impl Values {
             read_file(file, &mut values)?;
         }
         for (name, value) in env.filter(|(name, _)| name.starts_with("SLIPWAY_")) {
-            if NOT_SETTINGS.contains(&name.as_str()) || name.starts_with("SLIPWAY_BUILDER_AGENT_") {
+            if NOT_SETTINGS.contains(&name.as_str()) || OF_THE_BUILDER.contains(&name.as_str()) {
                 continue;
             }
             let setting = SETTINGS.iter().find(|s| s.variable() == name).ok_or_else(|| {
@@ -183,6 +200,21 @@ mod tests {
             for part in parts {
                 assert!(error.contains(part), "{error:?} lacks {part:?}");
             }
+        }
+    }
+
+    #[test]
+    fn the_builder_s_variables_are_let_be() {
+        let sources = [include_str!("../../../builder/src/args.rs"), include_str!("../../../builder/src/main.rs")];
+        let quoted = sources.iter().flat_map(|text| text.split('"')).filter(|text| {
+            text.starts_with("SLIPWAY_BUILDER_") && text.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
+        });
+        let names: Vec<_> = quoted.collect();
+        assert!(names.len() > OF_THE_BUILDER.len(), "{names:?}");
+        let ours = |name: &str| SETTINGS.iter().any(|s| s.variable() == name);
+        for name in names.into_iter().filter(|name| !ours(name)) {
+            assert!(OF_THE_BUILDER.contains(&name), "{name} would stop `slipway`");
+            config(&[(name, "x")]).unwrap();
         }
     }
 
