@@ -1,7 +1,8 @@
-//! An app for tests of services: SQLite and storage in a folder that goes with it.
+//! An app for tests of services: a database and storage in a folder that goes with it.
 
 use crate::app::App;
 use crate::config::Config;
+use std::cell::Cell;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -22,7 +23,11 @@ impl TestApp {
         let file = dir.path().join("slipway.toml");
         let settings = format!("data_dir = {:?}\n{more}\n[storage]\nmin_free_bytes = 0\n", dir.path().join("data"));
         std::fs::write(&file, settings).unwrap();
-        let app = App::open(Config::load(Some(&file)).unwrap()).await.unwrap();
+        let mut config = Config::load(Some(&file)).unwrap();
+        if ON_POSTGRES.get() {
+            config.database_url = slipway_tests::Postgres::database().await;
+        }
+        let app = App::open(config).await.unwrap();
         crate::db::connect::migrate(&app.db).await.unwrap();
         Self { app, _dir: dir }
     }
@@ -34,3 +39,33 @@ impl std::ops::Deref for TestApp {
         &self.app
     }
 }
+
+thread_local! {
+    static ON_POSTGRES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a test again with PostgreSQL below each of its apps: tests stay on the thread that they begin on.
+pub(crate) fn again_on_postgres(test: impl FnOnce()) {
+    struct Back;
+    impl Drop for Back {
+        fn drop(&mut self) {
+            ON_POSTGRES.set(false);
+        }
+    }
+    ON_POSTGRES.set(true);
+    let _back = Back;
+    test();
+}
+
+/// The tests of a file that run on PostgreSQL too, by name.
+macro_rules! on_postgres {
+    ($($test:ident),* $(,)?) => {
+        mod postgres {
+            $(#[test]
+            fn $test() {
+                crate::testing::again_on_postgres(super::$test);
+            })*
+        }
+    };
+}
+pub(crate) use on_postgres;

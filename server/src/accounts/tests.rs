@@ -15,6 +15,19 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use uuid::Uuid;
 
+crate::testing::on_postgres! {
+    a_stranger_is_refused_and_nothing_is_stored,
+    a_person_is_known_by_the_account_s_id_and_not_by_its_name,
+    a_one_time_link_lets_one_person_in_and_lasts,
+    a_plain_invitation_makes_no_admin,
+    a_name_taken_off_the_list_and_a_disabled_person_are_refused,
+    a_poorer_token_never_replaces_a_richer_one,
+    a_state_is_good_once_and_in_its_own_browser,
+    a_late_state_is_refused,
+    a_second_try_keeps_the_one_time_link,
+    a_token_works_until_it_ends_or_is_revoked_by_its_owner,
+}
+
 const FORGE: &str = "https://forge.example";
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 

@@ -1,5 +1,6 @@
 //! Builds as their services see them, on a real database.
 
+mod claims;
 mod leases;
 mod logs;
 mod outcomes;

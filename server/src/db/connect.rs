@@ -60,3 +60,6 @@ pub(super) async fn begin_immediate(connection: &DatabaseConnection) -> Result<D
     };
     Ok(connection.begin_with_options(options).await?)
 }
+
+#[cfg(test)]
+mod tests;

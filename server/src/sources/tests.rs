@@ -115,8 +115,14 @@ impl Scene {
     /// Lists, and gives the row of a code repository once its Dockerfiles are known.
     async fn listed(&self, who: &Someone, full_name: &str) -> rows::ForgeRepository {
         super::listing::refresh(&self.app, who.connection_id).await.unwrap();
-        self.wait("it is listed and scanned", async |app| row_of(app, who, full_name).await.is_some()).await;
-        row_of(&self.app, who, full_name).await.unwrap()
+        // As it was found: a job that lists again may have it scanned again.
+        let found = std::cell::RefCell::default();
+        let look = async |app: &App| {
+            let row = row_of(app, who, full_name).await;
+            row.is_some_and(|row| found.replace(Some(row)).is_none())
+        };
+        self.wait("it is listed and scanned", look).await;
+        found.take().expect("it was found")
     }
 
     async fn import(&self, who: &Someone, full_name: &str) -> crate::error::Result<(RepositoryName, i64)> {

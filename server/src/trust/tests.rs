@@ -12,6 +12,15 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+crate::testing::on_postgres! {
+    a_signature_is_what_cosign_expects,
+    a_foreign_signature_stays_beside_ours,
+    a_signature_of_another_image_counts_for_nothing,
+    bundles_count_and_attestations_do_not,
+    a_payload_that_is_gone_cannot_be_checked,
+    the_key_is_made_once_and_is_not_readable_in_the_database,
+}
+
 async fn repository(app: &TestApp) -> rows::Repository {
     ensure_key(app).await.unwrap();
     let tx = app.db.begin().await.unwrap();

@@ -8,6 +8,15 @@ use crate::db::BuildState::{Cancelled, Failed, Queued, Running, TimedOut};
 use crate::error::Error;
 use slipway_protocol::Outcome;
 
+crate::testing::on_postgres! {
+    a_lost_build_is_queued_again_once,
+    a_build_that_no_builder_began_is_queued_again_soon_and_at_no_ones_cost,
+    an_older_attempt_is_fenced_off,
+    a_server_that_starts_gives_leases_time_and_buries_its_own_builder,
+    a_builder_that_stops_hands_its_build_back,
+    a_builder_that_does_not_stop_is_stopped,
+}
+
 #[tokio::test]
 async fn a_lost_build_is_queued_again_once() {
     let scene = Scene::new().await;

@@ -5,6 +5,11 @@ use crate::builds::log;
 use crate::db::AttemptEnd;
 use futures_util::TryStreamExt as _;
 
+crate::testing::on_postgres! {
+    what_is_sent_twice_is_stored_once_and_a_gap_is_refused,
+    a_sealed_log_reads_as_before,
+}
+
 async fn append(scene: &Scene, id: Uuid, batch: RecordBatch) -> Result<u64> {
     let attempt = scene.attempt(id).await;
     log::append(&scene.app, &attempt, batch).await.map(|reply| reply.acknowledged)

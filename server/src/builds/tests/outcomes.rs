@@ -9,6 +9,14 @@ use crate::trust::{self, VerdictState};
 use bytes::Bytes;
 use slipway_protocol::{Failure, Material, Outcome, Reason};
 
+crate::testing::on_postgres! {
+    a_good_build_is_signed_and_tagged_in_one_go,
+    what_another_attempt_pushed_is_not_taken,
+    without_a_signature_no_tag_moves,
+    a_cancelled_build_moves_no_tag_even_if_it_was_done,
+    a_failure_is_kept_for_the_page,
+}
+
 /// Stores an image as if the attempt had pushed it.
 async fn push(scene: &Scene, assignment: &Assignment, text: &str) -> Digest {
     let principal = crate::auth::tokens::principal_of_attempt(&scene.app, assignment.attempt_id).await.unwrap();

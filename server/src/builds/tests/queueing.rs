@@ -4,6 +4,17 @@ use super::*;
 use crate::builds::{Rerun, build_now, cancel, rerun, view};
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, Skipped};
 
+crate::testing::on_postgres! {
+    a_claim_carries_what_the_builder_needs,
+    namespaces_take_turns_and_have_a_limit,
+    a_newer_commit_takes_older_builds_out_of_the_queue,
+    only_a_builder_with_the_platform_gets_the_build,
+    a_build_without_its_source_fails_with_a_reason,
+    cancelling_twice_is_as_once,
+    again_has_two_meanings,
+    a_platform_that_the_only_builder_does_not_have_is_refused,
+}
+
 #[tokio::test]
 async fn a_claim_carries_what_the_builder_needs() {
     let scene = Scene::new().await;

@@ -5,6 +5,16 @@ use crate::db::{HookState, NamespaceKind, Role, Visibility};
 use crate::error::Error;
 use crate::sources::{import, listing};
 
+crate::testing::on_postgres! {
+    an_import_makes_everything_and_its_first_build,
+    each_dockerfile_can_fill_a_repository,
+    an_organisation_comes_by_one_of_its_owners,
+    a_taken_name_gets_a_number,
+    only_the_own_list_can_be_imported_from,
+    what_cannot_be_built_is_said,
+    a_list_follows_the_forge,
+}
+
 #[tokio::test]
 async fn an_import_makes_everything_and_its_first_build() {
     let scene = Scene::start(NEVER).await;

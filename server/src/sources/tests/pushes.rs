@@ -3,6 +3,15 @@
 use super::*;
 use crate::db::HookState;
 
+crate::testing::on_postgres! {
+    a_push_that_the_forge_tells_of_is_built,
+    what_shall_not_be_built_is_noted,
+    a_refused_webhook_is_replaced_by_polling,
+    a_comparison_finds_what_no_webhook_told,
+    a_late_delivery_does_not_roll_back,
+    hooks_answer_as_they_should,
+}
+
 async fn connected(scene: &Scene) -> (Repo, Someone, RepositoryName) {
     let code = scene.code("mona", "web", true);
     let mona = scene.someone("mona").await;

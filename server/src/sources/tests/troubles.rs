@@ -4,6 +4,16 @@ use super::*;
 use crate::db::{HookState, SourceState};
 use crate::sources::{disconnect, listing};
 
+crate::testing::on_postgres! {
+    a_forge_that_is_down_comes_back,
+    a_revoked_permission_asks_to_connect_again,
+    a_code_repository_that_is_gone_is_shown_as_gone,
+    a_rate_limit_is_waited_for,
+    renaming_at_the_forge_changes_nothing_here,
+    letting_go_removes_the_webhook,
+    jobs_may_run_twice,
+}
+
 async fn connected(scene: &Scene) -> (Repo, Someone, RepositoryName) {
     let code = scene.code("mona", "web", true);
     let mona = scene.someone("mona").await;
