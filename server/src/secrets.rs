@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use std::fmt;
+use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -156,14 +157,32 @@ fn load_or_create(file: &Path) -> Result<[u8; 32]> {
     }
 }
 
-/// Writes a new file with mode 0600 and makes it last.
+/// Writes a file with mode 0600, whole or not at all, and makes it last.
 pub fn write_private(file: &Path, bytes: &[u8]) -> Result<()> {
-    let open = || -> std::io::Result<()> {
-        let mut f = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file)?;
+    let unfinished = file.with_extension("unfinished");
+    let write = || -> std::io::Result<()> {
+        let mut options = std::fs::OpenOptions::new();
+        let mut f = options.write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
         f.write_all(bytes)?;
-        f.sync_all()
+        f.sync_all()?;
+        std::fs::rename(&unfinished, file)?;
+        sync_folders(file)
     };
-    open().context(&format!("writing {}", file.display()))
+    write().context(&format!("writing {}", file.display()))
+}
+
+/// A name lasts only once the folder that holds it is on disk, and at a first start the folders above are new too.
+fn sync_folders(file: &Path) -> std::io::Result<()> {
+    let mut folders = file.ancestors().skip(1);
+    if let Some(folder) = folders.next() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        File::open(folder)?.sync_all()?;
+    }
+    for folder in folders.take(2) {
+        // One that belongs to somebody else may not be read; it was there before us.
+        File::open(folder).and_then(|folder| folder.sync_all()).ok();
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -193,5 +212,15 @@ mod tests {
         let first = load_or_create(&file).unwrap();
         assert_eq!(load_or_create(&file).unwrap(), first);
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "something unfinished is left");
+    }
+
+    #[test]
+    fn what_a_crash_left_unfinished_is_no_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("master.key");
+        std::fs::write(file.with_extension("unfinished"), [1; 7]).unwrap();
+        let key = load_or_create(&file).unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), key);
     }
 }
