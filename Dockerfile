@@ -36,7 +36,8 @@ ENV SLIPWAY_DATA_DIR=/data \
     SLIPWAY_BUILDKIT_BIN_DIR=/usr/local/lib/slipway
 VOLUME /data
 EXPOSE 8080
+# Behind a certificate of its own only whether it listens: the shell speaks no TLS.
 HEALTHCHECK --start-period=30s --interval=30s --timeout=5s \
-    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /readyz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '"]
+    CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8080 && { [ -n \"$SLIPWAY_TLS_CERTIFICATE\" ] || { printf 'GET /readyz HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n' >&3 && head -n 1 <&3 | grep -q ' 200 '; }; }"]
 ENTRYPOINT ["/usr/local/lib/slipway/entrypoint"]
 CMD ["slipway", "serve"]
