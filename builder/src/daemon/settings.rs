@@ -16,6 +16,8 @@ pub(crate) struct Registries {
     mirrors: BTreeMap<String, Vec<String>>,
     /// Hosts that answer plain http.
     plain: BTreeSet<String>,
+    /// Hosts that were said to speak https: BuildKit would take plain http for those on loopback.
+    secure: BTreeSet<String>,
     /// All of them that a daemon must reach wherever they listen, on this machine's loopback too.
     needed: BTreeSet<String>,
 }
@@ -64,14 +66,13 @@ impl Registries {
     }
 
     fn host(&mut self, url: &str) -> String {
-        let (plain, host) = match url.split_once("://") {
-            Some((scheme, host)) => (scheme == "http", host),
-            None => (false, url),
-        };
+        let (scheme, host) = url.split_once("://").unwrap_or(("", url));
         let host = host.trim_end_matches('/').to_owned();
-        if plain {
-            self.plain.insert(host.clone());
-        }
+        match scheme {
+            "http" => self.plain.insert(host.clone()),
+            "https" => self.secure.insert(host.clone()),
+            _ => false,
+        };
         host
     }
 
@@ -86,8 +87,10 @@ impl Registries {
         for (host, mirrors) in &self.mirrors {
             entry(&mut table, host, "mirrors", Value::from(mirrors.clone()));
         }
-        for host in &self.plain {
-            entry(&mut table, host, "http", Value::Boolean(true));
+        for (hosts, plain) in [(&self.plain, true), (&self.secure, false)] {
+            for host in hosts {
+                entry(&mut table, host, "http", Value::Boolean(plain));
+            }
         }
         table
     }
@@ -208,7 +211,9 @@ mod tests {
         let mut registries = Registries::default();
         let host = registries.host("http://mirror.example:5000/");
         registries.mirrors.insert("docker.io".to_owned(), vec![host]);
+        registries.host("https://localhost:5001");
         let all = written(&registries);
+        assert_eq!(all["registry"]["localhost:5001"]["http"].as_bool(), Some(false));
         let mirrors = all["registry"]["docker.io"]["mirrors"].as_array().unwrap();
         assert_eq!(mirrors[0].as_str(), Some("mirror.example:5000"));
         assert_eq!(all["registry"]["mirror.example:5000"]["http"].as_bool(), Some(true));

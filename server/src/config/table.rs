@@ -63,7 +63,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("buildkit.cache_bytes", "20000000000", "build cache to keep for each namespace"),
     setting("builds.deadline_secs", "3600", "a build that takes longer is stopped"),
     setting("builds.per_namespace", "2", "builds at once in one namespace"),
-    setting("registry.mirrors", "", "mirrors of base image registries, `docker.io=localhost:8080,…`"),
+    setting(
+        "registry.mirrors",
+        "",
+        "mirrors of base image registries, `docker.io=localhost:8080,…`; with `http://` or `https://` before the mirror that is spoken, else plain http on loopback only",
+    ),
     setting("registry.logins", "", "logins at base image registries, `registry.example.com=user:password,…`"),
     setting("registry.ca_files", "", "PEM files of authorities that base image registries are signed by"),
     setting(

@@ -13,3 +13,4 @@ mod private;
 mod pushes;
 mod refs;
 mod tls;
+mod upstream;
