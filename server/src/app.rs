@@ -7,7 +7,7 @@ use crate::error::{Context, Result};
 use crate::secrets::MasterKey;
 use crate::storage::Storage;
 use crate::wake::Wake;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Everything open in this process. Shared as `Data<App>` by handlers and `Arc<App>` by jobs.
@@ -39,7 +39,7 @@ impl App {
         make_private_dir(&keys)?;
         make_private_dir(&config.data_dir.join("storage"))?;
         make_private_database(&config.database_url)?;
-        let master_key = MasterKey::load_or_create(&keys.join("master.key"))?;
+        let master_key = MasterKey::load_or_create(&master_key_file(&config))?;
         let db = crate::db::connect::open(&config.database_url, config.database_connections).await?;
         let storage = Storage::file_system(&config.data_dir.join("storage"))?;
         let http = reqwest::Client::builder()
@@ -65,6 +65,10 @@ impl App {
             config,
         }))
     }
+}
+
+pub fn master_key_file(config: &Config) -> PathBuf {
+    config.data_dir.join("keys/master.key")
 }
 
 /// A folder that only we can enter.

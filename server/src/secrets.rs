@@ -89,6 +89,12 @@ impl MasterKey {
         Ok(Self::new(load_or_create(file)?))
     }
 
+    /// Reads the key, and makes none.
+    pub fn load(file: &Path) -> Result<Self> {
+        let bytes = std::fs::read(file).context(&format!("reading {}", file.display()))?;
+        Ok(Self::new(checked(file, bytes)?))
+    }
+
     /// A key of its own for another purpose, so that no key serves two.
     pub fn derive(&self, purpose: &str) -> [u8; 32] {
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, &self.bytes);
@@ -145,9 +151,7 @@ impl MasterKey {
 /// 32 random bytes in a file that only we can read; made when it is absent.
 fn load_or_create(file: &Path) -> Result<[u8; 32]> {
     match std::fs::read(file) {
-        Ok(bytes) => bytes.try_into().map_err(|_wrong: Vec<u8>| {
-            Error::internal(format!("{}", file.display()), "the key has not 32 bytes".to_owned())
-        }),
+        Ok(bytes) => checked(file, bytes),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
             let bytes = random::<32>();
             write_private(file, &bytes)?;
@@ -155,6 +159,11 @@ fn load_or_create(file: &Path) -> Result<[u8; 32]> {
         }
         Err(e) => Err(Error::internal(format!("reading {}", file.display()), e)),
     }
+}
+
+fn checked(file: &Path, bytes: Vec<u8>) -> Result<[u8; 32]> {
+    let wrong = |_: Vec<u8>| Error::internal(format!("{}", file.display()), "the key has not 32 bytes".to_owned());
+    bytes.try_into().map_err(wrong)
 }
 
 /// Writes a file with mode 0600, whole or not at all, and makes it last.

@@ -7,6 +7,6 @@ mod signing;
 mod tests;
 mod verify;
 
-pub use keys::{ensure_key, public_key};
+pub use keys::{ensure_key, opens, public_key};
 pub use signature::{Signed, sign, store};
 pub use verify::{Verdict, VerdictState, verify};

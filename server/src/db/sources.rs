@@ -98,6 +98,11 @@ pub async fn due(
         .await?)
 }
 
+/// Every source, by name, up to a limit.
+pub async fn all(c: &impl Ask, limit: u64) -> Result<Vec<rows::Source>> {
+    Ok(source::Entity::find().order_by_asc(source::Column::FullName).limit(limit).all(c.connection()).await?)
+}
+
 /// Makes every source due.
 pub async fn forget_polls(tx: &Tx) -> Result<()> {
     source::Entity::update_many()

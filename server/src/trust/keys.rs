@@ -4,7 +4,7 @@ use super::signing::{self, Signer};
 use crate::app::App;
 use crate::db::{self, rows};
 use crate::error::{Error, Result};
-use crate::secrets::Place;
+use crate::secrets::{MasterKey, Place};
 use uuid::Uuid;
 
 fn place(row: Uuid) -> Place {
@@ -41,6 +41,11 @@ pub(super) async fn present(app: &App) -> Result<(rows::SigningKey, Signer)> {
     let private = app.master_key.open_text(place(row.id), &row.private_encrypted)?;
     let signer = Signer::new(&private)?;
     Ok((row, signer))
+}
+
+/// Whether this master key is the one that the key was encrypted with.
+pub fn opens(master_key: &MasterKey, row: &rows::SigningKey) -> bool {
+    master_key.open(place(row.id), &row.private_encrypted).is_ok()
 }
 
 /// What `cosign verify --key` takes. One key signs for all of the instance, so this says nothing about any repository.

@@ -1,6 +1,7 @@
 //! What an operator meets: settings, the data folder, logs, stops and restarts.
 
 mod database;
+mod doctor;
 mod folder;
 mod log;
 mod settings;

@@ -1,6 +1,7 @@
 //! Data folder, keys, database and storage.
 
 use super::Finding;
+use crate::app::master_key_file;
 use crate::cli::lock;
 use crate::config::Config;
 use crate::db;
@@ -9,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![folder(config), key(&config.data_dir.join("keys/master.key"))];
+    let mut findings = vec![folder(config), key(&master_key_file(config))];
     findings.push(Box::pin(database(config)).await);
     findings.push(space(config));
     findings
@@ -51,12 +52,16 @@ fn key(file: &Path) -> Finding {
     }
 }
 
+/// An SQLite database before the first start: opening it would make it.
+pub(super) fn is_missing(config: &Config) -> bool {
+    config.database_url.strip_prefix("sqlite:").is_some_and(|file| !Path::new(file).exists())
+}
+
 async fn database(config: &Config) -> Finding {
     const WHAT: &str = "database";
-    if let Some(file) = config.database_url.strip_prefix("sqlite:")
-        && !Path::new(file).exists()
-    {
-        return Finding::warn(WHAT, format!("{file} does not exist"), "`slipway serve` makes it at the first start");
+    if is_missing(config) {
+        let text = format!("{} does not exist", config.database_url.trim_start_matches("sqlite:"));
+        return Finding::warn(WHAT, text, "`slipway serve` makes it at the first start");
     }
     if let Some(file) = config.database_url.strip_prefix("sqlite:")
         && mode(Path::new(file)).is_some_and(|mode| mode & 0o077 != 0)
@@ -101,5 +106,53 @@ fn space(config: &Config) -> Finding {
         Finding::warn(WHAT, text, "make room soon: below `storage.min_free_bytes` uploads and builds are refused")
     } else {
         Finding::ok(WHAT, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Level;
+    use super::*;
+    use crate::testing::TestApp;
+
+    fn set_mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn is(found: &Finding, level: Level, remedy: &str) {
+        assert_eq!(found.level, level, "{found:?}");
+        assert!(found.remedy.as_deref().unwrap_or_default().contains(remedy), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn what_others_can_read_is_told_with_its_remedy() {
+        let app = TestApp::start().await;
+        let (config, file) = (&app.config, master_key_file(&app.config));
+        for found in look(config).await {
+            assert_eq!((found.level, found.remedy.as_deref()), (Level::Ok, None), "{found:?}");
+        }
+        set_mode(&config.data_dir, 0o755);
+        is(&folder(config), Level::Warn, "chmod 711 ");
+        set_mode(&file, 0o644);
+        is(&key(&file), Level::Fail, "chmod 600 ");
+        std::fs::write(&file, "short").unwrap();
+        is(&key(&file), Level::Fail, "restore it from a backup");
+        std::fs::remove_file(&file).unwrap();
+        is(&key(&file), Level::Warn, "`slipway serve` makes it");
+        let sqlite = config.database_url.trim_start_matches("sqlite:");
+        set_mode(Path::new(sqlite), 0o644);
+        is(&database(config).await, Level::Warn, "chmod 600 ");
+    }
+
+    #[tokio::test]
+    async fn a_database_or_a_disk_in_need_is_told_with_its_remedy() {
+        let app = TestApp::start().await;
+        let mut config = app.config.clone();
+        config.min_free_bytes = u64::MAX;
+        is(&space(&config), Level::Fail, "`storage.min_free_bytes`");
+        config.database_url = format!("sqlite:{}/none.db", config.data_dir.display());
+        is(&database(&config).await, Level::Warn, "`slipway serve` makes it");
+        config.database_url = "postgres://slipway@127.0.0.1:1/slipway".into();
+        is(&database(&config).await, Level::Fail, "check `database.url`");
     }
 }

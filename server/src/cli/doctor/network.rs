@@ -1,6 +1,6 @@
 //! The ways in and out: listening, TLS, the forge, webhooks, and the clock.
 
-use super::Finding;
+use super::{Finding, WEBHOOKS};
 use crate::accounts::oauth;
 use crate::cli::lock;
 use crate::config::{Config, GitHub};
@@ -101,12 +101,12 @@ fn clock(date: &str, now: SystemTime) -> Option<Finding> {
 fn hooks(public_url: &Url) -> Finding {
     if is_private(public_url) {
         return Finding::warn(
-            "webhooks",
+            WEBHOOKS,
             format!("{public_url} is not reachable from the internet: no webhook arrives"),
             "nothing to do: sources are polled (`sources.poll_secs`); a public address makes builds start sooner",
         );
     }
-    Finding::ok("webhooks", format!("the forge can send them to {public_url} if it is reachable from there"))
+    Finding::ok(WEBHOOKS, format!("the forge can send them to {public_url} if it is reachable from there"))
 }
 
 fn is_private(url: &Url) -> bool {
@@ -148,6 +148,36 @@ mod tests {
         ] {
             assert_eq!(is_private(&Url::parse(url).unwrap()), private, "{url}");
         }
+    }
+
+    #[tokio::test]
+    async fn each_trouble_has_its_remedy() {
+        let app = crate::testing::TestApp::start().await;
+        let mut config = app.config.clone();
+        let is = |found: Finding, level, remedy: &str| {
+            assert_eq!(found.level, level, "{found:?}");
+            assert!(found.remedy.as_deref().unwrap_or_default().contains(remedy), "{found:?}");
+        };
+        is(tls(&config), Level::Ok, "");
+        is(hooks(&config.public_url), Level::Warn, "`sources.poll_secs`");
+        config.public_url = "http://images.example.com".parse().unwrap();
+        is(tls(&config), Level::Warn, "use https");
+        config.public_url = "https://images.example.com".parse().unwrap();
+        is(tls(&config), Level::Warn, "list it in `trusted_proxies`");
+        is(hooks(&config.public_url), Level::Ok, "");
+        config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+        is(tls(&config), Level::Ok, "");
+
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        config.listen = taken.local_addr().unwrap();
+        is(listen(&config), Level::Fail, "set `listen` to another port");
+        is(look(&config).await.into_iter().find(|f| f.subject == "forge").unwrap(), Level::Warn, "`github.client_id`");
+        let away = GitHub {
+            url: "http://127.0.0.1:1".parse().unwrap(),
+            client_id: "x".into(),
+            client_secret: slipway_protocol::HeadersSecret("x".into()),
+        };
+        is(forge(&away).await.remove(0), Level::Fail, "check `github.url`");
     }
 
     #[test]
