@@ -95,7 +95,7 @@ pub async fn sweep(app: &App) -> Result<()> {
         let build = db::builds::find(&app.db, attempt.build_id).await?;
         let cancel = build.and_then(|b| b.cancel_requested_at);
         if attempt.lease_until < now && attempt.lease_until <= attempt.started_at + OFFER {
-            give_back(app, &attempt, "no builder began it").await?;
+            requeue(app, &attempt, Some(attempt.lease_until), "no builder began it", may_go_back).await?;
         } else if attempt.lease_until < now {
             lose(app, &attempt, "its builder was not heard of any more").await?;
         } else if attempt.started_at + deadline + GRACE < now {
@@ -110,7 +110,7 @@ pub async fn sweep(app: &App) -> Result<()> {
 
 /// The builder is gone: the build is queued again, once.
 async fn lose(app: &App, attempt: &rows::Attempt, what: &str) -> Result<()> {
-    requeue(app, attempt, what, |build, _| {
+    requeue(app, attempt, Some(attempt.lease_until), what, |build, _| {
         build.requeues += 1;
         build.requeues <= MOST_REQUEUES
     })
@@ -119,17 +119,23 @@ async fn lose(app: &App, attempt: &rows::Attempt, what: &str) -> Result<()> {
 
 /// The builder stops, or cannot start it now: the build is queued again.
 pub(super) async fn give_back(app: &App, attempt: &rows::Attempt, what: &str) -> Result<()> {
-    requeue(app, attempt, what, |_, attempt| attempt.number < MOST_ATTEMPTS).await
+    // Who holds the attempt says so: a heartbeat of its own, which came in between, changes nothing.
+    requeue(app, attempt, None, what, may_go_back).await
+}
+
+fn may_go_back(_: &mut rows::Build, attempt: &rows::Attempt) -> bool {
+    attempt.number < MOST_ATTEMPTS
 }
 
 async fn requeue(
     app: &App,
     attempt: &rows::Attempt,
+    lease: Option<Millis>,
     what: &str,
     again: impl FnOnce(&mut rows::Build, &rows::Attempt) -> bool,
 ) -> Result<()> {
     let tx = app.db.begin().await?;
-    let Some((mut build, attempt)) = lock(&tx, attempt).await? else { return Ok(()) };
+    let Some((mut build, attempt)) = lock(&tx, attempt, lease).await? else { return Ok(()) };
     let (to, why) = if build.cancel_requested_at.is_some() {
         (BuildState::Cancelled, cancelled(&build))
     } else if again(&mut build, &attempt) {
@@ -156,7 +162,7 @@ pub(super) async fn fail(app: &App, attempt: &rows::Attempt, why: Why) -> Result
 
 async fn stop(app: &App, attempt: &rows::Attempt, how: AttemptEnd, to: BuildState, why: Why) -> Result<()> {
     let tx = app.db.begin().await?;
-    let Some((mut build, attempt)) = lock(&tx, attempt).await? else { return Ok(()) };
+    let Some((mut build, attempt)) = lock(&tx, attempt, Some(attempt.lease_until)).await? else { return Ok(()) };
     let why = if to == BuildState::Cancelled { cancelled(&build) } else { why };
     log::add_notice(app, &tx, &attempt, why.detail.clone().unwrap_or_default()).await?;
     end_attempt(app, &tx, attempt.id, how).await?;
@@ -166,10 +172,11 @@ async fn stop(app: &App, attempt: &rows::Attempt, how: AttemptEnd, to: BuildStat
     Ok(())
 }
 
-/// Build and attempt, locked, while the attempt is open and its lease is as it was seen: a heartbeat may have come since.
-async fn lock(tx: &Tx, seen: &rows::Attempt) -> Result<Option<(rows::Build, rows::Attempt)>> {
+/// Build and attempt, locked, while the attempt is open and, for whoever watches it, its lease is as it was seen: a
+/// heartbeat may have come since.
+async fn lock(tx: &Tx, seen: &rows::Attempt, lease: Option<Millis>) -> Result<Option<(rows::Build, rows::Attempt)>> {
     let Some(build) = db::builds::lock(tx, seen.build_id).await? else { return Ok(None) };
     let attempt = db::attempts::lock(tx, seen.id).await?;
-    let same = |a: &rows::Attempt| a.ended_at.is_none() && a.lease_until == seen.lease_until;
+    let same = |a: &rows::Attempt| a.ended_at.is_none() && lease.is_none_or(|lease| a.lease_until == lease);
     Ok(attempt.filter(same).map(|attempt| (build, attempt)))
 }

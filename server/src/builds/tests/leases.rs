@@ -14,6 +14,7 @@ crate::testing::on_postgres! {
     an_older_attempt_is_fenced_off,
     a_server_that_starts_gives_leases_time_and_buries_its_own_builder,
     a_builder_that_stops_hands_its_build_back,
+    a_heartbeat_in_between_does_not_keep_a_build_from_being_handed_back,
     a_builder_that_does_not_stop_is_stopped,
 }
 
@@ -113,6 +114,19 @@ async fn a_builder_that_stops_hands_its_build_back() {
         assert_eq!(scene.finish(attempt, Outcome::Interrupted).await.unwrap(), "queued");
     }
     assert_eq!(scene.build(build.id).await.requeues, 0, "it was nobody's fault");
+}
+
+#[tokio::test]
+async fn a_heartbeat_in_between_does_not_keep_a_build_from_being_handed_back() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    let as_the_request_came = scene.attempt(id).await;
+    lease::heartbeat(&scene.app, &as_the_request_came).await.unwrap();
+    let finish = slipway_protocol::Finish { outcome: Outcome::Interrupted, last_record: 0 };
+    let reply = crate::builds::finish(&scene.app, &as_the_request_came, finish).await.unwrap();
+    assert_eq!(reply.state, "queued");
+    assert_eq!(scene.build(build.id).await.state, Queued);
 }
 
 #[tokio::test]
