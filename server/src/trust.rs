@@ -8,5 +8,5 @@ mod tests;
 mod verify;
 
 pub use keys::{ensure_key, opens, public_key};
-pub use signature::{Signed, sign, store};
+pub use signature::{Signed, Stored, sign, store};
 pub use verify::{Verdict, VerdictState, verify};

@@ -12,12 +12,14 @@ use crate::error::{Context, Error, Result};
 use crate::names::Digest;
 use crate::policy::{Bound, Principal, Who};
 use crate::registry::tags::Moved;
-use crate::trust::{self, Signed};
+use crate::trust::{self, Signed, Stored};
 use slipway_protocol::{Failure, Finish, FinishReply, Material, Outcome};
 use uuid::Uuid;
 
 /// A builder's provenance names a few; this many is a mistake.
 const MOST_MATERIALS: usize = 1_000;
+/// Times that others may change an image's signatures between our look and our lock.
+const MOST_TURNS: usize = 5;
 
 /// Takes the end of an attempt. Twice is as once.
 pub async fn finish(app: &App, attempt: &rows::Attempt, finish: Finish) -> Result<FinishReply> {
@@ -104,19 +106,24 @@ async fn succeeded(app: &App, attempt: &rows::Attempt, digest: &str, materials: 
             return end(app, attempt, BuildState::Failed, why, None).await;
         }
     };
-    match trust::sign(app, &home.repository, &home.name(), &digest).await {
-        Ok(signed) => seal(app, attempt, &home, &digest, &signed, materials).await,
-        // A disk that is full for a moment costs no build: the builder asks again.
-        Err(error @ Error::Unavailable(_)) => Err(error),
-        Err(error) => {
-            tracing::error!(build.id = %build.id, "build {} was not signed: {}", build.id, error.for_log());
-            let why = Why::new(
-                "signing_failed",
-                format!("the image was built but could not be signed, so no tag moved: {error}"),
-            );
-            end(app, attempt, BuildState::Failed, why, None).await
+    for _ in 0..MOST_TURNS {
+        let signed = match trust::sign(app, &home.repository, &home.name(), &digest).await {
+            Ok(signed) => signed,
+            // A disk that is full for a moment costs no build: the builder asks again.
+            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error) => return not_signed(app, attempt, &build, error).await,
+        };
+        if seal(app, attempt, &home, &digest, &signed, &materials).await? == Stored::Yes {
+            return Ok(());
         }
     }
+    Err(Error::Unavailable("the image's signatures change faster than we read; ask again".into()))
+}
+
+async fn not_signed(app: &App, attempt: &rows::Attempt, build: &rows::Build, error: Error) -> Result<()> {
+    tracing::error!(build.id = %build.id, "build {} was not signed: {}", build.id, error.for_log());
+    let text = format!("the image was built but could not be signed, so no tag moved: {error}");
+    end(app, attempt, BuildState::Failed, Why::new("signing_failed", text), None).await
 }
 
 async fn check(app: &App, attempt: &rows::Attempt, home: &Home, digest: &str) -> Result<Digest> {
@@ -125,29 +132,32 @@ async fn check(app: &App, attempt: &rows::Attempt, home: &Home, digest: &str) ->
     Ok(digest)
 }
 
-/// Signature, tags, state, materials and events: all of it or nothing.
+/// Signature, tags, state, materials and events: all of it or nothing. Nothing too when the signature is outdated.
 async fn seal(
     app: &App,
     attempt: &rows::Attempt,
     home: &Home,
     digest: &Digest,
     signed: &Signed,
-    materials: Vec<Material>,
-) -> Result<()> {
+    materials: &[Material],
+) -> Result<Stored> {
     let now = app.clock.now();
     let by = Principal::SYSTEM;
     let tx = app.db.begin().await?;
     let mut build = lock(&tx, attempt).await?;
     if build.cancel_requested_at.is_some() {
         drop(tx);
-        return end(app, attempt, BuildState::Cancelled, Why::default(), None).await;
+        end(app, attempt, BuildState::Cancelled, Why::default(), None).await?;
+        return Ok(Stored::Yes);
     }
     db::repositories::lock(&tx, home.repository.id).await?;
     if db::manifests::find(&tx, home.repository.id, digest.as_str()).await?.is_none() {
         // The builder asks again, and then the check says why.
         return Err(Error::Unavailable("the image was removed while it was being signed".into()));
     }
-    trust::store(app, &tx, &by, &home.repository, signed).await?;
+    if trust::store(app, &tx, &by, &home.repository, signed).await? == Stored::Outdated {
+        return Ok(Stored::Outdated);
+    }
     let tags = Snapshot::parse(&build)?.mapped_tags(&build)?;
     let moved = crate::registry::tags::move_for_build(&tx, &home.repository, &build, digest, &tags, now).await?;
     db::builds::insert_materials(&tx, rows_of(build.id, materials)).await?;
@@ -159,7 +169,7 @@ async fn seal(
     tx.commit().await?;
     tracing::info!(build.id = %build.id, "{} made {digest}", home.title(build.number));
     ending::wake(app, &build);
-    Ok(())
+    Ok(Stored::Yes)
 }
 
 /// The build of an open attempt, both locked: the fence that keeps an older attempt out.
@@ -190,10 +200,10 @@ fn left_alone(moved: &[Moved]) -> Option<String> {
     (!sentences.is_empty()).then(|| sentences.join("; "))
 }
 
-fn rows_of(build_id: Uuid, materials: Vec<Material>) -> Vec<rows::Material> {
-    let clean = |text: String| text.replace('\0', "");
+fn rows_of(build_id: Uuid, materials: &[Material]) -> Vec<rows::Material> {
+    let clean = |text: &str| text.replace('\0', "");
     materials
-        .into_iter()
+        .iter()
         .filter(|m| m.uri.len() <= 4_096)
         .take(MOST_MATERIALS)
         .map(|m| {
@@ -201,8 +211,8 @@ fn rows_of(build_id: Uuid, materials: Vec<Material>) -> Vec<rows::Material> {
             rows::Material {
                 id: Uuid::now_v7(),
                 build_id,
-                uri: clean(m.uri.clone()),
-                digest: digest.map_or_else(String::new, |(algorithm, hex)| clean(format!("{algorithm}:{hex}"))),
+                uri: clean(&m.uri),
+                digest: digest.map_or_else(String::new, |(algorithm, hex)| clean(&format!("{algorithm}:{hex}"))),
             }
         })
         .collect()

@@ -5,7 +5,8 @@
 //!    ├── config          an image config that lists the layers
 //!    └── layers[n]       a payload that names the image's digest; the signature is an annotation of its descriptor
 //! ```
-//! Further signatures are further layers, so none is lost.
+//! Further signatures are further layers, so none is lost: what is stored says which manifest it goes on from, and is
+//! refused when the tag names another one by then.
 
 use super::keys;
 use super::signing;
@@ -28,12 +29,26 @@ const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
 const MOST_LAYERS: usize = 200;
 
 /// A signature whose bytes are stored and whose rows are not: `store` writes these beside the tag moves.
-pub struct Signed(Option<Objects>);
+pub struct Signed {
+    tag: TagName,
+    /// The signature manifest that it goes on from, if there was one.
+    seen: Option<String>,
+    /// Nothing when that manifest holds our signature already.
+    objects: Option<Objects>,
+}
 
 struct Objects {
     blobs: Vec<OwnBlob>,
     manifest: Bytes,
-    tag: TagName,
+}
+
+/// What became of a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Stored {
+    Yes,
+    /// Somebody changed the image's signatures since they were read: sign again.
+    Outdated,
 }
 
 /// The tag under which cosign looks for signatures of a digest.
@@ -48,7 +63,7 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
     let (key, signer) = keys::present(app).await?;
     let payload = payload(&format!("{}/{name}", app.config.public_host()), digest);
     let tag = tag_of(digest);
-    let mut layers = layers_of(app, repository, &tag).await?;
+    let (seen, mut layers) = layers_of(app, repository, &tag).await?;
     let payload_digest = Digest::of(&payload);
     let is_ours = |layer: &Value| {
         let signature = layer["annotations"][ANNOTATION].as_str().unwrap_or_default();
@@ -56,7 +71,7 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
     };
     // The same image built again: its signature is there.
     if layers.iter().any(is_ours) {
-        return Ok(Signed(None));
+        return Ok(Signed { tag, seen, objects: None });
     }
     if layers.len() >= MOST_LAYERS {
         return Err(Error::invalid("the image has too many signatures already"));
@@ -70,24 +85,36 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
     let config = config(&layers);
     let manifest = manifest(&config, &layers, &subject);
     let blobs = vec![store_own(app, config).await?, store_own(app, payload).await?];
-    Ok(Signed(Some(Objects { blobs, manifest, tag })))
+    Ok(Signed { tag, seen, objects: Some(Objects { blobs, manifest }) })
 }
 
-/// Writes a signature's rows; the caller moves the tags in the same transaction.
-pub async fn store(app: &App, tx: &Tx, by: &Principal, repository: &rows::Repository, signed: &Signed) -> Result<()> {
-    if let Some(Objects { blobs, manifest, tag }) = &signed.0 {
-        manifests::insert_own(app, tx, by, repository, blobs, manifest, Some(tag)).await?;
+/// Writes a signature's rows; the caller moves the tags in the same transaction, or drops it when the answer is `Outdated`.
+pub async fn store(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    repository: &rows::Repository,
+    signed: &Signed,
+) -> Result<Stored> {
+    // Whoever moves a tag holds this lock.
+    db::repositories::lock(tx, repository.id).await?;
+    let present = db::tags::find(tx, repository.id, signed.tag.as_str()).await?.map(|tag| tag.digest);
+    if present != signed.seen {
+        return Ok(Stored::Outdated);
     }
-    Ok(())
+    if let Some(Objects { blobs, manifest }) = &signed.objects {
+        manifests::insert_own(app, tx, by, repository, blobs, manifest, Some(&signed.tag)).await?;
+    }
+    Ok(Stored::Yes)
 }
 
-/// The signatures that there are already.
-async fn layers_of(app: &App, repository: &rows::Repository, tag: &TagName) -> Result<Vec<Value>> {
-    let Some(tag) = db::tags::find(&app.db, repository.id, tag.as_str()).await? else { return Ok(Vec::new()) };
+/// The signatures that there are already, and the digest of the manifest that holds them.
+async fn layers_of(app: &App, repository: &rows::Repository, tag: &TagName) -> Result<(Option<String>, Vec<Value>)> {
+    let Some(tag) = db::tags::find(&app.db, repository.id, tag.as_str()).await? else { return Ok((None, Vec::new())) };
     let found = manifests::find(app, repository.id, &Digest::trusted(&tag.digest)).await?;
-    let Some(found) = found else { return Ok(Vec::new()) };
+    let Some(found) = found else { return Ok((Some(tag.digest), Vec::new())) };
     let manifest: Value = serde_json::from_slice(&found.body).context("reading the signatures that there are")?;
-    Ok(manifest["layers"].as_array().cloned().unwrap_or_default())
+    Ok((Some(tag.digest), manifest["layers"].as_array().cloned().unwrap_or_default()))
 }
 
 /// Simple signing, as cosign writes it.

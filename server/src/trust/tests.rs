@@ -87,7 +87,7 @@ async fn image(app: &TestApp, repository: &rows::Repository, text: &str) -> Dige
 async fn sign_and_store(app: &TestApp, repository: &rows::Repository, digest: &Digest) {
     let signed = sign(app, repository, "acme/web", digest).await.unwrap();
     let tx = app.db.begin().await.unwrap();
-    store(app, &tx, &Principal::SYSTEM, repository, &signed).await.unwrap();
+    assert_eq!(store(app, &tx, &Principal::SYSTEM, repository, &signed).await.unwrap(), Stored::Yes);
     tx.commit().await.unwrap();
 }
 
@@ -122,11 +122,8 @@ async fn a_signature_is_what_cosign_expects() {
     assert_eq!(referrers.len(), 1);
 }
 
-#[tokio::test]
-async fn a_foreign_signature_stays_beside_ours() {
-    let app = TestApp::start().await;
-    let repository = repository(&app).await;
-    let digest = image(&app, &repository, "one").await;
+/// Signs with a key that is not ours, and takes the place of the signatures that there are.
+async fn add_foreign(app: &TestApp, repository: &rows::Repository, digest: &Digest) {
     let payload = json!({"critical": {
         "identity": {"docker-reference": "x"},
         "image": {"docker-manifest-digest": digest.as_str()},
@@ -136,7 +133,34 @@ async fn a_foreign_signature_stays_beside_ours() {
     let (_, private) = signing::generate().unwrap();
     let foreign = signing::Signer::new(&private).unwrap().sign(payload.as_bytes()).unwrap();
     let layer = json!({"mediaType": signature::PAYLOAD_TYPE, "annotations": {signature::ANNOTATION: foreign}});
-    add(&app, &repository, payload.as_bytes(), json!({}), layer, Some(signature::tag_of(&digest))).await;
+    add(app, repository, payload.as_bytes(), json!({}), layer, Some(signature::tag_of(digest))).await;
+}
+
+#[tokio::test]
+async fn a_signature_that_comes_while_we_sign_is_not_lost() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    // Before any signature, and over ours: the second time there would be nothing to store.
+    for layers in [2, 2] {
+        let signed = sign(&app, &repository, "acme/web", &digest).await.unwrap();
+        add_foreign(&app, &repository, &digest).await;
+        let tx = app.db.begin().await.unwrap();
+        let stored = store(&app, &tx, &Principal::SYSTEM, &repository, &signed).await.unwrap();
+        assert_eq!(stored, Stored::Outdated);
+        drop(tx);
+        sign_and_store(&app, &repository, &digest).await;
+        assert_eq!(sig(&app, &repository, &digest).await["layers"].as_array().unwrap().len(), layers);
+        assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_signature_stays_beside_ours() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    add_foreign(&app, &repository, &digest).await;
     assert_eq!(state(&app, &repository, &digest).await, VerdictState::Untrusted);
     sign_and_store(&app, &repository, &digest).await;
     assert_eq!(sig(&app, &repository, &digest).await["layers"].as_array().unwrap().len(), 2);

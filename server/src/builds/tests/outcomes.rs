@@ -20,6 +20,11 @@ crate::testing::on_postgres! {
 /// Stores an image as if the attempt had pushed it.
 async fn push(scene: &Scene, assignment: &Assignment, text: &str) -> Digest {
     let principal = crate::auth::tokens::principal_of_attempt(&scene.app, assignment.attempt_id).await.unwrap();
+    store(scene, &principal, text, None).await
+}
+
+async fn store(scene: &Scene, principal: &Principal, text: &str, tag: Option<&str>) -> Digest {
+    let tag = tag.map(|tag| tag.parse().unwrap());
     let config = Bytes::from(format!("{{\"text\":\"{text}\"}}"));
     let blob = blobs::store_own(&scene.app, config).await.unwrap();
     let manifest = serde_json::json!({
@@ -32,7 +37,7 @@ async fn push(scene: &Scene, assignment: &Assignment, text: &str) -> Digest {
     let repository = &scene.wired().repository;
     let tx = scene.app.db.begin().await.unwrap();
     let digest =
-        manifests::insert_own(&scene.app, &tx, &principal, repository, &[blob], &manifest, None).await.unwrap();
+        manifests::insert_own(&scene.app, &tx, principal, repository, &[blob], &manifest, tag.as_ref()).await.unwrap();
     tx.commit().await.unwrap();
     digest
 }
@@ -63,6 +68,26 @@ async fn a_good_build_is_signed_and_tagged_in_one_go() {
     assert!(verdict.key.unwrap().fingerprint.starts_with("SHA256:"));
     assert_eq!(db::builds::materials(&scene.app.db, build.id).await.unwrap().len(), 1);
     assert!(view::usual_duration(&scene.app, repository, "refs/heads/main").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_build_is_signed_however_its_signatures_change_meanwhile() {
+    let scene = Scene::new().await;
+    let repository = scene.wired().repository.id;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(&scene, &assignment, "one").await;
+    let signatures = format!("sha256-{}.sig", digest.hex());
+    let others = async {
+        // Fewer than the turns that the server takes.
+        for n in 0..4 {
+            store(&scene, &Principal::SYSTEM, &format!("foreign {n}"), Some(&signatures)).await;
+        }
+    };
+    let (state, ()) = tokio::join!(scene.finish(assignment.attempt_id, success(&digest)), others);
+    assert_eq!(state.unwrap(), "succeeded");
+    let moves = db::tags::moves(&scene.app.db, repository, &signatures, 100).await.unwrap();
+    assert_eq!(moves.len(), 5, "theirs and ours");
 }
 
 #[tokio::test]
