@@ -25,6 +25,7 @@ pub struct App {
     pub wake: Arc<Wake>,
     pub uploads: crate::registry::uploads::OpenUploads,
     pub limits: crate::auth::limits::Limits,
+    pub verdicts: crate::trust::Verdicts,
     /// What builders said last.
     pub builders: crate::builds::fleet::Fleet,
     /// The embedded builder's token, made anew at each start.
@@ -60,6 +61,7 @@ impl App {
             wake: Arc::default(),
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
+            verdicts: crate::trust::Verdicts::default(),
             builders: crate::builds::fleet::Fleet::default(),
             builder_token: crate::secrets::new_token("slb_"),
             config,

@@ -59,6 +59,9 @@ pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
     is_postgres: bool,
+    /// Statements outside of transactions on SQLite, so that tests can say what a question costs.
+    #[cfg(test)]
+    statements: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
 /// A transaction; dropped without `commit` it leaves nothing.
@@ -106,6 +109,11 @@ impl Db {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
         Ok(self.read.ping().await?)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn statements(&self) -> u64 {
+        self.statements.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     pub fn kind(&self) -> &'static str {

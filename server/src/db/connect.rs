@@ -15,12 +15,35 @@ pub async fn open(url: &str, connections: u32) -> Result<Db> {
     let is_postgres = url.starts_with("postgres");
     if is_postgres {
         let pool = pool(url, connections).await?;
-        return Ok(Db { read: pool.clone(), write: pool, is_postgres });
+        return Ok(Db {
+            read: pool.clone(),
+            write: pool,
+            is_postgres,
+            #[cfg(test)]
+            statements: std::sync::Arc::default(),
+        });
     }
     // The writer first: it makes the file.
     let write = pool(url, 1).await?;
-    let read = pool(url, connections).await?;
-    Ok(Db { read, write, is_postgres })
+    #[cfg_attr(not(test), expect(unused_mut, reason = "tests count its statements"))]
+    let mut read = pool(url, connections).await?;
+    Ok(Db {
+        #[cfg(test)]
+        statements: counted(&mut read),
+        read,
+        write,
+        is_postgres,
+    })
+}
+
+#[cfg(test)]
+fn counted(connection: &mut DatabaseConnection) -> std::sync::Arc<std::sync::atomic::AtomicU64> {
+    let count = std::sync::Arc::<std::sync::atomic::AtomicU64>::default();
+    let counts = count.clone();
+    connection.set_metric_callback(move |_| {
+        counts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    });
+    count
 }
 
 /// Brings the schema up to date.

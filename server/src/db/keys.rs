@@ -39,3 +39,9 @@ pub(crate) async fn retire_all(tx: &Tx, now: crate::clock::Millis) -> Result<()>
         .await?;
     Ok(())
 }
+
+/// Forgets every key.
+#[cfg(test)]
+pub(crate) async fn forget_all(tx: &Tx) {
+    signing_key::Entity::delete_many().exec(tx.connection()).await.unwrap();
+}

@@ -50,6 +50,30 @@ pub async fn referrers(
         .await?)
 }
 
+/// Subject and digest of the manifests of these artifact types whose `subject` is one of `digests`, without their bodies.
+/// At most as many as a page lists are asked about.
+pub async fn referrers_of_type(
+    c: &impl Ask,
+    repository_id: Uuid,
+    digests: &[Digest],
+    types: &[&str],
+    limit: u64,
+) -> Result<Vec<(String, String)>> {
+    Ok(manifest::Entity::find()
+        .select_only()
+        .column(manifest::Column::SubjectDigest)
+        .column(manifest::Column::Digest)
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+        .filter(manifest::Column::SubjectDigest.is_in(digests.iter().map(Digest::as_str)))
+        .filter(manifest::Column::ArtifactType.is_in(types.iter().copied()))
+        .order_by_asc(manifest::Column::SubjectDigest)
+        .order_by_asc(manifest::Column::Digest)
+        .limit(limit)
+        .into_tuple()
+        .all(c.connection())
+        .await?)
+}
+
 pub async fn insert(tx: &Tx, row: rows::Manifest, edges: Vec<rows::Edge>) -> Result<()> {
     row.into_active_model()
         .reset_all()
@@ -95,4 +119,13 @@ pub async fn has_parent(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> R
 pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
     manifest::Entity::delete_by_id(id).exec(tx.connection()).await?;
     Ok(())
+}
+
+/// Deletes all referrers of a manifest.
+#[cfg(test)]
+pub(crate) async fn delete_by_subject(tx: &Tx, repository_id: Uuid, subject: &Digest) {
+    let referrers = manifest::Entity::delete_many()
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+        .filter(manifest::Column::SubjectDigest.eq(subject.as_str()));
+    referrers.exec(tx.connection()).await.unwrap();
 }

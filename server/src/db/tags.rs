@@ -19,6 +19,18 @@ pub async fn find(c: &impl Ask, repository_id: Uuid, name: &str) -> Result<Optio
         .await?)
 }
 
+/// Those of `names` that the repository has.
+pub async fn find_all(c: &impl Ask, repository_id: Uuid, names: &[String]) -> Result<Vec<rows::Tag>> {
+    let mut found = Vec::new();
+    for some in names.chunks(500) {
+        let query = tag::Entity::find()
+            .filter(tag::Column::RepositoryId.eq(repository_id))
+            .filter(tag::Column::Name.is_in(some));
+        found.extend(query.all(c.connection()).await?);
+    }
+    Ok(found)
+}
+
 /// Names after `after`, in byte order.
 pub async fn names(c: &impl Ask, repository_id: Uuid, after: &str, limit: u64) -> Result<Vec<String>> {
     Ok(tag::Entity::find()

@@ -9,6 +9,7 @@ use crate::names::{Digest, TagName};
 use crate::policy::{Allowed, ReadRepository};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// An image and the tags that point at it, the newest first.
@@ -54,13 +55,17 @@ pub async fn page(
 ) -> Result<(Vec<Image>, u64)> {
     let repository_id = allowed.on().id;
     let (tags, total) = db::tags::page(&app.db, repository_id, part, offset, limit).await?;
+    let digests: Vec<String> = tags.iter().map(|tag| tag.digest.clone()).collect();
+    let manifests = db::manifests::find_all(&app.db, repository_id, &digests).await?;
+    let mut manifests: HashMap<String, rows::Manifest> =
+        manifests.into_iter().map(|manifest| (manifest.digest.clone(), manifest)).collect();
     let mut images: Vec<Image> = Vec::new();
     for tag in tags {
         if let Some(known) = images.iter_mut().find(|i| i.manifest.digest == tag.digest) {
             known.tags.push(tag);
             continue;
         }
-        let Some(manifest) = db::manifests::find(&app.db, repository_id, &tag.digest).await? else { continue };
+        let Some(manifest) = manifests.remove(&tag.digest) else { continue };
         let platforms = platforms(app, repository_id, &manifest).await?;
         images.push(Image { tags: vec![tag], manifest, platforms });
     }

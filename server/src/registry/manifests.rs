@@ -34,11 +34,6 @@ pub async fn find(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Opt
     db::manifests::find(&app.db, repository_id, digest.as_str()).await
 }
 
-/// Manifests that name `subject`; at most 1,000, by digest.
-pub async fn referrers(app: &App, repository_id: Uuid, subject: &Digest) -> Result<Vec<rows::Manifest>> {
-    db::manifests::referrers(&app.db, repository_id, subject, "", 1_000).await
-}
-
 /// Deletes a tag, or a manifest with all tags on it.
 pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, reference: &Reference) -> Result<()> {
     let on = allowed.on();

@@ -1,5 +1,7 @@
 //! Signatures that are ours, foreign, moved or broken.
 
+mod lists;
+
 use super::*;
 use crate::db::{self, NamespaceKind, RepositoryState, Visibility, rows};
 use crate::names::{Digest, TagName};
@@ -118,7 +120,7 @@ async fn a_signature_is_what_cosign_expects() {
     let payload: Value = serde_json::from_slice(&payload).unwrap();
     assert_eq!(payload["critical"]["identity"]["docker-reference"], "localhost:8080/acme/web");
     assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
-    let referrers = manifests::referrers(&app, repository.id, &digest).await.unwrap();
+    let referrers = db::manifests::referrers(&app.db, repository.id, &digest, "", 10).await.unwrap();
     assert_eq!(referrers.len(), 1);
 }
 

@@ -2,26 +2,24 @@
 //!
 //! Only what was checked against a key of ours is *verified*. A signature for another digest counts as none.
 
-use super::signature::{ANNOTATION, ARTIFACT_TYPE, PAYLOAD_TYPE, tag_of};
-use super::signing;
+use super::checks::{self, BUNDLE_TYPE, Finding};
+use super::signature::{ARTIFACT_TYPE, tag_of};
+use super::verdicts::{Known, Question};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::db::{self, rows};
 use crate::error::Result;
 use crate::names::Digest;
 use crate::registry::{blobs, manifests};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use std::collections::HashMap;
 use uuid::Uuid;
 
-const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const COSIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 // Anybody who may push can add signatures; looking at them stays cheap.
 const MOST_MANIFESTS: usize = 20;
 const MOST_LAYERS: usize = 200;
-const MOST_PAYLOAD: usize = 64 << 10;
-const MOST_BUNDLE: usize = 1 << 20;
+/// Signatures of all images of a list that one question answers with.
+const MOST_LISTED: u64 = 1_000;
 
 /// What is known about the signatures of one manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,9 +41,6 @@ pub enum VerdictState {
     CouldNotCheck(String),
 }
 
-/// Checks a payload beside its layer against a digest and our keys.
-type Check = fn(&[u8], &Value, &Digest, &[rows::SigningKey]) -> Finding;
-
 /// How people tell keys apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName {
@@ -55,33 +50,93 @@ pub struct KeyName {
     pub fingerprint: String,
 }
 
-/// What one signature turned out to be; a greater one wins.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Finding {
-    Nothing,
-    Unreadable(String),
-    Untrusted,
-    /// Index of the key.
-    Verified(usize),
-}
-
-/// Looks for signatures of a manifest and checks them.
+/// Looks for signatures of a manifest and checks them, whatever is remembered.
 pub async fn verify(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Verdict> {
     let keys = db::keys::all(&app.db).await?;
-    let mut best = Finding::Nothing;
-    for manifest in candidates(app, repository_id, digest).await? {
-        if matches!(best, Finding::Verified(_)) {
+    let mut found = candidates(app, repository_id, std::slice::from_ref(digest)).await?;
+    let found = found.remove(digest.as_str()).unwrap_or_default();
+    judge(app, repository_id, digest, &found, &keys, false).await
+}
+
+/// The verdicts of a list of manifests, by digest. A verification that was run before counts, with the time that it ran.
+///
+/// Three questions for all that is remembered; two more for each signature that is not.
+pub async fn verify_all(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<HashMap<String, Verdict>> {
+    let keys = db::keys::all(&app.db).await?;
+    let found = candidates(app, repository_id, digests).await?;
+    let mut verdicts = HashMap::new();
+    for digest in digests {
+        let manifests = found.get(digest.as_str()).map_or(&[][..], Vec::as_slice);
+        let verdict = judge(app, repository_id, digest, manifests, &keys, true).await?;
+        verdicts.insert(digest.to_string(), verdict);
+    }
+    Ok(verdicts)
+}
+
+/// Manifests that may hold signatures, by the digest that they are for; the one with cosign's tag first.
+async fn candidates(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<HashMap<String, Vec<String>>> {
+    let of_tag: HashMap<String, &Digest> = digests.iter().map(|d| (tag_of(d).to_string(), d)).collect();
+    let names: Vec<String> = of_tag.keys().cloned().collect();
+    let mut found: HashMap<String, Vec<String>> = HashMap::new();
+    for tag in db::tags::find_all(&app.db, repository_id, &names).await? {
+        found.entry(of_tag[&tag.name].to_string()).or_default().push(tag.digest);
+    }
+    for (subject, manifest) in signatures_of(app, repository_id, digests).await? {
+        let of_subject = found.entry(subject).or_default();
+        if !of_subject.contains(&manifest) && of_subject.len() < MOST_MANIFESTS {
+            of_subject.push(manifest);
+        }
+    }
+    Ok(found)
+}
+
+/// Referrers that are signatures: subject and digest.
+async fn signatures_of(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<Vec<(String, String)>> {
+    let types = [ARTIFACT_TYPE, BUNDLE_TYPE];
+    let all = db::manifests::referrers_of_type(&app.db, repository_id, digests, &types, MOST_LISTED).await?;
+    if (all.len() as u64) < MOST_LISTED {
+        return Ok(all);
+    }
+    // One image with very many signatures leaves the others theirs.
+    let mut some = Vec::new();
+    for digest in digests {
+        let (one, most) = (std::slice::from_ref(digest), MOST_MANIFESTS as u64);
+        some.extend(db::manifests::referrers_of_type(&app.db, repository_id, one, &types, most).await?);
+    }
+    Ok(some)
+}
+
+/// What the signatures of a digest come to; the best one counts.
+async fn judge(
+    app: &App,
+    repository_id: Uuid,
+    digest: &Digest,
+    manifests: &[String],
+    keys: &[rows::SigningKey],
+    from_memory: bool,
+) -> Result<Verdict> {
+    let mut best = Known { finding: Finding::Nothing, at: app.clock.now() };
+    for manifest in manifests {
+        let question = Question { subject: digest, manifest, keys };
+        let remembered = if from_memory { app.verdicts.find(&question) } else { None };
+        let known = match remembered {
+            Some(known) => known,
+            None => look(app, repository_id, &question).await?,
+        };
+        best = if known.finding > best.finding { known } else { best };
+        if matches!(best.finding, Finding::Verified(_)) {
             break;
         }
-        best = best.max(look(app, repository_id, &manifest, digest, &keys).await?);
     }
-    let (state, key) = match best {
+    let (state, key) = match best.finding {
         Finding::Nothing => (VerdictState::NotSigned, None),
         Finding::Unreadable(why) => (VerdictState::CouldNotCheck(why), None),
         Finding::Untrusted => (VerdictState::Untrusted, None),
-        Finding::Verified(n) => (VerdictState::Verified, keys.get(n).map(|key| name_of(app, key))),
+        Finding::Verified(id) => {
+            (VerdictState::Verified, keys.iter().find(|key| key.id == id).map(|key| name_of(app, key)))
+        }
     };
-    Ok(Verdict { state, key, at: app.clock.now() })
+    Ok(Verdict { state, key, at: best.at })
 }
 
 fn name_of(app: &App, key: &rows::SigningKey) -> KeyName {
@@ -89,90 +144,33 @@ fn name_of(app: &App, key: &rows::SigningKey) -> KeyName {
     KeyName { name: format!("{age} of {}", app.config.public_host()), fingerprint: key.fingerprint.clone() }
 }
 
-/// Manifests that may hold signatures, the one with cosign's tag first.
-async fn candidates(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Vec<rows::Manifest>> {
-    let mut found = Vec::new();
-    if let Some(tag) = db::tags::find(&app.db, repository_id, tag_of(digest).as_str()).await? {
-        found.extend(manifests::find(app, repository_id, &Digest::trusted(&tag.digest)).await?);
-    }
-    for referrer in manifests::referrers(app, repository_id, digest).await? {
-        let is_signature = referrer.artifact_type.as_deref().is_some_and(|t| t == ARTIFACT_TYPE || t == BUNDLE_TYPE);
-        if is_signature && !found.iter().any(|f| f.digest == referrer.digest) {
-            found.push(referrer);
-        }
-    }
-    found.truncate(MOST_MANIFESTS);
-    Ok(found)
-}
-
-async fn look(
-    app: &App,
-    repository_id: Uuid,
-    manifest: &rows::Manifest,
-    digest: &Digest,
-    keys: &[rows::SigningKey],
-) -> Result<Finding> {
-    let Ok(value) = serde_json::from_slice::<Value>(&manifest.body) else {
-        return Ok(Finding::Unreadable("the signature's manifest cannot be read".into()));
+/// Verifies the signatures in one manifest, and remembers what came out unless something could not be read.
+async fn look(app: &App, repository_id: Uuid, question: &Question<'_>) -> Result<Known> {
+    let at = app.clock.now();
+    let Some(manifest) = manifests::find(app, repository_id, &Digest::trusted(question.manifest)).await? else {
+        return Ok(Known { finding: Finding::Nothing, at });
     };
-    let mut best = Finding::Nothing;
+    let Ok(value) = serde_json::from_slice::<Value>(&manifest.body) else {
+        return Ok(Known { finding: Finding::Unreadable("the signature's manifest cannot be read".into()), at });
+    };
+    let (mut best, mut is_whole) = (Finding::Nothing, true);
     // Newest last: our own signature is mostly the last one.
     for layer in value["layers"].as_array().into_iter().flatten().rev().take(MOST_LAYERS) {
-        let (limit, check): (_, Check) = match layer["mediaType"].as_str() {
-            Some(PAYLOAD_TYPE) => (MOST_PAYLOAD, check_payload),
-            Some(BUNDLE_TYPE) => (MOST_BUNDLE, check_bundle),
-            _ => continue,
-        };
+        let Some((limit, check)) = layer["mediaType"].as_str().and_then(checks::of_type) else { continue };
         let Some(blob) = layer["digest"].as_str().and_then(|d| d.parse().ok()) else { continue };
         let finding = match blobs::read_small(app, repository_id, &blob, limit).await? {
-            Some(bytes) => check(&bytes, layer, digest, keys),
+            Some(bytes) => check(&bytes, layer, question.subject, question.keys),
             None => Finding::Unreadable("what was signed is absent or too large".into()),
         };
+        is_whole &= !matches!(finding, Finding::Unreadable(_));
         best = best.max(finding);
         if matches!(best, Finding::Verified(_)) {
             break;
         }
     }
-    Ok(best)
-}
-
-/// Which key made a signature over a message that names the digest.
-fn by_which(keys: &[rows::SigningKey], message: &[u8], signature: &str) -> Finding {
-    let key = keys.iter().position(|key| signing::verifies(&key.public_pem, message, signature));
-    key.map_or(Finding::Untrusted, Finding::Verified)
-}
-
-/// Simple signing: the signature is an annotation, the payload a blob.
-fn check_payload(payload: &[u8], layer: &Value, digest: &Digest, keys: &[rows::SigningKey]) -> Finding {
-    let Ok(value) = serde_json::from_slice::<Value>(payload) else {
-        return Finding::Unreadable("the signed payload cannot be read".into());
-    };
-    let critical = &value["critical"];
-    let names_it = critical["type"] == "cosign container image signature"
-        && critical["image"]["docker-manifest-digest"] == digest.as_str();
-    match layer["annotations"][ANNOTATION].as_str() {
-        Some(signature) if names_it => by_which(keys, payload, signature),
-        _ => Finding::Nothing,
+    let known = Known { finding: best, at };
+    if is_whole || matches!(known.finding, Finding::Verified(_)) {
+        app.verdicts.remember(question, &known);
     }
-}
-
-/// A sigstore bundle with a DSSE envelope. An attestation is no signature: the predicate must be cosign's own.
-fn check_bundle(bundle: &[u8], _: &Value, digest: &Digest, keys: &[rows::SigningKey]) -> Finding {
-    let unreadable = || Finding::Unreadable("the signature's bundle cannot be read".into());
-    let Ok(value) = serde_json::from_slice::<Value>(bundle) else { return unreadable() };
-    let envelope = &value["dsseEnvelope"];
-    let payload = envelope["payload"].as_str().and_then(|p| STANDARD.decode(p).ok());
-    let (Some(payload), Some(kind)) = (payload, envelope["payloadType"].as_str()) else { return unreadable() };
-    let Ok(statement) = serde_json::from_slice::<Value>(&payload) else { return unreadable() };
-    let names_it = statement["subject"]
-        .as_array()
-        .is_some_and(|subjects| subjects.iter().any(|s| s["digest"]["sha256"] == digest.hex()));
-    if !names_it || statement["predicateType"] != COSIGN_PREDICATE {
-        return Finding::Nothing;
-    }
-    let Some(signature) = envelope["signatures"][0]["sig"].as_str() else { return unreadable() };
-    // DSSE v1, pre-authentication encoding.
-    let mut message = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
-    message.extend_from_slice(&payload);
-    by_which(keys, &message, signature)
+    Ok(known)
 }

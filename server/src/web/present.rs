@@ -135,14 +135,17 @@ pub async fn head(app: &App, principal: &Principal, on: &RepositoryAccess) -> Re
 
 /// Signed by whom, checked now.
 pub async fn signature(app: &App, on: &RepositoryAccess, digest: &Digest) -> Result<Signature> {
-    let Verdict { state, key, at } = trust::verify(app, on.id, digest).await?;
+    Ok(verdict(app, trust::verify(app, on.id, digest).await?))
+}
+
+fn verdict(app: &App, Verdict { state, key, at }: Verdict) -> Signature {
     let (key, checked) = (key.map(|k| k.name).unwrap_or_default(), when(app, at));
-    Ok(match state {
+    match state {
         VerdictState::Verified => Signature::Verified { key, checked },
         VerdictState::Untrusted => Signature::Untrusted { key, checked },
         VerdictState::NotSigned => Signature::NotSigned,
         VerdictState::CouldNotCheck(reason) => Signature::CouldNotCheck { reason },
-    })
+    }
 }
 
 /// Why a tag points where it points.
@@ -164,8 +167,19 @@ pub fn cause(on: &RepositoryAccess, story: Option<&MoveStory>) -> Cause {
     Cause { text: format!("{verb} {by}"), ..Cause::default() }
 }
 
-/// One image in a list.
-pub async fn image_row(app: &App, on: &RepositoryAccess, image: &Image) -> Result<ImageRow> {
+/// Images in a list.
+pub async fn image_rows(app: &App, on: &RepositoryAccess, images: &[Image]) -> Result<Vec<ImageRow>> {
+    let digests: Vec<Digest> = images.iter().map(|image| Digest::trusted(&image.manifest.digest)).collect();
+    let mut verdicts = trust::verify_all(app, on.id, &digests).await?;
+    let mut rows = Vec::new();
+    for image in images {
+        let found = verdicts.remove(&image.manifest.digest).map(|found| verdict(app, found));
+        rows.push(image_row(app, on, image, found.unwrap_or(Signature::NotSigned)).await?);
+    }
+    Ok(rows)
+}
+
+async fn image_row(app: &App, on: &RepositoryAccess, image: &Image, signature: Signature) -> Result<ImageRow> {
     let newest = image.tags.iter().max_by_key(|t| t.updated_at);
     let story = match newest {
         Some(tag) => tags::newest_move(app, tag).await?,
@@ -175,7 +189,7 @@ pub async fn image_row(app: &App, on: &RepositoryAccess, image: &Image) -> Resul
         tags: image.tags.iter().map(|t| t.name.clone()).collect(),
         digest: image.manifest.digest.clone(),
         platforms: image.platforms.iter().map(|p| p.name.clone()).filter(|n| !n.is_empty()).collect(),
-        signature: signature(app, on, &Digest::trusted(&image.manifest.digest)).await?,
+        signature,
         size: count(image.manifest.image_size_bytes),
         at: when(app, newest.map_or(image.manifest.created_at, |t| t.updated_at)),
         cause: cause(on, story.as_ref()),

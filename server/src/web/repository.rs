@@ -24,11 +24,9 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
         Some(build) => Some(present::build_row(&app, &on.name.to_string(), build).await?),
         None => None,
     };
-    let (found, _) = images::page(&app, &allowed, "", 0, 20).await?;
-    let mut rows = Vec::new();
-    for image in found.iter().take(10) {
-        rows.push(present::image_row(&app, on, image).await?);
-    }
+    let (mut found, _) = images::page(&app, &allowed, "", 0, 20).await?;
+    found.truncate(10);
+    let rows = present::image_rows(&app, on, &found).await?;
     let pull = rows.first().and_then(|row| {
         let signed = matches!(row.signature, Signature::Verified { .. });
         let tag = row.tags.first()?;

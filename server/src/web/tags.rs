@@ -35,10 +35,7 @@ pub async fn list(
     // PostgreSQL takes no NUL.
     let part: String = query.q.trim().chars().filter(|c| !c.is_control()).take(128).collect();
     let (found, total) = images::page(&app, &allowed, &part, (number - 1) * ROWS, ROWS).await?;
-    let mut rows = Vec::new();
-    for image in &found {
-        rows.push(present::image_row(&app, on, image).await?);
-    }
+    let rows = present::image_rows(&app, on, &found).await?;
     let head = present::head(&app, allowed.principal(), on).await?;
     let viewer = page::viewer(&app, allowed.principal()).await?;
     let layout = head.layout("Tags", viewer, RepositoryTab::Tags).flash(page::flash(&app, &request));
