@@ -116,6 +116,24 @@ pub async fn has_parent(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> R
     Ok(found.is_some())
 }
 
+/// Digest of a manifest in the repository that names the blob `digest`.
+pub async fn that_needs(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> Result<Option<String>> {
+    let names_it = Query::select()
+        .column(manifest_edge::Column::ManifestId)
+        .from(manifest_edge::Entity)
+        .and_where(manifest_edge::Column::Digest.eq(digest.as_str()))
+        .and_where(manifest_edge::Column::Kind.ne(super::EdgeKind::Manifest))
+        .to_owned();
+    Ok(manifest::Entity::find()
+        .select_only()
+        .column(manifest::Column::Digest)
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+        .filter(manifest::Column::Id.in_subquery(names_it))
+        .into_tuple()
+        .one(c.connection())
+        .await?)
+}
+
 pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
     manifest::Entity::delete_by_id(id).exec(tx.connection()).await?;
     Ok(())

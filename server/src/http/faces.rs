@@ -4,11 +4,11 @@
 
 use super::request_id::RequestId;
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, OciCode};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
@@ -72,10 +72,7 @@ pub async fn middleware(
 fn of_framework(status: StatusCode, text: Option<&str>) -> Error {
     match status.as_u16() {
         404 => Error::NotFound("this page".into()),
-        405 => Error::Registry {
-            code: crate::error::OciCode::Unsupported,
-            message: "this method is not supported here".into(),
-        },
+        405 => Error::Registry { code: OciCode::Unsupported, message: "this method is not supported here".into() },
         413 => Error::TooLarge("the request is larger than what is taken here".into()),
         status if status >= 500 => Error::internal("the framework", text.unwrap_or("no text").to_owned()),
         _ => Error::Invalid(text.unwrap_or("the request cannot be understood").to_owned()),
@@ -126,6 +123,10 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
             if let Some(app) = request.app_data::<web::Data<App>>() {
                 response.insert_header((header::WWW_AUTHENTICATE, crate::oci::challenge(app, request)));
             }
+        }
+        // RFC 9110, section 15.5.6: a 405 says what is possible. The framework's own says it itself.
+        Error::Registry { code: OciCode::Unsupported, .. } if request.method() == Method::DELETE => {
+            response.insert_header((header::ALLOW, "GET, HEAD"));
         }
         Error::RangeNotSatisfiable { size } => {
             response.insert_header((header::CONTENT_RANGE, format!("bytes */{size}")));

@@ -39,11 +39,22 @@ pub async fn read(app: &App, blob: &rows::Blob, start: u64, length: u64) -> Resu
     found.ok_or_else(|| Error::internal("reading a blob", format!("{} has a row but no bytes", blob.digest)))
 }
 
-/// Removes the link from this repository; the bytes are the collector's business.
+/// Removes the link from this repository, unless a manifest there still needs it; the bytes are the collector's business.
 pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest) -> Result<()> {
-    let blob = db::blobs::find_linked(&app.db, allowed.on().id, digest).await?.ok_or_else(|| unknown(digest))?;
+    let on = allowed.on();
+    let blob = db::blobs::find_linked(&app.db, on.id, digest).await?.ok_or_else(|| unknown(digest))?;
     let tx = app.db.begin().await?;
-    if !db::blobs::unlink(&tx, allowed.on().id, blob.id).await? {
+    // Whoever stores a manifest holds this lock while it looks for its blobs.
+    db::repositories::lock(&tx, on.id).await?;
+    if let Some(manifest) = db::manifests::that_needs(&tx, on.id, digest).await? {
+        // 405 and UNSUPPORTED, not 403 and DENIED: no other account may do it either, and clients know 405 as the
+        // answer of a registry that keeps a blob. The specification names 404 and 405 beside 202.
+        return Err(Error::registry(
+            OciCode::Unsupported,
+            format!("blob {digest} is part of manifest {manifest} in this repository; delete that first"),
+        ));
+    }
+    if !db::blobs::unlink(&tx, on.id, blob.id).await? {
         return Err(unknown(digest));
     }
     tx.commit().await

@@ -8,6 +8,7 @@ both! {
     a_deleted_manifest_takes_its_tags_along,
     a_child_of_an_index_stays,
     a_deleted_blob_is_unknown,
+    a_blob_that_an_image_needs_stays,
     what_is_not_there_cannot_be_deleted,
     a_deleted_image_can_be_pushed_again,
     deleting_needs_its_own_right,
@@ -57,6 +58,33 @@ async fn a_deleted_blob_is_unknown(kind: Kind) {
     mona.delete(&path).await.fails(404, "BLOB_UNKNOWN");
     mona.push_blob(&name, b"goes away").await;
     mona.has_blob(&name, b"goes away").await;
+}
+
+async fn a_blob_that_an_image_needs_stays(kind: Kind) {
+    let (name, mona, image) = Registry::on(kind).await.with_image().await;
+    mona.push_manifest(&name, "all", &index(std::slice::from_ref(&image.manifest))).await;
+    for bytes in [&image.layer, &image.config] {
+        let path = format!("/v2/{name}/blobs/{}", digest(bytes));
+        let answer = mona.delete(&path).await.fails(405, "UNSUPPORTED");
+        assert!(answer.text().contains(&format!("part of manifest {}", image.digest)), "{answer}");
+        assert_eq!(answer.header("allow"), "GET, HEAD");
+        mona.has_blob(&name, bytes).await;
+    }
+    // In a repository where no image needs it, it may go.
+    let (other, elsewhere) = Registry::on(kind).await.new_repository().await;
+    elsewhere.push_image(&other, "v1").await;
+    elsewhere.push_blob(&other, &image.layer).await;
+    let elsewhere = Registry::on(kind).await.mona(&[&other]).await;
+    elsewhere.delete(&format!("/v2/{other}/blobs/{}", digest(&image.layer))).await.is(202);
+    mona.has_blob(&name, &image.layer).await;
+    // The tag of the index goes with it; the image under it then goes too, and so may its blobs.
+    let all = mona.head(&format!("/v2/{name}/manifests/all")).await.is(200);
+    for manifest in [all.header("docker-content-digest"), &image.digest] {
+        mona.delete(&format!("/v2/{name}/manifests/{manifest}")).await.is(202);
+    }
+    for bytes in [&image.layer, &image.config] {
+        mona.delete(&format!("/v2/{name}/blobs/{}", digest(bytes))).await.is(202);
+    }
 }
 
 async fn what_is_not_there_cannot_be_deleted(kind: Kind) {
