@@ -9,13 +9,14 @@ use crate::policy::{AdministerRepository, Allowed, BUILD_CACHE, Principal, PushI
 use uuid::Uuid;
 
 /// The repository that a push is for, whether it exists or would be made; `None` when there is no such namespace.
+/// Asking writes nothing: `ensure` makes what is missing once the push is allowed.
 pub async fn for_push(app: &App, principal: &Principal, name: &RepositoryName) -> Result<Option<RepositoryAccess>> {
     if let Some(found) = crate::auth::extract::repository_access(app, principal, name).await? {
         return Ok(Some(found));
     }
-    let namespace = match db::namespaces::find_by_name(&app.db, name.namespace.as_str()).await? {
-        Some(namespace) => namespace,
-        None if name.namespace.as_str() == BUILD_CACHE => make_cache_namespace(app).await?,
+    let namespace_id = match db::namespaces::find_by_name(&app.db, name.namespace.as_str()).await? {
+        Some(namespace) => namespace.id,
+        None if name.namespace.as_str() == BUILD_CACHE => Uuid::nil(),
         None if is_reserved(name.namespace.as_str()) => {
             let text = format!("`{}` is a reserved word; push to a namespace of yours", name.namespace);
             return Err(Error::registry(OciCode::NameInvalid, text));
@@ -23,12 +24,12 @@ pub async fn for_push(app: &App, principal: &Principal, name: &RepositoryName) -
         None => return Ok(None),
     };
     let role = match principal.user_id() {
-        Some(user) => db::namespaces::role_of(&app.db, namespace.id, user).await?,
+        Some(user) => db::namespaces::role_of(&app.db, namespace_id, user).await?,
         None => None,
     };
     Ok(Some(RepositoryAccess {
         id: Uuid::nil(),
-        namespace_id: namespace.id,
+        namespace_id,
         name: name.clone(),
         visibility: Visibility::Private,
         is_live: false,
@@ -36,7 +37,11 @@ pub async fn for_push(app: &App, principal: &Principal, name: &RepositoryName) -
     }))
 }
 
-async fn make_cache_namespace(app: &App) -> Result<rows::Namespace> {
+/// The namespace of build caches; made by the first build that pushes there.
+async fn cache_namespace(app: &App) -> Result<Uuid> {
+    if let Some(found) = db::namespaces::find_by_name(&app.db, BUILD_CACHE).await? {
+        return Ok(found.id);
+    }
     let row = rows::Namespace {
         id: Uuid::now_v7(),
         name: BUILD_CACHE.to_owned(),
@@ -47,16 +52,17 @@ async fn make_cache_namespace(app: &App) -> Result<rows::Namespace> {
     };
     let tx = app.db.begin().await?;
     if let Some(found) = db::namespaces::find_by_name(&tx, BUILD_CACHE).await? {
-        return Ok(found);
+        return Ok(found.id);
     }
     match db::namespaces::insert(&tx, row).await {
         Ok(made) => {
             tx.commit().await?;
-            Ok(made)
+            Ok(made.id)
         }
         Err(Error::Conflict(why)) => {
             drop(tx);
-            db::namespaces::find_by_name(&app.db, BUILD_CACHE).await?.ok_or(Error::Conflict(why))
+            let found = db::namespaces::find_by_name(&app.db, BUILD_CACHE).await?;
+            found.map(|found| found.id).ok_or(Error::Conflict(why))
         }
         Err(error) => Err(error),
     }
@@ -65,13 +71,14 @@ async fn make_cache_namespace(app: &App) -> Result<rows::Namespace> {
 /// The row to push into; made provisional, and private, when it is absent.
 pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Repository> {
     let on = allowed.on();
-    if let Some(found) = db::repositories::find_by_name(&app.db, on.namespace_id, &on.name.name).await? {
+    let namespace_id = if on.namespace_id.is_nil() { cache_namespace(app).await? } else { on.namespace_id };
+    if let Some(found) = db::repositories::find_by_name(&app.db, namespace_id, &on.name.name).await? {
         return Ok(found);
     }
     let now = app.clock.now();
     let row = rows::Repository {
         id: Uuid::now_v7(),
-        namespace_id: on.namespace_id,
+        namespace_id,
         name: on.name.name.clone(),
         visibility: Visibility::Private,
         state: RepositoryState::Provisional,
@@ -82,7 +89,7 @@ pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Rep
     };
     let tx = app.db.begin().await?;
     // Two layers of a first push come at once: the second finds what the first made.
-    if let Some(found) = db::repositories::find_by_name(&tx, on.namespace_id, &on.name.name).await? {
+    if let Some(found) = db::repositories::find_by_name(&tx, namespace_id, &on.name.name).await? {
         return Ok(found);
     }
     match db::repositories::insert(&tx, row).await {
@@ -93,7 +100,7 @@ pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Rep
         // On PostgreSQL they look at the same time, and the second one meets the first one's row only here.
         Err(Error::Conflict(why)) => {
             drop(tx);
-            let found = db::repositories::find_by_name(&app.db, on.namespace_id, &on.name.name).await?;
+            let found = db::repositories::find_by_name(&app.db, namespace_id, &on.name.name).await?;
             found.ok_or(Error::Conflict(why))
         }
         Err(error) => Err(error),

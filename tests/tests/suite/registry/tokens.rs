@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use slipway_tests::{Run, tool};
 
 use super::answer::Answer;
 use super::fixture::{Kind, Registry, own};
@@ -184,4 +185,32 @@ async fn a_disabled_person_gets_no_bearer(kind: Kind) {
     registry.with(Some(&bearer)).get("/v2/").await.fails(401, "UNAUTHORIZED");
     server.admin(&["user", "enable", "eve"]).await;
     registry.with(Some(&bearer)).get("/v2/").await.is(200);
+}
+
+#[tokio::test]
+async fn asking_for_a_token_writes_nothing() {
+    let (server, registry) = own(Kind::Sqlite, |builder| builder).await;
+    let rows = async || {
+        let count = "SELECT (SELECT count(*) FROM namespace), (SELECT count(*) FROM repository), \
+            (SELECT count(*) FROM upload), (SELECT count(*) FROM event)";
+        let database = server.data_dir().join("slipway.db");
+        let run = Run::new(tool("sqlite3")).args(["-cmd", ".timeout 10000", &database.to_string_lossy(), count]);
+        run.output().await.ok().text().to_owned()
+    };
+    let before = rows().await;
+    for who in [None, Some(registry.eve.as_str()), Some(registry.mona.as_str())] {
+        for name in ["buildcache/x", "mona/new", "nobody/new", "library/new"] {
+            let scope = format!("repository:{name}:pull,push,delete");
+            registry.granted(who, &[&scope]).await;
+            // Nor does a push that is refused.
+            let session = registry.with(Some(&registry.bearer(who, &[&scope]).await));
+            if !(name == "mona/new" && who == Some(registry.mona.as_str())) {
+                let status = session.post(&format!("/v2/{name}/blobs/uploads/")).await.status;
+                assert!([400, 401, 403, 404].contains(&status), "{name} {status}");
+            }
+        }
+    }
+    assert_eq!(rows().await, before);
+    registry.mona(&["mona/new"]).await.push_image("mona/new", "v1").await;
+    assert_ne!(rows().await, before, "only the push does");
 }
