@@ -28,7 +28,7 @@ pub mod users;
 pub use entity::values::*;
 
 use crate::error::{Error, Result};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, SqlErr};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlErr};
 use std::sync::Mutex;
 
 /// The rows as plain structs, named in the singular.
@@ -138,8 +138,17 @@ impl Tx {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        Self::internal("database", error)
+        if is_full(&error) { Self::Full } else { Self::internal("database", error) }
     }
+}
+
+/// `SQLITE_FULL`, or PostgreSQL's `disk_full`.
+fn is_full(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(|e| e.code().map(std::borrow::Cow::into_owned));
+    matches!(code.as_deref(), Some("13" | "53100"))
 }
 
 /// Turns a broken constraint into its meaning.
@@ -162,4 +171,21 @@ fn names(text: &str, table_columns: &str) -> bool {
     let flat: String = text.replace(", ", "_").replace('.', "_");
     let table = table_columns.split('_').next().unwrap_or_default();
     text.contains(table_columns) || flat.replace(&format!("_{table}_"), "_").contains(table_columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn a_full_database_is_told_as_such() {
+        let app = TestApp::start().await;
+        let tx = app.db.begin().await.unwrap();
+        tx.connection().execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
+        let fill = "CREATE TABLE x AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 9000) \
+            SELECT i, 'some text that takes room' FROM n";
+        let error = Error::from(tx.connection().execute_unprepared(fill).await.unwrap_err());
+        assert!(matches!(error, Error::Full), "{error:?}");
+    }
 }

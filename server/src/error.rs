@@ -37,6 +37,10 @@ pub enum Error {
     WrongOffset { offset: u64, location: String },
     #[error("too many requests; try again in {retry_after_secs} s")]
     TooManyRequests { retry_after_secs: u64 },
+    /// There is no room for what should be stored, or nearly none. docker tries a 5xx again for a minute and then does
+    /// not show the text, so the registry says it as a refusal.
+    #[error("the disk is full, or almost full: nothing is stored until the operator makes room; reads go on")]
+    Full,
     /// Something that we need is away for now.
     #[error("{0}")]
     Unavailable(String),
@@ -96,7 +100,7 @@ impl Error {
         Self::Registry { code, message: message.into() }
     }
 
-    /// HTTP status, the same on every surface.
+    /// HTTP status, the same on every surface; only of `Full` the registry makes a 403.
     pub fn status(&self) -> u16 {
         match self {
             Self::NotFound(_) => 404,
@@ -108,6 +112,7 @@ impl Error {
             Self::TooLarge(_) => 413,
             Self::RangeNotSatisfiable { .. } | Self::WrongOffset { .. } => 416,
             Self::TooManyRequests { .. } => 429,
+            Self::Full => 507,
             Self::Unavailable(_) => 503,
             Self::Forge(_) => 502,
             Self::Internal { .. } => 500,
@@ -127,6 +132,7 @@ impl Error {
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::WrongOffset { .. } => "wrong_offset",
             Self::TooManyRequests { .. } => "too_many_requests",
+            Self::Full => "full",
             Self::Unavailable(_) => "unavailable",
             Self::Forge(_) => "forge",
             Self::Internal { .. } => "internal",

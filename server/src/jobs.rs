@@ -67,7 +67,7 @@ impl From<Error> for JobError {
     fn from(error: Error) -> Self {
         match error {
             Error::Forge(ForgeError::RateLimited(secs)) => Self::RetryAfter(error, secs),
-            Error::Forge(ForgeError::Unreachable(_)) | Error::Unavailable(_) | Error::Internal { .. } => {
+            Error::Forge(ForgeError::Unreachable(_)) | Error::Unavailable(_) | Error::Full | Error::Internal { .. } => {
                 Self::Retry(error)
             }
             other => Self::Fail(other),

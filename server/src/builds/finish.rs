@@ -100,7 +100,7 @@ async fn succeeded(app: &App, attempt: &rows::Attempt, digest: &str, materials: 
     let digest = match check(app, attempt, &home, digest).await {
         Ok(digest) => digest,
         // A database or disk that is away comes back: the builder asks again.
-        Err(error @ (Error::Internal { .. } | Error::Unavailable(_))) => return Err(error),
+        Err(error @ (Error::Internal { .. } | Error::Unavailable(_) | Error::Full)) => return Err(error),
         Err(error) => {
             let why = Why::new("push_incomplete", format!("what was pushed is not a whole image: {error}"));
             return end(app, attempt, BuildState::Failed, why, None).await;
@@ -110,7 +110,7 @@ async fn succeeded(app: &App, attempt: &rows::Attempt, digest: &str, materials: 
         let signed = match trust::sign(app, &home.repository, &home.name(), &digest).await {
             Ok(signed) => signed,
             // A disk that is full for a moment costs no build: the builder asks again.
-            Err(error @ Error::Unavailable(_)) => return Err(error),
+            Err(error @ (Error::Unavailable(_) | Error::Full)) => return Err(error),
             Err(error) => return not_signed(app, attempt, &build, error).await,
         };
         if seal(app, attempt, &home, &digest, &signed, &materials).await? == Stored::Yes {

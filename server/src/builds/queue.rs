@@ -187,6 +187,7 @@ async fn without_source(app: &App, taken: &Taken, error: &Error) -> Result<()> {
         error,
         Error::Forge(ForgeError::Unreachable(_) | ForgeError::RateLimited(_))
             | Error::Unavailable(_)
+            | Error::Full
             | Error::Internal { .. }
     );
     tracing::warn!(build.id = %taken.build.id, "{}: no access to the source: {}", taken.home.title(taken.build.number), error.for_log());

@@ -109,7 +109,7 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
     let code = match error {
         Error::Registry { code, .. } => code.as_str(),
         Error::Unauthorized(_) => "UNAUTHORIZED",
-        Error::Forbidden(_) => "DENIED",
+        Error::Forbidden(_) | Error::Full => "DENIED",
         Error::NotFound(_) => "NAME_UNKNOWN",
         Error::TooManyRequests { .. } => "TOOMANYREQUESTS",
         Error::TooLarge(_) => "MANIFEST_INVALID",
@@ -117,7 +117,8 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::Invalid(_) | Error::Conflict(_) => "UNSUPPORTED",
         Error::Unavailable(_) | Error::Forge(_) | Error::Internal { .. } => "UNKNOWN",
     };
-    let mut response = HttpResponse::build(error.status_code());
+    let status = if matches!(error, Error::Full) { StatusCode::FORBIDDEN } else { error.status_code() };
+    let mut response = HttpResponse::build(status);
     match error {
         Error::Unauthorized(_) => {
             if let Some(app) = request.app_data::<web::Data<App>>() {

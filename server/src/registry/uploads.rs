@@ -50,10 +50,7 @@ pub async fn start(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Uplo
 
 fn refuse_when_full(app: &App) -> Result<()> {
     match app.storage.free_bytes()? {
-        // Not 503: docker tries that again for a minute, and then does not show the text.
-        Some(free) if free < app.config.min_free_bytes => Err(Error::Forbidden(
-            "the registry is almost full and takes no uploads until the operator makes room; pulls go on".into(),
-        )),
+        Some(free) if free < app.config.min_free_bytes => Err(Error::Full),
         _ => Ok(()),
     }
 }

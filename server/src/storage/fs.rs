@@ -142,10 +142,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 }
 
 fn storage_error(e: io::Error) -> Error {
-    if e.kind() == io::ErrorKind::StorageFull {
-        return Error::Unavailable("the disk is full: nothing can be stored until the operator makes room".into());
+    match e.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full,
+        _ => Error::internal("storage", e),
     }
-    Error::internal("storage", e)
 }
 
 fn open_for_writing(path: &Path, offset: u64) -> io::Result<File> {

@@ -58,7 +58,7 @@ fn heading(error: &Error) -> &'static str {
         Error::Conflict(_) => "That does not go together",
         Error::TooLarge(_) => "That is too large",
         Error::TooManyRequests { .. } => "Too many requests",
-        Error::Unavailable(_) => "Not now",
+        Error::Unavailable(_) | Error::Full => "Not now",
         Error::Forge(_) => "The forge said no",
         _ => "That cannot be taken",
     }

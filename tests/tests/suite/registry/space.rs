@@ -1,10 +1,11 @@
-//! A disk that is almost full: uploads are refused with a clear text, pulls go on.
+//! A disk that is full or almost full: uploads are refused with a clear text, pulls go on.
 
 use reqwest::Method;
-use slipway_tests::Docker;
+use slipway_tests::{Docker, Run};
+use std::path::{Path, PathBuf};
 
 use super::content::{OCI_MANIFEST, digest};
-use super::fixture::{Kind, own};
+use super::fixture::{Kind, Registry, own};
 
 const TEXT: &str = "almost full";
 
@@ -34,10 +35,62 @@ async fn uploads_are_refused_and_pulls_go_on() {
     mona.put_manifest(&name, "v2", OCI_MANIFEST, &image.manifest.to_string()).await.is(201);
 }
 
+/// A data folder whose storage has one mebibyte; unmounted and removed in the end.
+struct Small(tempfile::TempDir);
+
+impl Small {
+    async fn new() -> Self {
+        let small = Self(tempfile::tempdir().expect("a temporary folder"));
+        std::fs::create_dir(small.storage()).expect("the folder is new");
+        let mount = Run::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]);
+        mount.args([small.storage()]).output().await.ok();
+        small
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn storage(&self) -> PathBuf {
+        self.path().join("storage")
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        std::process::Command::new("umount").arg("-l").arg(self.storage()).status().ok();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_fills_up_on_the_way_says_the_same() {
+    let small = Small::new().await;
+    let (server, registry) = own(Kind::Sqlite, |builder| {
+        builder.env("SLIPWAY_DATA_DIR", small.path()).env("SLIPWAY_STORAGE_MIN_FREE_BYTES", "0")
+    })
+    .await;
+    let (name, mona, image) = registry.with_image().await;
+    let bytes = vec![7; 3 << 20];
+    let upload = mona.start(&name).await;
+    let answer = mona.patch(&upload, None, bytes.clone()).await.fails(403, "DENIED");
+    assert!(answer.text().contains(TEXT), "{answer}");
+    let whole = format!("/v2/{name}/blobs/uploads/?digest={}", digest(&bytes));
+    let answer = mona.send(Method::POST, &whole, &[], bytes).await.fails(403, "DENIED");
+    assert!(answer.text().contains(TEXT), "{answer}");
+    mona.has_blob(&name, &image.layer).await;
+    says_why(&registry).await;
+    drop(server);
+}
+
 #[tokio::test]
 async fn docker_says_why_it_cannot_push() {
     let (server, registry) =
         own(Kind::Sqlite, |builder| builder.env("SLIPWAY_STORAGE_MIN_FREE_BYTES", i64::MAX.to_string())).await;
+    says_why(&registry).await;
+    drop(server);
+}
+
+async fn says_why(registry: &Registry) {
     let docker = Docker::start().await;
     docker.login(&registry.host, "mona", &registry.mona).await.ok();
     let image = format!("{}/{}:v1", registry.host, registry.repository());
@@ -45,5 +98,4 @@ async fn docker_says_why_it_cannot_push() {
     let push = docker.run(&["push", &image]).await.fails();
     let said = format!("{}{}", push.stdout, push.stderr);
     assert!(said.contains(TEXT) && !said.contains("Retrying"), "{said}");
-    drop(server);
 }
