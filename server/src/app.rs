@@ -25,6 +25,8 @@ pub struct App {
     pub wake: Arc<Wake>,
     pub uploads: crate::registry::uploads::OpenUploads,
     pub limits: crate::auth::limits::Limits,
+    /// Webhook bodies that are being read.
+    pub hooks: Arc<crate::hooks::InFlight>,
     pub verdicts: crate::trust::Verdicts,
     /// What builders said last.
     pub builders: crate::builds::fleet::Fleet,
@@ -61,6 +63,7 @@ impl App {
             wake: Arc::default(),
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
+            hooks: Arc::default(),
             verdicts: crate::trust::Verdicts::default(),
             builders: crate::builds::fleet::Fleet::default(),
             builder_token: crate::secrets::new_token("slb_"),

@@ -1,10 +1,13 @@
 //! What forges send: checked, kept and answered in milliseconds; jobs do the rest.
 //!
-//! The signature is checked over the raw bytes before anything reads them. A source that does not exist answers as one
-//! whose signature is wrong.
+//! No body is read for a source that does not exist or without the form of a signature; the answer is that of a wrong
+//! signature, which is checked over the raw bytes before anything looks into them.
 
 mod body;
+mod in_flight;
 mod signature;
+
+pub use in_flight::InFlight;
 
 use crate::app::App;
 use crate::auth::address::client_address;
@@ -36,15 +39,22 @@ pub async fn github(
     payload: Payload,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    let body = body::read(&request, payload).await?;
-    let source = match source_id.parse::<Uuid>() {
-        Ok(id) => db::sources::find(&app.db, id).await?,
-        Err(_) => None,
+    let address = client_address(&app, &request);
+    let wrong = || match app.limits.wrong_credential(address) {
+        Ok(()) => Error::Unauthorized("the signature is missing or wrong".into()),
+        Err(too_many) => too_many,
     };
-    let Some(source) = signed(&app, &request, source, &body)? else {
-        app.limits.wrong_credential(client_address(&app, &request))?;
-        return Err(Error::Unauthorized("the signature is missing or wrong".into()));
-    };
+    let given = signature::parse(header(&request, "x-hub-signature-256")).ok_or_else(wrong)?;
+    let id = source_id.parse::<Uuid>().map_err(|_no_id| wrong())?;
+    let source = db::sources::find(&app.db, id).await?.ok_or_else(wrong)?;
+    // Held until the delivery is kept: its bytes are in memory as long.
+    let mut place = app.hooks.enter(address)?;
+    let body = body::read(&request, payload, &mut place).await?;
+    let secret = app.master_key.open_text(hook_secret_place(source.id), &source.hook_secret_encrypted)?;
+    // The key of the check is the secret itself.
+    if !signature::is_right(secret.reveal().as_bytes(), &body, &given) {
+        return Err(wrong());
+    }
     if let Err(not_until) = DELIVERIES.check_key(&source.id) {
         let wait = not_until.wait_time_from(DefaultClock::default().now());
         return Err(Error::TooManyRequests { retry_after_secs: wait.as_secs() + 1 });
@@ -62,19 +72,6 @@ pub async fn github(
         _ => "not needed",
     };
     Ok(HttpResponse::Accepted().json(serde_json::json!({"status": answer})))
-}
-
-/// The source, if the body was signed with its secret.
-fn signed(app: &App, request: &HttpRequest, source: Option<rows::Source>, body: &[u8]) -> Result<Option<rows::Source>> {
-    let signature = header(request, "x-hub-signature-256");
-    let Some(source) = source else {
-        // The same work for a source that is not there.
-        signature::is_right(b"no secret", body, signature);
-        return Ok(None);
-    };
-    let secret = app.master_key.open_text(hook_secret_place(source.id), &source.hook_secret_encrypted)?;
-    // The key of the check is the secret itself.
-    Ok(signature::is_right(secret.reveal().as_bytes(), body, signature).then_some(source))
 }
 
 /// A header that came once; several are none.

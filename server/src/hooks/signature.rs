@@ -2,18 +2,26 @@
 
 use aws_lc_rs::hmac;
 
-/// Whether `header` is `sha256=` and the 64 lower-case hex digits that `secret` gives for `body`.
-pub(super) fn is_right(secret: &[u8], body: &[u8], header: &str) -> bool {
-    let hex = header.strip_prefix("sha256=").unwrap_or_default();
+/// A signature of the right form, of which nothing else is known yet.
+pub(super) struct Given(Vec<u8>);
+
+/// Reads `sha256=` and 64 lower-case hex digits.
+pub(super) fn parse(header: &str) -> Option<Given> {
+    let hex = header.strip_prefix("sha256=")?;
     let lower = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    // A signature of the wrong form is compared too: the time tells nothing.
-    let given = if lower { hex::decode(hex).unwrap_or_default() } else { Vec::new() };
-    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), body, &given).is_ok()
+    if lower { hex::decode(hex).ok().map(Given) } else { None }
+}
+
+/// Whether the signature is what `secret` gives for `body`.
+pub(super) fn is_right(secret: &[u8], body: &[u8], given: &Given) -> bool {
+    hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), body, &given.0).is_ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_right;
+    fn is_right(secret: &[u8], body: &[u8], header: &str) -> bool {
+        super::parse(header).is_some_and(|given| super::is_right(secret, body, &given))
+    }
 
     // The example of docs.github.com, "Validating webhook deliveries".
     const SECRET: &[u8] = b"It's a Secret to Everybody";

@@ -9,6 +9,7 @@ mod escapes;
 mod failures;
 mod forge;
 pub(crate) mod hook;
+mod hook_floods;
 mod hooks;
 mod oauth;
 mod pages;

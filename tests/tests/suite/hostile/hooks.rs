@@ -127,7 +127,8 @@ async fn a_body_of_thirty_mebibytes_is_refused_with_little_memory() {
     let browser = site.browser();
     let pieces = (0..120).map(|_| Ok::<_, std::io::Error>(vec![b' '; 256 << 10]));
     let stream = reqwest::Body::wrap_stream(futures_util::stream::iter(pieces));
-    let request = browser.request(reqwest::Method::POST, &large.path).body(stream);
+    let request = browser.request(reqwest::Method::POST, &large.path);
+    let request = request.header("x-hub-signature-256", large.signature.expect("it is signed")).body(stream);
     if let Ok(answer) = request.send().await {
         assert_eq!(answer.status().as_u16(), 413);
     }
