@@ -27,7 +27,7 @@ mod states;
 mod tests;
 pub mod view;
 
-pub use cancel::cancel;
+pub use cancel::{cancel, cancel_deleted};
 pub use enqueue::{NewBuild, enqueue, supersede};
 pub use finish::finish;
 pub use lease::at_start;

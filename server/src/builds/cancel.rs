@@ -3,9 +3,11 @@
 use super::ending;
 use super::states::{Why, is_over};
 use crate::app::App;
-use crate::db::{self, BuildState, rows};
+use crate::db::{self, BuildState, Tx, rows};
 use crate::error::{Error, Result};
+use crate::names::RefName;
 use crate::policy::{Allowed, ManageBuilds, Principal, Who};
+use uuid::Uuid;
 
 /// Cancels build `number`. Twice is as once, and a build that is over stays as it is.
 pub async fn cancel(app: &App, allowed: &Allowed<ManageBuilds>, number: i64) -> Result<rows::Build> {
@@ -28,6 +30,16 @@ pub async fn cancel(app: &App, allowed: &Allowed<ManageBuilds>, number: i64) -> 
     tx.commit().await?;
     ending::wake(app, &build);
     Ok(build)
+}
+
+/// Takes the builds of a ref that was deleted at its source out of the queue. Those that run go on, and move no tag.
+pub async fn cancel_deleted(app: &App, tx: &Tx, source_id: Uuid, name: &RefName) -> Result<()> {
+    for mut build in db::builds::lock_queued_of_source(tx, source_id, name.as_str()).await? {
+        let why = Why::new("ref_deleted", format!("{} was deleted", name.title()));
+        ending::change(app, tx, &Principal::SYSTEM, &mut build, BuildState::Cancelled, why).await?;
+        ending::wake_after(app, tx, &build);
+    }
+    Ok(())
 }
 
 /// Why a build ended that somebody cancelled.

@@ -65,6 +65,18 @@ pub async fn lock_queued_of_ref(tx: &Tx, repository_id: Uuid, ref_name: &str, bu
     Ok(query.all(tx.connection()).await?)
 }
 
+/// Queued builds of a ref of a source, locked.
+pub async fn lock_queued_of_source(tx: &Tx, source_id: Uuid, ref_name: &str) -> Result<Vec<rows::Build>> {
+    let mut query = build::Entity::find()
+        .filter(build::Column::SourceId.eq(source_id))
+        .filter(build::Column::RefName.eq(ref_name))
+        .filter(build::Column::State.eq(BuildState::Queued));
+    if tx.is_postgres() {
+        query = query.lock_exclusive();
+    }
+    Ok(query.all(tx.connection()).await?)
+}
+
 /// Writes what can change of a locked build.
 pub async fn save(tx: &Tx, b: &rows::Build) -> Result<()> {
     let row = build::ActiveModel {

@@ -131,6 +131,12 @@ pub async fn touch_polled(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
     update(tx, id, source::ActiveModel { polled_at: Set(Some(now)), ..Default::default() }).await
 }
 
+/// The next look hears all refs again. What is remembered stands for the refs as the last look left them: when a delivery
+/// changed them since, "nothing changed" would hide that they are as they were.
+pub async fn forget_memory(tx: &Tx, id: Uuid) -> Result<()> {
+    update(tx, id, source::ActiveModel { poll_etag: Set(None), ..Default::default() }).await
+}
+
 pub async fn set_hook(tx: &Tx, id: Uuid, state: HookState, detail: Option<String>) -> Result<()> {
     update(tx, id, source::ActiveModel { hook_state: Set(state), hook_detail: Set(detail), ..Default::default() }).await
 }

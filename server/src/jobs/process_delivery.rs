@@ -82,11 +82,12 @@ async fn settle(app: &App, delivery: &rows::HookDelivery, push: &Push, seen: Opt
         }
         Change::Deleted => {
             if let Some(known) = known {
-                db::sources::refs::mark_deleted(&tx, known.id, app.clock.now()).await?;
+                refs::forget(app, &tx, &known).await?;
             }
             format!("`{}` was deleted", push.ref_name.short())
         }
     };
+    db::sources::forget_memory(&tx, source.id).await?;
     deliveries::set_outcome(&tx, delivery.id, &outcome).await?;
     tx.commit().await?;
     Ok(true)

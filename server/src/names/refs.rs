@@ -28,6 +28,12 @@ impl RefName {
         self.branch().or_else(|| self.tag()).unwrap_or(&self.0)
     }
 
+    /// As sentences name it: "the branch `x`", "the git tag `v1`".
+    pub fn title(&self) -> String {
+        let kind = if self.tag().is_some() { "git tag" } else { "branch" };
+        format!("the {kind} `{}`", self.short())
+    }
+
     pub fn of_branch(branch: &str) -> Result<Self> {
         format!("refs/heads/{branch}").parse()
     }

@@ -74,7 +74,11 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     // With something left out, the next look must not hear "nothing changed".
     let memory = if outcome.is_whole { heads.memory } else { String::new() };
     note_success(app, source, Some(memory)).await?;
-    if outcome.is_whole { Ok(()) } else { look_again_soon(app, source).await }
+    // A source without a webhook is asked again soon anyhow.
+    if outcome.is_whole || source.hook_state != HookState::Active {
+        return Ok(());
+    }
+    look_again_soon(app, source).await
 }
 
 /// What was left out waits no longer than the webhook's lead lasts.
@@ -123,14 +127,29 @@ async fn compare(app: &App, source: &rows::Source, link: &Link, heads: &Heads, b
     }
     if heads.is_complete {
         let there: HashSet<&str> = heads.refs.iter().map(|(name, _)| name.as_str()).collect();
-        let gone = known.values().filter(|k| !there.contains(k.name.as_str()) && k.updated_at <= began - margin);
-        let tx = app.db.begin().await?;
-        for known in gone {
-            db::sources::refs::mark_deleted(&tx, known.id, app.clock.now()).await?;
-        }
-        tx.commit().await?;
+        let gone = known.values().filter(|k| !there.contains(k.name.as_str()));
+        let (old, fresh): (Vec<_>, Vec<_>) = gone.partition(|k| k.updated_at <= began - margin);
+        outcome.is_whole &= fresh.is_empty();
+        outcome.is_whole &= forget(app, source, &old).await?;
     }
     Ok(outcome)
+}
+
+/// False when one of them has moved since we looked.
+async fn forget(app: &App, source: &rows::Source, gone: &[&rows::SourceRef]) -> Result<bool> {
+    if gone.is_empty() {
+        return Ok(true);
+    }
+    let tx = app.db.begin().await?;
+    if db::sources::lock(&tx, source.id).await?.is_none() {
+        return Ok(false);
+    }
+    let mut all = true;
+    for known in gone {
+        all &= super::refs::forget(app, &tx, known).await?;
+    }
+    tx.commit().await?;
+    Ok(all)
 }
 
 /// False when the ref has moved since we looked: a webhook was faster, and knows more.
@@ -168,7 +187,9 @@ async fn distrust_hook(app: &App, source: &rows::Source, branch: &str) -> Result
 async fn note_success(app: &App, source: &rows::Source, memory: Option<String>) -> Result<()> {
     let tx = app.db.begin().await?;
     let now = app.clock.now();
-    match memory {
+    // A delivery in the meantime knows of what this look has not seen.
+    let told = db::sources::lock(&tx, source.id).await?.is_some_and(|now| now.delivered_at != source.delivered_at);
+    match memory.map(|memory| if told { String::new() } else { memory }) {
         Some(memory) => db::sources::set_polled(&tx, source.id, now, Some(memory).filter(|m| !m.is_empty())).await?,
         None => db::sources::touch_polled(&tx, source.id, now).await?,
     }

@@ -1,5 +1,7 @@
 //! Where the refs of a source are. Each update gets the next number of its source, which orders the tags that builds move.
 
+use crate::app::App;
+use crate::builds;
 use crate::clock::Millis;
 use crate::db::{self, Ask, Tx, rows};
 use crate::error::Result;
@@ -28,6 +30,21 @@ pub async fn record(
     let number = db::sources::refs::take_numbers(tx, source, 1).await?;
     db::sources::refs::put(tx, known, source.id, name.as_str(), commit.as_str(), number, now).await?;
     Ok(Some(number))
+}
+
+/// Notes that a ref is gone at the forge; builds of it that wait are cancelled. False when it moved since `known` was read.
+/// The source was locked in this transaction.
+pub async fn forget(app: &App, tx: &Tx, known: &rows::SourceRef) -> Result<bool> {
+    let now_known = db::sources::refs::find(tx, known.source_id, &known.name).await?;
+    if now_known.is_none_or(|now| now.deleted_at.is_some() || now.number != known.number) {
+        return Ok(false);
+    }
+    db::sources::refs::mark_deleted(tx, known.id, app.clock.now()).await?;
+    // What is stored was parsed once.
+    if let Ok(name) = known.name.parse() {
+        builds::cancel_deleted(app, tx, known.source_id, &name).await?;
+    }
+    Ok(true)
 }
 
 /// Notes the refs that a source has when it is connected: they are known, and not built. The default branch comes

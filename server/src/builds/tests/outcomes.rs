@@ -91,6 +91,30 @@ async fn a_build_is_signed_however_its_signatures_change_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_build_of_a_ref_that_was_deleted_meanwhile_moves_no_tag_unless_asked_for_again() {
+    let scene = Scene::new().await;
+    let repository = scene.wired().repository.id;
+    let build = scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(&scene, &assignment, "one").await;
+    let known = db::sources::refs::live(&scene.app.db, scene.wired().source.id).await.unwrap();
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::refs::mark_deleted(&tx, known[0].id, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "succeeded");
+    let detail = scene.build(build.id).await.detail.unwrap();
+    assert!(detail.contains("tag `main` was not moved: the branch `main` was deleted meanwhile"), "{detail}");
+    assert!(db::tags::find(&scene.app.db, repository, "main").await.unwrap().is_none());
+    assert_eq!(trust::verify(&scene.app, repository, &digest).await.unwrap().state, VerdictState::Verified);
+
+    crate::builds::rerun(&scene.app, &scene.manager(), build.number, crate::builds::Rerun::Same).await.unwrap();
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(&scene, &assignment, "one").await;
+    assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "succeeded");
+    assert!(db::tags::find(&scene.app.db, repository, "main").await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn what_another_attempt_pushed_is_not_taken() {
     let scene = Scene::new().await;
     let build = scene.queue(1).await;

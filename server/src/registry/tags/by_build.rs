@@ -2,7 +2,7 @@
 
 use super::{Origin, set};
 use crate::clock::Millis;
-use crate::db::{self, Cause, Tx, rows};
+use crate::db::{self, Cause, Trigger, Tx, rows};
 use crate::error::Result;
 use crate::names::{Digest, RefName, TagName};
 use crate::policy::Principal;
@@ -30,10 +30,12 @@ pub async fn move_for_build(
     let namespace = db::namespaces::find(tx, repository.namespace_id).await?;
     let title = format!("{}/{}", namespace.map(|n| n.name).unwrap_or_default(), repository.name);
     let origin = Origin { cause: Cause::Build, build: Some(build) };
+    let withdrawn = withdrawn(tx, build).await?;
     let mut all = Vec::new();
     for mapped in tags {
         let present = db::tags::find(tx, repository.id, mapped.name.as_str()).await?;
         let why_not = match &present {
+            _ if withdrawn.is_some() => withdrawn.clone(),
             Some(present) => objection(present, build, mapped, holder_is_gone(tx, present).await?),
             None => None,
         };
@@ -43,6 +45,16 @@ pub async fn move_for_build(
         all.push(Moved { tag: mapped.name.clone(), done: why_not.is_none(), why_not });
     }
     Ok(all)
+}
+
+/// Says that the build's ref was deleted while it was built: whoever deletes `v1.2` takes the release back, and no
+/// `latest` may name it after that. A build that a person asked for again is wanted all the same.
+async fn withdrawn(tx: &Tx, build: &rows::Build) -> Result<Option<String>> {
+    let (Some(source_id), false) = (build.source_id, build.trigger == Trigger::Rerun) else { return Ok(None) };
+    let found = db::sources::refs::find(tx, source_id, &build.ref_name).await?;
+    let is_gone = found.is_some_and(|found| found.deleted_at.is_some());
+    let title = build.ref_name.parse::<RefName>().map_or_else(|_| "its ref".to_owned(), |name| name.title());
+    Ok(is_gone.then(|| format!("{title} was deleted meanwhile")))
 }
 
 /// A ref that was deleted at its source holds no tag against another one.

@@ -147,6 +147,67 @@ async fn a_comparison_finds_what_no_webhook_told() {
 }
 
 #[tokio::test]
+async fn a_push_soon_after_another_is_found_without_its_webhook() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    let first = code.commit("main", &[("a", "1")], "Told");
+    scene.build_of(&name, "refs/heads/main", &first).await;
+    let second = code.change("main").file("a", "2").quietly().commit("Nobody told");
+    // The list may be older than the delivery, so this look leaves the branch alone; the next one comes in a minute.
+    let source = scene.poll("mona/web").await;
+    assert_eq!(scene.builds(&name).await.len(), 2);
+    assert_eq!(source.poll_etag, None, "the next look must not hear that nothing changed");
+    let in_a_minute = scene.app.clock.now() + crate::clock::MINUTE;
+    let due = db::sources::due(&scene.app.db, 0, 0, in_a_minute - 15 * crate::clock::MINUTE, 10).await.unwrap();
+    assert!(due.iter().any(|due| due.id == source.id), "{:?}", source.polled_at);
+    age(&scene, source.id).await;
+    scene.poll("mona/web").await;
+    scene.build_of(&name, "refs/heads/main", &second).await;
+}
+
+#[tokio::test]
+async fn a_branch_deleted_soon_after_a_push_is_found_without_its_webhook() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    // The forge's list will be again as it was now.
+    assert!(scene.poll("mona/web").await.poll_etag.is_some());
+    let head = code.commit("short", &[("a", "1")], "Told");
+    scene.build_of(&name, "refs/heads/short", &head).await;
+    scene.quiet().await;
+    code.remove_hooks();
+    code.delete_branch("short");
+    let source = scene.poll("mona/web").await;
+    assert!(is_queued(&scene.builds(&name).await[0]));
+    age(&scene, source.id).await;
+    scene.poll("mona/web").await;
+    let build = scene.builds(&name).await.remove(0);
+    assert_eq!((build.state, build.reason.as_deref()), (BuildState::Cancelled, Some("ref_deleted")));
+}
+
+/// What a webhook told of in the last minute is believed more than a list; the refs are older than that by decree.
+async fn age(scene: &Scene, source_id: Uuid) {
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::refs::age(&tx, source_id).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn builds_of_a_deleted_branch_that_wait_are_cancelled_with_the_cause() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    let head = code.commit("gone", &[("a", "1")], "Begin");
+    scene.build_of(&name, "refs/heads/gone", &head).await;
+    code.delete_branch("gone");
+    scene
+        .wait("its build is cancelled", async |app| builds_of(app, &name).await[0].state == BuildState::Cancelled)
+        .await;
+    let builds = scene.builds(&name).await;
+    assert_eq!(builds[0].reason.as_deref(), Some("ref_deleted"));
+    assert_eq!(builds[0].detail.as_deref(), Some("the branch `gone` was deleted"));
+    assert!(is_queued(&builds[1]), "those of other branches wait on");
+}
+
+#[tokio::test]
 async fn a_late_delivery_does_not_roll_back() {
     let scene = Scene::start(NEVER).await;
     let (code, _, name) = hooked(&scene).await;
