@@ -123,7 +123,7 @@ fn print_settings() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::admin::{Admin, Namespace, PublicOrPrivate, Repository, Token, User};
+    use super::admin::{Admin, Namespace, PublicOrPrivate, Repository, RoleOrNone, Token, User};
     use super::*;
     use clap::CommandFactory as _;
 
@@ -156,14 +156,21 @@ mod tests {
                     days: "1".into(),
                 }),
             ),
+            (
+                "slipway admin grant acme --user mona --role manager",
+                Admin::Grant { namespace: "acme".into(), user: "mona".into(), role: RoleOrNone::Manager },
+            ),
             ("slipway admin invite --site-admin", Admin::Invite { site_admin: true }),
         ] {
             let Ok(Command::Admin(command)) = parse(line) else { panic!("{line}") };
             assert_eq!(command, expected, "{line}");
         }
-        for bad in
-            ["slipway admin namespace add acme", "slipway admin repository visibility acme/web open", "slipway backup"]
-        {
+        for bad in [
+            "slipway admin namespace add acme",
+            "slipway admin repository visibility acme/web open",
+            "slipway admin grant acme --user mona --role owner",
+            "slipway backup",
+        ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -60,6 +60,33 @@ pub async fn create(
     Ok(namespace)
 }
 
+/// Gives a person this role, or none; the next request sees it. The role before is returned.
+pub async fn set_role(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    namespace: &rows::Namespace,
+    user: &rows::User,
+    role: Option<Role>,
+) -> Result<Option<Role>> {
+    let before = db::namespaces::role_of(tx, namespace.id, user.id).await?;
+    if before == role {
+        return Ok(before);
+    }
+    let now = app.clock.now();
+    db::namespaces::set_role(tx, namespace.id, user.id, role, now).await?;
+    let event = NewEvent {
+        kind: "namespace.role_changed",
+        namespace_id: Some(namespace.id),
+        repository_id: None,
+        subject: namespace.name.clone(),
+        cause: None,
+        body: json!({"user": user.name, "from": before, "to": role}),
+    };
+    db::events::add(tx, by, event, now).await?;
+    Ok(before)
+}
+
 /// The name of the namespace that is a person's own: bound to its account at a forge, or made here under its name.
 pub async fn own(app: &App, user_id: Uuid) -> Result<Option<String>> {
     for identity in db::users::identities_of(&app.db, user_id).await? {

@@ -9,11 +9,11 @@ use crate::app::App;
 use crate::auth::extract::repository_access;
 use crate::config::Config;
 use crate::db::events::NewEvent;
-use crate::db::{self, Visibility, rows};
+use crate::db::{self, Role, Visibility, rows};
 use crate::error::{Error, Result};
 use crate::names::{NamespaceName, RepositoryName};
 use crate::namespaces;
-use crate::policy::{self, AdministerRepository, Principal};
+use crate::policy::{self, AdministerRepository, BUILD_CACHE, Principal};
 use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -32,6 +32,17 @@ pub enum Admin {
     /// Repositories.
     #[command(subcommand)]
     Repository(Repository),
+    /// Say what somebody is in a namespace; the next request sees it.
+    #[command(after_help = "Example:\n  slipway admin grant acme --user mona --role manager")]
+    Grant {
+        /// A role holds in all repositories of the namespace.
+        namespace: String,
+        #[arg(long)]
+        user: String,
+        /// A reader pulls, a manager also pushes, deletes and builds, an admin also changes settings.
+        #[arg(long)]
+        role: RoleOrNone,
+    },
     /// Personal access tokens.
     #[command(subcommand)]
     Token(Token),
@@ -86,6 +97,16 @@ pub enum PublicOrPrivate {
     Private,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleOrNone {
+    Reader,
+    Manager,
+    Admin,
+    /// Takes the role away.
+    None,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Token {
@@ -127,6 +148,7 @@ pub async fn perform(app: &App, command: Admin) -> Result<String> {
         Admin::User(User::Enable { name }) => set_disabled(app, &name, false).await,
         Admin::Namespace(Namespace::Add { name, owner }) => add_namespace(app, &name, &owner).await,
         Admin::Repository(Repository::Visibility { name, visibility }) => set_visibility(app, &name, visibility).await,
+        Admin::Grant { namespace, user, role } => grant(app, &namespace, &user, role).await,
         Admin::Token(Token::Add { user, name, scopes, days }) => add_token(app, &user, &name, &scopes, &days).await,
         Admin::Invite { site_admin } => {
             let tx = app.db.begin().await?;
@@ -179,6 +201,30 @@ async fn add_namespace(app: &App, name: &str, owner: &str) -> Result<String> {
     namespaces::create(app, &tx, &Principal::SYSTEM, &name, &owner, true).await?;
     tx.commit().await?;
     Ok(format!("namespace `{name}` was made; `{}` is its admin", owner.name))
+}
+
+async fn grant(app: &App, name: &str, to: &str, role: RoleOrNone) -> Result<String> {
+    if let Ok(repository) = name.parse::<RepositoryName>() {
+        let text = "a role holds in a whole namespace, not in one repository";
+        return Err(Error::invalid(format!("{text}: grant it on `{}`", repository.namespace)));
+    }
+    let name: NamespaceName = name.parse()?;
+    let role = match role {
+        RoleOrNone::Reader => Some(Role::Reader),
+        RoleOrNone::Manager => Some(Role::Manager),
+        RoleOrNone::Admin => Some(Role::Admin),
+        RoleOrNone::None => None,
+    };
+    let tx = app.db.begin().await?;
+    let found = db::namespaces::find_by_name(&tx, name.as_str()).await?.filter(|n| n.name != BUILD_CACHE);
+    let namespace = found.ok_or_else(|| Error::not_found(format!("namespace `{name}`")))?;
+    let user = user(&tx, to).await?;
+    let before = namespaces::set_role(app, &tx, &Principal::SYSTEM, &namespace, &user, role).await?;
+    let has_admin = db::namespaces::has_admin(&tx, namespace.id).await?;
+    tx.commit().await?;
+    let word = |role: Option<Role>| role.map_or_else(|| "nothing".to_owned(), |role| role.to_string());
+    let alone = if has_admin { "" } else { "; only site admins can change its settings now" };
+    Ok(format!("user `{}` is {} in `{name}`, and was {}{alone}", user.name, word(role), word(before)))
 }
 
 async fn set_visibility(app: &App, name: &str, to: PublicOrPrivate) -> Result<String> {

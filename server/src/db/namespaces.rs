@@ -3,6 +3,7 @@
 use super::entity::accounts::{namespace, namespace_grant};
 use super::entity::sources::forge_repository;
 use super::{Ask, OnConstraint, Role, Tx, rows};
+use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder};
@@ -56,6 +57,28 @@ pub async fn role_of(c: &impl Ask, namespace_id: Uuid, user_id: Uuid) -> Result<
         .one(c.connection())
         .await?
         .map(|grant| grant.role))
+}
+
+/// Gives a person a role in the place of the one that it has, or takes it away.
+pub async fn set_role(tx: &Tx, namespace_id: Uuid, user_id: Uuid, role: Option<Role>, now: Millis) -> Result<()> {
+    namespace_grant::Entity::delete_many()
+        .filter(namespace_grant::Column::NamespaceId.eq(namespace_id))
+        .filter(namespace_grant::Column::UserId.eq(user_id))
+        .exec(tx.connection())
+        .await?;
+    match role {
+        Some(role) => {
+            insert_grant(tx, rows::Grant { id: Uuid::now_v7(), namespace_id, user_id, role, created_at: now }).await
+        }
+        None => Ok(()),
+    }
+}
+
+pub async fn has_admin(c: &impl Ask, namespace_id: Uuid) -> Result<bool> {
+    let admins = namespace_grant::Entity::find()
+        .filter(namespace_grant::Column::NamespaceId.eq(namespace_id))
+        .filter(namespace_grant::Column::Role.eq(Role::Admin));
+    Ok(admins.one(c.connection()).await?.is_some())
 }
 
 /// Namespaces in which a person has a role, by name.

@@ -41,6 +41,7 @@ mod uploads;
 mod uploads_bad;
 
 mod bearers;
+mod grants;
 mod hosts;
 mod limits;
 mod private;
