@@ -3,8 +3,9 @@
 use super::Db;
 use super::entity::{builds::sealed_log, registry::blob, registry::upload};
 use crate::error::{Context, Error, Result};
-use sea_orm::QuerySelect;
 use sea_orm::prelude::*;
+use sea_orm::{AccessMode, DatabaseTransaction, DbBackend, IsolationLevel, QuerySelect, Statement, TransactionTrait};
+use slipway_migrations::{Migrator, MigratorTrait};
 use std::path::Path;
 use url::Url;
 
@@ -25,22 +26,60 @@ pub async fn copy_sqlite(db: &Db, to: &Path) -> Result<()> {
     Ok(())
 }
 
+/// One moment of a PostgreSQL database, which its own tools can look at too; it lasts as long as this value.
+pub struct Snapshot {
+    transaction: DatabaseTransaction,
+    pub id: String,
+}
+
+impl Snapshot {
+    pub async fn take(db: &Db) -> Result<Self> {
+        let (level, mode) = (Some(IsolationLevel::RepeatableRead), Some(AccessMode::ReadOnly));
+        let transaction = db.read.begin_with_config(level, mode).await?;
+        let ask = Statement::from_string(DbBackend::Postgres, "SELECT pg_export_snapshot() AS id");
+        let row = transaction.query_one_raw(ask).await?;
+        let id = row.ok_or_else(|| Error::internal("taking a snapshot", "no answer"))?.try_get("", "id")?;
+        Ok(Self { transaction, id })
+    }
+
+    /// Everything in storage that the rows named at that moment.
+    pub async fn stored(&self) -> Result<Vec<Stored>> {
+        named(&self.transaction).await
+    }
+}
+
+/// Whether there are tables already, of ours or of somebody else; asked of PostgreSQL only.
+pub async fn has_tables(db: &Db) -> Result<bool> {
+    let sql = "SELECT 1 AS one FROM pg_tables WHERE schemaname = current_schema() LIMIT 1";
+    let ask = Statement::from_string(DbBackend::Postgres, sql);
+    Ok(db.read.query_one_raw(ask).await?.is_some())
+}
+
+/// Takes back every migration: after a restore that failed the database is as empty as it was.
+pub async fn empty(db: &Db) -> Result<()> {
+    Migrator::reset(&db.write).await.map_err(|e| Error::internal("emptying the database", e))
+}
+
 /// Everything in storage that the rows name.
 pub async fn stored(db: &Db) -> Result<Vec<Stored>> {
+    named(&db.read).await
+}
+
+async fn named(c: &impl ConnectionTrait) -> Result<Vec<Stored>> {
     let blobs: Vec<(String, i64, String)> = blob::Entity::find()
         .select_only()
         .column(blob::Column::StorageKey)
         .column(blob::Column::SizeBytes)
         .column(blob::Column::Digest)
         .into_tuple()
-        .all(&db.read)
+        .all(c)
         .await?;
     let logs: Vec<(String, i64)> = sealed_log::Entity::find()
         .select_only()
         .column(sealed_log::Column::StorageKey)
         .column(sealed_log::Column::SizeBytes)
         .into_tuple()
-        .all(&db.read)
+        .all(c)
         .await?;
     let size = |bytes: i64| u64::try_from(bytes).unwrap_or_default();
     let blobs = blobs.into_iter().map(|(key, bytes, digest)| Stored { key, size: size(bytes), digest: Some(digest) });

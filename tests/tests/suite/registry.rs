@@ -47,6 +47,7 @@ mod limits;
 mod private;
 mod revoked;
 
+mod backups;
 mod broken_off;
 mod crash;
 mod races;

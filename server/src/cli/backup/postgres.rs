@@ -10,14 +10,18 @@ use tokio::process::Command;
 
 /// Dumps the database, and tells what it names in storage.
 pub(super) async fn dump(config: &Config, db: &Db, to: &Path) -> Result<BTreeSet<Stored>> {
-    // Named before or after: together they hold all that the dump's own moment named.
-    let mut stored: BTreeSet<Stored> = backup::stored(db).await?.into_iter().collect();
+    // Dump and list are of one moment, however many pushes run beside.
+    let snapshot = backup::Snapshot::take(db).await?;
     let (url, password) = backup::postgres_arguments(&config.database_url)?;
     let mut command = Command::new("pg_dump");
-    command.args(["--format=custom", "--no-owner", "--no-privileges"]).arg("--file").arg(to).arg("--dbname").arg(url);
+    command
+        .args(["--format=custom", "--no-owner", "--no-privileges", "--snapshot", &snapshot.id])
+        .arg("--file")
+        .arg(to)
+        .arg("--dbname")
+        .arg(url);
     run(command, password, "pg_dump").await?;
-    stored.extend(backup::stored(db).await?);
-    Ok(stored)
+    Ok(snapshot.stored().await?.into_iter().collect())
 }
 
 /// Fills an empty database.
@@ -35,7 +39,8 @@ async fn run(mut command: Command, password: Option<String>, name: &str) -> Resu
     }
     let output = command.output().await.map_err(|e| {
         Error::invalid(format!(
-            "`{name}` cannot be started ({e}): install the PostgreSQL client programs of the server's version, or newer"
+            "`{name}` cannot be started ({e}): install PostgreSQL's client programs, of its server's \
+             version or newer (the package `postgresql-client` on Debian and Ubuntu), and see that they are in `PATH`"
         ))
     })?;
     if output.status.success() {

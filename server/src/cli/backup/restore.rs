@@ -21,7 +21,7 @@ type Entry<'a> = tar::Entry<'a, BufReader<File>>;
 
 /// Fills the data folder from a backup; on failure it is left empty again.
 pub async fn restore(config: Config, file: &Path) -> Result<String> {
-    refuse_filled(&config)?;
+    refuse_filled(&config).await?;
     let lock = lock::take(&config)?;
     let result = Box::pin(fill(&config, file)).await;
     drop(lock);
@@ -35,6 +35,9 @@ pub async fn restore(config: Config, file: &Path) -> Result<String> {
                 std::fs::remove_file(path).ok()
             };
         }
+        if let Err(error) = empty_database(&config).await {
+            tracing::error!("the database was not emptied again: {}", error.for_log());
+        }
     }
     let complete = result?;
     Ok(format!(
@@ -45,7 +48,7 @@ pub async fn restore(config: Config, file: &Path) -> Result<String> {
     ))
 }
 
-fn refuse_filled(config: &Config) -> Result<()> {
+async fn refuse_filled(config: &Config) -> Result<()> {
     let filled = std::fs::read_dir(&config.data_dir).is_ok_and(|mut entries| entries.next().is_some());
     let database = sqlite_file(config).filter(|file| file.exists());
     if filled || database.is_some() {
@@ -54,7 +57,30 @@ fn refuse_filled(config: &Config) -> Result<()> {
             database.unwrap_or_else(|| config.data_dir.clone()).display()
         )));
     }
+    if sqlite_file(config).is_none() {
+        let db = db::connect::open(&config.database_url, 1).await?;
+        let filled = backup::has_tables(&db).await?;
+        backup::close(db).await?;
+        if filled {
+            return Err(Error::invalid(
+                "the database of `database.url` is not empty: a backup is restored into an empty one; make a new one \
+                 with `createdb`",
+            ));
+        }
+    }
     Ok(())
+}
+
+/// On SQLite the file went with the folder.
+async fn empty_database(config: &Config) -> Result<()> {
+    if sqlite_file(config).is_some() {
+        return Ok(());
+    }
+    let db = db::connect::open(&config.database_url, 1).await?;
+    if backup::has_tables(&db).await? {
+        backup::empty(&db).await?;
+    }
+    backup::close(db).await
 }
 
 fn sqlite_file(config: &Config) -> Option<PathBuf> {

@@ -87,6 +87,11 @@ impl Registry {
         Self { http: http(), ..shared(kind).await.registry.clone() }
     }
 
+    /// The same people and tokens at another server.
+    pub(super) fn at(&self, server: &Server) -> Self {
+        Self { host: server.host(), port: server.port(), url: server.url(""), ..self.clone() }
+    }
+
     /// The shared server itself, for `slipway admin`; it must be left as it is.
     pub(super) async fn server(kind: Kind) -> &'static Server {
         &shared(kind).await.server
