@@ -10,7 +10,7 @@ mod seal;
 mod steps;
 
 pub use raw::open;
-pub use read::{read, step_lines};
+pub use read::{last_notice, read, step_lines};
 pub use seal::seal;
 
 use super::ending::not_present;

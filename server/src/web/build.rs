@@ -1,5 +1,6 @@
 //! The page of one build, its list, and the buttons on them.
 
+mod attempts;
 pub mod events;
 mod fold;
 mod live;
@@ -48,7 +49,7 @@ pub async fn show(
     let shown = log::view(&app, &allowed, &build, attempt.as_ref(), &query).await?;
     let head = present::head(&app, allowed.principal(), on).await?;
     let viewer = page::viewer(&app, allowed.principal()).await?;
-    let view = view::of(&app, allowed.principal(), on, &build, attempt.as_ref(), &shown).await?;
+    let view = view::of(&app, allowed.principal(), on, &build, &shown).await?;
     let mut layout = head.layout(&format!("Build {}", build.number), viewer, RepositoryTab::Builds);
     layout = layout.flash(page::flash(&app, &request));
     layout.live = true;

@@ -6,6 +6,7 @@ mod cancel;
 mod clients;
 mod crashes;
 mod demo;
+mod live;
 mod order;
 mod pages;
 mod polling;

@@ -2,7 +2,7 @@
 
 use super::index::Index;
 use crate::app::App;
-use crate::db;
+use crate::db::{self, rows};
 use crate::error::{Context, Error, Result};
 use futures_util::TryStreamExt as _;
 use slipway_protocol::{Line, Record};
@@ -24,6 +24,15 @@ pub async fn read(app: &App, attempt_id: Uuid, after: u64, limit: usize) -> Resu
     }
     records.truncate(limit);
     Ok(records)
+}
+
+/// What Slipway said at the very end of a log: of a lost attempt, why.
+pub async fn last_notice(app: &App, attempt: &rows::Attempt) -> Result<Option<String>> {
+    let before = attempt.last_record.unsigned_abs().saturating_sub(1);
+    Ok(match read(app, attempt.id, before, 1).await?.pop() {
+        Some((_, Record::Notice { text, .. })) => Some(text),
+        _ => None,
+    })
 }
 
 /// Lines `from..=to` of a step, 5,000 at most; fewer where the log ends before.

@@ -4,7 +4,7 @@
 
 use super::super::views::live::{ClearLog, SwapNewer, SwapRows, SwapState, event, message};
 use super::live::LiveLog;
-use super::{BuildPath, find, view};
+use super::{BuildPath, attempts, find, log, view};
 use crate::app::App;
 use crate::builds;
 use crate::clock::Millis;
@@ -99,8 +99,8 @@ struct Follower {
     is_behind: bool,
     request: HttpRequest,
     checked_at: Millis,
-    /// State and cancel wish that the page shows.
-    shown: Option<(BuildState, bool)>,
+    /// State, cancel wish and number of attempts that the page shows.
+    shown: Option<(BuildState, bool, i64)>,
     newer: Option<(i64, BuildState)>,
 }
 
@@ -196,7 +196,7 @@ impl Follower {
         if first {
             return Ok(Ok(()));
         }
-        let text = format!("The builder was lost. This is attempt {}.", attempt.number);
+        let text = attempts::succession(&self.app, &builds::attempts(&self.app, self.build.id).await?).await?;
         let html = ClearLog { text: &text }.render().context("rendering")?;
         Ok(self.send(message(&format!("{}-0", attempt.number), &html)).await)
     }
@@ -219,16 +219,19 @@ impl Follower {
 
     /// Head, result and stages, when they changed.
     async fn state(&mut self) -> Result<Option<String>> {
-        let now = (self.build.state, self.build.cancel_requested_at.is_some());
+        let now = (self.build.state, self.build.cancel_requested_at.is_some(), self.attempt);
         if self.shown == Some(now) {
             return Ok(None);
         }
         // The page may have been drawn before the last change: the first message tells the state anew.
-        let was_open = self.shown.replace(now).is_none_or(|(state, _)| is_open(state));
+        let was_open = self.shown.replace(now).is_none_or(|(state, ..)| is_open(state));
         let attempt = builds::present_attempt(&self.app, &self.build).await?;
-        let facts = self.log.facts();
+        let mut facts = self.log.facts();
+        if let (Some(attempt), Some(step), false) = (&attempt, self.log.failed(), is_open(self.build.state)) {
+            facts.first_error = log::first_error(&self.app, attempt.id, step).await?;
+        }
         let on = self.allowed.on();
-        let view = view::of(&self.app, self.allowed.principal(), on, &self.build, attempt.as_ref(), facts).await?;
+        let view = view::of(&self.app, self.allowed.principal(), on, &self.build, facts).await?;
         let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
         let mut text = message("", &html);
         if was_open && !is_open(self.build.state) {

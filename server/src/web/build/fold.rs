@@ -37,6 +37,17 @@ pub(super) struct Folded {
     style: Style,
 }
 
+/// The state of a step whose build is open.
+pub(super) fn state_of(error: Option<&str>, is_done: bool) -> State {
+    match error {
+        // BuildKit's word for steps that it stopped because another one failed.
+        Some(error) if error.contains("context canceled") => State::Cancelled,
+        Some(_) => State::Failed,
+        None if is_done => State::Succeeded,
+        None => State::Running,
+    }
+}
+
 /// How lines are turned into HTML.
 #[derive(Clone, Copy)]
 pub(super) struct Rendering {
@@ -64,12 +75,9 @@ impl Folded {
 
     /// The state, given whether its build is still open.
     pub(super) fn state(&self, open: bool) -> State {
-        match (&self.error, self.done_at) {
-            (Some(error), _) if error.contains("context canceled") => State::Cancelled,
-            (Some(_), _) => State::Failed,
-            (None, Some(_)) => State::Succeeded,
-            (None, None) if open => State::Running,
-            (None, None) => State::Cancelled,
+        match state_of(self.error.as_deref(), self.done_at.is_some()) {
+            State::Running if !open => State::Cancelled,
+            state => state,
         }
     }
 

@@ -10,7 +10,7 @@ use super::super::views::live::{
     AppendChunk, AppendLines, AppendNotice, AppendStep, SwapProgress, SwapStep, SwapStepHead,
 };
 use super::super::views::log::{CHUNK, Chunk, LogLine, Progress, Step, StepName};
-use super::fold::{Rendering, log_line, progress_of};
+use super::fold::{Rendering, log_line, progress_of, state_of};
 use super::log::in_chunks;
 use super::view::LogFacts;
 use crate::db::rows;
@@ -51,19 +51,21 @@ impl LiveLog {
     }
 
     pub(super) fn facts(&self) -> LogFacts {
-        let cached = self.steps.values().filter(|s| s.step.cached).count();
-        LogFacts { steps: self.steps.len() as u64, cached: cached as u64, first_error: None }
+        let counted = || self.steps.values().map(|s| &s.step).filter(|s| s.name.is_counted);
+        let cached = counted().filter(|s| s.cached).count() as u64;
+        LogFacts { steps: counted().count() as u64, cached, first_error: None }
+    }
+
+    /// The step that failed, if one did.
+    pub(super) fn failed(&self) -> Option<u32> {
+        self.steps.values().find(|s| s.step.state == State::Failed).map(|s| s.step.number)
     }
 
     /// Takes in a step that the page was drawn with.
     pub(super) fn know(&mut self, row: &rows::Step) {
         let number = u32::try_from(row.step).unwrap_or_default();
         let mut shown = Shown::new(number, &row.name, row.started_at.unwrap_or_default());
-        shown.step.state = match (&row.error, row.completed_at) {
-            (Some(_), _) => State::Failed,
-            (None, Some(_)) => State::Succeeded,
-            (None, None) => State::Running,
-        };
+        shown.step.state = state_of(row.error.as_deref(), row.completed_at.is_some());
         shown.step.cached = row.is_cached;
         shown.step.error.clone_from(&row.error);
         if row.lines > 0 {
@@ -124,7 +126,7 @@ impl LiveLog {
 
     fn end(&mut self, done: &StepDone, changes: &mut BTreeMap<u32, Change>) {
         let Some(shown) = self.steps.get_mut(&done.step) else { return };
-        shown.step.state = if done.error.is_some() { State::Failed } else { State::Succeeded };
+        shown.step.state = state_of(done.error.as_deref(), true);
         shown.step.cached = done.cached;
         shown.step.secs = (!done.cached).then(|| u64::try_from((done.at - shown.started_at) / 1_000).unwrap_or(0));
         shown.step.error.clone_from(&done.error);
@@ -249,6 +251,41 @@ mod tests {
         let over_the_edge = (3..=201).map(|n| line(1, n)).collect();
         assert_eq!(targets(&mut log, over_the_edge), ["s1-c0", "s1-lines"]);
         assert_eq!(targets(&mut log, vec![line(1, 202), done(1)]), ["s1-c1", "s1-head", "s1-progress"]);
+    }
+
+    #[test]
+    fn the_error_of_a_step_comes_to_the_open_page_as_it_stands_on_a_new_one() {
+        let mut log = LiveLog::default();
+        targets(&mut log, vec![started(1), line(1, 1)]);
+        let error = Some("exit code: <b>7".to_owned());
+        let html = log.render(&[(9, Record::StepDone(StepDone { step: 1, at: 4_000, cached: false, error }))]).unwrap();
+        let text = html.split_once("hx-target=\"#s1-error\"").and_then(|(_, rest)| rest.split_once("</hx-partial>"));
+        let text = text.expect("the error has its part").0;
+        assert!(text.contains("exit code: &#60;b&#62;7"), "{html}");
+        let reloaded = AppendStep { step: &log.steps[&1].step }.render().unwrap();
+        let place = reloaded.split_once("<div id=\"s1-error\">").expect("the page has a place for it").1;
+        assert!(text.ends_with(place.split_once("</div>").unwrap().0), "{reloaded}");
+    }
+
+    #[test]
+    fn a_step_that_was_stopped_did_not_fail() {
+        let mut log = LiveLog::default();
+        targets(&mut log, vec![started(1), line(1, 1)]);
+        let error = Some("process canceled: context canceled".to_owned());
+        log.render(&[(9, Record::StepDone(StepDone { step: 1, at: 4_000, cached: false, error }))]).unwrap();
+        assert_eq!(log.steps[&1].step.state, State::Cancelled);
+    }
+
+    #[test]
+    fn only_steps_of_the_dockerfile_are_counted() {
+        let mut log = LiveLog::default();
+        let names = ["[internal] load .dockerignore", "[1/2] FROM scratch", "[build 2/2] RUN x", "exporting to image"];
+        for (step, name) in (1..).zip(names) {
+            let start = StepStarted { step, vertex: String::new(), name: name.to_owned(), at: 1_000 };
+            let end = StepDone { step, at: 2_000, cached: step != 3, error: None };
+            log.render(&[(1, Record::StepStarted(start)), (2, Record::StepDone(end))]).unwrap();
+        }
+        assert_eq!((log.facts().cached, log.facts().steps), (1, 2));
     }
 
     #[test]

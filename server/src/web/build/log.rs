@@ -3,8 +3,9 @@
 use super::super::ansi::Style;
 use super::super::page;
 use super::super::views::facts::State;
+use super::super::views::filters::plural_text;
 use super::super::views::live::Chunks;
-use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogLine, LogOptions, LogView, Step};
+use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Step};
 use super::fold::{self, Folded, Rendering};
 use super::{BuildPath, find};
 use crate::app::App;
@@ -16,6 +17,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
+use uuid::Uuid;
 
 #[derive(Deserialize)]
 pub struct LogQuery {
@@ -53,7 +55,8 @@ pub async fn view(
     };
     let last_record = page::count(attempt.last_record);
     let (folded, early) = fold::fold(app, attempt.id, last_record, Rendering { plain: options.plain }).await?;
-    let open = matches!(build.state, BuildState::Queued | BuildState::Running);
+    // A build that is queued again still shows the log of the attempt that was lost: nothing in it runs.
+    let open = matches!(build.state, BuildState::Queued | BuildState::Running) && attempt.ended_at.is_none();
     let now = app.clock.now();
     let failed = folded.iter().find(|s| s.state(open) == State::Failed);
     let first_error = failed.and_then(|s| Some((s.number, s.first_error?)));
@@ -66,22 +69,25 @@ pub async fn view(
     let before = fold_before(&mut steps, open);
     Ok(Shown {
         last_record,
-        steps: folded.len() as u64,
-        cached: folded.iter().filter(|s| s.cached).count() as u64,
+        steps: folded.iter().filter(|s| s.name.is_counted).count() as u64,
+        cached: folded.iter().filter(|s| s.name.is_counted && s.cached).count() as u64,
         first_error,
         view: LogView {
             before,
             steps,
             options,
             raw_url,
-            summary: if open {
-                String::new()
-            } else {
-                super::super::views::filters::plural_text(lines, "line", "lines")
-            },
+            summary: if open { String::new() } else { plural_text(lines, "line", "lines") },
             marks,
         },
     })
+}
+
+/// The first line of a step that is marked as an error, in its beginning; the page that is drawn later finds the same.
+pub(super) async fn first_error(app: &App, attempt_id: Uuid, step: u32) -> Result<Option<(u32, u32)>> {
+    let lines = builds::log::step_lines(app, attempt_id, step, 1, u32::MAX).await?;
+    let is_error = |text: &str| Mark::of(&Style::default().text(text.as_bytes())) == Mark::Error;
+    Ok(lines.iter().find(|l| is_error(&l.text)).map(|l| (step, l.line)))
 }
 
 /// Of a failed build the steps before the failed one go into one line, so that the error is on the first screen.
@@ -92,10 +98,22 @@ fn fold_before(steps: &mut Vec<Step>, open: bool) -> Option<Before> {
     }
     let before: Vec<Step> = steps.drain(..failed).collect();
     let secs: u64 = before.iter().filter_map(|s| s.secs).sum();
-    let cached = before.iter().filter(|s| s.cached).count();
-    let from_cache = if cached > 0 { format!(", {cached} of them from cache") } else { String::new() };
     let took = super::super::views::filters::duration_text(secs);
-    Some(Before { text: format!("{failed} steps before this one succeeded in {took}{from_cache}"), steps: before })
+    Some(Before { text: before_text(&before, &took), steps: before })
+}
+
+/// Counts the Dockerfile's own steps; what BuildKit does around them is there too, uncounted.
+fn before_text(before: &[Step], took: &str) -> String {
+    let (mut all, mut cached) = (0, 0);
+    for step in before.iter().filter(|s| s.name.is_counted) {
+        all += 1;
+        cached += u64::from(step.cached);
+    }
+    let from_cache = if cached > 0 { format!(", {cached} of them from cache") } else { String::new() };
+    match all {
+        0 => format!("Everything before this step succeeded in {took}"),
+        _ => format!("{} before this one succeeded in {took}{from_cache}", plural_text(all, "step", "steps")),
+    }
 }
 
 fn step(folded: &Folded, open: bool, now: i64, base: &str) -> Step {

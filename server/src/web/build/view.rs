@@ -4,6 +4,7 @@ use super::super::page::{count, when};
 use super::super::present;
 use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage};
 use super::super::views::facts::{Signature, State};
+use super::attempts;
 use super::log::Shown;
 use crate::app::App;
 use crate::builds;
@@ -32,7 +33,6 @@ pub async fn of(
     principal: &Principal,
     on: &RepositoryAccess,
     build: &rows::Build,
-    attempt: Option<&rows::Attempt>,
     log: impl Into<LogFacts>,
 ) -> Result<BuildView> {
     let log = log.into();
@@ -58,7 +58,7 @@ pub async fn of(
         secs: present::seconds(app, build),
         steps_cached: log.cached,
         steps: log.steps,
-        attempt: attempt.and_then(|a| u32::try_from(a.number).ok()).unwrap_or(1),
+        attempts: attempts::of(app, build, &builds::attempts(app, build.id).await?).await?,
         can_cancel: manager && state.is_open() && build.cancel_requested_at.is_none(),
         cancelling: state.is_open() && build.cancel_requested_at.is_some(),
         can_rerun: manager && !state.is_open() && source.is_some(),

@@ -42,8 +42,8 @@ pub struct BuildView {
     pub tags: Vec<String>,
     pub steps_cached: u64,
     pub steps: u64,
-    /// Which attempt this is, from 1; more than one means that the builder was lost.
-    pub attempt: u32,
+    /// Empty while the first one goes well.
+    pub attempts: Vec<Attempt>,
     /// A manager may cancel it: POST `{url}/cancel`.
     pub can_cancel: bool,
     /// Cancel was pressed, the builder has not answered yet.
@@ -70,6 +70,19 @@ impl BuildView {
         let (secs, usual) = (self.secs?, self.usual_secs?);
         (self.state == State::Running).then(|| (secs * 100).checked_div(usual).unwrap_or(100).min(99))
     }
+}
+
+/// One try of a build by one builder.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub number: u64,
+    /// `None` when it was lost: that is the end of the attempt, not of the build.
+    pub state: Option<State>,
+    /// Why it was lost.
+    pub why: Option<String>,
+    /// When it ended, or began.
+    pub at: When,
+    pub secs: Option<u64>,
 }
 
 /// The box between the facts and the log.

@@ -97,6 +97,8 @@ pub struct StepName {
     /// `RUN`, or empty.
     pub instruction: String,
     pub rest: String,
+    /// One of the Dockerfile's own steps, which people count: `[2/4]`, `[build 2/4]`. The others are BuildKit's or Slipway's.
+    pub is_counted: bool,
 }
 
 impl StepName {
@@ -104,6 +106,7 @@ impl StepName {
     pub fn parse(name: &str) -> Self {
         let name = &ansi::visible(name);
         let (stage, rest) = name.strip_prefix('[').and_then(|name| name.split_once("] ")).unwrap_or(("", name));
+        let is_counted = is_place(stage.rsplit(' ').next().unwrap_or(stage));
         // `[build 2/4]` and `[linux/amd64 build 2/4]` name a stage, `[internal]` and `[auth]` do not help a reader.
         let stage = stage.rsplit_once(' ').map_or("", |(stage, _)| stage);
         let word = rest.split(' ').next().unwrap_or("");
@@ -113,8 +116,14 @@ impl StepName {
             stage: stage.to_owned(),
             instruction: rest[..split].to_owned(),
             rest: rest[split..].trim_start().to_owned(),
+            is_counted,
         }
     }
+}
+
+/// `2/4`.
+fn is_place(word: &str) -> bool {
+    word.split_once('/').is_some_and(|(at, of)| [at, of].iter().all(|n| n.parse::<u32>().is_ok()))
 }
 
 /// Up to 200 lines, or a place for lines that are not on the page.
@@ -225,6 +234,7 @@ mod tests {
             stage: stage.to_owned(),
             instruction: instruction.to_owned(),
             rest: rest.to_owned(),
+            is_counted: !instruction.is_empty(),
         };
         for (name, expected) in [
             ("[build 2/4] RUN cargo build", parts("build", "RUN", "cargo build")),
@@ -235,6 +245,23 @@ mod tests {
             ("", parts("", "", "")),
         ] {
             assert_eq!(StepName::parse(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_steps_of_the_dockerfile_are_counted() {
+        for (name, counted) in [
+            ("[1/3] FROM docker.io/library/alpine", true),
+            ("[build 2/4] run cargo build", true),
+            ("[linux/arm64 build 10/12] RUN make", true),
+            ("[internal] load build definition from Dockerfile", false),
+            ("[auth] acme/api:pull token for example.org", false),
+            ("[linux/amd64] RUN make", false),
+            ("[2/4]", false),
+            ("exporting to image", false),
+            ("RUN echo [2/4] x", false),
+        ] {
+            assert_eq!(StepName::parse(name).is_counted, counted, "{name}");
         }
     }
 

@@ -31,12 +31,21 @@ async fn with_the_embedded_builder_a_build_is_queued_again_and_says_so() {
     // A page that was open comes back with the last id it saw.
     let mut stream = LogStream::open(&stage.mona, &events, "1-9").await;
     let mut told = String::new();
-    while !told.contains("The builder was lost. This is attempt 2.") {
+    while !told.contains("This is attempt 2.") {
         told = stream.next().await.unwrap_or_else(|| panic!("it ended after {told}")).html;
     }
     assert!(told.contains("hx-target=\"#steps\" hx-swap=\"innerHTML\""), "the old log stays: {told}");
+    let why = "the server was restarted while the build ran; it is queued again";
+    assert!(told.contains(&format!("Attempt 1 was lost: {why}. This is attempt 2.")), "{told}");
+    while !told.contains("id=\"attempts-title\"") {
+        told = stream.next().await.unwrap_or_else(|| panic!("it ended after {told}")).html;
+    }
+    assert!(told.contains(why) && told.contains("<b>Attempt 2</b>"), "{told}");
     let build = project.built(1).await;
     build.page.assert_says("attempt 2");
+    let attempts = build.page.between("id=\"attempts-title\"", "</section>");
+    assert!(attempts.contains("<b>Attempt 1</b> was lost after") && attempts.contains(why), "{attempts}");
+    assert!(attempts.contains("<b>Attempt 2</b> succeeded after"), "{attempts}");
     assert_eq!(build.lines(), expected(30));
     assert_eq!(printed(&project.raw_log(1).await), expected(30));
     assert!(stage.server.log().contains("lost attempt 1"), "{}", stage.server.log());

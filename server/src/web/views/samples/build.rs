@@ -1,7 +1,9 @@
 //! The build page in each of its states, with a log.
 
 use super::super::super::ansi;
-use super::super::build::{BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage};
+use super::super::build::{
+    Attempt, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage,
+};
 use super::super::facts::State;
 use super::super::layout::Layout;
 use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
@@ -32,7 +34,7 @@ pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView 
         tags: vec!["main".to_owned(), "latest".to_owned()],
         steps_cached: 4,
         steps: 9,
-        attempt: 1,
+        attempts: vec![],
         can_cancel: state.is_open(),
         cancelling: false,
         can_rerun: !state.is_open(),
@@ -233,6 +235,14 @@ fn hostile() -> BuildView {
     }
 }
 
+fn attempts() -> Vec<Attempt> {
+    let why = "its builder was not heard of any more; it is queued again".to_owned();
+    vec![
+        Attempt { number: 1, state: None, why: Some(why), at: ago(300), secs: Some(64) },
+        Attempt { number: 2, state: Some(State::Running), why: None, at: ago(60), secs: None },
+    ]
+}
+
 pub(super) fn pages() -> Vec<(String, String)> {
     let queued = |blocked: Option<&str>| {
         let place = "Third in line".to_owned();
@@ -248,7 +258,8 @@ pub(super) fn pages() -> Vec<(String, String)> {
         tags: vec![],
         ..note(State::Succeeded, "The image is signed; no tag moved.")
     };
-    let cancelling = BuildView { cancelling: true, attempt: 2, ..view(149, State::Running, BuildResult::None) };
+    let cancelling =
+        BuildView { cancelling: true, attempts: attempts(), ..view(149, State::Running, BuildResult::None) };
     let stranger = BuildView { can_rerun: false, ..note(State::Cancelled, "Cancelled by mona after 58s.") };
     let status = "Timed out after 30m 00s".to_owned();
     let timed_out = BuildView { status, ..view(7, State::TimedOut, BuildResult::None) };

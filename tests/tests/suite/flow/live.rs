@@ -1,0 +1,26 @@
+//! What an open page is told: the same that a page says which is loaded later.
+
+use slipway_tests::{LogStream, Stage};
+
+#[tokio::test]
+async fn a_failure_stands_on_the_open_page_as_on_a_new_one() {
+    let stage = Stage::start().await;
+    let steps = "RUN echo ready && sleep 2 && echo 'error: no such crate' && exit 7\n";
+    let name = stage.import(&stage.repository("failing", steps)).await.name;
+    let project = stage.project(&name);
+    project.wait_for_line(1, "ready").await;
+    let mut stream = LogStream::open(&stage.mona, &project.path("builds/1/events"), "0-0").await;
+    let mut told = String::new();
+    while !told.contains("id=\"why\"") {
+        told += &stream.next().await.unwrap_or_else(|| panic!("it ended after {told}")).html;
+    }
+    let page = project.wait_for_build(1).await.page;
+    let step = page.between("first error in the log", "</a>");
+    assert!(step.contains("line 2"), "{step}");
+    let link = "first error in the log, line 2</a>";
+    assert!(page.body.contains(link) && told.contains(link), "{told}");
+    let error = page.body.split("-error\">").find_map(|part| part.strip_prefix("<p class=\"notice")).expect("an error");
+    let error = error.split_once("</p>").expect("it is whole").0;
+    assert!(error.contains("exit code: 7"), "{error}");
+    assert!(told.contains(error), "{error} is not in {told}");
+}
