@@ -32,7 +32,8 @@ pub use enqueue::{NewBuild, enqueue, supersede};
 pub use finish::finish;
 pub use lease::at_start;
 pub use pages::{
-    find, newest, newest_of_ref, number_of, open_in, page, present_attempt, tags_of, usual_secs, was_overtaken,
+    find, materials, newest, newest_of_ref, number_of, open_in, page, present_attempt, tags_of, usual_secs,
+    was_overtaken,
 };
 pub use rerun::{Rerun, build_now, rerun};
 pub use states::is_over;

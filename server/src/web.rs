@@ -9,6 +9,7 @@ pub mod guard;
 pub mod health;
 pub mod home;
 pub mod import;
+mod materials;
 pub mod namespace;
 mod next;
 mod page;

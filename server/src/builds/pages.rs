@@ -65,6 +65,11 @@ pub async fn tags_of(app: &App, build: &rows::Build) -> Result<Vec<String>> {
     Ok(held)
 }
 
+/// What the image of a build was made of.
+pub async fn materials(app: &App, build_id: Uuid) -> Result<Vec<rows::Material>> {
+    db::builds::materials(&app.db, build_id).await
+}
+
 /// How long builds of this ref take, in seconds.
 pub async fn usual_secs(app: &App, build: &rows::Build) -> Result<Option<u64>> {
     let usual = view::usual_duration(app, build.repository_id, &build.ref_name).await?;

@@ -26,7 +26,7 @@ pub async fn rerun(app: &App, allowed: &Allowed<ManageBuilds>, number: i64, mode
         .await?
         .ok_or_else(|| Error::not_found(format!("build {number}")))?;
     if mode == Rerun::Newest {
-        return newest(app, allowed, &old.ref_name.parse()?, Trigger::Rerun, Some(old.id)).await;
+        return newest(app, allowed, &old.ref_name.parse()?, Trigger::Rerun, Some(old.id), false).await;
     }
     if old.source_id.is_none() {
         return Err(Error::invalid("the source of this build was disconnected; connect it again first"));
@@ -58,9 +58,14 @@ pub async fn rerun(app: &App, allowed: &Allowed<ManageBuilds>, number: i64, mode
     Ok(build)
 }
 
-/// Builds the newest commit of a ref by the present rule.
-pub async fn build_now(app: &App, allowed: &Allowed<ManageBuilds>, ref_name: &RefName) -> Result<rows::Build> {
-    newest(app, allowed, ref_name, Trigger::Manual, None).await
+/// Builds the newest commit of a ref by the present rule; with `no_cache` every step anew.
+pub async fn build_now(
+    app: &App,
+    allowed: &Allowed<ManageBuilds>,
+    ref_name: &RefName,
+    no_cache: bool,
+) -> Result<rows::Build> {
+    newest(app, allowed, ref_name, Trigger::Manual, None, no_cache).await
 }
 
 async fn newest(
@@ -69,6 +74,7 @@ async fn newest(
     ref_name: &RefName,
     trigger: Trigger,
     rerun_of: Option<Uuid>,
+    no_cache: bool,
 ) -> Result<rows::Build> {
     let repository_id = allowed.on().id;
     let tx = app.db.begin().await?;
@@ -94,7 +100,7 @@ async fn newest(
             title,
             author,
             trigger,
-            no_cache: false,
+            no_cache,
             rerun_of,
             skip: None,
         };

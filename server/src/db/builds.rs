@@ -160,7 +160,7 @@ pub async fn insert_materials(tx: &Tx, materials: Vec<rows::Material>) -> Result
     Ok(())
 }
 
-#[cfg(test)]
+/// What the image of a build was made of.
 pub async fn materials(c: &impl Ask, build_id: Uuid) -> Result<Vec<rows::Material>> {
     Ok(material::Entity::find()
         .filter(material::Column::BuildId.eq(build_id))

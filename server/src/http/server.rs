@@ -1,6 +1,6 @@
 //! Listening, with or without TLS, until told to stop.
 
-use super::{faces, request_id, routes};
+use super::{faces, head, request_id, routes};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Context, Result};
@@ -37,6 +37,7 @@ pub fn start(app: &Arc<App>, internal: Option<TcpListener>) -> Result<Server> {
             .wrap(from_fn(guard::same_origin))
             .wrap(from_fn(faces::middleware))
             .wrap(from_fn(guard::headers))
+            .wrap(from_fn(head::middleware))
             .wrap(Compress::default())
             .wrap(from_fn(request_id::middleware))
             .configure(routes::configure)

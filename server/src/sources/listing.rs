@@ -96,9 +96,10 @@ pub async fn imported(
     Ok(found)
 }
 
-/// Asks the forge again, in the background.
+/// Asks the forge again, in the background; how it failed before is forgotten.
 pub async fn refresh(app: &App, connection_id: Uuid) -> Result<()> {
     let tx = app.db.begin().await?;
+    db::users::set_listing(&tx, connection_id, None, None).await?;
     jobs::enqueue(
         app,
         &tx,

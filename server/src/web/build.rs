@@ -132,6 +132,7 @@ async fn rows_of_page(
 pub struct BuildNow {
     #[serde(rename = "ref")]
     ref_name: String,
+    cache: Option<String>,
 }
 
 /// `POST /{ns}/{repo}/-/builds`: Build now.
@@ -141,7 +142,7 @@ pub async fn build_now(
     form: Form<BuildNow>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    match start_now(&app, &allowed, form.ref_name.trim()).await {
+    match start_now(&app, &allowed, form.ref_name.trim(), form.cache.as_deref() == Some("off")).await {
         Ok(build) => Ok(page::see(&format!("/{}/-/builds/{}", allowed.on().name, build.number))),
         Err(error @ (Error::Invalid(_) | Error::NotFound(_) | Error::Conflict(_))) => {
             let wrong = Some((form.ref_name.clone(), error.to_string()));
@@ -152,13 +153,15 @@ pub async fn build_now(
 }
 
 /// A branch, else a tag of that name.
-async fn start_now(app: &App, allowed: &Allowed<ManageBuilds>, typed: &str) -> Result<rows::Build> {
+async fn start_now(app: &App, allowed: &Allowed<ManageBuilds>, typed: &str, no_cache: bool) -> Result<rows::Build> {
     if typed.starts_with("refs/") {
-        return builds::build_now(app, allowed, &typed.parse()?).await;
+        return builds::build_now(app, allowed, &typed.parse()?, no_cache).await;
     }
     let branch = RefName::of_branch(typed)?;
-    match builds::build_now(app, allowed, &branch).await {
-        Err(Error::NotFound(_)) => builds::build_now(app, allowed, &format!("refs/tags/{typed}").parse()?).await,
+    match builds::build_now(app, allowed, &branch, no_cache).await {
+        Err(Error::NotFound(_)) => {
+            builds::build_now(app, allowed, &format!("refs/tags/{typed}").parse()?, no_cache).await
+        }
         other => other,
     }
 }

@@ -16,6 +16,7 @@ use actix_web::web::{Data, Form, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use std::time::Duration;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 /// A first list of few repositories is there before the page is drawn.
@@ -80,15 +81,10 @@ async fn await_listing(app: &App, connection: rows::Connection) -> Result<rows::
     let wait = async {
         loop {
             let now = listing::connection(app, connection.id).await?;
-            let settled = now.listing_error.is_some() || now.state != ConnectionState::Active;
-            if settled || (now.listed_at.is_some() && listing::is_scanned(app, now.id).await?) {
+            if is_settled(&now) || (now.listed_at.is_some() && listing::is_scanned(app, now.id).await?) {
                 return Ok::<_, Error>(now);
             }
-            // The wake-up is a hint; looking now and then loses nothing.
-            tokio::select! {
-                _ = changed.changed() => {}
-                () = tokio::time::sleep(Duration::from_millis(200)) => {}
-            }
+            look_again(&mut changed).await;
         }
     };
     match tokio::time::timeout(PATIENCE, wait).await {
@@ -103,7 +99,7 @@ fn state(app: &App, connection: &rows::Connection) -> ImportState {
     }
     match (connection.state, &connection.listing_error, connection.listed_at) {
         (ConnectionState::Revoked, _, _) => ImportState::Revoked,
-        (_, Some(_), at) => ImportState::ForgeDown { at: at.map(|at| when(app, at)) },
+        (_, Some(reason), at) => ImportState::Failed { at: at.map(|at| when(app, at)), reason: reason.clone() },
         (_, None, Some(at)) => ImportState::Ready { at: when(app, at) },
         (_, None, None) => ImportState::Listing { found: 0 },
     }
@@ -157,7 +153,32 @@ pub async fn build(allowed: Allowed<UseAccount>, form: Form<BuildForm>, app: Dat
 /// `POST /new/import/refresh`: asks the forge again.
 pub async fn refresh(allowed: Allowed<UseAccount>, app: Data<App>) -> Result<HttpResponse> {
     for (_, connection) in listing::connections(&app, &allowed).await? {
+        let mut changed = app.wake.follow(connection.id);
         listing::refresh(&app, connection.id).await?;
+        let answered = async {
+            loop {
+                let now = listing::connection(&app, connection.id).await?;
+                if now.listed_at != connection.listed_at || is_settled(&now) {
+                    return Ok::<_, Error>(());
+                }
+                look_again(&mut changed).await;
+            }
+        };
+        // Late, the page shows the old list with its age.
+        tokio::time::timeout(PATIENCE, answered).await.unwrap_or(Ok(()))?;
     }
     Ok(page::see("/new/import"))
+}
+
+/// The list will not come, for now.
+fn is_settled(connection: &rows::Connection) -> bool {
+    connection.listing_error.is_some() || connection.state != ConnectionState::Active
+}
+
+/// The wake-up is a hint; looking now and then loses nothing.
+async fn look_again(changed: &mut watch::Receiver<u64>) {
+    tokio::select! {
+        _ = changed.changed() => {}
+        () = tokio::time::sleep(Duration::from_millis(200)) => {}
+    }
 }

@@ -66,7 +66,7 @@ fn gone(app: &App, source: &rows::Source, repair_url: Option<String>) -> Option<
     Some(SourceGone {
         full_name: source.full_name.clone(),
         reason: source.state_detail.clone().unwrap_or_else(|| reason.to_owned()),
-        since: when(app, source.polled_at.unwrap_or(source.created_at)),
+        tried: when(app, source.polled_at.unwrap_or(source.created_at)),
         repair_url,
     })
 }
@@ -79,6 +79,9 @@ pub fn source_facts(app: &App, source: &rows::Source) -> SourceFacts {
         (SourceState::Gone | SourceState::Disconnected, _) => Pushes::Broken {
             because: source.state_detail.clone().unwrap_or_else(|| "the code repository cannot be read".to_owned()),
         },
+        (SourceState::Unreachable, _) => {
+            Pushes::Broken { because: "the forge cannot be reached; it is tried again every minute".to_owned() }
+        }
         (_, HookState::Active) => Pushes::Webhook { last: source.delivered_at.map(|at| when(app, at)) },
         (_, HookState::Pending) => Pushes::Polling { secs, because: "the webhook is being made".to_owned() },
         (_, HookState::Refused) => {

@@ -1,5 +1,6 @@
 //! Tags of a repository: the list, one tag, and deleting one.
 
+use super::materials;
 use super::page::{self, ROWS, count, when};
 use super::paging::ListQuery;
 use super::present;
@@ -64,6 +65,10 @@ pub async fn show(
     let signature = present::signature(&app, on, &Digest::trusted(&row.digest)).await?;
     let signed = matches!(signature, Signature::Verified { .. });
     let history = tags::history(&app, &allowed, &tag).await?;
+    let base_images = match row.build_id {
+        Some(build_id) => materials::base_images(&app, build_id).await?,
+        None => Vec::new(),
+    };
     let shown = shown_platform(&image, &query.platform);
     let page = TagPage {
         layout: head.layout(tag.as_str(), viewer, RepositoryTab::Tags),
@@ -76,6 +81,7 @@ pub async fn show(
         platforms: platform_rows(&app, &image),
         platform: shown.map(|p| p.name.clone()).unwrap_or_default(),
         layers: shown.map(layer_rows).unwrap_or_default(),
+        base_images,
         pull: present::pull_box(&app, allowed.principal(), on, tag.as_str(), &row.digest, signed),
         history: history
             .iter()

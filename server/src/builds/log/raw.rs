@@ -93,7 +93,7 @@ impl Walk {
 
 /// One record as text, in the manner of `docker build --progress=plain`. It depends on nothing before it.
 pub(super) fn text(record: &Record, ansi: bool) -> String {
-    let plain = |text: &str| if ansi { text.to_owned() } else { without_ansi(text) };
+    let plain = |text: &str| harmless(text, ansi);
     match record {
         Record::StepStarted(s) => format!("#{} {}\n", s.step, plain(&s.name)),
         Record::Line(l) => format!("#{} {}\n", l.step, plain(&l.text)),
@@ -107,21 +107,41 @@ pub(super) fn text(record: &Record, ansi: bool) -> String {
     }
 }
 
-fn without_ansi(text: &str) -> String {
-    struct Plain(String);
-    impl vte::Perform for Plain {
-        fn print(&mut self, c: char) {
-            self.0.push(c);
-        }
-        fn execute(&mut self, byte: u8) {
-            if matches!(byte, b'\t' | b'\n') {
-                self.0.push(byte.into());
-            }
+/// Of what a terminal obeys, colours and weights stay (SGR), or nothing: whoever prints the file to a terminal gets no
+/// other title, link, clipboard or place of the cursor from it.
+fn harmless(text: &str, ansi: bool) -> String {
+    let mut clean = Clean { text: String::with_capacity(text.len()), ansi };
+    vte::Parser::new().advance(&mut clean, text.as_bytes());
+    clean.text
+}
+
+struct Clean {
+    text: String,
+    ansi: bool,
+}
+
+impl vte::Perform for Clean {
+    fn print(&mut self, c: char) {
+        // Some terminals take U+009B for the beginning of a sequence.
+        if !c.is_control() {
+            self.text.push(c);
         }
     }
-    let mut plain = Plain(String::with_capacity(text.len()));
-    vte::Parser::new().advance(&mut plain, text.as_bytes());
-    plain.0
+
+    fn execute(&mut self, byte: u8) {
+        if matches!(byte, b'\t' | b'\n') {
+            self.text.push(byte.into());
+        }
+    }
+
+    fn csi_dispatch(&mut self, params: &vte::Params, intermediates: &[u8], is_cut: bool, action: char) {
+        if !self.ansi || action != 'm' || !intermediates.is_empty() || is_cut {
+            return;
+        }
+        let numbers = |param: &[u16]| param.iter().map(u16::to_string).collect::<Vec<_>>().join(":");
+        let params: Vec<_> = params.iter().map(numbers).collect();
+        self.text.push_str(&format!("\u{1b}[{}m", params.join(";")));
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +200,22 @@ mod tests {
     }
 
     #[test]
-    fn colours_go_and_text_stays() {
-        assert_eq!(without_ansi("\u{1b}[1;31merror\u{1b}[0m: \tü \u{1b}]0;title\u{7}done"), "error: \tü done");
+    fn only_colours_stay_and_without_them_only_text() {
+        for (given, coloured, plain) in [
+            ("\u{1b}[1;31merror\u{1b}[0m: \tü", "\u{1b}[1;31merror\u{1b}[0m: \tü", "error: \tü"),
+            ("\u{1b}[38:2:1:2:3mx\u{1b}[m", "\u{1b}[38:2:1:2:3mx\u{1b}[0m", "x"),
+            ("\u{1b}]0;title\u{7}done", "done", "done"),
+            ("\u{1b}]8;;https://evil.example\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link", "link"),
+            ("\u{1b}]52;c;cm0gLXJm\u{7}x", "x", "x"),
+            ("\u{1b}[2J\u{1b}[1;1H\u{1b}[?1049h\u{1b}[>4;1mx\u{1b}[6n", "x", "x"),
+            ("\u{1b}P+q544e\u{1b}\\a\u{1b}cb\u{9b}31mc", "ab31mc", "ab31mc"),
+            ("a\rb\u{8}c\u{7f}\u{1b}", "abc", "abc"),
+        ] {
+            assert_eq!(
+                (harmless(given, true).as_str(), harmless(given, false).as_str()),
+                (coloured, plain),
+                "{given:?}"
+            );
+        }
     }
 }

@@ -139,9 +139,10 @@ async fn again_has_two_meanings() {
     let newest = rerun(&scene.app, &allowed, old.number, Rerun::Newest).await.unwrap();
     assert_eq!((newest.number, newest.ref_number), (3, 9));
     assert_eq!(newest.commit_title, "Say hello", "known from the same commit");
-    let now = build_now(&scene.app, &allowed, &"refs/heads/main".parse().unwrap()).await.unwrap();
+    let now = build_now(&scene.app, &allowed, &"refs/heads/main".parse().unwrap(), true).await.unwrap();
+    assert!(now.no_cache);
     assert_eq!((now.number, now.trigger), (4, Trigger::Manual));
-    assert!(build_now(&scene.app, &allowed, &"refs/heads/gone".parse().unwrap()).await.is_err());
+    assert!(build_now(&scene.app, &allowed, &"refs/heads/gone".parse().unwrap(), false).await.is_err());
 }
 
 #[tokio::test]

@@ -44,13 +44,24 @@ pub enum ImportState {
     },
     /// The forge refuses the token that we have.
     Revoked,
-    /// The forge does not answer; the list is as old as this.
-    ForgeDown {
+    /// The forge did not give the list; the one that is shown is as old as this.
+    Failed {
         at: Option<When>,
+        reason: String,
     },
 }
 
 impl ImportState {
+    /// The age of the list that is shown, when the forge may be asked again.
+    pub fn may_refresh(&self) -> bool {
+        matches!(self, Self::Ready { .. } | Self::Failed { .. })
+    }
+
+    /// What is shown is what the forge says.
+    pub fn is_ready(&self) -> bool {
+        matches!(self, Self::Ready { .. })
+    }
+
     pub fn is_listing(&self) -> bool {
         matches!(self, Self::Listing { .. })
     }

@@ -109,7 +109,8 @@ pub struct SourceGone {
     pub full_name: String,
     /// "GitHub answers that it does not exist, or that mona may not see it any more".
     pub reason: String,
-    pub since: When,
+    /// When it was last looked for.
+    pub tried: When,
     /// Where an admin repairs it: POST, no fields.
     pub repair_url: Option<String>,
 }

@@ -38,6 +38,8 @@ pub struct TagPage {
     pub platform: String,
     /// Bottom first, as in the Dockerfile.
     pub layers: Vec<LayerRow>,
+    /// What the image stands on, when a build of ours made it.
+    pub base_images: Vec<BaseImage>,
     pub pull: PullBox,
     /// Newest first.
     pub history: Vec<TagMove>,
@@ -54,6 +56,18 @@ pub struct PlatformRow {
     pub created: Option<When>,
     /// Provenance comes with it.
     pub provenance: bool,
+}
+
+/// An image that a build began from.
+#[derive(Debug, Clone)]
+pub struct BaseImage {
+    /// `debian:bookworm-slim`.
+    pub name: String,
+    /// `linux/amd64`, or empty.
+    pub platform: String,
+    pub digest: String,
+    /// Its page, if it lies here.
+    pub url: Option<String>,
 }
 
 #[derive(Debug, Clone)]

@@ -101,12 +101,13 @@ async fn a_listing_that_fails_is_told_and_the_last_list_stays() {
     for status in [403, 404, 429, 500, 503] {
         site.forge.fail_next_at("/user/repos", 50, status);
         refresh(&browser).await;
-        import_says(&browser, "does not answer").await.says("mona/web").says("This is the list from");
+        let page = import_says(&browser, "did not list your repositories").await;
+        page.says("mona/web").says("This is the list from").says("action=\"/new/import/refresh\"");
         site.forge.heal();
         refresh(&browser).await;
         until("the list is good again", async || {
             let page = browser.get("/new/import").await;
-            (!page.text.contains("does not answer")).then_some(())
+            (!page.text.contains("did not list your repositories")).then_some(())
         })
         .await;
     }
@@ -120,7 +121,8 @@ async fn a_first_listing_that_fails_is_told_and_tried_again_by_itself() {
     site.forge.repository("mona", "web", false).commit("main", &[("Dockerfile", "FROM scratch\n")], "Begin");
     site.forge.fail_next_at("/user/repos", 1, 500);
     let browser = site.signed_in("mona").await;
-    import_says(&browser, "There is no earlier list to show").await;
+    let page = import_says(&browser, "There is no earlier list to show").await;
+    page.says("action=\"/new/import/refresh\"").lacks("The forge lists none");
     import_says(&browser, "mona/web").await;
 }
 
@@ -179,7 +181,8 @@ async fn polling_survives_a_forge_in_trouble_and_finds_what_was_pushed() {
     {
         site.forge.fail_next(500, status);
         until_state(&site, &to, state).await;
-        browser.get(&page).await.is(200).says("cannot be reached");
+        let shown = browser.get(&page).await.is(200);
+        shown.says("cannot be reached, last tried").says("Pushes are not noticed").lacks("Asked every");
         let commit = to.repo.change("main").file("x", number.to_string()).quietly().commit("Meanwhile");
         site.forge.heal();
         build_of(&site, &to, &commit).await;

@@ -115,13 +115,15 @@ fn import() -> Pages_ {
         broad_scopes: true,
     };
     let ready = || ImportState::Ready { at: ago(90) };
+    let failed = |at| ImportState::Failed { at, reason: "the forge cannot be reached: it answered 502".to_owned() };
     let hostile = Import { error: Some(format!("{HOSTILE} cannot be built")), ..show(ready(), rows(), HOSTILE) };
     vec![
         page("import", &show(ready(), rows(), "")),
         page("import-listing", &show(ImportState::Listing { found: 130 }, rows(), "")),
         page("import-not-connected", &show(ImportState::NotConnected, vec![], "")),
         page("import-revoked", &show(ImportState::Revoked, vec![], "")),
-        page("import-forge-down", &show(ImportState::ForgeDown { at: Some(ago(86_400)) }, rows(), "")),
+        page("import-failed", &show(failed(Some(ago(86_400))), rows(), "")),
+        page("import-failed-first", &show(failed(None), vec![], "")),
         page("import-empty", &show(ready(), vec![], "")),
         page("import-no-match", &show(ready(), vec![], "nothing")),
         page("import-hostile", &hostile),

@@ -9,7 +9,7 @@ use super::super::repository::{
     Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage,
 };
 use super::super::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
-use super::super::tags::{LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
+use super::super::tags::{BaseImage, LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use super::data::{
     DIGEST, HOSTILE, ago, build, builds, cause, durations, head, images, mona, page, pull, push_lines, source, verified,
 };
@@ -103,7 +103,7 @@ fn overview() -> Pages_ {
     let gone = SourceGone {
         full_name: "acme/api".to_owned(),
         reason: "GitHub answers that it does not exist, or that mona may not see it any more".to_owned(),
-        since: ago(90_000),
+        tried: ago(40),
         repair_url: Some("/acme/api/-/settings/webhook".to_owned()),
     };
     let broken = Pushes::Broken { because: "GitHub refused the webhook, and does not answer".to_owned() };
@@ -136,6 +136,12 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
         created: Some(ago(10_800)),
         provenance,
     };
+    let base = |name: &str, url: Option<&str>| BaseImage {
+        name: name.to_owned(),
+        platform: "linux/amd64".to_owned(),
+        digest: DIGEST.to_owned(),
+        url: url.map(str::to_owned),
+    };
     let layer = |command: &str, size| LayerRow { command: command.to_owned(), size };
     TagPage {
         layout: head.layout("1.4.2", if manager { mona() } else { None }, RepositoryTab::Tags),
@@ -154,6 +160,10 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
             layer("COPY --from=build /out/api /api", 9_800_000),
             layer("COPY assets/ /srv/assets/", 2_600_000),
             layer("WORKDIR /", 32),
+        ],
+        base_images: vec![
+            base("debian:bookworm-slim", None),
+            base("slipway.example.org/acme/base/rust:1.95", Some("/acme/base/rust/-/tags/1.95")),
         ],
         pull: pull(!manager),
         history: vec![
