@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use slipway_protocol::Record;
+use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -140,7 +141,7 @@ impl vte::Perform for Clean {
         }
         let numbers = |param: &[u16]| param.iter().map(u16::to_string).collect::<Vec<_>>().join(":");
         let params: Vec<_> = params.iter().map(numbers).collect();
-        self.text.push_str(&format!("\u{1b}[{}m", params.join(";")));
+        write!(self.text, "\u{1b}[{}m", params.join(";")).expect("a string takes any text");
     }
 }
 
