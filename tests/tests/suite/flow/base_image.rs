@@ -33,5 +33,9 @@ async fn a_usual_dockerfile_builds_on_a_base_image_from_the_mirror() {
     let project = stage.import(&repo).await;
     let build = project.built(1).await;
     build.page.assert_says("FROM docker.io/library/debian:bookworm-slim@sha256:");
+    let tag = stage.mona.get(&project.path("tags/main")).await.ok();
+    let base = tag.between("id=\"base-images\"", "</ul>");
+    assert!(base.contains("debian:bookworm-slim") && base.contains("linux/amd64"), "{base}");
+    assert!(base.contains("clipboard-copy value=\"sha256:"), "{base}");
     assert!(build.lines().contains(&"installed and run".to_owned()), "{}", build.page);
 }
