@@ -77,6 +77,15 @@ pub struct RepositoryAccess {
     pub role: Option<Role>,
 }
 
+/// The code behind a repository, as somebody may know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceAccess {
+    pub repository: RepositoryAccess,
+    pub is_private: bool,
+    /// The forge lists it to the principal's own connection.
+    pub is_listed: bool,
+}
+
 /// A namespace, and the principal's role in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamespaceAccess {

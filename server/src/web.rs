@@ -12,6 +12,7 @@ pub mod import;
 mod materials;
 pub mod namespace;
 mod next;
+mod origin;
 mod page;
 mod paging;
 mod present;

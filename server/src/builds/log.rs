@@ -3,12 +3,14 @@
 //! Batches are rows until the attempt ends, then one sealed object; readers see no difference.
 //! Both hold JSON lines, one record each. No whole log is ever in memory.
 
+mod conceal;
 mod index;
 pub mod raw;
 mod read;
 mod seal;
 mod steps;
 
+pub use conceal::Conceal;
 pub use raw::open;
 pub use read::{last_notice, read, step_lines};
 pub use seal::seal;

@@ -1,6 +1,6 @@
 //! Every permission and its rule. Roles are mentioned nowhere else.
 
-use super::{Action, Decision, NamespaceAccess, Principal, RepositoryAccess, Scope, Site, Who, allow_if};
+use super::{Action, Decision, NamespaceAccess, Principal, RepositoryAccess, Scope, Site, SourceAccess, Who, allow_if};
 use crate::db::{Role, Visibility};
 
 /// The namespace that build caches live in; only builds read and write there.
@@ -40,6 +40,19 @@ impl Action for ReadRepository {
     fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
         let visible = can_see(principal, on) && !is_cache(on);
         allow_if(visible && principal.has_scope(Scope::Read), visible)
+    }
+}
+
+/// May know which code repository an image is made from, and what its commits say. A public image of private code keeps
+/// the code's name to those who manage the image, and those to whom the forge shows the code anyway.
+#[derive(Debug)]
+pub struct ReadSource;
+
+impl Action for ReadSource {
+    type On = SourceAccess;
+    fn decide(principal: &Principal, on: &SourceAccess) -> Decision {
+        let known = !on.is_private || on.is_listed || has_role(principal, on.repository.role, Role::Manager);
+        allow_if(known && can_see(principal, &on.repository) && principal.has_scope(Scope::Read), false)
     }
 }
 

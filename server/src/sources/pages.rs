@@ -2,10 +2,11 @@
 
 use super::{dockerfiles, listing};
 use crate::app::App;
-use crate::db::{self, rows};
+use crate::db::{self, ConnectionState, rows};
 use crate::error::{Error, Result};
+use crate::forge;
 use crate::names::RefName;
-use crate::policy::{AdministerRepository, Allowed};
+use crate::policy::{self, AdministerRepository, Allowed, Principal, ReadSource, RepositoryAccess, SourceAccess};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -23,6 +24,38 @@ pub async fn of_build(app: &App, build: &rows::Build) -> Result<Option<rows::Sou
         Some(id) => db::sources::find(&app.db, id).await,
         None => Ok(None),
     }
+}
+
+/// Whether somebody may know which code repository this is. Of one that was disconnected nobody knows any more whether
+/// it was private, so it is taken for private.
+pub async fn may_read(
+    app: &App,
+    principal: &Principal,
+    on: &RepositoryAccess,
+    source: Option<&rows::Source>,
+) -> Result<bool> {
+    let is_private = source.is_none_or(|s| s.is_private);
+    let access = |is_listed| SourceAccess { repository: on.clone(), is_private, is_listed };
+    if policy::may::<ReadSource>(principal, &access(false)) {
+        return Ok(true);
+    }
+    let (Some(user), Some(source)) = (principal.user_id(), source) else { return Ok(false) };
+    Ok(policy::may::<ReadSource>(principal, &access(is_listed(app, user, source).await?)))
+}
+
+/// Whether the forge listed a code repository to one of a person's connections.
+async fn is_listed(app: &App, user: Uuid, source: &rows::Source) -> Result<bool> {
+    for identity in db::users::identities_of(&app.db, user).await? {
+        if forge::plain(&identity.forge_url) != source.forge_url {
+            continue;
+        }
+        let Some(connection) = db::users::connection_of_identity(&app.db, identity.id).await? else { continue };
+        let listed = db::sources::listing::find_by_remote(&app.db, connection.id, &source.remote_id).await?;
+        if connection.state == ConnectionState::Active && listed.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub async fn rule_of_repository(app: &App, repository_id: Uuid) -> Result<Option<rows::Rule>> {

@@ -60,13 +60,16 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     let began = app.clock.now();
     let memory = source.poll_etag.as_deref().filter(|_| source.state == SourceState::Active);
     let heads = match link.forge.heads(&source.remote_id, memory).await? {
-        Changed::Nothing => return note_success(app, source, None).await,
+        Changed::Nothing => {
+            // A name and whether it is private are no refs: asked for now and then all the same.
+            if source.polled_at.is_none_or(|at| at / RECONCILE != began / RECONCILE) {
+                note_facts(app, source, link).await?;
+            }
+            return note_success(app, source, None).await;
+        }
         Changed::New(heads) => heads,
     };
-    let facts = link.forge.repository(&source.remote_id).await?;
-    let tx = app.db.begin().await?;
-    db::sources::set_facts(&tx, source.id, &facts).await?;
-    tx.commit().await?;
+    note_facts(app, source, link).await?;
     let outcome = compare(app, source, link, &heads, began).await?;
     if let Some(branch) = outcome.missed_branch.filter(|_| source.hook_state == HookState::Active) {
         distrust_hook(app, source, &branch).await?;
@@ -79,6 +82,13 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
         return Ok(());
     }
     look_again_soon(app, source).await
+}
+
+async fn note_facts(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
+    let facts = link.forge.repository(&source.remote_id).await?;
+    let tx = app.db.begin().await?;
+    db::sources::set_facts(&tx, source.id, &facts).await?;
+    tx.commit().await
 }
 
 /// What was left out waits no longer than the webhook's lead lasts.

@@ -7,6 +7,7 @@ mod live;
 pub mod log;
 mod view;
 
+use super::origin::Origin;
 use super::page::{self, ROWS, count};
 use super::views::build::BuildPage;
 use super::views::builds::BuildList;
@@ -46,10 +47,11 @@ pub async fn show(
     let on = allowed.on();
     let build = find(&app, &allowed, path.number).await?;
     let attempt = builds::present_attempt(&app, &build).await?;
-    let shown = log::view(&app, &allowed, &build, attempt.as_ref(), &query).await?;
+    let origin = Origin::of(&app, allowed.principal(), on, &build).await?;
+    let shown = log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), &query).await?;
     let head = present::head(&app, allowed.principal(), on).await?;
     let viewer = page::viewer(&app, allowed.principal()).await?;
-    let view = view::of(&app, allowed.principal(), on, &build, &shown).await?;
+    let view = view::of(&app, allowed.principal(), on, &build, &origin, &shown).await?;
     let mut layout = head.layout(&format!("Build {}", build.number), viewer, RepositoryTab::Builds);
     layout = layout.flash(page::flash(&app, &request));
     layout.live = true;
@@ -95,6 +97,7 @@ async fn list_page(
     let viewer = page::viewer(app, allowed.principal()).await?;
     let rows = rows_of_page(app, allowed, number).await?;
     let source = sources::of_repository(app, on.id).await?;
+    let known = sources::may_read(app, allowed.principal(), on, source.as_ref()).await?;
     let default = source.as_ref().filter(|_| head.manager).map(|s| s.default_branch.clone());
     let (build_ref, build_error) = match wrong {
         Some((typed, error)) => (Some(typed), Some(error)),
@@ -106,7 +109,7 @@ async fn list_page(
         layout,
         rows,
         pages: paging::pages(number, head.builds, &format!("{}/-/builds", head.url()), ""),
-        source: source.map(|s| s.full_name),
+        source: source.map(|s| if known { s.full_name } else { "a private source".to_owned() }),
         build_ref,
         build_error,
         events_url: (number == 1).then(|| format!("{}/-/builds/events", head.url())),
@@ -122,7 +125,7 @@ async fn rows_of_page(
     let on = allowed.on();
     let mut rows = Vec::new();
     for build in builds::page(app, on.id, (number - 1) * ROWS, ROWS).await? {
-        rows.push(present::build_row(app, &on.name.to_string(), &build).await?);
+        rows.push(present::build_row(app, allowed.principal(), on, &build).await?);
     }
     Ok(rows)
 }

@@ -1,10 +1,13 @@
 //! `/`: what Slipway is for strangers, what goes on for people.
 
 use super::namespace::card;
+use super::views::builds::BuildRow;
 use super::views::home::{Dashboard, Welcome};
 use super::views::layout::Layout;
 use super::{page, present, sign_in};
 use crate::app::App;
+use crate::auth::extract::repository_access;
+use crate::builds::view::Placed;
 use crate::error::Result;
 use crate::policy::{self, Allowed, Principal, UseAccount};
 use crate::{builds, namespaces};
@@ -34,10 +37,10 @@ async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccoun
     let Some(user) = allowed.principal().user_id() else { return Ok(page::see("/login")) };
     let (mut running, mut failed) = (Vec::new(), Vec::new());
     for placed in builds::running_of_user(app, user).await? {
-        running.push(present::build_row(app, &placed.home.name(), &placed.build).await?);
+        running.extend(row(app, allowed.principal(), &placed).await?);
     }
     for placed in builds::failed_of_user(app, user).await? {
-        failed.push(present::build_row(app, &placed.home.name(), &placed.build).await?);
+        failed.extend(row(app, allowed.principal(), &placed).await?);
     }
     own.sort_by_key(|(_, r)| std::cmp::Reverse(r.updated_at));
     let mut repositories = Vec::new();
@@ -48,4 +51,12 @@ async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccoun
     let viewer = page::viewer(app, allowed.principal()).await?;
     let layout = Layout::new("Home", viewer).flash(page::flash(app, request));
     page::html_after_form(app, request, &Dashboard { layout, running, failed, repositories })
+}
+
+/// `None` when its repository went meanwhile.
+async fn row(app: &App, principal: &Principal, placed: &Placed) -> Result<Option<BuildRow>> {
+    match repository_access(app, principal, &placed.home.name().parse()?).await? {
+        Some(on) => Ok(Some(present::build_row(app, principal, &on, &placed.build).await?)),
+        None => Ok(None),
+    }
 }

@@ -7,8 +7,10 @@ use super::views::layout::Layout;
 use super::views::namespace::{Account, Namespace, RepositoryCard};
 use super::views::pull::PushLines;
 use crate::app::App;
+use crate::auth::extract::repository_access;
 use crate::db::{Visibility, rows};
 use crate::error::Result;
+use crate::names::RepositoryName;
 use crate::namespaces;
 use crate::policy::{self, Allowed, ReadNamespace, Who};
 use actix_web::web::{Data, Query};
@@ -33,7 +35,10 @@ pub async fn show(
     }
     let mut building = Vec::new();
     for (repository, build) in crate::builds::open_in(&app, &all).await? {
-        building.push(present::build_row(&app, &format!("{}/{}", on.name, repository.name), &build).await?);
+        let name = RepositoryName::new(&on.name, &repository.name)?;
+        if let Some(on) = repository_access(&app, allowed.principal(), &name).await? {
+            building.push(present::build_row(&app, allowed.principal(), &on, &build).await?);
+        }
     }
     let user = match &allowed.principal().who {
         Who::User { name, .. } => name.clone(),

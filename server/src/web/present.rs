@@ -1,5 +1,6 @@
 //! From rows to the values that pages print.
 
+use super::origin::Origin;
 use super::page::{count, when};
 use super::views::builds::BuildRow;
 use super::views::facts::{Commit, Signature, State};
@@ -72,35 +73,40 @@ pub fn trigger(build: &rows::Build) -> String {
     .to_owned()
 }
 
-/// The person who caused a build.
-pub async fn actor(app: &App, build: &rows::Build) -> Result<Option<String>> {
+/// The person who pressed a button for a build.
+pub async fn pusher(app: &App, build: &rows::Build) -> Result<Option<String>> {
     match (build.principal_kind, build.principal_id) {
         (db::PrincipalKind::User, Some(id)) => crate::accounts::name_of(app, id).await,
-        _ => Ok(Some(build.commit_author.clone()).filter(|a| !a.is_empty())),
+        _ => Ok(None),
     }
 }
 
 /// One build in a list.
-pub async fn build_row(app: &App, repository: &str, build: &rows::Build) -> Result<BuildRow> {
-    let source = crate::sources::of_build(app, build).await?;
+pub async fn build_row(
+    app: &App,
+    principal: &Principal,
+    on: &RepositoryAccess,
+    build: &rows::Build,
+) -> Result<BuildRow> {
+    let origin = Origin::of(app, principal, on, build).await?;
     let place = if build.state == BuildState::Queued {
         Some(place_text(crate::builds::place_in_queue(app, build).await?))
     } else {
         None
     };
     Ok(BuildRow {
-        repository: repository.to_owned(),
+        repository: on.name.to_string(),
         number: count(build.number),
         state: state(build.state),
         status: status(app, build),
-        title: build.commit_title.clone(),
-        commit: commit(build, source.as_ref()),
+        title: origin.title(build),
+        commit: origin.commit(build),
         ref_name: short_ref(&build.ref_name),
-        actor: actor(app, build).await?,
+        actor: origin.actor(app, build).await?,
         trigger: trigger(build),
         at: when(app, build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
         secs: seconds(app, build),
-        failure: (build.state == BuildState::Failed).then(|| build.detail.clone()).flatten(),
+        failure: build.detail.clone().filter(|_| build.state == BuildState::Failed).map(|text| origin.told(text)),
         place,
     })
 }

@@ -1,5 +1,6 @@
 //! A repository's overview.
 
+use super::origin::UNTOLD;
 use super::page::{self, count, when};
 use super::present;
 use super::views::facts::Signature;
@@ -21,7 +22,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     let viewer = page::viewer(&app, allowed.principal()).await?;
     let newest = builds::newest(&app, on.id, 30).await?;
     let last_build = match newest.first() {
-        Some(build) => Some(present::build_row(&app, &on.name.to_string(), build).await?),
+        Some(build) => Some(present::build_row(&app, allowed.principal(), on, build).await?),
         None => None,
     };
     let (mut found, _) = images::page(&app, &allowed, "", 0, 20).await?;
@@ -33,6 +34,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
         Some(present::pull_box(&app, allowed.principal(), on, tag, &row.digest, signed))
     });
     let source = sources::of_repository(&app, on.id).await?;
+    let known = sources::may_read(&app, allowed.principal(), on, source.as_ref()).await?;
     let (own, shared) = repositories::storage(&app, on.id).await?;
     let user = match &allowed.principal().who {
         Who::User { name, .. } => name.as_str(),
@@ -40,12 +42,12 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     };
     let page = Overview {
         layout: head.layout("Overview", viewer, RepositoryTab::Overview).flash(page::flash(&app, &request)),
-        gone: source.as_ref().and_then(|s| gone(&app, s, head.admin.then(|| head.settings_url("/webhook")))),
+        gone: source.as_ref().and_then(|s| gone(&app, s, known, head.admin.then(|| head.settings_url("/webhook")))),
         last_build,
         images: rows,
         pull,
         build_ref: source.as_ref().filter(|_| head.manager).map(|s| s.default_branch.clone()),
-        source: source.as_ref().map(|s| source_facts(&app, s)),
+        source: source.as_ref().map(|s| source_facts(&app, s, known)),
         storage: Storage { own: count(own), shared: count(shared) },
         durations: present::durations(&app, &newest),
         push_lines: PushLines::new(&app.config.public_host(), user, &on.name.to_string()),
@@ -54,7 +56,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     page::html_after_form(&app, &request, &page)
 }
 
-fn gone(app: &App, source: &rows::Source, repair_url: Option<String>) -> Option<SourceGone> {
+fn gone(app: &App, source: &rows::Source, known: bool, repair_url: Option<String>) -> Option<SourceGone> {
     let reason = match source.state {
         SourceState::Active => return None,
         SourceState::Gone => {
@@ -64,20 +66,25 @@ fn gone(app: &App, source: &rows::Source, repair_url: Option<String>) -> Option<
         SourceState::Disconnected => "the forge no longer accepts the permission that was given: connect again",
     };
     Some(SourceGone {
-        full_name: source.full_name.clone(),
-        reason: source.state_detail.clone().unwrap_or_else(|| reason.to_owned()),
+        full_name: if known { source.full_name.clone() } else { UNTOLD.to_owned() },
+        reason: source.state_detail.clone().filter(|_| known).unwrap_or_else(|| reason.to_owned()),
         tried: when(app, source.polled_at.unwrap_or(source.created_at)),
         repair_url,
     })
 }
 
-/// The code behind a repository, and how its pushes are known.
-pub fn source_facts(app: &App, source: &rows::Source) -> SourceFacts {
-    let detail = || source.hook_detail.clone();
+/// The code behind a repository, and how its pushes are known. Who may not know the code reads neither its name nor what
+/// the forge said of it.
+pub fn source_facts(app: &App, source: &rows::Source, known: bool) -> SourceFacts {
+    let detail = || source.hook_detail.clone().filter(|_| known);
     let secs = app.config.poll_secs;
     let pushes = match (source.state, source.hook_state) {
         (SourceState::Gone | SourceState::Disconnected, _) => Pushes::Broken {
-            because: source.state_detail.clone().unwrap_or_else(|| "the code repository cannot be read".to_owned()),
+            because: source
+                .state_detail
+                .clone()
+                .filter(|_| known)
+                .unwrap_or_else(|| "the code repository cannot be read".to_owned()),
         },
         (SourceState::Unreachable, _) => {
             Pushes::Broken { because: "the forge cannot be reached; it is tried again every minute".to_owned() }
@@ -93,8 +100,8 @@ pub fn source_facts(app: &App, source: &rows::Source) -> SourceFacts {
     };
     SourceFacts {
         forge: "GitHub".to_owned(),
-        full_name: source.full_name.clone(),
-        url: source.html_url.clone(),
+        full_name: if known { source.full_name.clone() } else { UNTOLD.to_owned() },
+        url: known.then(|| source.html_url.clone()),
         default_branch: source.default_branch.clone(),
         pushes,
     }

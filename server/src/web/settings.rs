@@ -44,7 +44,7 @@ async fn page_of(app: &App, allowed: &Allowed<AdministerRepository>, typed: Opti
     };
     Ok(Settings {
         layout: head.layout("Settings", viewer, RepositoryTab::Settings),
-        source: source.as_ref().map(|s| source_facts(app, s)),
+        source: source.as_ref().map(|s| source_facts(app, s, true)),
         rule,
         head,
     })

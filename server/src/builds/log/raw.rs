@@ -1,5 +1,6 @@
 //! A log as plain text, for downloads: as a stream, whole or a range of bytes.
 
+use super::Conceal;
 use super::read::{Cursor, sealed};
 use crate::app::App;
 use crate::db;
@@ -23,8 +24,14 @@ pub struct Raw {
     pub stream: Pin<Box<dyn Stream<Item = Result<Bytes>>>>,
 }
 
-/// Opens a log; `range` is the value of a `Range` header, and one that names several parts is not heeded (RFC 9110, 14.2).
-pub async fn open(app: Arc<App>, attempt_id: Uuid, ansi: bool, range: Option<&str>) -> Result<Raw> {
+/// Opens a log; what `conceal` covers is stars in it. `range` is the value of a `Range` header, and one that names several parts is not heeded (RFC 9110, 14.2).
+pub async fn open(
+    app: Arc<App>,
+    attempt_id: Uuid,
+    ansi: bool,
+    conceal: Option<Conceal>,
+    range: Option<&str>,
+) -> Result<Raw> {
     let (total, records) = measure(&app, attempt_id, ansi).await?;
     let range = match range.and_then(parse_range) {
         Some(range) => Some(range.within(total).ok_or(Error::RangeNotSatisfiable { size: total })?),
@@ -35,7 +42,7 @@ pub async fn open(app: Arc<App>, attempt_id: Uuid, ansi: bool, range: Option<&st
         Some((index, _)) => index.chunk_at_raw(start, ansi).map_or((0, 0), |c| (c.record - 1, c.at.raw(ansi))),
         None => (0, 0),
     };
-    let walk = Walk { app, cursor: Cursor::new(attempt_id, after), position, start, end, records, ansi };
+    let walk = Walk { app, cursor: Cursor::new(attempt_id, after), position, start, end, records, ansi, conceal };
     Ok(Raw { total, range, length: end - start, stream: Box::pin(try_unfold(walk, Walk::step)) })
 }
 
@@ -65,6 +72,7 @@ struct Walk {
     end: u64,
     records: u64,
     ansi: bool,
+    conceal: Option<Conceal>,
 }
 
 impl Walk {
@@ -76,7 +84,9 @@ impl Walk {
             }
             let mut out = String::new();
             for (_, record) in records.iter().filter(|(n, _)| *n <= self.records) {
-                out.push_str(&text(record, self.ansi));
+                let mut text = text(record, self.ansi);
+                self.conceal.iter().for_each(|c| c.text(&mut text));
+                out.push_str(&text);
             }
             let from = self.start.saturating_sub(self.position).min(out.len() as u64);
             let to = (self.end - self.position).min(out.len() as u64);

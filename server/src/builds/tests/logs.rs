@@ -22,7 +22,7 @@ async fn end(scene: &Scene, id: Uuid) {
 }
 
 async fn text(scene: &Scene, id: Uuid, ansi: bool, range: Option<&str>) -> (String, u64) {
-    let raw = log::raw::open(scene.app.app.clone(), id, ansi, range).await.unwrap();
+    let raw = log::raw::open(scene.app.app.clone(), id, ansi, None, range).await.unwrap();
     let (total, length) = (raw.total, raw.length);
     let bytes: Vec<_> = raw.stream.try_collect().await.unwrap();
     let text = String::from_utf8(bytes.concat()).unwrap();
@@ -94,5 +94,5 @@ async fn a_sealed_log_reads_as_before() {
         assert_eq!(part, plain[20_000..20_100]);
         assert_eq!(text(&scene, id, true, Some("bytes=-500")).await.0, coloured[coloured.len() - 500..]);
     }
-    assert!(log::raw::open(scene.app.app.clone(), id, true, Some("bytes=9999999-")).await.is_err());
+    assert!(log::raw::open(scene.app.app.clone(), id, true, None, Some("bytes=9999999-")).await.is_err());
 }

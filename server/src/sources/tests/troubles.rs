@@ -11,7 +11,13 @@ crate::testing::on_postgres! {
     a_rate_limit_is_waited_for,
     renaming_at_the_forge_changes_nothing_here,
     letting_go_removes_the_webhook,
+    code_that_turns_private_is_known_as_private_without_a_push,
     jobs_may_run_twice,
+}
+
+async fn refs_at(app: &App, head: &str) -> bool {
+    let source = source_of(app, "mona/web").await.unwrap();
+    db::sources::refs::live(&app.db, source.id).await.unwrap().iter().any(|r| r.commit_hash == head)
 }
 
 async fn connected(scene: &Scene) -> (Repo, Someone, RepositoryName) {
@@ -103,6 +109,26 @@ async fn renaming_at_the_forge_changes_nothing_here() {
     let source = scene.source("mona/web").await;
     crate::sources::polling::poll(&scene.app, &source).await.unwrap();
     assert_eq!(scene.source("mona/site").await.id, source.id);
+}
+
+#[tokio::test]
+async fn code_that_turns_private_is_known_as_private_without_a_push() {
+    let scene = Scene::start(NEVER).await;
+    let (code, ..) = connected(&scene).await;
+    code.set_private(false);
+    let head = code.commit("main", &[("a", "1")], "Open it");
+    scene.wait("the push came in", async |app| refs_at(app, &head).await).await;
+    for _ in 0..2 {
+        scene.poll("mona/web").await;
+    }
+    assert!(!scene.source("mona/web").await.is_private);
+    code.set_private(true);
+    let source = scene.source("mona/web").await;
+    assert!(source.poll_etag.is_some(), "the forge is asked what changed");
+    // As long ago as the comparison with a working webhook is.
+    let long_ago = rows::Source { polled_at: source.polled_at.map(|at| at - 15 * crate::clock::MINUTE), ..source };
+    crate::sources::polling::poll(&scene.app, &long_ago).await.unwrap();
+    assert!(scene.source("mona/web").await.is_private);
 }
 
 #[tokio::test]

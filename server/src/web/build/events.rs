@@ -2,6 +2,7 @@
 //!
 //! The id of a message is attempt and record, `1-57`: a page that comes back goes on after the last one it showed.
 
+use super::super::origin::Origin;
 use super::super::views::live::{ClearLog, SwapNewer, SwapRows, SwapState, event, message};
 use super::live::LiveLog;
 use super::{BuildPath, attempts, find, log, view};
@@ -53,12 +54,14 @@ pub async fn stream(
     let build = find(&app, &allowed, path.number).await?;
     let last = request.headers().get("last-event-id").and_then(|v| v.to_str().ok());
     let (attempt, record) = last.and_then(position).or_else(|| position(query.after.as_deref()?)).unwrap_or((0, 0));
+    let origin = Origin::of(&app, allowed.principal(), allowed.on(), &build).await?;
     let (out, messages) = mpsc::channel(8);
     let follower = Follower {
         checked_at: app.clock.now(),
         app,
         allowed,
         build,
+        origin,
         attempt,
         record,
         out,
@@ -91,6 +94,7 @@ struct Follower {
     app: Data<App>,
     allowed: Allowed<ReadRepository>,
     build: rows::Build,
+    origin: Origin,
     attempt: i64,
     record: u64,
     out: mpsc::Sender<Bytes>,
@@ -154,6 +158,11 @@ impl Follower {
             return true;
         }
         self.checked_at = now;
+        // Code that turned private is told no further either.
+        match Origin::of(&self.app, self.allowed.principal(), self.allowed.on(), &self.build).await {
+            Ok(origin) => self.origin = origin,
+            Err(_) => return false,
+        }
         crate::auth::extract::check_again::<ReadRepository>(&self.app, &self.request, &self.allowed)
             .await
             .unwrap_or_default()
@@ -204,11 +213,15 @@ impl Follower {
     /// The next records as one message; false when there are none.
     async fn records(&mut self, attempt: &rows::Attempt) -> Result<Result<bool, Gone>> {
         if self.log.is_empty() && self.record > 0 {
-            for row in builds::log::steps(&self.app, attempt.id).await? {
+            for mut row in builds::log::steps(&self.app, attempt.id).await? {
+                row.name = self.origin.told(row.name);
                 self.log.know(&row);
             }
         }
-        let batch = builds::log::read(&self.app, attempt.id, self.record, BATCH).await?;
+        let mut batch = builds::log::read(&self.app, attempt.id, self.record, BATCH).await?;
+        if let Some(conceal) = &self.origin.conceal {
+            batch.iter_mut().for_each(|(_, record)| conceal.record(record));
+        }
         let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
         self.record = *last;
         self.is_behind = batch.len() == BATCH;
@@ -231,7 +244,7 @@ impl Follower {
             facts.first_error = log::first_error(&self.app, attempt.id, step).await?;
         }
         let on = self.allowed.on();
-        let view = view::of(&self.app, self.allowed.principal(), on, &self.build, facts).await?;
+        let view = view::of(&self.app, self.allowed.principal(), on, &self.build, &self.origin, facts).await?;
         let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
         let mut text = message("", &html);
         if was_open && !is_open(self.build.state) {
@@ -248,7 +261,9 @@ impl Follower {
             return Ok(None);
         }
         self.newer = now;
-        let Some(newer) = view::newer(&self.app, on, &self.build).await? else { return Ok(None) };
+        let Some(newer) = view::newer(&self.app, self.allowed.principal(), on, &self.build).await? else {
+            return Ok(None);
+        };
         let html = SwapNewer { newer: &newer }.render().context("rendering")?;
         Ok(Some(message("", &html)))
     }

@@ -6,7 +6,7 @@ use super::super::ansi::Style;
 use super::super::views::facts::State;
 use super::super::views::log::{CHUNK, LogLine, Mark, Progress, StepName};
 use crate::app::App;
-use crate::builds;
+use crate::builds::{self, log::Conceal};
 use crate::error::Result;
 use slipway_protocol::{Line, Record};
 use std::collections::{BTreeMap, VecDeque};
@@ -156,13 +156,15 @@ pub(super) async fn fold(
     app: &App,
     attempt_id: Uuid,
     until: u64,
+    conceal: Option<&Conceal>,
     rendering: Rendering,
 ) -> Result<(Vec<Folded>, Vec<String>)> {
     let mut steps: BTreeMap<u32, Folded> = BTreeMap::new();
     let mut early = Vec::new();
     let (mut after, mut room, mut last) = (0, MOST_LINES, 0);
     while after < until {
-        let batch = builds::log::read(app, attempt_id, after, BATCH).await?;
+        let mut batch = builds::log::read(app, attempt_id, after, BATCH).await?;
+        conceal.iter().for_each(|c| batch.iter_mut().for_each(|(_, record)| c.record(record)));
         let Some((newest, _)) = batch.last() else { break };
         after = *newest;
         for (number, record) in &batch {

@@ -1,6 +1,7 @@
 //! The log of a build on its page: steps with chunks of lines, more lines on demand, and the raw text.
 
 use super::super::ansi::Style;
+use super::super::origin::Origin;
 use super::super::page;
 use super::super::views::facts::State;
 use super::super::views::filters::plural_text;
@@ -9,7 +10,7 @@ use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogLine, LogOptions, L
 use super::fold::{self, Folded, Rendering};
 use super::{BuildPath, find};
 use crate::app::App;
-use crate::builds;
+use crate::builds::{self, log::Conceal};
 use crate::db::{BuildState, rows};
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, ReadRepository};
@@ -43,6 +44,7 @@ pub async fn view(
     allowed: &Allowed<ReadRepository>,
     build: &rows::Build,
     attempt: Option<&rows::Attempt>,
+    conceal: Option<&Conceal>,
     query: &LogQuery,
 ) -> Result<Shown> {
     let options =
@@ -54,7 +56,7 @@ pub async fn view(
         return Ok(Shown { view, last_record: 0, steps: 0, cached: 0, first_error: None });
     };
     let last_record = page::count(attempt.last_record);
-    let (folded, early) = fold::fold(app, attempt.id, last_record, Rendering { plain: options.plain }).await?;
+    let (folded, early) = fold::fold(app, attempt.id, last_record, conceal, Rendering { plain: options.plain }).await?;
     // A build that is queued again still shows the log of the attempt that was lost: nothing in it runs.
     let open = matches!(build.state, BuildState::Queued | BuildState::Running) && attempt.ended_at.is_none();
     let now = app.clock.now();
@@ -189,7 +191,11 @@ pub async fn lines(
     let (from, wanted) = (query.from.max(1), query.to.max(query.from));
     let to = wanted.min(from.saturating_add(MOST_LINES - 1));
     let mut style = Style::default();
-    let found = builds::log::step_lines(&app, attempt.id, query.step, from, to).await?;
+    let conceal = Origin::of(&app, allowed.principal(), allowed.on(), &build).await?.conceal;
+    let mut found = builds::log::step_lines(&app, attempt.id, query.step, from, to).await?;
+    if let Some(conceal) = &conceal {
+        found.iter_mut().for_each(|line| conceal.text(&mut line.text));
+    }
     let lines = found.iter().map(|l| fold::log_line(l, &mut style, Rendering { plain: false }));
     let mut chunks = in_chunks(query.step, lines);
     if wanted > to {
@@ -214,7 +220,8 @@ pub async fn raw(
     let build = find(&app, &allowed, path.number).await?;
     let attempt = builds::present_attempt(&app, &build).await?.ok_or_else(|| Error::not_found("this log"))?;
     let range = request.headers().get(header::RANGE).and_then(|v| v.to_str().ok());
-    let raw = builds::log::open(app.clone().into_inner(), attempt.id, query.plain != Some(1), range).await?;
+    let conceal = Origin::of(&app, allowed.principal(), allowed.on(), &build).await?.conceal;
+    let raw = builds::log::open(app.clone().into_inner(), attempt.id, query.plain != Some(1), conceal, range).await?;
     let mut answer =
         HttpResponse::build(if raw.range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK });
     answer

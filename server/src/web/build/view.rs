@@ -1,5 +1,6 @@
 //! What the head, result and stages of a build page say.
 
+use super::super::origin::Origin;
 use super::super::page::{count, when};
 use super::super::present;
 use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage};
@@ -12,7 +13,7 @@ use crate::db::{BuildState, HookState, Visibility, rows};
 use crate::error::Result;
 use crate::names::Digest;
 use crate::policy::{self, ManageBuilds, Principal, RepositoryAccess};
-use crate::{registry, sources};
+use crate::registry;
 
 /// What the log knows and the head shows.
 #[derive(Clone, Copy, Default)]
@@ -33,10 +34,10 @@ pub async fn of(
     principal: &Principal,
     on: &RepositoryAccess,
     build: &rows::Build,
+    origin: &Origin,
     log: impl Into<LogFacts>,
 ) -> Result<BuildView> {
     let log = log.into();
-    let source = sources::of_build(app, build).await?;
     let manager = policy::may::<ManageBuilds>(principal, on);
     let state = present::state(build.state);
     let tags = builds::tags_of(app, build).await?;
@@ -49,10 +50,10 @@ pub async fn of(
         number: count(build.number),
         state,
         status: present::status(app, build),
-        title: build.commit_title.clone(),
-        commit: present::commit(build, source.as_ref()),
+        title: origin.title(build),
+        commit: origin.commit(build),
         ref_name: present::short_ref(&build.ref_name),
-        actor: present::actor(app, build).await?,
+        actor: origin.actor(app, build).await?,
         trigger: trigger(build, rerun_of),
         at: when(app, build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
         secs: present::seconds(app, build),
@@ -61,11 +62,11 @@ pub async fn of(
         attempts: attempts::of(app, build, &builds::attempts(app, build.id).await?).await?,
         can_cancel: manager && state.is_open() && build.cancel_requested_at.is_none(),
         cancelling: state.is_open() && build.cancel_requested_at.is_some(),
-        can_rerun: manager && !state.is_open() && source.is_some(),
-        result: result(app, principal, on, build, source.as_ref(), &tags, log).await?,
+        can_rerun: manager && !state.is_open() && origin.source.is_some(),
+        result: result(app, principal, on, build, origin, &tags, log).await?,
         stages: stages(app, build, &tags),
         usual_secs: builds::usual_secs(app, build).await?,
-        newer: newer(app, on, build).await?,
+        newer: newer(app, principal, on, build).await?,
         tags,
     })
 }
@@ -82,19 +83,19 @@ async fn result(
     principal: &Principal,
     on: &RepositoryAccess,
     build: &rows::Build,
-    source: Option<&rows::Source>,
+    origin: &Origin,
     tags: &[String],
     log: LogFacts,
 ) -> Result<BuildResult> {
-    let note = |text: &str| BuildResult::Note(build.detail.clone().unwrap_or_else(|| text.to_owned()));
+    let note = |text: &str| BuildResult::Note(origin.told(build.detail.clone().unwrap_or_else(|| text.to_owned())));
     Ok(match build.state {
         BuildState::Queued => BuildResult::Queued(Queued {
             place: capital(&present::place_text(builds::place_in_queue(app, build).await?)),
             blocked: builds::why_waiting(app, build).await?,
         }),
         BuildState::Running => BuildResult::None,
-        BuildState::Succeeded => ready(app, principal, on, build, source, tags).await?,
-        BuildState::PartlyFailed | BuildState::Failed => BuildResult::Failed(Box::new(failure(on, build, source, log))),
+        BuildState::Succeeded => ready(app, principal, on, build, origin.source.as_ref(), tags).await?,
+        BuildState::PartlyFailed | BuildState::Failed => BuildResult::Failed(Box::new(failure(on, build, origin, log))),
         BuildState::Cancelled => note("It was cancelled."),
         BuildState::TimedOut => note("It took longer than the operator allows."),
         BuildState::Skipped => note("It was skipped."),
@@ -142,19 +143,21 @@ async fn ready(
     })))
 }
 
-fn failure(on: &RepositoryAccess, build: &rows::Build, source: Option<&rows::Source>, log: LogFacts) -> Failure {
+fn failure(on: &RepositoryAccess, build: &rows::Build, origin: &Origin, log: LogFacts) -> Failure {
     let known: slipway_protocol::Failure =
         build.failure.as_deref().and_then(|f| serde_json::from_str(f).ok()).unwrap_or_default();
-    let detail = build.detail.clone().unwrap_or_else(|| known.message.clone());
+    let detail = origin.told(build.detail.clone().unwrap_or_else(|| known.message.clone()));
     let (heading, message) = match detail.split_once('\n') {
         Some((first, rest)) => (first.to_owned(), rest.to_owned()),
         None => (detail, String::new()),
     };
     let place = known.location.as_ref().map(|l| {
-        let url = source.map(|s| format!("{}/blob/{}/{}#L{}", s.html_url, build.commit_hash, l.file, l.first_line));
+        let url =
+            origin.named().map(|s| format!("{}/blob/{}/{}#L{}", s.html_url, build.commit_hash, l.file, l.first_line));
         (format!("{}:{}", l.file, l.first_line), url)
     });
-    let excerpt = known.location.iter().flat_map(|l| {
+    // Lines of a file that is not for everybody.
+    let excerpt = known.location.iter().filter(|_| origin.conceal.is_none()).flat_map(|l| {
         l.excerpt.iter().map(|(n, text)| ExcerptLine::new(*n, text, (l.first_line..=l.last_line).contains(n)))
     });
     Failure {
@@ -214,7 +217,12 @@ fn stages(app: &App, build: &rows::Build, tags: &[String]) -> Vec<Stage> {
 }
 
 /// The newest build of the same ref, when it is not this one.
-pub async fn newer(app: &App, on: &RepositoryAccess, build: &rows::Build) -> Result<Option<Newer>> {
+pub async fn newer(
+    app: &App,
+    principal: &Principal,
+    on: &RepositoryAccess,
+    build: &rows::Build,
+) -> Result<Option<Newer>> {
     let Some(newer) = builds::newest_of_ref(app, build).await?.filter(|n| n.number > build.number) else {
         return Ok(None);
     };
@@ -222,7 +230,7 @@ pub async fn newer(app: &App, on: &RepositoryAccess, build: &rows::Build) -> Res
         number: count(newer.number),
         url: format!("/{}/-/builds/{}", on.name, newer.number),
         state: present::state(newer.state),
-        title: newer.commit_title.clone(),
+        title: Origin::of(app, principal, on, &newer).await?.title(&newer),
         overtook: build.state == BuildState::Succeeded && builds::was_overtaken(build),
     }))
 }

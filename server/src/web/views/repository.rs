@@ -143,7 +143,8 @@ pub struct SourceFacts {
     /// `GitHub`; decides the icon.
     pub forge: String,
     pub full_name: String,
-    pub url: String,
+    /// Its page at the forge.
+    pub url: Option<String>,
     pub default_branch: String,
     pub pushes: Pushes,
 }

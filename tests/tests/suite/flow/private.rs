@@ -1,6 +1,70 @@
 //! A private repository at the forge becomes a private image.
 
-use slipway_tests::{Docker, Page, Stage, Visitor};
+use slipway_tests::{Docker, LogStream, Page, Stage, Visitor};
+
+/// An address, a message and an author that only mona's own should read.
+#[tokio::test]
+async fn a_public_image_does_not_tell_of_its_private_code() {
+    let stage = Stage::start().await;
+    let repo = stage.private_repository("hidden-code", "RUN echo printed; sleep 1; exit 3\n");
+    let project = stage.import(&repo).await;
+    assert_eq!(project.wait_for_build(1).await.state, "failed");
+    let change = repo.change("main").author("Secret Author", "author@example.org");
+    let good = format!("{}RUN echo printed\n", slipway_tests::BUSYBOX);
+    let commit = change.file("Dockerfile", good).commit("Unannounced feature");
+    project.built(2).await;
+    let change = [("visibility", "public")];
+    let settings = format!("/{}/-/settings/visibility", project.name);
+    assert_eq!(stage.mona.post(&settings, &change).await.status, 303);
+
+    let forge = stage.forge.url();
+    let secrets = [repo.clone_url(), format!("{forge}/mona/hidden-code"), commit.clone(), commit[..12].to_owned()];
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).chain(["Unannounced", "Secret Author"]).collect();
+    let pages = [
+        "",
+        "/-/builds",
+        "/-/builds/1",
+        "/-/builds/2",
+        "/-/builds/1/raw",
+        "/-/builds/2/raw",
+        "/-/builds/2/raw?plain=1",
+        "/-/tags",
+        "/-/tags/main",
+    ];
+    let stranger = Visitor::new(&stage.server);
+    let mut told = String::new();
+    for page in pages {
+        let path = format!("/{}{page}", project.name);
+        let shown = stranger.get(&path).await.ok();
+        for secret in &secrets {
+            shown.assert_does_not_say(secret);
+        }
+        told += &stage.mona.get(&path).await.ok().body;
+    }
+    let stream = async |visitor: &Visitor| {
+        let mut stream = LogStream::open(visitor, &project.path("builds/1/events"), "0-0").await;
+        let mut told = String::new();
+        while !told.contains("id=\"why\"") {
+            told += &stream.next().await.unwrap_or_else(|| panic!("it ended after {told}")).html;
+        }
+        told
+    };
+    let seen = stream(&stranger).await;
+    assert!(secrets.iter().all(|secret| !seen.contains(secret)), "{seen}");
+    assert!(seen.contains("printed") && seen.contains("Private source"), "{seen}");
+    stranger.get(&format!("/{}", project.name)).await.ok().assert_says("Private source");
+    let short = &commit[..7];
+    stranger.get(&project.path("builds/2")).await.ok().assert_says(short);
+    let raw = stranger.get(&project.path("builds/2/raw")).await.ok();
+    let own = stage.mona.get(&project.path("builds/2/raw")).await.ok();
+    assert_eq!(raw.body.len(), own.body.len(), "{}", raw.body);
+    assert!(raw.body.contains("[source] ***"), "{}", raw.body);
+
+    told += &stream(&stage.mona).await;
+    for secret in &secrets {
+        assert!(*secret == commit.as_str() || told.contains(secret), "nobody reads {secret}");
+    }
+}
 
 /// The token that the page shows this once.
 async fn make_token(stage: &Stage) -> String {

@@ -142,7 +142,7 @@ pub(super) fn source(pushes: Pushes) -> SourceFacts {
     SourceFacts {
         forge: "GitHub".to_owned(),
         full_name: "acme/api".to_owned(),
-        url: "https://github.com/acme/api".to_owned(),
+        url: Some("https://github.com/acme/api".to_owned()),
         default_branch: "main".to_owned(),
         pushes,
     }
