@@ -5,6 +5,7 @@ pub mod assets;
 pub mod build;
 pub mod cosign_key;
 pub mod errors;
+mod explain;
 pub mod guard;
 pub mod health;
 pub mod home;

@@ -13,7 +13,8 @@ if (live) {
     if (e.detail.ctx.response.status < 500) return say('Reload this page to go on.');
     setTimeout(() => htmx.trigger(live, 'slipway:retry'), 2000);
   });
-  live.addEventListener('finished', e => { over = true; say(e.detail.data); });
+  // A page that was drawn after the end says how long its log is.
+  live.addEventListener('finished', e => { if (!over) say(e.detail.data); over = true; });
 }
 
 if (log) {
@@ -51,6 +52,9 @@ if (log) {
   for (const a of document.querySelectorAll('a[data-log]')) a.addEventListener('click', e => {
     e.preventDefault();
     a.querySelector('[data-is]').textContent = log.toggleAttribute('data-' + a.dataset.log) ? a.dataset.on : a.dataset.off;
+    // Kept as the server keeps it after a link.
+    const chosen = ['ts', 'nowrap', 'plain'].filter(name => log.hasAttribute('data-' + name)).map(name => name[0]).join('');
+    document.cookie = `slipway-log=${chosen};path=/;max-age=31536000;samesite=lax${location.protocol === 'https:' ? ';secure' : ''}`;
   });
 
   // A range of lines: click a number, shift-click another: #s9-L3-L8.

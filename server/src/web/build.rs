@@ -5,6 +5,8 @@ pub mod events;
 mod fold;
 mod live;
 pub mod log;
+mod options;
+mod search;
 mod view;
 
 use super::origin::Origin;
@@ -23,6 +25,7 @@ use crate::sources;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use options::LogQuery;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -36,11 +39,11 @@ pub async fn find(app: &App, allowed: &Allowed<ReadRepository>, number: i64) -> 
     found.ok_or_else(|| Error::not_found(format!("build {number} of `{}`", allowed.on().name)))
 }
 
-/// `/{ns}/{repo}/-/builds/{n}?ts=&wrap=&plain=&from=`.
+/// `/{ns}/{repo}/-/builds/{n}?q=&ts=&wrap=&plain=`.
 pub async fn show(
     allowed: Allowed<ReadRepository>,
     path: Path<BuildPath>,
-    query: Query<log::LogQuery>,
+    query: Query<LogQuery>,
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
@@ -48,23 +51,36 @@ pub async fn show(
     let build = find(&app, &allowed, path.number).await?;
     let attempt = builds::present_attempt(&app, &build).await?;
     let origin = Origin::of(&app, allowed.principal(), on, &build).await?;
-    let shown = log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), &query).await?;
+    let options = options::of(&query, &request);
+    let shown = log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), options).await?;
+    let wanted = query.q.trim();
+    let search = match &attempt {
+        Some(attempt) if !wanted.is_empty() => {
+            Some(search::find(&app, attempt.id, shown.last_record, origin.conceal.as_ref(), wanted).await?)
+        }
+        _ => None,
+    };
     let head = present::head(&app, allowed.principal(), on).await?;
     let viewer = page::viewer(&app, allowed.principal()).await?;
     let view = view::of(&app, allowed.principal(), on, &build, &origin, &shown).await?;
     let mut layout = head.layout(&format!("Build {}", build.number), viewer, RepositoryTab::Builds);
     layout = layout.flash(page::flash(&app, &request));
     layout.live = true;
-    layout.refresh = view.state.is_open();
+    // What was found stays as it is while it is read.
+    let follows = search.is_none();
+    layout.refresh = view.state.is_open() && follows;
     layout.mark = view.state.mark();
     let after = format!("{}-{}", attempt.as_ref().map_or(0, |a| a.number), shown.last_record);
     let page = BuildPage {
-        events_url: Some(format!("{}/events?after={after}", view.url)),
+        events_url: follows.then(|| format!("{}/events?after={after}", view.url)),
         layout,
         build: view,
         log: shown.view,
+        search,
     };
-    page::html_after_form(&app, &request, &page)
+    let mut response = page::html_after_form(&app, &request, &page)?;
+    options::keep(&app, &query, options, &mut response);
+    Ok(response)
 }
 
 #[derive(Deserialize)]

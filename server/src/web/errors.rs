@@ -23,12 +23,14 @@ pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpRespo
         }
         other => {
             let heading = heading(other).to_owned();
+            let layout = layout(request, &heading);
+            let login_url = layout.login_url.clone();
             let refused = Refused {
-                layout: layout(request, &heading),
+                layout,
                 status: other.status(),
                 heading,
-                text: other.to_string(),
-                way_on: way_on(request, other),
+                text: sentence(&other.to_string()),
+                way_on: way_on(request, other, &login_url),
                 request_id,
             };
             page::with_status(status, &refused)
@@ -64,10 +66,18 @@ fn heading(error: &Error) -> &'static str {
     }
 }
 
-fn way_on(request: &HttpRequest, error: &Error) -> Option<(String, String)> {
+/// Messages are lower case and without a full stop, for they stand inside of others; alone they are sentences.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{stop}", first.collect::<String>(), letters.as_str())
+}
+
+fn way_on(request: &HttpRequest, error: &Error, login_url: &str) -> Option<(String, String)> {
     let link = |url: &str, words: &str| Some((url.to_owned(), words.to_owned()));
     match error {
-        Error::Unauthorized(_) => link("/login", "Sign in"),
+        Error::Unauthorized(_) => link(login_url, "Sign in"),
         Error::Forge(ForgeError::Revoked) => link("/login/github?purpose=connect", "Connect again"),
         Error::Forge(_) | Error::Conflict(_) | Error::Invalid(_) => link(request.path(), "Back to the page"),
         _ => None,

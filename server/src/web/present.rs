@@ -1,5 +1,6 @@
 //! From rows to the values that pages print.
 
+use super::explain;
 use super::origin::Origin;
 use super::page::{count, when};
 use super::views::builds::BuildRow;
@@ -106,7 +107,11 @@ pub async fn build_row(
         trigger: trigger(build),
         at: when(app, build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
         secs: seconds(app, build),
-        failure: build.detail.clone().filter(|_| build.state == BuildState::Failed).map(|text| origin.told(text)),
+        failure: build
+            .detail
+            .clone()
+            .filter(|_| build.state == BuildState::Failed)
+            .map(|text| explain::heading(&origin.told(text))),
         place,
     })
 }

@@ -71,7 +71,7 @@ async fn mapping(app: &App, source: &rows::Source) -> Result<Vec<Mapping>> {
     };
     let parse = |text: &str| text.parse::<RefName>().ok();
     let default = RefName::of_branch(&source.default_branch)?;
-    let mut rows = vec![row("Default branch", &default, "its newest image is also `latest`")];
+    let mut rows = vec![row("Default branch", &default, "its newest image is also latest")];
     let other = known.iter().find(|r| r.branch().is_some_and(|b| b != source.default_branch && !b.contains('/')));
     if let Some(branch) = other.cloned().or_else(|| parse("refs/heads/develop")) {
         rows.push(row("Each branch", &branch, ""));

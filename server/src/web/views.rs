@@ -17,6 +17,7 @@ pub mod login;
 pub mod namespace;
 pub mod pull;
 pub mod repository;
+pub mod search;
 pub mod settings;
 pub mod tags;
 pub mod tokens;

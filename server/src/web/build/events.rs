@@ -220,7 +220,9 @@ impl Follower {
         }
         let mut batch = builds::log::read(&self.app, attempt.id, self.record, BATCH).await?;
         if let Some(conceal) = &self.origin.conceal {
-            batch.iter_mut().for_each(|(_, record)| conceal.record(record));
+            for (_, record) in &mut batch {
+                conceal.record(record);
+            }
         }
         let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
         self.record = *last;

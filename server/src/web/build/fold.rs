@@ -164,7 +164,11 @@ pub(super) async fn fold(
     let (mut after, mut room, mut last) = (0, MOST_LINES, 0);
     while after < until {
         let mut batch = builds::log::read(app, attempt_id, after, BATCH).await?;
-        conceal.iter().for_each(|c| batch.iter_mut().for_each(|(_, record)| c.record(record)));
+        if let Some(conceal) = conceal {
+            for (_, record) in &mut batch {
+                conceal.record(record);
+            }
+        }
         let Some((newest, _)) = batch.last() else { break };
         after = *newest;
         for (number, record) in &batch {

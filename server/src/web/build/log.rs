@@ -20,13 +20,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use uuid::Uuid;
 
-#[derive(Deserialize)]
-pub struct LogQuery {
-    ts: Option<u8>,
-    wrap: Option<u8>,
-    plain: Option<u8>,
-}
-
 /// What of the log is on the page.
 pub struct Shown {
     pub view: LogView,
@@ -45,10 +38,8 @@ pub async fn view(
     build: &rows::Build,
     attempt: Option<&rows::Attempt>,
     conceal: Option<&Conceal>,
-    query: &LogQuery,
+    options: LogOptions,
 ) -> Result<Shown> {
-    let options =
-        LogOptions { times: query.ts == Some(1), nowrap: query.wrap == Some(0), plain: query.plain == Some(1) };
     let base = format!("/{}/-/builds/{}", allowed.on().name, build.number);
     let raw_url = format!("{base}/raw");
     let Some(attempt) = attempt else {
@@ -194,7 +185,9 @@ pub async fn lines(
     let conceal = Origin::of(&app, allowed.principal(), allowed.on(), &build).await?.conceal;
     let mut found = builds::log::step_lines(&app, attempt.id, query.step, from, to).await?;
     if let Some(conceal) = &conceal {
-        found.iter_mut().for_each(|line| conceal.text(&mut line.text));
+        for line in &mut found {
+            conceal.text(&mut line.text);
+        }
     }
     let lines = found.iter().map(|l| fold::log_line(l, &mut style, Rendering { plain: false }));
     let mut chunks = in_chunks(query.step, lines);

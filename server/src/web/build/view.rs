@@ -1,5 +1,6 @@
 //! What the head, result and stages of a build page say.
 
+use super::super::explain;
 use super::super::origin::Origin;
 use super::super::page::{count, when};
 use super::super::present;
@@ -147,10 +148,7 @@ fn failure(on: &RepositoryAccess, build: &rows::Build, origin: &Origin, log: Log
     let known: slipway_protocol::Failure =
         build.failure.as_deref().and_then(|f| serde_json::from_str(f).ok()).unwrap_or_default();
     let detail = origin.told(build.detail.clone().unwrap_or_else(|| known.message.clone()));
-    let (heading, message) = match detail.split_once('\n') {
-        Some((first, rest)) => (first.to_owned(), rest.to_owned()),
-        None => (detail, String::new()),
-    };
+    let message = detail.split_once('\n').map_or_else(String::new, |(_, rest)| rest.to_owned());
     let place = known.location.as_ref().map(|l| {
         let url =
             origin.named().map(|s| format!("{}/blob/{}/{}#L{}", s.html_url, build.commit_hash, l.file, l.first_line));
@@ -161,7 +159,7 @@ fn failure(on: &RepositoryAccess, build: &rows::Build, origin: &Origin, log: Log
         l.excerpt.iter().map(|(n, text)| ExcerptLine::new(*n, text, (l.first_line..=l.last_line).contains(n)))
     });
     Failure {
-        heading,
+        heading: explain::heading(&detail),
         message,
         first_error: log.first_error.map(|(step, line)| (format!("s{step}-L{line}"), line)),
         place,

@@ -7,6 +7,7 @@ use super::facts::{Commit, Signature, State, When};
 use super::layout::Layout;
 use super::log::LogView;
 use super::pull::PullBox;
+use super::search::Search;
 use super::{build, facts, filters};
 use askama::Template;
 
@@ -17,6 +18,8 @@ pub struct BuildPage {
     pub layout: Layout,
     pub build: BuildView,
     pub log: LogView,
+    /// In place of the log.
+    pub search: Option<Search>,
     /// `…/events?after=<id of the last record on this page>`; set while the build is open, and later while newer builds may come.
     pub events_url: Option<String>,
 }

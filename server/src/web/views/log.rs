@@ -2,7 +2,6 @@
 
 use super::super::ansi;
 use super::facts::State;
-use std::fmt::Write as _;
 
 /// Lines in one chunk: old chunks are laid out only when they are looked at.
 pub const CHUNK: u32 = 200;
@@ -53,14 +52,7 @@ impl LogOptions {
     }
 
     fn url(self) -> String {
-        let mut url = String::from("?");
-        for (on, pair) in [(self.times, "ts=1"), (self.nowrap, "wrap=0"), (self.plain, "plain=1")] {
-            if on {
-                let and = if url.len() > 1 { "&" } else { "" };
-                write!(url, "{and}{pair}").expect("a string takes any text");
-            }
-        }
-        url
+        format!("?ts={}&wrap={}&plain={}", u8::from(self.times), u8::from(!self.nowrap), u8::from(self.plain))
     }
 }
 
@@ -106,6 +98,9 @@ impl StepName {
     pub fn parse(name: &str) -> Self {
         let name = &ansi::visible(name);
         let (stage, rest) = name.strip_prefix('[').and_then(|name| name.split_once("] ")).unwrap_or(("", name));
+        if stage == "source" {
+            return Self { rest: format!("Check out {}", told(rest)), ..Self::default() };
+        }
         let is_counted = is_place(stage.rsplit(' ').next().unwrap_or(stage));
         // `[build 2/4]` and `[linux/amd64 build 2/4]` name a stage, `[internal]` and `[auth]` do not help a reader.
         let stage = stage.rsplit_once(' ').map_or("", |(stage, _)| stage);
@@ -118,6 +113,14 @@ impl StepName {
             rest: rest[split..].trim_start().to_owned(),
             is_counted,
         }
+    }
+}
+
+/// An address, or the stars over one that is not for everybody.
+fn told(source: &str) -> String {
+    match source.trim_start_matches('*') {
+        bare if bare.len() < source.len() => format!("private source{bare}"),
+        whole => whole.to_owned(),
     }
 }
 
@@ -241,6 +244,11 @@ mod tests {
             ("[linux/amd64 build 2/4] RUN make", parts("linux/amd64 build", "RUN", "make")),
             ("[1/3] FROM docker.io/library/alpine", parts("", "FROM", "docker.io/library/alpine")),
             ("[internal] load .dockerignore", parts("", "", "load .dockerignore")),
+            (
+                "[source] https://x.example/a.git at 4f2a6c1",
+                parts("", "", "Check out https://x.example/a.git at 4f2a6c1"),
+            ),
+            ("[source] ******** at 4f2a6c1", parts("", "", "Check out private source at 4f2a6c1")),
             ("exporting to image", parts("", "", "exporting to image")),
             ("", parts("", "", "")),
         ] {
@@ -285,8 +293,8 @@ mod tests {
     #[test]
     fn options_are_links_that_keep_each_other() {
         let options = LogOptions { times: true, ..LogOptions::default() };
-        assert_eq!(options.wrap_url(), "?ts=1&wrap=0");
-        assert_eq!(options.times_url(), "?");
+        assert_eq!(options.wrap_url(), "?ts=1&wrap=0&plain=0");
+        assert_eq!(options.times_url(), "?ts=0&wrap=1&plain=0");
         assert_eq!((Chunk::index_of(1), Chunk::index_of(200), Chunk::index_of(201)), (0, 0, 1));
     }
 }

@@ -204,6 +204,11 @@ impl Durations {
         self.builds.iter().take(30).enumerate().map(bar).collect()
     }
 
+    /// Of the picture: as many bars as there are.
+    pub fn width(&self) -> u64 {
+        self.len().clamp(1, 30) * 9
+    }
+
     pub fn median(&self) -> u64 {
         let mut good: Vec<u64> = self.builds.iter().filter(|build| build.1).map(|build| build.0).collect();
         good.sort_unstable();

@@ -17,6 +17,7 @@ async fn a_failure_stands_on_the_open_page_as_on_a_new_one() {
     let page = project.wait_for_build(1).await.page;
     let step = page.between("first error in the log", "</a>");
     assert!(step.contains("line 2"), "{step}");
+    page.assert_says("echo ready && sleep 2 && echo 'error: no such crate' && exit 7 exited with code 7");
     let link = "first error in the log, line 2</a>";
     assert!(page.body.contains(link) && told.contains(link), "{told}");
     let error = page.body.split("-error\">").find_map(|part| part.strip_prefix("<p class=\"notice")).expect("an error");

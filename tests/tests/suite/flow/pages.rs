@@ -38,7 +38,24 @@ async fn a_build_page_works_without_scripts() {
     for (option, sign) in [("?ts=1", " data-ts"), ("?wrap=0", " data-nowrap")] {
         let with = stage.mona.get(&format!("{}{option}", project.path("builds/1"))).await.ok();
         assert!(with.between("id=\"log\"", ">").contains(sign), "{option}");
+        let cookie = with.headers["set-cookie"].to_str().expect("it is ASCII").split(';').next().unwrap_or_default();
+        let later = stage.mona.request(reqwest::Method::GET, &project.path("builds/1")).header("cookie", cookie);
+        let later = later.send().await.expect("an answer").text().await.expect("it is text");
+        let log = later.split_once("id=\"log\"").and_then(|(_, rest)| rest.split_once('>')).expect("a log").0;
+        assert!(log.contains(sign), "{option} is not kept by {cookie}");
     }
+
+    let search = async |query: &str| stage.mona.get(&format!("{}?q={query}", project.path("builds/1"))).await.ok();
+    let found = search("RED").await;
+    found.assert_says("1 line matches");
+    let id = lines.iter().find(|id| id.ends_with("-L2")).expect("the second line");
+    let hit = format!("{}#{id}\">2</a><span><mark>red</mark></span>", project.path("builds/1"));
+    assert!(found.body.contains(&hit), "{hit} is not in {found}");
+    search("%2F%5E%5Ba-z%5D%2B%24%2F").await.assert_says("2 lines match");
+    let scripts = search("%3Cscript%3E").await;
+    assert!(scripts.body.contains("<mark>&#60;script&#62;</mark>"), "{scripts}");
+    search("nowhere").await.assert_says("No line matches");
+    search("%2Fa(%2F").await.assert_says("This is no regular expression: unclosed group.");
 }
 
 #[tokio::test]
@@ -53,6 +70,14 @@ async fn a_page_that_is_not_there_or_broken_has_a_way_on() {
     let stranger = Visitor::new(&stage.server).get("/mona/nothing").await;
     assert_eq!(stranger.status, 404, "{stranger}");
     assert!(stranger.body.contains("href=\"/login"), "{stranger}");
+    // Who signs in from here comes back here.
+    let asked = Visitor::new(&stage.server).get("/settings/tokens").await;
+    assert_eq!(asked.status, 401, "{asked}");
+    assert!(
+        asked.body.contains("Button--primary Button--medium no-underline\" href=\"/login?next=%2Fsettings%2Ftokens\""),
+        "{asked}"
+    );
+    asked.assert_says("Sign in to do this.");
 
     let database = stage.server.data_dir().join("slipway.db");
     let sqlite = async |sql: &str| {

@@ -8,6 +8,7 @@ use super::super::facts::State;
 use super::super::layout::Layout;
 use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
 use super::super::repository::RepositoryTab;
+use super::super::search::{FoundLine, FoundStep, Search, marked};
 use super::data::{HOSTILE, ago, commit, head, mona, page, pull, verified};
 
 pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView {
@@ -126,6 +127,7 @@ fn show(build: BuildView, log: LogView) -> BuildPage {
         events_url: open.then(|| format!("{}/events?after=1-12", build.url)),
         build,
         log,
+        search: None,
     }
 }
 
@@ -235,6 +237,33 @@ fn hostile() -> BuildView {
     }
 }
 
+/// `hits` of them; or a pattern that is none.
+fn searched(hits: u64, problem: Option<&str>) -> BuildPage {
+    let line = |number, text: &str, is_hit, is_apart| FoundLine {
+        number,
+        html: if is_hit { marked(text, std::iter::once(0..5)) } else { marked(text, std::iter::empty()) },
+        is_hit,
+        is_apart,
+    };
+    let lines = vec![
+        line(4, "  --> src/main.rs:3:5", false, false),
+        line(5, "error[E0308]: mismatched types", true, false),
+        line(6, "   see https://doc.rust-lang.org/error_codes/E0308.html", false, false),
+        line(99_998, "error: could not compile `api` <script>", true, true),
+    ];
+    let name = StepName::parse("[build 4/4] RUN cargo build --release --locked");
+    let steps = vec![FoundStep { number: 9, name, lines }];
+    let search = Search {
+        query: HOSTILE.chars().take(200).collect(),
+        problem: problem.map(str::to_owned),
+        hits,
+        shown: hits.min(500),
+        steps: if hits == 0 { vec![] } else { steps },
+    };
+    let build = view(146, State::Failed, BuildResult::Failed(Box::new(failure())));
+    BuildPage { search: Some(search), ..show(build, log(vec![])) }
+}
+
 fn attempts() -> Vec<Attempt> {
     let why = "its builder was not heard of any more; it is queued again".to_owned();
     vec![
@@ -277,6 +306,9 @@ pub(super) fn pages() -> Vec<(String, String)> {
         page("build-cancelled", &show(stranger, log(early()))),
         page("build-timed-out", &show(timed_out, log(early()))),
         page("build-partly", &show(view(8, State::PartlyFailed, BuildResult::None), log(early()))),
+        page("build-search-hostile", &searched(1_922, None)),
+        page("build-search-nothing", &searched(0, None)),
+        page("build-search-wrong", &searched(0, Some("This is no regular expression: unclosed group."))),
         page("build-hostile", &show(hostile(), failed_log())),
     ]
 }

@@ -1,0 +1,188 @@
+//! `?q=`: looks through the whole log of an attempt, batch by batch, and counts every line that matches.
+
+use super::super::ansi::Style;
+use super::super::views::log::StepName;
+use super::super::views::search::{FoundLine, FoundStep, Search, marked};
+use crate::app::App;
+use crate::builds::{self, log::Conceal};
+use crate::error::Result;
+use regex::{Regex, RegexBuilder};
+use slipway_protocol::{Line, Record};
+use std::collections::{BTreeMap, VecDeque};
+use uuid::Uuid;
+
+/// Hits on one page; all are counted.
+const MOST_SHOWN: u64 = 500;
+/// Lines before and after a hit.
+const AROUND: usize = 2;
+const BATCH: usize = 2_000;
+const LONGEST_QUERY: usize = 200;
+// A pattern compiles to at most so much; matching takes time in proportion to the line, whatever the pattern.
+const LARGEST_PATTERN: usize = 1 << 20;
+
+/// What a reader looks for: words as they stand, in any case, or `/a pattern/`.
+fn pattern(query: &str) -> std::result::Result<Regex, String> {
+    if query.chars().count() > LONGEST_QUERY {
+        return Err(format!("It is longer than {LONGEST_QUERY} characters."));
+    }
+    let inner = query.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|inner| !inner.is_empty());
+    let built = match inner {
+        Some(inner) => RegexBuilder::new(inner).size_limit(LARGEST_PATTERN).build(),
+        None => RegexBuilder::new(&regex::escape(query)).case_insensitive(true).size_limit(LARGEST_PATTERN).build(),
+    };
+    built.map_err(|error| {
+        let text = error.to_string();
+        let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        format!("This is no regular expression: {last}.")
+    })
+}
+
+/// Looks for `query` in the records up to `until`.
+pub(super) async fn find(
+    app: &App,
+    attempt_id: Uuid,
+    until: u64,
+    conceal: Option<&Conceal>,
+    query: &str,
+) -> Result<Search> {
+    let pattern = match pattern(query) {
+        Ok(pattern) => pattern,
+        Err(problem) => {
+            return Ok(Search { query: query.to_owned(), problem: Some(problem), ..Search::default() });
+        }
+    };
+    let mut finder = Finder { pattern, steps: BTreeMap::new(), hits: 0, shown: 0 };
+    let mut after = 0;
+    while after < until {
+        let batch = builds::log::read(app, attempt_id, after, BATCH).await?;
+        let Some((newest, _)) = batch.last() else { break };
+        after = *newest;
+        for (_, mut record) in batch.into_iter().filter(|(number, _)| *number <= until) {
+            if let Some(conceal) = conceal {
+                conceal.record(&mut record);
+            }
+            finder.take(record);
+        }
+        // A long log must not keep the other pages of this worker waiting.
+        tokio::task::yield_now().await;
+    }
+    Ok(finder.found(query))
+}
+
+struct Finder {
+    pattern: Regex,
+    steps: BTreeMap<u32, Looked>,
+    hits: u64,
+    shown: u64,
+}
+
+/// A step while it is looked through.
+#[derive(Default)]
+struct Looked {
+    name: StepName,
+    before: VecDeque<(u32, String)>,
+    /// So many of the next lines stand after a hit.
+    after: usize,
+    lines: Vec<FoundLine>,
+}
+
+impl Finder {
+    fn take(&mut self, record: Record) {
+        match record {
+            Record::StepStarted(step) => {
+                self.steps.entry(step.step).or_default().name = StepName::parse(&step.name);
+            }
+            Record::Line(line) => self.line(&line),
+            _ => {}
+        }
+    }
+
+    fn line(&mut self, line: &Line) {
+        let step = self.steps.entry(line.step).or_default();
+        let text = Style::default().text(line.text.as_bytes());
+        if self.pattern.is_match(&text) {
+            self.hits += 1;
+            if self.shown < MOST_SHOWN {
+                self.shown += 1;
+                for (number, text) in std::mem::take(&mut step.before) {
+                    step.show(number, marked(&text, std::iter::empty()), false);
+                }
+                step.show(line.line, marked(&text, self.pattern.find_iter(&text).map(|m| m.range())), true);
+                step.after = AROUND;
+                return;
+            }
+        }
+        if step.after > 0 {
+            step.after -= 1;
+            step.show(line.line, marked(&text, std::iter::empty()), false);
+            return;
+        }
+        step.before.push_back((line.line, text));
+        if step.before.len() > AROUND {
+            step.before.pop_front();
+        }
+    }
+
+    fn found(self, query: &str) -> Search {
+        let steps = self.steps.into_iter().filter(|(_, step)| !step.lines.is_empty());
+        let steps = steps.map(|(number, step)| FoundStep { number, name: step.name, lines: step.lines });
+        let query = query.to_owned();
+        Search { query, problem: None, hits: self.hits, shown: self.shown, steps: steps.collect() }
+    }
+}
+
+impl Looked {
+    fn show(&mut self, number: u32, html: String, is_hit: bool) {
+        let is_apart = self.lines.last().is_some_and(|last| last.number + 1 != number);
+        self.lines.push(FoundLine { number, html, is_hit, is_apart });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use slipway_protocol::{StepStarted, Stream};
+
+    fn look(query: &str, texts: &[&str]) -> Search {
+        let mut finder = Finder { pattern: pattern(query).unwrap(), steps: BTreeMap::new(), hits: 0, shown: 0 };
+        let start = StepStarted { step: 1, vertex: String::new(), name: "[1/1] RUN x".to_owned(), at: 0 };
+        finder.take(Record::StepStarted(start));
+        for (number, text) in (1..).zip(texts) {
+            let text = (*text).to_owned();
+            finder.take(Record::Line(Line { step: 1, line: number, stream: Stream::Out, at: 0, text }));
+        }
+        finder.found(query)
+    }
+
+    fn numbers(search: &Search) -> Vec<(u32, bool, bool)> {
+        search.steps.iter().flat_map(|s| &s.lines).map(|l| (l.number, l.is_hit, l.is_apart)).collect()
+    }
+
+    #[test]
+    fn a_hit_comes_with_two_lines_around_it_and_none_twice() {
+        let found = look("hit", &["a", "b", "c", "Hit", "d", "hit", "e", "f", "g", "h", "i", "j", "hit"]);
+        let around = [(2, false, false), (3, false, false), (4, true, false), (5, false, false), (6, true, false)];
+        let rest = [(7, false, false), (8, false, false), (11, false, true), (12, false, false), (13, true, false)];
+        assert_eq!(numbers(&found), [&around[..], &rest[..]].concat());
+        assert_eq!((found.hits, found.steps[0].name.instruction.as_str()), (3, "RUN"));
+    }
+
+    #[test]
+    fn patterns_are_taken_and_wrong_ones_explained() {
+        let lines = ["error[E1]", "a.b", "aXb", "\u{1b}[31mred\u{1b}[0m end"];
+        for (query, hits) in [("/E[0-9]+/", 1), ("a.b", 1), ("/a.b/", 2), ("red end", 1), ("A.B", 1), ("/A.B/", 0)] {
+            assert_eq!(look(query, &lines).hits, hits, "{query}");
+        }
+        assert!(pattern("/a(/").unwrap_err().contains("unclosed group"));
+        assert!(pattern("/a{1000}{1000}/").is_err());
+        assert!(pattern(&"x".repeat(201)).is_err());
+    }
+
+    #[test]
+    fn every_hit_is_counted_and_some_are_shown() {
+        let texts = vec!["hit"; 1_200];
+        let found = look("hit", &texts);
+        assert_eq!((found.hits, found.shown), (1_200, MOST_SHOWN));
+        assert!(found.steps[0].lines.len() <= 502);
+    }
+}
