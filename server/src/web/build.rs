@@ -68,8 +68,8 @@ pub async fn show(
     layout.live = true;
     // What was found stays as it is while it is read.
     let follows = search.is_none();
-    layout.refresh = view.state.is_open() && follows;
-    layout.mark = view.state.mark();
+    layout.refresh = view.facts.state.is_open() && follows;
+    layout.mark = view.facts.state.mark();
     let after = format!("{}-{}", attempt.as_ref().map_or(0, |a| a.number), shown.last_record);
     let page = BuildPage {
         events_url: follows.then(|| format!("{}/events?after={after}", view.url)),

@@ -3,7 +3,7 @@
 use super::explain;
 use super::origin::Origin;
 use super::page::{count, when};
-use super::views::builds::BuildRow;
+use super::views::builds::{BuildFacts, BuildRow};
 use super::views::facts::{Commit, Signature, State};
 use super::views::pull::PullBox;
 use super::views::repository::{Cause, Durations, ImageRow, RepositoryHead};
@@ -63,15 +63,20 @@ pub fn status(app: &App, build: &rows::Build) -> String {
     }
 }
 
-pub fn trigger(build: &rows::Build) -> String {
-    match build.trigger {
+/// `push`, `re-run of #11`.
+async fn trigger(app: &App, build: &rows::Build) -> Result<String> {
+    let word = match build.trigger {
         Trigger::Push => "push",
         Trigger::Import => "import",
         Trigger::Manual => "press of Build now",
         Trigger::Rerun => "re-run",
         Trigger::Cron => "schedule",
-    }
-    .to_owned()
+    };
+    let of = match build.rerun_of {
+        Some(id) => crate::builds::number_of(app, id).await?,
+        None => None,
+    };
+    Ok(of.map_or_else(|| word.to_owned(), |number| format!("{word} of #{number}")))
 }
 
 /// The person who pressed a button for a build.
@@ -80,6 +85,22 @@ pub async fn pusher(app: &App, build: &rows::Build) -> Result<Option<String>> {
         (db::PrincipalKind::User, Some(id)) => crate::accounts::name_of(app, id).await,
         _ => Ok(None),
     }
+}
+
+/// What lists and pages say alike of a build.
+pub async fn build_facts(app: &App, origin: &Origin, build: &rows::Build) -> Result<BuildFacts> {
+    Ok(BuildFacts {
+        number: count(build.number),
+        state: state(build.state),
+        status: status(app, build),
+        title: origin.title(build),
+        commit: origin.commit(build),
+        ref_name: short_ref(&build.ref_name),
+        actor: origin.actor(app, build).await?,
+        trigger: trigger(app, build).await?,
+        at: when(app, build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
+        secs: seconds(app, build),
+    })
 }
 
 /// One build in a list.
@@ -95,23 +116,11 @@ pub async fn build_row(
     } else {
         None
     };
+    let failure = build.detail.clone().filter(|_| build.state == BuildState::Failed);
     Ok(BuildRow {
         repository: on.name.to_string(),
-        number: count(build.number),
-        state: state(build.state),
-        status: status(app, build),
-        title: origin.title(build),
-        commit: origin.commit(build),
-        ref_name: short_ref(&build.ref_name),
-        actor: origin.actor(app, build).await?,
-        trigger: trigger(build),
-        at: when(app, build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
-        secs: seconds(app, build),
-        failure: build
-            .detail
-            .clone()
-            .filter(|_| build.state == BuildState::Failed)
-            .map(|text| explain::heading(&origin.told(text))),
+        facts: build_facts(app, &origin, build).await?,
+        failure: failure.map(|text| explain::heading(&origin.told(text))),
         place,
     })
 }

@@ -250,7 +250,7 @@ impl Follower {
         let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
         let mut text = message("", &html);
         if was_open && !is_open(self.build.state) {
-            text.push_str(&event("", "finished", &view.status));
+            text.push_str(&event("", "finished", &view.facts.status));
         }
         Ok(Some(text))
     }

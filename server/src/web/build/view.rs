@@ -2,7 +2,7 @@
 
 use super::super::explain;
 use super::super::origin::Origin;
-use super::super::page::{count, when};
+use super::super::page::count;
 use super::super::present;
 use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage};
 use super::super::views::facts::{Signature, State};
@@ -42,22 +42,9 @@ pub async fn of(
     let manager = policy::may::<ManageBuilds>(principal, on);
     let state = present::state(build.state);
     let tags = builds::tags_of(app, build).await?;
-    let rerun_of = match build.rerun_of {
-        Some(id) => builds::number_of(app, id).await?,
-        None => None,
-    };
     Ok(BuildView {
         url: format!("/{}/-/builds/{}", on.name, build.number),
-        number: count(build.number),
-        state,
-        status: present::status(app, build),
-        title: origin.title(build),
-        commit: origin.commit(build),
-        ref_name: present::short_ref(&build.ref_name),
-        actor: origin.actor(app, build).await?,
-        trigger: trigger(build, rerun_of),
-        at: when(app, build.finished_at.or(build.started_at).unwrap_or(build.created_at)),
-        secs: present::seconds(app, build),
+        facts: present::build_facts(app, origin, build).await?,
         steps_cached: log.cached,
         steps: log.steps,
         attempts: attempts::of(app, build, &builds::attempts(app, build.id).await?).await?,
@@ -70,13 +57,6 @@ pub async fn of(
         newer: newer(app, principal, on, build).await?,
         tags,
     })
-}
-
-fn trigger(build: &rows::Build, rerun_of: Option<i64>) -> String {
-    match rerun_of {
-        Some(number) => format!("Re-run of #{number}"),
-        None => format!("Started by {}", present::trigger(build)),
-    }
 }
 
 async fn result(

@@ -3,7 +3,8 @@
 //! `BuildView` is what changes when the build moves on; the page and the stream print the same pieces of it.
 
 use super::super::ansi;
-use super::facts::{Commit, Signature, State, When};
+use super::builds::BuildFacts;
+use super::facts::{Signature, State, When};
 use super::layout::Layout;
 use super::log::LogView;
 use super::pull::PullBox;
@@ -29,18 +30,7 @@ pub struct BuildPage {
 pub struct BuildView {
     /// `/acme/web/-/builds/12`.
     pub url: String,
-    pub number: u64,
-    pub state: State,
-    /// The state in words, `Cancelled by mona after 58s`.
-    pub status: String,
-    pub title: String,
-    pub commit: Commit,
-    pub ref_name: String,
-    pub actor: Option<String>,
-    /// `Triggered by push`, `Started by import`, `Re-run of #11`.
-    pub trigger: String,
-    pub at: When,
-    pub secs: Option<u64>,
+    pub facts: BuildFacts,
     /// Tags that it moved, or will move.
     pub tags: Vec<String>,
     pub steps_cached: u64,
@@ -65,13 +55,13 @@ pub struct BuildView {
 impl BuildView {
     /// The tab's icon in this state.
     pub fn favicon(&self) -> &'static str {
-        Layout { mark: self.state.mark(), ..Layout::default() }.icon()
+        Layout { mark: self.facts.state.mark(), ..Layout::default() }.icon()
     }
 
     /// Percent of the bar, while it runs.
     pub fn progress(&self) -> Option<u64> {
-        let (secs, usual) = (self.secs?, self.usual_secs?);
-        (self.state == State::Running).then(|| (secs * 100).checked_div(usual).unwrap_or(100).min(99))
+        let (secs, usual) = (self.facts.secs?, self.usual_secs?);
+        (self.facts.state == State::Running).then(|| (secs * 100).checked_div(usual).unwrap_or(100).min(99))
     }
 }
 

@@ -6,14 +6,12 @@ use super::layout::{Layout, Pages};
 use super::repository::RepositoryHead;
 use askama::Template;
 
-/// One build in a list.
+/// What a list and a page say alike of a build.
 #[derive(Debug, Clone)]
-pub struct BuildRow {
-    /// `acme/web`, for lists over several repositories.
-    pub repository: String,
+pub struct BuildFacts {
     pub number: u64,
     pub state: State,
-    /// The state in words: `Failed`, `Cancelled by mona`, `Timed out after 30m 00s`.
+    /// The state in words: `Failed`, `Cancelled by mona after 58s`, `Timed out after 30m 00s`.
     pub status: String,
     pub title: String,
     pub commit: Commit,
@@ -26,6 +24,24 @@ pub struct BuildRow {
     /// When it ended, or began, or was made.
     pub at: When,
     pub secs: Option<u64>,
+}
+
+impl BuildFacts {
+    /// `Started by push`, `Re-run of #11`.
+    pub fn cause(&self) -> String {
+        match self.trigger.strip_prefix("re-run of ") {
+            Some(number) => format!("Re-run of {number}"),
+            None => format!("Started by {}", self.trigger),
+        }
+    }
+}
+
+/// One build in a list.
+#[derive(Debug, Clone)]
+pub struct BuildRow {
+    /// `acme/web`, for lists over several repositories.
+    pub repository: String,
+    pub facts: BuildFacts,
     /// First sentence of the failure.
     pub failure: Option<String>,
     /// `next in line`, `3rd in line`, when it is queued.
@@ -34,7 +50,7 @@ pub struct BuildRow {
 
 impl BuildRow {
     pub fn url(&self) -> String {
-        format!("/{}/-/builds/{}", self.repository, self.number)
+        format!("/{}/-/builds/{}", self.repository, self.facts.number)
     }
 }
 

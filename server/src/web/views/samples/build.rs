@@ -4,12 +4,13 @@ use super::super::super::ansi;
 use super::super::build::{
     Attempt, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage,
 };
+use super::super::builds::BuildFacts;
 use super::super::facts::State;
 use super::super::layout::Layout;
 use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
 use super::super::repository::RepositoryTab;
 use super::super::search::{FoundLine, FoundStep, Search, marked};
-use super::data::{HOSTILE, ago, commit, head, mona, page, pull, verified};
+use super::data::{HOSTILE, ago, facts, head, mona, page, pull, verified};
 
 pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView {
     let row = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
@@ -22,16 +23,11 @@ pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView 
     };
     BuildView {
         url: format!("/acme/api/-/builds/{number}"),
-        number,
-        state,
-        status: state.word().to_owned(),
-        title: "Add /healthz endpoint".to_owned(),
-        commit: commit(),
-        ref_name: "main".to_owned(),
-        actor: Some("mona".to_owned()),
-        trigger: "Triggered by push".to_owned(),
-        at: ago(60),
-        secs: (state != State::Queued).then_some(47),
+        facts: BuildFacts {
+            at: ago(60),
+            secs: (state != State::Queued).then_some(47),
+            ..facts(number, state, "Add /healthz endpoint")
+        },
         tags: vec!["main".to_owned(), "latest".to_owned()],
         steps_cached: 4,
         steps: 9,
@@ -116,13 +112,13 @@ fn early() -> Vec<Step> {
 
 fn show(build: BuildView, log: LogView) -> BuildPage {
     let head = head(true);
-    let open = build.state.is_open();
+    let open = build.facts.state.is_open();
     BuildPage {
         layout: Layout {
             live: true,
             refresh: open,
-            mark: build.state.mark(),
-            ..head.layout(&format!("Build {}", build.number), mona(), RepositoryTab::Builds)
+            mark: build.facts.state.mark(),
+            ..head.layout(&format!("Build {}", build.facts.number), mona(), RepositoryTab::Builds)
         },
         events_url: open.then(|| format!("{}/events?after=1-12", build.url)),
         build,
@@ -229,9 +225,11 @@ fn hostile() -> BuildView {
         ..failure()
     };
     BuildView {
-        title: HOSTILE.to_owned(),
-        ref_name: "refs/\"quoted\"/--upload-pack=<b>".to_owned(),
-        actor: Some(HOSTILE.to_owned()),
+        facts: BuildFacts {
+            ref_name: "refs/\"quoted\"/--upload-pack=<b>".to_owned(),
+            actor: Some(HOSTILE.to_owned()),
+            ..facts(151, State::Failed, HOSTILE)
+        },
         newer: Some(newer(HOSTILE)),
         ..view(151, State::Failed, BuildResult::Failed(Box::new(failure)))
     }
@@ -290,8 +288,8 @@ pub(super) fn pages() -> Vec<(String, String)> {
     let cancelling =
         BuildView { cancelling: true, attempts: attempts(), ..view(149, State::Running, BuildResult::None) };
     let stranger = BuildView { can_rerun: false, ..note(State::Cancelled, "Cancelled by mona after 58s.") };
-    let status = "Timed out after 30m 00s".to_owned();
-    let timed_out = BuildView { status, ..view(7, State::TimedOut, BuildResult::None) };
+    let mut timed_out = view(7, State::TimedOut, BuildResult::None);
+    timed_out.facts.status = "Timed out after 30m 00s".to_owned();
     let options = LogOptions { times: true, nowrap: true, plain: false };
     vec![
         page("build-queued", &queued(None)),

@@ -1,6 +1,6 @@
 //! The people, commits and images of the samples.
 
-use super::super::builds::BuildRow;
+use super::super::builds::{BuildFacts, BuildRow};
 use super::super::facts::{Commit, Signature, State, When};
 use super::super::layout::Viewer;
 use super::super::pull::{PullBox, PushLines};
@@ -45,9 +45,8 @@ pub(super) fn commit() -> Commit {
     }
 }
 
-pub(super) fn build(number: u64, state: State, title: &str) -> BuildRow {
-    BuildRow {
-        repository: "acme/api".to_owned(),
+pub(super) fn facts(number: u64, state: State, title: &str) -> BuildFacts {
+    BuildFacts {
         number,
         state,
         status: state.word().to_owned(),
@@ -58,21 +57,23 @@ pub(super) fn build(number: u64, state: State, title: &str) -> BuildRow {
         trigger: "push".to_owned(),
         at: ago(10_800),
         secs: Some(64),
-        failure: None,
-        place: None,
     }
+}
+
+pub(super) fn build(number: u64, state: State, title: &str) -> BuildRow {
+    BuildRow { repository: "acme/api".to_owned(), facts: facts(number, state, title), failure: None, place: None }
 }
 
 pub(super) fn builds() -> Vec<BuildRow> {
     let mut queued = build(151, State::Queued, "Bump tokio to 1.52");
-    queued.secs = None;
+    queued.facts.secs = None;
     queued.place = Some("next in line".to_owned());
     let mut failed = build(149, State::Failed, "Add /healthz endpoint");
     failed.failure = Some("cargo build exited with code 101".to_owned());
     let mut cancelled = build(147, State::Cancelled, "Try jemalloc");
-    cancelled.status = "Cancelled by hubot after 58s".to_owned();
+    cancelled.facts.status = "Cancelled by hubot after 58s".to_owned();
     let mut late = build(146, State::TimedOut, "Sleep for ever");
-    late.status = "Timed out after 30m 00s".to_owned();
+    late.facts.status = "Timed out after 30m 00s".to_owned();
     vec![
         queued,
         build(150, State::Running, "Write the changelog"),

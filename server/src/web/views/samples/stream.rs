@@ -1,6 +1,6 @@
 //! The messages of one build's stream, in order, for the browser check: it serves them and cuts the connection.
 
-use super::super::build::{BuildResult, BuildView, Newer};
+use super::super::build::{BuildResult, Newer};
 use super::super::facts::State;
 use super::super::live::{
     self, AppendChunk, AppendLines, AppendStep, SwapNewer, SwapProgress, SwapState, SwapStepHead,
@@ -44,10 +44,7 @@ fn messages() -> Vec<String> {
     out.push(next(AppendStep { step: &last }.render().unwrap()));
     last.state = State::Succeeded;
     out.push(next(SwapStepHead { step: &last }.render().unwrap()));
-    let build = BuildView {
-        status: "Succeeded".to_owned(),
-        ..view(149, State::Succeeded, BuildResult::Ready(Box::new(ready(true))))
-    };
+    let build = view(149, State::Succeeded, BuildResult::Ready(Box::new(ready(true))));
     out.push(next(SwapState { build: &build, repository: "acme/api" }.render().unwrap()));
     out.push(live::event("1-900", "finished", "Finished in 1m 04s"));
     let newer = Newer {
