@@ -186,7 +186,8 @@ async fn polling_survives_a_forge_in_trouble_and_finds_what_was_pushed() {
         let commit = to.repo.change("main").file("x", number.to_string()).quietly().commit("Meanwhile");
         site.forge.heal();
         build_of(&site, &to, &commit).await;
-        assert_eq!(state_of(&site, &to).await, "active", "{status}");
+        // Written when all refs were compared, a moment after the build.
+        until_state(&site, &to, "active").await;
         browser.get(&page).await.is(200).lacks("cannot be reached");
     }
 }
