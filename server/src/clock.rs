@@ -21,3 +21,9 @@ impl Clock {
         Millis::try_from(since.as_millis()).expect("milliseconds fit until the year 292 million")
     }
 }
+
+/// For sentences: `2026-11-21 12:30 UTC`.
+pub fn utc(at: Millis) -> String {
+    let at = time::OffsetDateTime::from_unix_timestamp(at / SECOND).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    format!("{} {:02}:{:02} UTC", at.date(), at.hour(), at.minute())
+}

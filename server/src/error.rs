@@ -14,6 +14,9 @@ pub enum Error {
     /// The thing does not exist, or the asker may not know that it does.
     #[error("{0} does not exist")]
     NotFound(String),
+    /// It was here, and who may read the rest may know how it went: a tag that was deleted.
+    #[error("{0}")]
+    Gone(String),
     /// A blob, manifest, upload or repository as the registry's clients know them.
     #[error("{message}")]
     Registry { code: OciCode, message: String },
@@ -104,6 +107,7 @@ impl Error {
     pub fn status(&self) -> u16 {
         match self {
             Self::NotFound(_) => 404,
+            Self::Gone(_) => 410,
             Self::Registry { code, .. } => code.status(),
             Self::Unauthorized(_) => 401,
             Self::Forbidden(_) => 403,
@@ -123,6 +127,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "not_found",
+            Self::Gone(_) => "gone",
             Self::Registry { code, .. } => code.as_str(),
             Self::Unauthorized(_) => "unauthorized",
             Self::Forbidden(_) => "forbidden",

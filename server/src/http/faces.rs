@@ -110,7 +110,7 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::Registry { code, .. } => code.as_str(),
         Error::Unauthorized(_) => "UNAUTHORIZED",
         Error::Forbidden(_) | Error::Full => "DENIED",
-        Error::NotFound(_) => "NAME_UNKNOWN",
+        Error::NotFound(_) | Error::Gone(_) => "NAME_UNKNOWN",
         Error::TooManyRequests { .. } => "TOOMANYREQUESTS",
         Error::TooLarge(_) => "MANIFEST_INVALID",
         Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",

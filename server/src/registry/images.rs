@@ -84,19 +84,22 @@ pub async fn newest(app: &App, repository_id: Uuid) -> Result<Option<Image>> {
 /// The image behind a tag, with all tags on it.
 pub async fn of_tag(app: &App, allowed: &Allowed<ReadRepository>, tag: &TagName) -> Result<(rows::Tag, Image)> {
     let repository_id = allowed.on().id;
-    let unknown = || Error::not_found(format!("tag `{tag}`"));
-    let row = db::tags::find(&app.db, repository_id, tag.as_str()).await?.ok_or_else(unknown)?;
-    let manifest = db::manifests::find(&app.db, repository_id, &row.digest).await?.ok_or_else(unknown)?;
+    let Some(row) = db::tags::find(&app.db, repository_id, tag.as_str()).await? else {
+        return Err(super::tags::absent(app, allowed, tag).await?);
+    };
+    let manifest = db::manifests::find(&app.db, repository_id, &row.digest).await?;
+    let manifest = manifest.ok_or_else(|| Error::not_found(format!("tag `{tag}`")))?;
     let tags = db::tags::of_digest(&app.db, repository_id, &row.digest).await?;
     let platforms = platforms(app, repository_id, &manifest).await?;
     Ok((row, Image { tags, manifest, platforms }))
 }
 
-/// The platforms of an image that a build made.
+/// The image that a build made, with the tags that are on it now.
 pub async fn of_digest(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Option<Image>> {
     let Some(manifest) = db::manifests::find(&app.db, repository_id, digest.as_str()).await? else { return Ok(None) };
     let platforms = platforms(app, repository_id, &manifest).await?;
-    Ok(Some(Image { tags: Vec::new(), manifest, platforms }))
+    let tags = db::tags::of_digest(&app.db, repository_id, digest.as_str()).await?;
+    Ok(Some(Image { tags, manifest, platforms }))
 }
 
 async fn platforms(app: &App, repository_id: Uuid, manifest: &rows::Manifest) -> Result<Vec<Platform>> {

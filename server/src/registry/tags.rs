@@ -5,9 +5,9 @@ mod by_build;
 pub use by_build::{Moved, move_for_build};
 
 use crate::app::App;
-use crate::clock::Millis;
+use crate::clock::{self, Millis};
 use crate::db::{self, Cause, PrincipalKind, Tx, rows};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::names::{Digest, Reference, TagName};
 use crate::policy::{Allowed, DeleteImage, Principal, PullImage, ReadRepository};
 use serde_json::json;
@@ -118,6 +118,17 @@ pub async fn history(app: &App, allowed: &Allowed<ReadRepository>, tag: &TagName
         stories.push(story(app, row).await?);
     }
     Ok(stories)
+}
+
+/// What to tell who looks for a tag that is not there: by whom and when it was deleted, if it ever was.
+pub async fn absent(app: &App, allowed: &Allowed<ReadRepository>, tag: &TagName) -> Result<Error> {
+    let newest = db::tags::moves(&app.db, allowed.on().id, tag.as_str(), 1).await?.pop();
+    let Some(row) = newest.filter(|row| row.to_digest.is_none()) else {
+        return Ok(Error::not_found(format!("tag `{tag}`")));
+    };
+    let at = clock::utc(row.at);
+    let by = story(app, row).await?.person.map(|name| format!(" by {name}")).unwrap_or_default();
+    Ok(Error::Gone(format!("tag `{tag}` was deleted{by} on {at}; its history is kept")))
 }
 
 /// Why a tag points where it points: its newest move.

