@@ -63,7 +63,15 @@ if (log) {
     log.querySelectorAll('.sel').forEach(x => x.classList.remove('sel'));
     const m = parse(location.hash);
     if (!m) return;
-    const first = document.getElementById(`${m[1]}-L${m[2]}`);
+    const line = `${m[1]}-L${m[2]}`;
+    const first = document.getElementById(line);
+    // In the middle of a long step: the server puts it on the page, asked once.
+    const query = new URLSearchParams(location.search);
+    if (!first && query.get('from') !== line) {
+      query.set('from', line);
+      location.replace(`?${query}${location.hash}`);
+      return;
+    }
     for (let d = first?.closest('details'); d; d = d.parentElement.closest('details')) { d.open = true; d.setAttribute('data-touched', ''); }
     for (let i = +m[2]; i <= +(m[3] ?? m[2]); i++) document.getElementById(`${m[1]}-L${i}`)?.classList.add('sel');
     first?.scrollIntoView({ block: 'center' });

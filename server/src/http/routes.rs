@@ -109,7 +109,7 @@ fn builds(service: &mut ServiceConfig) {
     let at = |rest: &str| resource(format!("/{{namespace}}/{{repository:.+?}}/-/builds{rest}"));
     service
         .service(at("").route(get().to(build::list)).route(post().to(build::build_now)))
-        .service(at("/events").route(get().to(build::events::list)))
+        .service(at("/events").route(get().to(build::list_events::stream)))
         .service(at("/{number:[0-9]+}").route(get().to(build::show)))
         .service(at("/{number:[0-9]+}/events").route(get().to(build::events::stream)))
         .service(at("/{number:[0-9]+}/lines").route(get().to(build::log::lines)))

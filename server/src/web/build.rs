@@ -3,6 +3,7 @@
 mod attempts;
 pub mod events;
 mod fold;
+pub mod list_events;
 mod live;
 pub mod log;
 mod options;
@@ -39,7 +40,7 @@ pub async fn find(app: &App, allowed: &Allowed<ReadRepository>, number: i64) -> 
     found.ok_or_else(|| Error::not_found(format!("build {number} of `{}`", allowed.on().name)))
 }
 
-/// `/{ns}/{repo}/-/builds/{n}?q=&ts=&wrap=&plain=`.
+/// `/{ns}/{repo}/-/builds/{n}?q=&from=&ts=&wrap=&plain=`.
 pub async fn show(
     allowed: Allowed<ReadRepository>,
     path: Path<BuildPath>,
@@ -52,7 +53,12 @@ pub async fn show(
     let attempt = builds::present_attempt(&app, &build).await?;
     let origin = Origin::of(&app, allowed.principal(), on, &build).await?;
     let options = options::of(&query, &request);
-    let shown = log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), options).await?;
+    let mut shown = log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), options).await?;
+    if let Some(attempt) = attempt.as_ref().filter(|_| !query.from.is_empty()) {
+        let base = format!("/{}/-/builds/{}", on.name, build.number);
+        let how = log::Middle { base: &base, conceal: origin.conceal.as_ref(), plain: options.plain };
+        log::open_at(&app, attempt.id, &mut shown.view, &query.from, how).await?;
+    }
     let wanted = query.q.trim();
     let search = match &attempt {
         Some(attempt) if !wanted.is_empty() => {

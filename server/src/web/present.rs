@@ -221,12 +221,13 @@ pub fn pull_box(
     app: &App,
     principal: &Principal,
     on: &RepositoryAccess,
-    tag: &str,
+    tag: Option<&str>,
     digest: &str,
     signed: bool,
 ) -> PullBox {
     let host = app.config.public_host();
-    let by_tag = format!("{host}/{}:{tag}", on.name);
+    let by_digest = format!("{host}/{}@{digest}", on.name);
+    let by_tag = tag.map_or_else(|| by_digest.clone(), |tag| format!("{host}/{}:{tag}", on.name));
     let user = match &principal.who {
         policy::Who::User { name, .. } => name.as_str(),
         _ => "YOUR-NAME",
@@ -236,7 +237,7 @@ pub fn pull_box(
             let key = app.config.public_link(&format!("/{}/-/cosign.pub", on.name));
             format!("cosign verify --key {key} --private-infrastructure {by_tag}")
         }),
-        by_digest: format!("{host}/{}@{digest}", on.name),
+        by_digest,
         by_tag,
         plain_http: !app.config.is_https(),
         login: (on.visibility == Visibility::Private).then(|| format!("docker login {host} -u {user}")),

@@ -31,7 +31,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     let pull = rows.first().and_then(|row| {
         let signed = matches!(row.signature, Signature::Verified { .. });
         let tag = row.tags.first()?;
-        Some(present::pull_box(&app, allowed.principal(), on, tag, &row.digest, signed))
+        Some(present::pull_box(&app, allowed.principal(), on, Some(tag), &row.digest, signed))
     });
     let source = sources::of_repository(&app, on.id).await?;
     let known = sources::may_read(&app, allowed.principal(), on, source.as_ref()).await?;

@@ -82,7 +82,7 @@ pub async fn show(
         platform: shown.map(|p| p.name.clone()).unwrap_or_default(),
         layers: shown.map(layer_rows).unwrap_or_default(),
         base_images,
-        pull: present::pull_box(&app, allowed.principal(), on, tag.as_str(), &row.digest, signed),
+        pull: present::pull_box(&app, allowed.principal(), on, Some(tag.as_str()), &row.digest, signed),
         history: history
             .iter()
             .map(|story| TagMove {

@@ -3,7 +3,7 @@
 //! The id of a message is attempt and record, `1-57`: a page that comes back goes on after the last one it showed.
 
 use super::super::origin::Origin;
-use super::super::views::live::{ClearLog, SwapNewer, SwapRows, SwapState, event, message};
+use super::super::views::live::{ClearLog, SwapNewer, SwapState, event, message};
 use super::live::LiveLog;
 use super::{BuildPath, attempts, find, log, view};
 use crate::app::App;
@@ -24,13 +24,13 @@ use tokio::time::sleep;
 // A message holds at most so many records; at full speed the next one follows at once.
 const BATCH: usize = 200;
 /// Messages are gathered for so long, so that a page is not redrawn for each line.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// Rights are looked at again after so long.
-const CHECK_AFTER: Millis = 15 * crate::clock::SECOND;
-const STALLED: Duration = Duration::from_secs(30);
-const PING: Duration = Duration::from_secs(15);
+pub(super) const CHECK_AFTER: Millis = 15 * crate::clock::SECOND;
+pub(super) const STALLED: Duration = Duration::from_secs(30);
+pub(super) const PING: Duration = Duration::from_secs(15);
 /// After this a page connects anew; nobody holds a stream for ever.
-const LONGEST: i64 = crate::clock::HOUR;
+pub(super) const LONGEST: i64 = crate::clock::HOUR;
 
 #[derive(Deserialize)]
 pub struct After {
@@ -75,7 +75,7 @@ pub async fn stream(
     Ok(answer(messages))
 }
 
-fn answer(messages: mpsc::Receiver<Bytes>) -> HttpResponse {
+pub(super) fn answer(messages: mpsc::Receiver<Bytes>) -> HttpResponse {
     let stream = tokio_stream::wrappers::ReceiverStream::new(messages);
     HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -273,32 +273,4 @@ impl Follower {
 
 fn is_open(state: BuildState) -> bool {
     matches!(state, BuildState::Queued | BuildState::Running)
-}
-
-/// `…/-/builds/events`: the newest builds of a repository, whenever one appears or changes.
-pub async fn list(allowed: Allowed<ReadRepository>, app: Data<App>) -> Result<HttpResponse> {
-    let (out, messages) = mpsc::channel(2);
-    actix_web::rt::spawn(async move {
-        let mut changed = app.wake.follow(allowed.on().id);
-        let until = app.clock.now() + LONGEST;
-        while app.clock.now() < until {
-            let ping = tokio::select! {
-                _ = changed.changed() => false,
-                () = sleep(PING) => true,
-                () = app.wake.stopped() => return,
-            };
-            let text = if ping { Ok(": ping\n\n".to_owned()) } else { rows_message(&app, &allowed).await };
-            let Ok(text) = text else { return };
-            if out.send(Bytes::from(text)).await.is_err() {
-                return;
-            }
-            sleep(PAUSE).await;
-        }
-    });
-    Ok(answer(messages))
-}
-
-async fn rows_message(app: &App, allowed: &Allowed<ReadRepository>) -> Result<String> {
-    let rows = super::rows_of_page(app, allowed, 1).await?;
-    Ok(message("", &SwapRows { rows: &rows }.render().context("rendering")?))
 }

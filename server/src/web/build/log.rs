@@ -138,13 +138,59 @@ fn chunks(folded: &Folded, base: &str) -> Vec<Chunk> {
 }
 
 fn gap(step: u32, first: u32, last: u32, base: &str) -> Chunk {
-    let fragment = format!("{base}/lines?step={step}&from={first}&to={last}");
-    Chunk {
-        step,
-        index: Chunk::index_of(first),
-        lines: Vec::new(),
-        gap: Some(Gap { first, last, url: format!("{base}/raw?plain=1"), fragment_url: fragment }),
+    let fragment_url = format!("{base}/lines?step={step}&from={first}&to={last}");
+    let line = format!("s{step}-L{first}");
+    let url = format!("{base}?from={line}#{line}");
+    Chunk { step, index: Chunk::index_of(first), lines: Vec::new(), gap: Some(Gap { first, last, url, fragment_url }) }
+}
+
+/// `s9-L41001` → step 9, line 41,001.
+fn place(text: &str) -> Option<(u32, u32)> {
+    let (step, line) = text.strip_prefix('s')?.split_once("-L")?;
+    Some((step.parse().ok()?, line.parse().ok()?))
+}
+
+/// Puts the lines from there on into the page, if they are in a gap of it.
+pub async fn open_at(app: &App, attempt_id: Uuid, shown: &mut LogView, from: &str, how: Middle<'_>) -> Result<()> {
+    let Some((number, line)) = place(from) else { return Ok(()) };
+    let before = shown.before.iter_mut().flat_map(|before| before.steps.iter_mut());
+    let Some(step) = shown.steps.iter_mut().chain(before).find(|step| step.number == number) else { return Ok(()) };
+    step.open = true;
+    let holds = |chunk: &Chunk| chunk.gap.as_ref().is_some_and(|gap| (gap.first..=gap.last).contains(&line));
+    let Some(at) = step.chunks.iter().position(holds) else { return Ok(()) };
+    let Some(Gap { first, last, .. }) = step.chunks.remove(at).gap else { return Ok(()) };
+    let start = first.max(Chunk::index_of(line) * CHUNK + 1);
+    let end = last.min(start.saturating_add(MOST_LINES - 1));
+    let mut opened = Vec::new();
+    if start > first {
+        opened.push(gap(number, first, start - 1, how.base));
     }
+    opened.extend(middle(app, attempt_id, number, (start, end), how).await?);
+    if end < last {
+        opened.push(gap(number, end + 1, last, how.base));
+    }
+    step.chunks.splice(at..at, opened);
+    Ok(())
+}
+
+/// How lines of the middle of a step are drawn.
+#[derive(Clone, Copy)]
+pub struct Middle<'a> {
+    pub base: &'a str,
+    pub conceal: Option<&'a Conceal>,
+    pub plain: bool,
+}
+
+async fn middle(app: &App, attempt_id: Uuid, step: u32, (from, to): (u32, u32), how: Middle<'_>) -> Result<Vec<Chunk>> {
+    let mut found = builds::log::step_lines(app, attempt_id, step, from, to).await?;
+    if let Some(conceal) = how.conceal {
+        for line in &mut found {
+            conceal.text(&mut line.text);
+        }
+    }
+    let mut style = Style::default();
+    let rendering = Rendering { plain: how.plain };
+    Ok(in_chunks(step, found.iter().map(|line| fold::log_line(line, &mut style, rendering))))
 }
 
 /// Lines of one step, parted as the page parts them.
@@ -181,18 +227,12 @@ pub async fn lines(
     let attempt = builds::present_attempt(&app, &build).await?.ok_or_else(|| Error::not_found("this log"))?;
     let (from, wanted) = (query.from.max(1), query.to.max(query.from));
     let to = wanted.min(from.saturating_add(MOST_LINES - 1));
-    let mut style = Style::default();
     let conceal = Origin::of(&app, allowed.principal(), allowed.on(), &build).await?.conceal;
-    let mut found = builds::log::step_lines(&app, attempt.id, query.step, from, to).await?;
-    if let Some(conceal) = &conceal {
-        for line in &mut found {
-            conceal.text(&mut line.text);
-        }
-    }
-    let lines = found.iter().map(|l| fold::log_line(l, &mut style, Rendering { plain: false }));
-    let mut chunks = in_chunks(query.step, lines);
+    let base = format!("/{}/-/builds/{}", allowed.on().name, build.number);
+    let how = Middle { base: &base, conceal: conceal.as_ref(), plain: false };
+    let mut chunks = middle(&app, attempt.id, query.step, (from, to), how).await?;
     if wanted > to {
-        chunks.push(gap(query.step, to + 1, wanted, &format!("/{}/-/builds/{}", allowed.on().name, build.number)));
+        chunks.push(gap(query.step, to + 1, wanted, &base));
     }
     page::html(&Chunks { chunks: &chunks })
 }

@@ -106,19 +106,24 @@ async fn ready(
         let why = build.detail.clone().unwrap_or_else(|| "Built and signed; no tag moved.".to_owned());
         return Ok(BuildResult::Note(why));
     };
+    // A tag that moved on names another image by now: this one is pulled by its digest.
+    let is_here = |tag: &&String| image.tags.iter().any(|row| row.name == **tag);
+    let here = tags.iter().find(is_here);
+    let short = digest.as_str().get(..19).unwrap_or_default();
+    let moved_on = here.is_none().then(|| format!("`{tag}` points to another image by now."));
     let branch = build.ref_name.strip_prefix("refs/heads/").map(|name| format!(" to {name}")).unwrap_or_default();
     let told = match source.map(|s| s.hook_state) {
         Some(HookState::Active) => "a webhook tells Slipway".to_owned(),
         _ => format!("Slipway looks every {} s, because the forge cannot reach it by webhook", app.config.poll_secs),
     };
     Ok(BuildResult::Ready(Box::new(Ready {
-        image: format!("{}:{tag}", on.name),
+        image: here.map_or_else(|| format!("{}@{short}", on.name), |tag| format!("{}:{tag}", on.name)),
         platforms: image.platforms.iter().map(|p| p.name.clone()).collect(),
         size: count(image.manifest.image_size_bytes),
         signature,
         public: on.visibility == Visibility::Public,
-        pull: present::pull_box(app, principal, on, tag, digest.as_str(), signed),
-        left_alone: build.detail.clone(),
+        pull: present::pull_box(app, principal, on, here.map(String::as_str), digest.as_str(), signed),
+        left_alone: build.detail.clone().or(moved_on),
         next_push: format!("Each push{branch} builds again: {told}."),
         tag_url: format!("/{}/-/tags/{tag}", on.name),
     })))

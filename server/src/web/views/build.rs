@@ -117,6 +117,12 @@ pub struct Ready {
     pub tag_url: String,
 }
 
+impl Ready {
+    pub fn is_verified(&self) -> bool {
+        matches!(self.signature, Signature::Verified { .. })
+    }
+}
+
 /// Why it failed, with the place in the Dockerfile.
 #[derive(Debug, Clone, Default)]
 pub struct Failure {

@@ -1,6 +1,6 @@
 //! Pages without scripts, and pages that say what went wrong.
 
-use slipway_tests::{Run, Stage, Visitor, tool};
+use slipway_tests::{Client, Run, Stage, Visitor, tool};
 
 const BUILD: &str = "RUN echo first; printf '\\033[31mred\\033[0m\\n'; echo '<script>alert(1)</script>'\n";
 
@@ -49,7 +49,7 @@ async fn a_build_page_works_without_scripts() {
     let found = search("RED").await;
     found.assert_says("1 line matches");
     let id = lines.iter().find(|id| id.ends_with("-L2")).expect("the second line");
-    let hit = format!("{}#{id}\">2</a><span><mark>red</mark></span>", project.path("builds/1"));
+    let hit = format!("{}?from={id}#{id}\">2</a><span><mark>red</mark></span>", project.path("builds/1"));
     assert!(found.body.contains(&hit), "{hit} is not in {found}");
     search("%2F%5E%5Ba-z%5D%2B%24%2F").await.assert_says("2 lines match");
     let scripts = search("%3Cscript%3E").await;
@@ -96,4 +96,52 @@ async fn a_page_that_is_not_there_or_broken_has_a_way_on() {
     assert!(stage.server.log().contains(&request), "the log does not know {request}");
     sqlite("ALTER TABLE token_away RENAME TO token").await;
     stage.mona.get("/settings/tokens").await.ok();
+}
+
+#[tokio::test]
+async fn an_image_whose_signature_was_deleted_is_not_called_signed() {
+    let stage = Stage::start().await;
+    let project = stage.import(&stage.repository("unsigned", "")).await;
+    let build = project.built(1).await;
+    build.page.assert_says("mona/unsigned:main is built, signed and ready");
+    let digest = project.digest("main").await.expect("it was built");
+    let crane = Client::crane();
+    let token = stage.server.admin(&["token", "add", "--user", "mona", "--scopes", "read,write,admin"]).await;
+    crane.log_in(&stage.server.host(), "mona", &token);
+    let signature = crane.run(&["digest", &project.image(&format!("{}.sig", digest.replace(':', "-")))]).await.ok();
+    crane.run(&["delete", &project.image(&format!("@{}", signature.text()))]).await.ok();
+    let page = project.build(1).await.page;
+    page.assert_says("mona/unsigned:main is built, but its signature is not right");
+    page.assert_does_not_say("cosign verify");
+
+    // A tag that was deleted is told from one that never was, to whoever may read.
+    crane.run(&["delete", &project.image("main")]).await.ok();
+    let gone = stage.mona.get(&project.path("tags/main")).await;
+    assert_eq!(gone.status, 410, "{gone}");
+    gone.assert_says("Tag `main` was deleted by mona on 20");
+    assert!(gone.body.contains("href=\"/mona/unsigned/-/tags\""), "{gone}");
+    assert_eq!(stage.mona.get(&project.path("tags/never")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_link_to_a_line_in_the_middle_of_a_long_step_shows_it() {
+    let stage = Stage::start().await;
+    let project = stage.import(&stage.repository("long", "RUN seq 1 12000\n")).await;
+    let page = project.built(1).await.page;
+    let link = page.between("<a class=\"more\" href=\"", "\"").to_owned();
+    let (_, id) = link.split_once("?from=").expect("the gap leads to its first line");
+    let (id, hash) = id.split_once('#').expect("the line is named twice");
+    assert_eq!(id, hash);
+    let step = id.split_once("-L").expect("a line").0.to_owned();
+    for line in [201, 5_000, 7_999] {
+        let id = format!("{step}-L{line}");
+        let there = |page: &slipway_tests::Page| page.body.contains(&format!("<div class=\"ln\" id=\"{id}\">"));
+        assert!(!there(&page), "line {line} is there anyway");
+        let opened = stage.mona.get(&format!("{}?from={id}", project.path("builds/1"))).await.ok();
+        assert!(there(&opened), "line {line}: {}", opened.between("id=\"log\"", "</main>"));
+        assert!(opened.body.len() < page.body.len() * 2, "it is not the whole log");
+    }
+    for nonsense in ["x", "s-L", "s1-L99999999999", "s4000000000-L1", "%22%3E"] {
+        stage.mona.get(&format!("{}?from={nonsense}", project.path("builds/1"))).await.ok();
+    }
 }

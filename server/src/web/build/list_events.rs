@@ -1,0 +1,54 @@
+//! The stream of a repository's list of builds.
+
+use super::super::views::live::{SwapRows, message};
+use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, STALLED, answer};
+use crate::app::App;
+use crate::auth::extract::check_again;
+use crate::error::{Context, Result};
+use crate::policy::{Allowed, ReadRepository};
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+/// `…/-/builds/events`: the newest builds of a repository, at once and whenever one appears or changes.
+pub async fn stream(allowed: Allowed<ReadRepository>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let (out, messages) = mpsc::channel(2);
+    actix_web::rt::spawn(follow(app, allowed, request, out));
+    Ok(answer(messages))
+}
+
+async fn follow(app: Data<App>, allowed: Allowed<ReadRepository>, request: HttpRequest, out: mpsc::Sender<Bytes>) {
+    let mut changed = app.wake.follow(allowed.on().id);
+    let until = app.clock.now() + LONGEST;
+    let mut checked_at = app.clock.now();
+    // What came between the page and this stream would be missing.
+    let mut ping = false;
+    while app.clock.now() < until {
+        if app.clock.now() - checked_at >= CHECK_AFTER {
+            checked_at = app.clock.now();
+            let still = check_again::<ReadRepository>(&app, &request, &allowed).await;
+            if !still.unwrap_or_default() {
+                return;
+            }
+        }
+        let text = if ping { Ok(": ping\n\n".to_owned()) } else { rows_message(&app, &allowed).await };
+        let Ok(text) = text else { return };
+        let sent = tokio::time::timeout(STALLED, out.send(Bytes::from(text))).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return;
+        }
+        sleep(PAUSE).await;
+        ping = tokio::select! {
+            _ = changed.changed() => false,
+            () = sleep(PING) => true,
+            () = app.wake.stopped() => return,
+        };
+    }
+}
+
+async fn rows_message(app: &App, allowed: &Allowed<ReadRepository>) -> Result<String> {
+    let rows = super::rows_of_page(app, allowed, 1).await?;
+    Ok(message("", &SwapRows { rows: &rows }.render().context("rendering")?))
+}
