@@ -55,8 +55,12 @@ pub async fn principal_of_token(app: &App, id: Uuid) -> Result<Principal> {
 }
 
 /// The principal of an attempt whose token this is, while the attempt is the present one of its build.
-pub async fn find_attempt(app: &App, token: &str) -> Result<(Uuid, Principal)> {
-    let attempt = db::builds::find_attempt_by_token(&app.db, &secrets::hash(token)).await?.ok_or_else(refused)?;
+pub async fn find_attempt(app: &App, token: &str, address: IpAddr) -> Result<(Uuid, Principal)> {
+    let found = db::builds::find_attempt_by_token(&app.db, &secrets::hash(token)).await?;
+    let Some(attempt) = found.filter(|attempt| attempt.ended_at.is_none()) else {
+        app.limits.wrong_credential(address)?;
+        return Err(Error::Unauthorized("the token of this attempt is unknown, or the attempt has ended".into()));
+    };
     let principal = principal_of_attempt(app, attempt.id).await?;
     Ok((attempt.id, principal))
 }

@@ -69,11 +69,12 @@ fn password(request: &HttpRequest) -> Result<Option<String>> {
 }
 
 async fn of_password(app: &App, request: &HttpRequest, password: &str) -> Result<(Credential, Principal)> {
+    let address = client_address(app, request);
     if password.starts_with(tokens::ATTEMPT) {
-        let (id, principal) = tokens::find_attempt(app, password).await?;
+        let (id, principal) = tokens::find_attempt(app, password, address).await?;
         return Ok((Credential::Attempt(id), principal));
     }
-    let token = tokens::find_personal(app, password, client_address(app, request)).await?;
+    let token = tokens::find_personal(app, password, address).await?;
     let principal = tokens::principal_of_token(app, token.id).await?;
     Ok((Credential::Token(token.id), principal))
 }

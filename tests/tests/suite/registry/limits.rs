@@ -68,10 +68,19 @@ async fn a_page_of_any_size_costs_no_memory() {
 
 #[tokio::test]
 async fn wrong_passwords_are_counted_and_good_ones_are_not() {
+    wrong_ones_are_counted("slp_").await;
+}
+
+#[tokio::test]
+async fn wrong_tokens_of_attempts_are_counted_too() {
+    wrong_ones_are_counted("sla_").await;
+}
+
+async fn wrong_ones_are_counted(prefix: &str) {
     let (_server, registry) = own(Kind::Sqlite, |builder| builder).await;
     let mut refusals = Vec::new();
     for n in 0..70 {
-        let answer = registry.ask_token(Some(&format!("slp_wrong{n}")), &[]).await;
+        let answer = registry.ask_token(Some(&format!("{prefix}wrong{n}")), &[]).await;
         refusals.push(answer.status);
         if answer.status == 429 {
             let answer = answer.fails(429, "TOOMANYREQUESTS");
