@@ -149,24 +149,6 @@ pub async fn storage_of_namespace(app: &App, namespace_id: Uuid) -> Result<i64> 
     db::blobs::size_of_namespace(&app.db, namespace_id).await
 }
 
-/// Changes who may pull without a role.
-pub async fn set_visibility(app: &App, allowed: &Allowed<AdministerRepository>, visibility: Visibility) -> Result<()> {
-    let on = allowed.on();
-    let now = app.clock.now();
-    let tx = app.db.begin().await?;
-    db::repositories::set_visibility(&tx, on.id, visibility, now).await?;
-    let event = db::events::NewEvent {
-        kind: "repository.visibility_changed",
-        namespace_id: Some(on.namespace_id),
-        repository_id: Some(on.id),
-        subject: on.name.to_string(),
-        cause: None,
-        body: serde_json::json!({"from": on.visibility, "to": visibility}),
-    };
-    db::events::add(&tx, allowed.principal(), event, now).await?;
-    tx.commit().await
-}
-
 /// Deletes a repository with its tags, builds and logs; blobs are the collector's business.
 pub async fn delete(app: &App, allowed: &Allowed<AdministerRepository>) -> Result<()> {
     let on = allowed.on();

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::db::{Visibility, rows};
 use crate::error::Result;
 use crate::names::RefName;
+use crate::namespaces::visibility;
 use crate::policy::{AdministerRepository, Allowed};
 use crate::registry::repositories;
 use crate::sources::{self, rules};
@@ -137,7 +138,7 @@ pub async fn save_visibility(
     form: Form<VisibilityInput>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    repositories::set_visibility(&app, &allowed, form.visibility).await?;
+    visibility::set(&app, &allowed, form.visibility).await?;
     let text = match form.visibility {
         Visibility::Public => "Everybody may pull now.",
         Visibility::Private => "Only members may pull now.",

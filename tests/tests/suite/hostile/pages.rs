@@ -97,6 +97,21 @@ async fn looking_at_a_page_changes_nothing() {
 }
 
 #[tokio::test]
+async fn saving_what_is_so_already_is_no_event() {
+    let site = Site::shared().await;
+    let (browser, to) = owner(site, "saver").await;
+    let events = async || {
+        let of = format!("event WHERE kind = 'repository.visibility_changed' AND subject = '{}'", to.name);
+        site.count(&of).await
+    };
+    for (visibility, expected) in [("public", 0), ("private", 1), ("private", 1), ("public", 2)] {
+        let path = format!("/{}/-/settings/visibility", to.name);
+        browser.post(&path, &[("visibility", visibility)]).await.is(303);
+        assert_eq!(events().await, expected, "{visibility}");
+    }
+}
+
+#[tokio::test]
 async fn cookies_are_out_of_reach_for_scripts_and_other_sites() {
     let site = Site::shared().await;
     site.forge.person("cookies");
