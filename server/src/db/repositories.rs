@@ -1,12 +1,12 @@
 //! Repositories.
 
-use super::entity::registry::repository;
+use super::entity::registry::{repository, repository_blob, upload};
 use super::{Ask, OnConstraint, RepositoryState, Tx, Visibility, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, Query};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -73,6 +73,37 @@ pub async fn make_live(tx: &Tx, id: Uuid, now: Millis) -> Result<bool> {
         .exec(tx.connection())
         .await?;
     Ok(changed.rows_affected == 1)
+}
+
+/// An import takes the name of a push that broke off: what was pushed is linked no more, and uploads may go on.
+pub async fn take_over(tx: &Tx, id: Uuid, visibility: Visibility, now: Millis) -> Result<bool> {
+    if !make_live(tx, id, now).await? {
+        return Ok(false);
+    }
+    repository_blob::Entity::delete_many()
+        .filter(repository_blob::Column::RepositoryId.eq(id))
+        .exec(tx.connection())
+        .await?;
+    set_visibility(tx, id, visibility, now).await?;
+    Ok(true)
+}
+
+/// Removes provisional repositories that got no byte since `before` and have no upload left.
+pub async fn forget_provisional(tx: &Tx, before: Millis) -> Result<u64> {
+    let uploads = Query::select().column(upload::Column::RepositoryId).from(upload::Entity).to_owned();
+    let fresh = Query::select()
+        .column(repository_blob::Column::RepositoryId)
+        .from(repository_blob::Entity)
+        .and_where(repository_blob::Column::CreatedAt.gte(before))
+        .to_owned();
+    let gone = repository::Entity::delete_many()
+        .filter(repository::Column::State.eq(RepositoryState::Provisional))
+        .filter(repository::Column::UpdatedAt.lt(before))
+        .filter(repository::Column::Id.not_in_subquery(uploads))
+        .filter(repository::Column::Id.not_in_subquery(fresh))
+        .exec(tx.connection())
+        .await?;
+    Ok(gone.rows_affected)
 }
 
 pub async fn set_visibility(tx: &Tx, id: Uuid, visibility: Visibility, now: Millis) -> Result<()> {

@@ -19,7 +19,7 @@ use held::{give_up, hash_so_far, lock, release, write};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-/// Uploads that nobody goes on with are forgotten.
+/// Uploads that nobody goes on with are forgotten, and so are repositories that never got a manifest.
 const FORGOTTEN_AFTER: i64 = DAY;
 /// Starts an upload into the repository, which is made provisional when it is absent.
 pub async fn start(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Upload> {
@@ -158,12 +158,15 @@ pub async fn mount(app: &App, into: &Allowed<PushImage>, from: &Allowed<PullImag
     Ok(true)
 }
 
-/// Forgets uploads that were left lying, with their bytes.
+/// Forgets uploads that were left lying, with their bytes, and the repositories of first pushes that broke off.
 pub async fn forget_old(app: &App) -> Result<()> {
-    for upload in db::uploads::stale(&app.db, app.clock.now() - FORGOTTEN_AFTER).await? {
+    let before = app.clock.now() - FORGOTTEN_AFTER;
+    for upload in db::uploads::stale(&app.db, before).await? {
         cancel(app, &upload).await?;
     }
-    Ok(())
+    let tx = app.db.begin().await?;
+    db::repositories::forget_provisional(&tx, before).await?;
+    tx.commit().await
 }
 
 /// Bytes in a folder are written by the one process that holds its lock: a lease of the last one holds nobody back.

@@ -56,25 +56,34 @@ pub(super) async fn new_repository(
     let namespace_name: NamespaceName = namespace.name.parse()?;
     let mut free = None;
     for name in owners::numbered(&wanted, 150) {
-        if db::repositories::find_by_name(tx, namespace.id, &name).await?.is_none() {
-            free = Some(RepositoryName::new(&namespace_name, &name)?);
+        let present = db::repositories::find_by_name(tx, namespace.id, &name).await?;
+        // A push that broke off before its first manifest owns no name.
+        if present.as_ref().is_none_or(|row| row.state == RepositoryState::Provisional) {
+            free = Some((RepositoryName::new(&namespace_name, &name)?, present));
             break;
         }
     }
-    let name = free.ok_or_else(|| Error::Conflict(format!("`{wanted}` is taken, and so are its numbers")))?;
+    let taken = || Error::Conflict(format!("`{wanted}` is taken, and so are its numbers"));
+    let (name, provisional) = free.ok_or_else(taken)?;
     let now = app.clock.now();
+    let visibility = if found.remote.is_private { Visibility::Private } else { Visibility::Public };
     let row = rows::Repository {
-        id: Uuid::now_v7(),
+        id: provisional.as_ref().map_or_else(Uuid::now_v7, |row| row.id),
         namespace_id: namespace.id,
         name: name.name.clone(),
-        visibility: if found.remote.is_private { Visibility::Private } else { Visibility::Public },
+        visibility,
         state: RepositoryState::Live,
         description: None,
         next_build_number: 1,
         created_at: now,
         updated_at: now,
     };
-    let row = db::repositories::insert(tx, row).await?;
+    let row = match provisional {
+        None => db::repositories::insert(tx, row).await?,
+        // Its push was faster; the caller looks again.
+        Some(_) if !db::repositories::take_over(tx, row.id, visibility, now).await? => return Err(taken()),
+        Some(_) => row,
+    };
     let event = db::events::NewEvent {
         kind: "repository.created",
         namespace_id: Some(namespace.id),

@@ -1,8 +1,9 @@
 //! Listing and importing.
 
 use super::*;
-use crate::db::{HookState, NamespaceKind, Role, Visibility};
+use crate::db::{HookState, NamespaceKind, RepositoryState, Role, Visibility};
 use crate::error::Error;
+use crate::names::Digest;
 use crate::sources::{import, listing};
 
 crate::testing::on_postgres! {
@@ -10,6 +11,7 @@ crate::testing::on_postgres! {
     each_dockerfile_can_fill_a_repository,
     an_organisation_comes_by_one_of_its_owners,
     a_taken_name_gets_a_number,
+    an_import_takes_the_name_of_a_push_that_broke_off,
     only_the_own_list_can_be_imported_from,
     what_cannot_be_built_is_said,
     a_list_follows_the_forge,
@@ -126,6 +128,42 @@ async fn a_taken_name_gets_a_number() {
     tx.commit().await.unwrap();
     let mona = scene.someone("mona").await;
     assert_eq!(scene.import(&mona, "mona/web").await.unwrap().0.to_string(), "mona-2/web");
+}
+
+#[tokio::test]
+async fn an_import_takes_the_name_of_a_push_that_broke_off() {
+    let scene = Scene::start(NEVER).await;
+    for name in ["first", "web"] {
+        scene.code("mona", name, false);
+    }
+    let mona = scene.someone("mona").await;
+    let (first, _) = scene.import(&mona, "mona/first").await.unwrap();
+    let db = &scene.app.db;
+    let namespace_id = scene.admin(&mona, &first).await.on().namespace_id;
+    let row = rows::Repository {
+        id: Uuid::now_v7(),
+        namespace_id,
+        name: "web".into(),
+        visibility: Visibility::Private,
+        state: RepositoryState::Provisional,
+        description: None,
+        next_build_number: 1,
+        created_at: 0,
+        updated_at: 0,
+    };
+    let digest = Digest::of(b"layer");
+    let tx = db.begin().await.unwrap();
+    db::repositories::insert(&tx, row.clone()).await.unwrap();
+    let (blob, _) = db::blobs::upsert(&tx, &digest, 5, "blobs/x", 0).await.unwrap();
+    db::blobs::link(&tx, row.id, blob.id, None, 0).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let (name, number) = scene.import(&mona, "mona/web").await.unwrap();
+    assert_eq!((name.to_string().as_str(), number), ("mona/web", 1));
+    let taken = db::repositories::find_by_name(db, namespace_id, "web").await.unwrap().unwrap();
+    assert_eq!((taken.state, taken.visibility), (RepositoryState::Live, Visibility::Public));
+    let linked = db::blobs::find_linked(db, taken.id, &digest).await.unwrap();
+    assert!(linked.is_none(), "what was pushed to a private repository is not public by its import");
 }
 
 #[tokio::test]
