@@ -9,4 +9,6 @@ pub mod images;
 pub mod manifests;
 pub mod repositories;
 pub mod tags;
+#[cfg(test)]
+mod tests;
 pub mod uploads;

@@ -149,7 +149,7 @@ pub async fn storage_of_namespace(app: &App, namespace_id: Uuid) -> Result<i64> 
     db::blobs::size_of_namespace(&app.db, namespace_id).await
 }
 
-/// Deletes a repository with its tags, builds and logs; blobs are the collector's business.
+/// Deletes a repository with its tags, builds, logs and build cache; blobs are the collector's business.
 pub async fn delete(app: &App, allowed: &Allowed<AdministerRepository>) -> Result<()> {
     let on = allowed.on();
     let tx = app.db.begin().await?;
@@ -163,8 +163,19 @@ pub async fn delete(app: &App, allowed: &Allowed<AdministerRepository>) -> Resul
     };
     db::events::add(&tx, allowed.principal(), event, app.clock.now()).await?;
     crate::sources::forget_repository(app, &tx, on.id).await?;
+    forget_cache(&tx, on.id).await?;
     db::repositories::delete(&tx, on.id).await?;
     tx.commit().await?;
     app.wake.changed(on.id);
     Ok(())
+}
+
+// Stages of a private source must not stay reachable through a name that nobody owns any more.
+async fn forget_cache(tx: &Tx, repository_id: Uuid) -> Result<()> {
+    let Some(namespace) = db::namespaces::find_by_name(tx, BUILD_CACHE).await? else { return Ok(()) };
+    let name = repository_id.simple().to_string();
+    match db::repositories::find_by_name(tx, namespace.id, &name).await? {
+        Some(cache) => db::repositories::delete(tx, cache.id).await,
+        None => Ok(()),
+    }
 }

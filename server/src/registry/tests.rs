@@ -1,0 +1,156 @@
+//! Repositories that come and go: first pushes that break off, and what goes with a deleted one.
+
+use super::{repositories, uploads};
+use crate::clock::{DAY, HOUR};
+use crate::db::{self, NamespaceKind, RepositoryState, Role, Visibility, rows};
+use crate::names::{Digest, RepositoryName};
+use crate::policy::{self, Action, Allowed, BUILD_CACHE, Bound, Principal, PushImage, RepositoryAccess, Who};
+use crate::testing::TestApp;
+use uuid::Uuid;
+
+crate::testing::on_postgres! {
+    a_push_that_broke_off_leaves_no_name_behind,
+    a_first_push_that_goes_on_keeps_its_repository,
+    a_push_goes_on_where_another_broke_off,
+    a_deleted_repository_takes_its_build_cache_along,
+}
+
+struct Scene {
+    app: TestApp,
+    namespace: rows::Namespace,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let app = TestApp::start().await;
+        let namespace = namespace(&app, "mona").await;
+        Self { app, namespace }
+    }
+
+    fn allowed<A: Action<On = RepositoryAccess>>(&self, row: Option<&rows::Repository>) -> Allowed<A> {
+        let name = row.map_or("hello", |row| row.name.as_str());
+        let on = RepositoryAccess {
+            id: row.map_or_else(Uuid::nil, |row| row.id),
+            namespace_id: self.namespace.id,
+            name: format!("mona/{name}").parse::<RepositoryName>().unwrap(),
+            visibility: Visibility::Private,
+            is_live: row.is_some_and(|row| row.state == RepositoryState::Live),
+            role: Some(Role::Admin),
+        };
+        let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
+        policy::check(&Principal { who, bound: Bound::None }, on).unwrap()
+    }
+
+    async fn repository(&self, namespace_id: Uuid, name: &str, state: RepositoryState, at: i64) -> rows::Repository {
+        let row = rows::Repository {
+            id: Uuid::now_v7(),
+            namespace_id,
+            name: name.into(),
+            visibility: Visibility::Private,
+            state,
+            description: None,
+            next_build_number: 1,
+            created_at: at,
+            updated_at: at,
+        };
+        let tx = self.app.db.begin().await.unwrap();
+        let row = db::repositories::insert(&tx, row).await.unwrap();
+        tx.commit().await.unwrap();
+        row
+    }
+
+    /// A first push that began two days ago.
+    async fn begun(&self) -> rows::Repository {
+        let at = self.app.clock.now() - 2 * DAY;
+        self.repository(self.namespace.id, "hello", RepositoryState::Provisional, at).await
+    }
+
+    async fn link(&self, row: &rows::Repository, at: i64) -> Digest {
+        let digest = Digest::of(row.id.as_bytes());
+        let tx = self.app.db.begin().await.unwrap();
+        let (blob, _) = db::blobs::upsert(&tx, &digest, 1, "blobs/x", at).await.unwrap();
+        db::blobs::link(&tx, row.id, blob.id, None, at).await.unwrap();
+        tx.commit().await.unwrap();
+        digest
+    }
+
+    async fn exists(&self, row: &rows::Repository) -> bool {
+        db::repositories::find(&self.app.db, row.id).await.unwrap().is_some()
+    }
+}
+
+async fn namespace(app: &TestApp, name: &str) -> rows::Namespace {
+    let row = rows::Namespace {
+        id: Uuid::now_v7(),
+        name: name.into(),
+        kind: NamespaceKind::Local,
+        forge_url: None,
+        forge_account_id: None,
+        created_at: 0,
+    };
+    let tx = app.db.begin().await.unwrap();
+    let row = db::namespaces::insert(&tx, row).await.unwrap();
+    tx.commit().await.unwrap();
+    row
+}
+
+#[tokio::test]
+async fn a_push_that_broke_off_leaves_no_name_behind() {
+    let scene = Scene::new().await;
+    let left = scene.begun().await;
+    scene.link(&left, scene.app.clock.now() - 2 * DAY).await;
+    let at = left.created_at;
+    let live = scene.repository(scene.namespace.id, "old", RepositoryState::Live, at).await;
+    let new = scene.repository(scene.namespace.id, "new", RepositoryState::Provisional, at + DAY + HOUR).await;
+    uploads::forget_old(&scene.app).await.unwrap();
+    assert!(!scene.exists(&left).await);
+    assert!(scene.exists(&live).await && scene.exists(&new).await);
+}
+
+#[tokio::test]
+async fn a_first_push_that_goes_on_keeps_its_repository() {
+    let scene = Scene::new().await;
+    let slow = scene.begun().await;
+    let allowed = scene.allowed::<PushImage>(Some(&slow));
+    let upload = uploads::start(&scene.app, &allowed).await.unwrap();
+    assert_eq!(upload.repository_id, slow.id);
+    uploads::forget_old(&scene.app).await.unwrap();
+    assert!(scene.exists(&slow).await, "an upload is under way");
+    scene.link(&slow, scene.app.clock.now() - HOUR).await;
+    uploads::cancel(&scene.app, &upload).await.unwrap();
+    uploads::forget_old(&scene.app).await.unwrap();
+    assert!(scene.exists(&slow).await, "a layer came an hour ago");
+}
+
+#[tokio::test]
+async fn a_push_goes_on_where_another_broke_off() {
+    let scene = Scene::new().await;
+    let left = scene.begun().await;
+    let found = repositories::ensure(&scene.app, &scene.allowed(None)).await.unwrap();
+    assert_eq!(found.id, left.id);
+    uploads::forget_old(&scene.app).await.unwrap();
+    let made = repositories::ensure(&scene.app, &scene.allowed(None)).await.unwrap();
+    assert_ne!(made.id, left.id);
+    assert_eq!((made.name, made.state), ("hello".to_owned(), RepositoryState::Provisional));
+}
+
+#[tokio::test]
+async fn a_deleted_repository_takes_its_build_cache_along() {
+    let scene = Scene::new().await;
+    let caches = namespace(&scene.app, BUILD_CACHE).await;
+    let mut pairs = Vec::new();
+    for name in ["gone", "stays"] {
+        let row = scene.repository(scene.namespace.id, name, RepositoryState::Live, 0).await;
+        let cache = scene.repository(caches.id, &row.id.simple().to_string(), RepositoryState::Live, 0).await;
+        let stage = scene.link(&cache, 0).await;
+        pairs.push((row, cache, stage));
+    }
+    let [(gone, gone_cache, gone_stage), (_, cache, stage)] = &pairs[..] else { panic!("two were made") };
+    repositories::delete(&scene.app, &scene.allowed(Some(gone))).await.unwrap();
+    assert!(!scene.exists(gone).await && !scene.exists(gone_cache).await);
+    let linked = async |row: &rows::Repository, digest| {
+        db::blobs::find_linked(&scene.app.db, row.id, digest).await.unwrap().is_some()
+    };
+    assert!(!linked(gone_cache, gone_stage).await);
+    assert!(linked(cache, stage).await, "caches of others stay");
+}
