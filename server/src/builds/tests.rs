@@ -94,20 +94,7 @@ impl Scene {
 
     async fn queue_in(&self, wired: &Wired, ref_number: i64) -> rows::Build {
         let tx = self.app.db.begin().await.unwrap();
-        let new = NewBuild {
-            rule: wired.rule.clone(),
-            source: wired.source.clone(),
-            ref_name: "refs/heads/main".parse().unwrap(),
-            ref_number,
-            commit: COMMIT.parse().unwrap(),
-            title: "Say hello".into(),
-            author: "mona".into(),
-            trigger: Trigger::Push,
-            no_cache: false,
-            rerun_of: None,
-            skip: None,
-        };
-        let build = enqueue(&self.app, &tx, &Principal::SYSTEM, new).await.unwrap();
+        let build = enqueue(&self.app, &tx, &Principal::SYSTEM, new_build(wired, ref_number)).await.unwrap();
         supersede(&self.app, &tx, build.repository_id, &"refs/heads/main".parse().unwrap(), build.id).await.unwrap();
         tx.commit().await.unwrap();
         build
@@ -160,6 +147,22 @@ impl Scene {
             role: Some(Role::Manager),
         };
         policy::check(&principal, on).unwrap()
+    }
+}
+
+fn new_build(wired: &Wired, ref_number: i64) -> NewBuild {
+    NewBuild {
+        rule: wired.rule.clone(),
+        source: wired.source.clone(),
+        ref_name: "refs/heads/main".parse().unwrap(),
+        ref_number,
+        commit: COMMIT.parse().unwrap(),
+        title: "Say hello".into(),
+        author: "mona".into(),
+        trigger: Trigger::Push,
+        no_cache: false,
+        rerun_of: None,
+        skip: None,
     }
 }
 

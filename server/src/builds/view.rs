@@ -5,6 +5,7 @@ use super::queue::{fair_order, too_little_space};
 use super::snapshot::Snapshot;
 use crate::app::App;
 use crate::clock::{DAY, Millis};
+use crate::db::queue::{LOOKED_AT, Waiting};
 use crate::db::{self, BuildState, rows};
 use crate::error::Result;
 use std::collections::HashMap;
@@ -73,13 +74,18 @@ async fn of_user(app: &App, user_id: Uuid, states: &[BuildState], since: Millis)
         .collect())
 }
 
-/// How many builds are handed out before this one; `None` when it does not wait, or far behind.
+/// How many builds are handed out before a waiting one; `None` when they are more than `LOOKED_AT`.
 pub async fn place_in_queue(app: &App, build: &rows::Build) -> Result<Option<usize>> {
-    if build.state != BuildState::Queued {
-        return Ok(None);
+    let waiting = db::queue::waiting(&app.db).await?;
+    let order = fair_order(&waiting, &db::queue::running(&app.db).await?);
+    if let Some(place) = order.iter().position(|w| w.id == build.id) {
+        return Ok(Some(place));
     }
-    let order = fair_order(&db::queue::waiting(&app.db).await?, &db::queue::running(&app.db).await?);
-    Ok(order.iter().position(|w| w.id == build.id))
+    // It is behind the ones of its namespace that are looked at, or it has just begun and nobody is before it.
+    let home = Home::of(&app.db, build.repository_id).await?;
+    let first = |w: &&Waiting| (w.created_at, w.id) < (build.created_at, build.id);
+    let before = waiting.iter().filter(|w| w.namespace_id == home.namespace.id).filter(first).count();
+    Ok((before < LOOKED_AT).then_some(0))
 }
 
 /// Why a queued build would wait even if it were the first one; `None` when it only waits for its turn.

@@ -24,7 +24,10 @@ struct Running {
     running: i64,
 }
 
-// 50 of each namespace: one that floods the queue hides nobody, and a question stays small.
+/// So many of each namespace are looked at: one that floods the queue hides nobody, and a question stays small.
+pub const LOOKED_AT: usize = 50;
+
+// The number is `LOOKED_AT`.
 const WAITING: &str = "
 SELECT id, namespace_id, created_at FROM (
     SELECT b.id, r.namespace_id, b.created_at,

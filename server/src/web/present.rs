@@ -125,9 +125,11 @@ pub async fn build_row(
     })
 }
 
-/// `next in line`, `3rd in line`.
+/// `next in line`, `3rd in line`; nobody counts the builds before one that is far behind.
 pub fn place_text(before: Option<usize>) -> String {
-    let place = before.map_or(1, |n| n + 1);
+    let Some(place) = before.map(|n| n + 1) else {
+        return format!("{} or more builds before it", db::queue::LOOKED_AT);
+    };
     let ending = match (place % 10, place % 100) {
         _ if place == 1 => return "next in line".to_owned(),
         (_, 11..=13) => "th",
@@ -260,6 +262,7 @@ mod tests {
     #[test]
     fn places_are_told_as_people_say_them() {
         let told = |before| place_text(Some(before));
+        assert_eq!(place_text(None), "50 or more builds before it");
         assert_eq!(
             [told(0), told(1), told(2), told(3), told(10), told(20), told(110)],
             [

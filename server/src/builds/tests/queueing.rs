@@ -7,6 +7,7 @@ use crate::db::BuildState::{Cancelled, Failed, Queued, Running, Skipped};
 crate::testing::on_postgres! {
     a_claim_carries_what_the_builder_needs,
     namespaces_take_turns_and_have_a_limit,
+    only_the_first_builds_are_told_their_place,
     a_newer_commit_takes_older_builds_out_of_the_queue,
     only_a_builder_with_the_platform_gets_the_build,
     a_build_without_its_source_fails_with_a_reason,
@@ -67,6 +68,28 @@ async fn namespaces_take_turns_and_have_a_limit() {
     assert_eq!(titles, ["acme/web build 1", "globex/web build 1", "acme/web build 2"]);
     let waiting = view::find_by_number(&scene.app, a.repository.id, 3).await.unwrap().unwrap();
     assert_eq!(view::place_in_queue(&scene.app, &waiting).await.unwrap(), Some(0));
+}
+
+#[tokio::test]
+async fn only_the_first_builds_are_told_their_place() {
+    let mut scene = Scene::new().await;
+    scene.add("globex").await;
+    let (acme, globex) = (scene.repositories[0].clone(), scene.repositories[1].clone());
+    let mut waiting = Vec::new();
+    let tx = scene.app.db.begin().await.unwrap();
+    for n in 1..=52 {
+        let new = NewBuild { ref_name: format!("refs/heads/x{n}").parse().unwrap(), ..new_build(&acme, n) };
+        waiting.push(enqueue(&scene.app, &tx, &Principal::SYSTEM, new).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+    let other = scene.queue_in(&globex, 1).await;
+    let place = async |build: &rows::Build| view::place_in_queue(&scene.app, build).await.unwrap();
+    assert_eq!((place(&waiting[0]).await, place(&other).await), (Some(0), Some(1)));
+    assert_eq!((place(&waiting[1]).await, place(&waiting[49]).await), (Some(2), Some(50)));
+    assert_eq!((place(&waiting[50]).await, place(&waiting[51]).await), (None, None));
+    // A page that was asked for a moment before still holds it as waiting.
+    scene.claim().await.unwrap();
+    assert_eq!((place(&waiting[0]).await, place(&waiting[51]).await), (Some(0), None));
 }
 
 #[tokio::test]
