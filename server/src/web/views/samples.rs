@@ -1,4 +1,4 @@
-//! Every page with sample data: checked as text here, and written to `SLIPWAY_SAMPLES` for the browser checks of `tests/browser`.
+//! Every page with sample data: checked as text here, and looked at in Chromium by the scripts of `tests/browser/samples`.
 
 mod account;
 mod build;
@@ -7,7 +7,9 @@ mod repository;
 mod stream;
 
 use super::super::assets;
+use slipway_tests::{Run, tool};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// File name and HTML of every sample.
 fn all() -> Vec<(String, String)> {
@@ -50,16 +52,26 @@ fn hostile_names_stay_text() {
     }
 }
 
-#[test]
-fn samples_are_written_when_a_folder_is_given() {
-    let Ok(folder) = std::env::var("SLIPWAY_SAMPLES") else {
-        return;
-    };
-    std::fs::create_dir_all(&folder).unwrap();
+#[tokio::test]
+async fn every_page_is_accessible_and_fits_the_screen() {
+    in_the_browser("pages.mjs").await;
+}
+
+#[tokio::test]
+async fn an_open_build_page_follows_the_log_through_broken_connections() {
+    in_the_browser("live.mjs").await;
+}
+
+/// Runs a script of `tests/browser/samples` on all samples; it says what is wrong, and fails then.
+async fn in_the_browser(script: &str) {
+    let folder = tempfile::tempdir().unwrap();
     for (name, html) in all() {
-        std::fs::write(format!("{folder}/{name}.html"), html).unwrap();
+        std::fs::write(folder.path().join(format!("{name}.html")), html).unwrap();
     }
-    stream::write(&folder);
+    stream::write(folder.path());
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/browser/samples/").to_owned() + script;
+    let node = Run::new(tool("node")).args([script]).env("SLIPWAY_SAMPLES", folder.path());
+    print!("{}", node.env("HOME", folder.path()).limit(Duration::from_mins(5)).output().await.ok().text());
 }
 
 /// What stands between each `start` and the next quote.

@@ -8,10 +8,11 @@ use super::super::live::{
 use super::super::log::{Chunk, Progress};
 use super::build::{lines, ready, step, view};
 use askama::Template;
+use std::path::Path;
 
 /// Writes `stream.sse`: every message as it would be sent, in one file.
-pub(super) fn write(folder: &str) {
-    std::fs::write(format!("{folder}/stream.sse"), messages().concat()).unwrap();
+pub(super) fn write(folder: &Path) {
+    std::fs::write(folder.join("stream.sse"), messages().concat()).unwrap();
 }
 
 fn messages() -> Vec<String> {

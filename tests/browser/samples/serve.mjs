@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core';
 
 export const samples = process.env.SLIPWAY_SAMPLES;
 if (!samples) throw new Error('SLIPWAY_SAMPLES names the folder that the sample pages were written to');
-const dist = path.join(import.meta.dirname, '../../dist');
+const dist = path.join(import.meta.dirname, '../../../static/dist');
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'";
 const types = { css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' };
 
