@@ -1,6 +1,6 @@
 //! The architecture as a test: which part may name which, how long files are, and where foreign clients live.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
@@ -179,4 +179,44 @@ fn the_crates_use_what_they_may() {
             assert!(allowed.contains(&name), "{folder} may not use {name}");
         }
     }
+}
+
+/// Names of the test functions in a file; those in `both! { … }` are made for each database.
+fn tests_in(text: &str) -> BTreeSet<&str> {
+    let marked = text.lines().zip(text.lines().skip(1)).filter(|(above, _)| above.trim_start().ends_with("test]"));
+    let named = marked.filter_map(|(_, line)| line.split_once("fn ")?.1.split('(').next());
+    let both = text.split_once("both! {").map_or("", |(_, rest)| rest.split('}').next().unwrap_or_default());
+    named.chain(both.split(',').map(str::trim).filter(|name| !name.is_empty())).collect()
+}
+
+/// Whether a file holds the module: `names::refs::tests` lies in `names/refs.rs` or in `names/refs/tests.rs`.
+fn holds(path: &str, module: &str) -> bool {
+    let module = module.replace("::", "/");
+    let inside = module.strip_suffix("/tests").unwrap_or(&module);
+    [module.as_str(), inside].iter().any(|module| path.ends_with(&format!("/{module}.rs")))
+}
+
+#[test]
+fn the_table_of_known_attacks_names_tests_that_exist() {
+    let document = std::fs::read_to_string(root().join("docs/SECURITY.md")).expect("the document is there");
+    let sources = sources();
+    let table = document.split_once("| attack | answer here | where |").expect("the table has its columns").1;
+    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 30, "only {} rows were found", rows.len());
+    let mut wrong = Vec::new();
+    for row in rows {
+        let place = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or_default();
+        let names: Vec<&str> = place.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() && !place.starts_with("impossible") {
+            wrong.push(format!("no test is named in: {row}"));
+        }
+        for name in names {
+            let (module, test) = name.rsplit_once("::").unwrap_or_default();
+            let is_there = |(path, text): (&String, &String)| holds(path, module) && tests_in(text).contains(test);
+            if !sources.iter().any(is_there) {
+                wrong.push(format!("no test `{name}`, which is named in: {row}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
