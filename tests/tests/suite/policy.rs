@@ -4,7 +4,7 @@
 mod people;
 mod table;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::suite::hostile::routes::{self, Route};
 use people::{Role, Target, Town};
@@ -58,7 +58,9 @@ async fn every_role_sees_what_it_may_and_nothing_else() {
 #[tokio::test]
 async fn a_private_repository_looks_like_none_to_outsiders() {
     let town = Town::build().await;
-    for expectation in EXPECTED.iter().filter(|e| e.rule.is_of_a_repository()) {
+    // The public key is everybody's, and the same below every name.
+    let of_a_repository = |e: &&Expectation| e.rule.is_of_a_repository() || e.path.ends_with("/cosign.pub");
+    for expectation in EXPECTED.iter().filter(of_a_repository) {
         for role in [Role::Anonymous, Role::Stranger] {
             let mut answers = Vec::new();
             for target in [Target::Private, Target::Absent] {
@@ -67,8 +69,14 @@ async fn a_private_repository_looks_like_none_to_outsiders() {
                 let name = town.name(target).to_owned();
                 let (namespace, _) = name.split_once('/').expect("namespace and name");
                 let text = page.text.replace(&id, "ID").replace(&name, "NAME").replace(namespace, "NAMESPACE");
-                let headers = ["www-authenticate", "location", "content-type"];
-                let headers = headers.map(|header| page.header(header).replace(&name, "NAME"));
+                // The connection's end hangs on whether a body came before the answer, not on what was asked.
+                let own = ["date", "x-request-id", "connection"];
+                let headers = page.headers.iter().filter(|(header, _)| !own.contains(&header.as_str()));
+                let headers = headers.map(|(header, value)| {
+                    let value = String::from_utf8_lossy(value.as_bytes()).replace(&name, "NAME");
+                    (header.to_string(), value)
+                });
+                let headers: BTreeMap<_, _> = headers.collect();
                 answers.push((page.status, headers, text));
             }
             assert_eq!(answers[0], answers[1], "{role:?} {} {}", expectation.method, expectation.path);
