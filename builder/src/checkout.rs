@@ -76,8 +76,15 @@ impl Checkouts {
         self.prepare(&folder, &files).map_err(|error| internal("prepare the checkout", &error))?;
         let index = folder.join("index");
         let git = || mirror.call(&files).env("GIT_INDEX_FILE", &index).patience(Duration::from_mins(10));
-        let (entries, indexed) =
-            tokio::join!(mirror.list(), git().run(["read-tree", "--end-of-options", mirror.commit()]));
+        let read = async || tokio::join!(mirror.list(), git().run(["read-tree", "--end-of-options", mirror.commit()]));
+        let (mut entries, mut indexed) = read().await;
+        if entries.is_err() || indexed.is_err() {
+            // A crash may have left less than the ref promises.
+            mirror.forget();
+            mirror.bring().await?;
+            self.prepare(&folder, &files).map_err(|error| internal("prepare the checkout", &error))?;
+            (entries, indexed) = read().await;
+        }
         let entries = entries?;
         tree::check(&entries, &wanted, self.max_bytes)?;
         indexed.map_err(|error| internal("read the commit", &error))?;

@@ -23,7 +23,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::OnceCell;
 
 /// Where daemons come from: `process` starts them as children of this program.
 pub(crate) enum DaemonProvider {
@@ -61,7 +60,7 @@ impl DaemonProvider {
 pub(crate) struct Pool {
     config: Arc<Config>,
     spawner: Spawner,
-    firewall: OnceCell<()>,
+    firewall: tokio::sync::Mutex<()>,
     /// By state folder.
     domains: Mutex<HashMap<PathBuf, Arc<Domain>>>,
 }
@@ -71,12 +70,15 @@ type Domain = tokio::sync::Mutex<Option<Arc<Running>>>;
 
 impl Pool {
     pub(crate) fn new(config: Arc<Config>) -> Result<Self> {
-        Ok(Self { config, spawner: Spawner::start()?, firewall: OnceCell::new(), domains: Mutex::default() })
+        Ok(Self {
+            config,
+            spawner: Spawner::start()?,
+            firewall: tokio::sync::Mutex::default(),
+            domains: Mutex::default(),
+        })
     }
 
     async fn lease(&self, domain: &str, registries: &Registries) -> Result<Lease> {
-        let guard = self.firewall.get_or_try_init(|| firewall::guard(&self.config)).await;
-        guard.context("builds cannot be kept apart from the machine's network; look at iptables")?;
         let state = self.state_dir(domain);
         let place = self.domain(&state);
         let mut place = place.lock().await;
@@ -84,7 +86,8 @@ impl Pool {
             let idle = daemon.users.load(Ordering::Acquire) == 0;
             if !daemon.answers().await {
                 tracing::warn!("the BuildKit daemon of {domain} does not answer: killing it");
-                daemon.kill();
+                // Its addresses are free when it is gone.
+                daemon.stop_at_once().await;
             } else if idle && daemon.registries != *registries {
                 tracing::info!("the registry settings changed: starting the BuildKit daemon of {domain} again");
                 daemon.stop().await;
@@ -93,6 +96,12 @@ impl Pool {
                 *place = Some(daemon);
                 return Ok(lease);
             }
+        }
+        {
+            // Each time: whoever reloads the machine's firewall takes the rules away.
+            let _one_at_a_time = self.firewall.lock().await;
+            let guard = firewall::guard(&self.config).await;
+            guard.context("builds cannot be kept apart from the machine's network; look at iptables")?;
         }
         let daemon = Running::start(&self.config, &self.spawner, state, registries.clone());
         let daemon = Arc::new(daemon.await.with_context(|| "BuildKit does not start")?);

@@ -41,7 +41,7 @@ impl<'a> Mirror<'a> {
     /// Fetches the commit unless it is here.
     pub(super) async fn bring(&self) -> Result<(), Failed> {
         if !self.is_ours() || self.packs() > MOST_PACKS {
-            let _ = std::fs::remove_dir_all(&self.dir);
+            self.forget();
         }
         for tried in 1.. {
             self.init().await.map_err(|error| internal("prepare the mirror", &error))?;
@@ -57,10 +57,15 @@ impl<'a> Mirror<'a> {
             }
             tracing::info!("fetch {}: {error:#}; trying again", self.source.id);
             // A git that was killed leaves locks behind.
-            let _ = std::fs::remove_dir_all(&self.dir);
+            self.forget();
             tokio::time::sleep(Duration::from_secs(u64::from(tried) * 2)).await;
         }
         Ok(())
+    }
+
+    /// Removes it; the next `bring` makes it anew.
+    pub(super) fn forget(&self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 
     /// All files of the commit.

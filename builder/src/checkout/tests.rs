@@ -202,3 +202,16 @@ async fn a_source_that_is_too_large_is_refused() {
     bench.checkouts.max_bytes = 4000;
     assert_eq!(bench.refused("", "Dockerfile").await.reason, Reason::SourceUnsupported);
 }
+
+#[tokio::test]
+async fn a_damaged_mirror_is_fetched_anew() {
+    let bench = Bench::with(&[DOCKERFILE]).await;
+    let mirror = bench.dir.path().join("mirrors").join(bench.source.id.to_string());
+    std::fs::remove_dir_all(mirror.join("objects")).unwrap();
+    std::fs::create_dir(mirror.join("objects")).unwrap();
+    bench.checkouts.give(&mirror);
+    // Nobody listens there: that it was asked is what tells.
+    let failure = bench.refused("", "Dockerfile").await;
+    assert_eq!(failure.reason, Reason::SourceUnavailable, "{}", failure.message);
+    assert!(failure.message.contains("could not be fetched"), "{}", failure.message);
+}

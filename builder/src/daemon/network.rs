@@ -10,6 +10,7 @@ use crate::config::Config;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -17,9 +18,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
-/// A daemon that was killed gives its addresses back when the kernel has cleaned up.
-const TRIES: u32 = 50;
-const PAUSE: Duration = Duration::from_millis(100);
+/// What all of it may take: plugins and name servers may hang, and whoever builds in this namespace waits.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often it is looked whether the daemon before is gone.
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) struct Network {
     namespace: File,
@@ -30,18 +32,20 @@ pub(super) struct Network {
 impl Network {
     /// Makes the namespace with loopback, a way out and relays to `hosts` (`host:port`) where they are on loopback.
     pub(super) async fn start(config: &Config, slot: Slot, hosts: &[String]) -> Result<Self> {
+        let subnet = slot.subnet();
+        let made = tokio::time::timeout(PATIENCE, Self::make(config, slot, hosts)).await;
+        made.unwrap_or_else(|_| bail!("the network {subnet} was not there after {} s", PATIENCE.as_secs()))
+    }
+
+    async fn make(config: &Config, slot: Slot, hosts: &[String]) -> Result<Self> {
+        // The plugin takes the route of a daemon that is just dying for its own, and it goes with that one.
+        while has_route(slot.address()) {
+            tokio::time::sleep(PAUSE).await;
+        }
         let namespace = unshared().await.context("make a network namespace")?;
         let path = path_of(&namespace);
         call(config, &path, "lo", &json!({ "cniVersion": "1.0.0", "name": "slipway", "type": "loopback" })).await?;
-        let pair = pair(&slot);
-        for tried in 1.. {
-            match call(config, &path, "eth0", &pair).await {
-                Ok(()) => break,
-                Err(error) if tried == TRIES => return Err(error),
-                Err(error) => tracing::debug!("network {}: {error:#}; trying again", slot.subnet()),
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
+        call(config, &path, "eth0", &pair(&slot)).await?;
         let relay = Relay::start(&namespace, hosts, slot.address()).await?;
         Ok(Self { namespace, slot, _relay: relay })
     }
@@ -54,6 +58,14 @@ impl Network {
 
 fn path_of(namespace: &File) -> PathBuf {
     PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), namespace.as_raw_fd()))
+}
+
+/// Whether this machine has a route to that one host.
+fn has_route(host: Ipv4Addr) -> bool {
+    // Columns: interface, destination, gateway, …; numbers are hexadecimal, in the machine's byte order.
+    let destination = format!("{:08X}", u32::from_ne_bytes(host.octets()));
+    let table = std::fs::read_to_string("/proc/net/route").unwrap_or_default();
+    table.lines().any(|line| line.split_ascii_whitespace().nth(1) == Some(destination.as_str()))
 }
 
 /// A new namespace, which lives as long as the file or anything inside.

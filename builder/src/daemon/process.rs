@@ -6,7 +6,7 @@
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -61,21 +61,20 @@ pub(super) struct Process {
 
 type Tail = Arc<Mutex<VecDeque<String>>>;
 
-/// Where network plugins keep which addresses they gave, with a lock that all plugins of a machine would share: one
-/// daemon that hangs would stop the steps of all others.
-const PLUGIN_STATE: &str = "/var/lib/cni";
-
-/// What goes in front of the daemon's own command line. It gets a network namespace, and `plugin_state` in the place of
-/// the machine's.
-pub(super) fn wrapped(network: &Path, plugin_state: &Path) -> Result<Command> {
-    std::fs::create_dir_all(PLUGIN_STATE).with_context(|| format!("make {PLUGIN_STATE}"))?;
+/// What goes in front of the daemon's own command line. It gets a network namespace, and sees each of `mounts` (file or
+/// folder) in the place of another.
+pub(super) fn wrapped(network: &Path, mounts: &[(PathBuf, PathBuf)]) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={}", network.display()));
     command.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
     command.args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
-    command.args(["sh", "-c", "mount --bind \"$1\" \"$2\" && shift 2 && exec \"$@\"", "sh"]);
-    command.arg(plugin_state).arg(PLUGIN_STATE);
-    Ok(command)
+    let script = "while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" && shift 2 || exit; done; shift; exec \"$@\"";
+    command.args(["sh", "-c", script, "sh"]);
+    for (shown, place) in mounts {
+        command.args([shown, place]);
+    }
+    command.arg("--");
+    command
 }
 
 impl Process {

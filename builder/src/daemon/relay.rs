@@ -1,5 +1,5 @@
 //! Ways out of a daemon's network namespace to this machine's loopback, for what a build needs and nothing else:
-//! Slipway's own registry, mirrors and proxies that the operator named, and the name server.
+//! Slipway's own registry, mirrors and proxies that the operator named, and a name server that is out of reach.
 //!
 //! A socket belongs to the namespace it was made in, so listeners are made inside and served from outside.
 
@@ -7,7 +7,6 @@ use anyhow::{Context, Result};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -15,19 +14,20 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+pub(super) const RESOLV_CONF: &str = "/etc/resolv.conf";
 const DNS_PORT: u16 = 53;
 const DNS_PATIENCE: Duration = Duration::from_secs(10);
 /// Questions under way at once; more are dropped, and asked again by who asked.
 const MOST_QUESTIONS: usize = 256;
-/// Connections at once for each listener; more wait.
+/// Connections at once for each listener; more wait. The name server's is in reach of RUN steps.
 const MOST_CONNECTIONS: usize = 256;
+const MOST_DNS_CONNECTIONS: usize = 16;
 
 /// Ends when dropped.
 pub(super) struct Relay(#[expect(dead_code, reason = "held for its drop")] JoinSet<()>);
 
 impl Relay {
-    /// Relays `hosts` (`host:port`), as far as they are loopback addresses, and this machine's name server;
-    /// that one also at `address`, where RUN steps reach it.
+    /// Relays `hosts` (`host:port`), as far as they are loopback addresses, and at `address` the name server.
     pub(super) async fn start(namespace: &File, hosts: &[String], address: Ipv4Addr) -> Result<Self> {
         let mut streams = BTreeSet::new();
         for host in hosts {
@@ -37,18 +37,18 @@ impl Relay {
             }
         }
         let mut questions = BTreeSet::new();
-        if let Some(server) = local_name_server() {
-            for listen in [server, SocketAddr::from((address, DNS_PORT))] {
-                streams.insert((listen, server));
-                questions.insert((listen, server));
-            }
+        if let Some(server) = name_server_out_of_reach() {
+            let way = (SocketAddr::from((address, DNS_PORT)), server);
+            streams.insert(way);
+            questions.insert(way);
         }
         let namespace = namespace.try_clone()?;
         let made = tokio::task::spawn_blocking(move || listen(&namespace, streams, questions));
         let (streams, questions) = made.await??;
         let mut tasks = JoinSet::new();
         for (listener, to) in streams {
-            tasks.spawn(pass_streams(tokio::net::TcpListener::from_std(listener)?, to));
+            let limits = if to.port() == DNS_PORT { DNS_LIMITS } else { LIMITS };
+            tasks.spawn(pass_streams(tokio::net::TcpListener::from_std(listener)?, to, limits));
         }
         for (socket, to) in questions {
             tasks.spawn(pass_questions(Arc::new(tokio::net::UdpSocket::from_std(socket)?), to));
@@ -57,15 +57,39 @@ impl Relay {
     }
 }
 
-/// The name server for RUN steps where the machine's own is on its loopback, out of their reach.
-pub(super) fn name_server(address: Ipv4Addr) -> Option<Ipv4Addr> {
-    local_name_server().map(|_loopback| address)
+/// What one listener may hold.
+#[derive(Clone, Copy)]
+struct Limits {
+    connections: usize,
+    /// How long one may last.
+    patience: Option<Duration>,
 }
 
-/// The first name server of `/etc/resolv.conf`, if it is on loopback.
-fn local_name_server() -> Option<SocketAddr> {
-    let text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    first_name_server(&text).filter(IpAddr::is_loopback).map(|ip| SocketAddr::from((ip, DNS_PORT)))
+const LIMITS: Limits = Limits { connections: MOST_CONNECTIONS, patience: None };
+const DNS_LIMITS: Limits = Limits { connections: MOST_DNS_CONNECTIONS, patience: Some(DNS_PATIENCE) };
+
+/// `resolv.conf` for a daemon and its RUN steps where the machine's own name server is out of their reach: the same,
+/// with the relay at `address` as name server.
+pub(super) fn resolv_conf(address: Ipv4Addr) -> Option<String> {
+    name_server_out_of_reach()?;
+    let text = std::fs::read_to_string(RESOLV_CONF).ok()?;
+    let others = text.lines().filter(|line| !line.trim_start().starts_with("nameserver"));
+    let lines: Vec<String> = others.map(str::to_owned).chain([format!("nameserver {address}\n")]).collect();
+    Some(lines.join("\n"))
+}
+
+/// The first name server, if a daemon's IPv4 way out does not lead there: loopback (systemd-resolved, Docker),
+/// link-local (some clouds, on the address that builds are kept from), IPv6.
+fn name_server_out_of_reach() -> Option<SocketAddr> {
+    let text = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
+    first_name_server(&text).filter(is_out_of_reach).map(|ip| SocketAddr::from((ip, DNS_PORT)))
+}
+
+fn is_out_of_reach(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V6(_) => true,
+    }
 }
 
 fn first_name_server(text: &str) -> Option<IpAddr> {
@@ -99,20 +123,23 @@ fn listen(namespace: &File, streams: Pairs, questions: Pairs) -> Result<Made> {
     made.unwrap_or_else(|_panicked| anyhow::bail!("the thread that listens for a daemon panicked"))
 }
 
-/// `None` where this kind of address does not exist inside, as `::1` on a machine without IPv6.
+/// `None` where this kind of address does not exist inside: `::1` is there or not, whatever `/etc/hosts` says.
 fn bound<T>(at: SocketAddr, made: std::io::Result<T>) -> Result<Option<T>> {
     match made {
         Ok(made) => Ok(Some(made)),
-        Err(error) if error.kind() == ErrorKind::AddrNotAvailable => Ok(None),
+        Err(error) if at.is_ipv6() => {
+            tracing::debug!("listen on {at} for a daemon: {error}");
+            Ok(None)
+        }
         Err(error) => Err(error).with_context(|| format!("listen on {at} for a daemon")),
     }
 }
 
-async fn pass_streams(listener: tokio::net::TcpListener, to: SocketAddr) {
+async fn pass_streams(listener: tokio::net::TcpListener, to: SocketAddr, limits: Limits) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        if connections.len() >= MOST_CONNECTIONS {
+        if connections.len() >= limits.connections {
             connections.join_next().await;
         }
         let Ok((mut inner, _)) = listener.accept().await else {
@@ -120,11 +147,17 @@ async fn pass_streams(listener: tokio::net::TcpListener, to: SocketAddr) {
             tokio::time::sleep(Duration::from_millis(100)).await;
             continue;
         };
-        connections.spawn(async move {
+        let pass = async move {
             // Dropping what nobody answers is what a closed port would do.
             if let Ok(mut outer) = tokio::net::TcpStream::connect(to).await {
                 let _ = (inner.set_nodelay(true), outer.set_nodelay(true));
                 let _ = tokio::io::copy_bidirectional(&mut inner, &mut outer).await;
+            }
+        };
+        connections.spawn(async move {
+            match limits.patience {
+                Some(patience) => drop(tokio::time::timeout(patience, pass).await),
+                None => pass.await,
             }
         });
     }
@@ -153,7 +186,7 @@ async fn pass_questions(socket: Arc<tokio::net::UdpSocket>, to: SocketAddr) {
 }
 
 async fn ask(question: &[u8], to: SocketAddr) -> std::io::Result<Vec<u8>> {
-    let from = if to.is_ipv4() { SocketAddr::from(([127, 0, 0, 1], 0)) } else { SocketAddr::from(([0; 16], 0)) };
+    let from = if to.is_ipv4() { SocketAddr::from(([0; 4], 0)) } else { SocketAddr::from(([0; 16], 0)) };
     let socket = tokio::net::UdpSocket::bind(from).await?;
     socket.connect(to).await?;
     socket.send(question).await?;
@@ -166,6 +199,32 @@ async fn ask(question: &[u8], to: SocketAddr) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn name_servers_that_a_daemon_does_not_reach_by_itself_are_relayed() {
+        for ip in ["127.0.0.53", "127.0.0.11", "169.254.169.254", "::1", "2001:db8::1"] {
+            assert!(is_out_of_reach(&ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["10.0.0.2", "192.168.1.1", "8.8.8.8"] {
+            assert!(!is_out_of_reach(&ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_is_passed_on_and_its_answer_back() {
+        let server = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let to = server.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut question = [0; 512];
+            let (size, who) = server.recv_from(&mut question).await.unwrap();
+            server.send_to(&[&question[..size], b"!"].concat(), who).await.unwrap();
+        });
+        let relay = Arc::new(tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap());
+        let at = relay.local_addr().unwrap();
+        let passing = tokio::spawn(pass_questions(relay, to));
+        assert_eq!(ask(b"who?", at).await.unwrap(), b"who?!");
+        passing.abort();
+    }
 
     #[test]
     fn the_first_name_server_is_the_one_that_counts() {

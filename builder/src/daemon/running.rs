@@ -2,6 +2,7 @@
 
 use super::network::Network;
 use super::process::{Process, Spawner, wrapped};
+use super::relay;
 use super::settings::{self, Registries};
 use super::slots::Slot;
 use crate::config::Config;
@@ -18,6 +19,9 @@ use std::time::{Duration, Instant};
 const START_PATIENCE: Duration = Duration::from_mins(1);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
+/// Where network plugins keep which addresses they gave, with a lock that all plugins of a machine would share: one
+/// daemon that hangs would stop the steps of all others.
+const PLUGIN_STATE: &str = "/var/lib/cni";
 /// The kernel takes 107 bytes for a socket's path.
 const LONGEST_SOCKET_PATH: usize = 100;
 
@@ -113,6 +117,12 @@ impl Running {
         self.process.signal(Signal::KILL);
     }
 
+    /// Ends it and waits for that, but not for ever.
+    pub(super) async fn stop_at_once(&self) {
+        self.kill();
+        let _ = tokio::time::timeout(STOP_PATIENCE, self.process.gone()).await;
+    }
+
     /// Asks first: a daemon that ends by itself gives its addresses back.
     pub(super) async fn stop(&self) {
         self.process.signal(Signal::TERM);
@@ -132,7 +142,14 @@ fn command(
 ) -> Result<tokio::process::Command> {
     let program = config.program("buildkitd").context("buildkitd was not found")?;
     let root = state.join("root");
-    let mut command = wrapped(&network.path(), &state.join("cni"))?;
+    let mut mounts = vec![(state.join("cni"), PathBuf::from(PLUGIN_STATE))];
+    if let Some(text) = relay::resolv_conf(network.slot.address()) {
+        let file = state.join("resolv.conf");
+        std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+        mounts.push((file, PathBuf::from(relay::RESOLV_CONF)));
+    }
+    std::fs::create_dir_all(PLUGIN_STATE).with_context(|| format!("make {PLUGIN_STATE}"))?;
+    let mut command = wrapped(&network.path(), &mounts);
     command.arg(program).arg("--config").arg(settings).arg("--root").arg(&root);
     command.arg("--addr").arg(format!("unix://{}", socket.display()));
     // Its own trace socket: the default one is shared by all daemons of a machine, and the second would not start.

@@ -1,6 +1,5 @@
 //! The configuration file of one BuildKit daemon.
 
-use super::relay;
 use super::slots::Slot;
 use crate::config::{Config, GcSizes};
 use slipway_protocol::Assignment;
@@ -113,11 +112,6 @@ pub(super) fn text(config: &Config, slot: &Slot, root: &Path, registries: &Regis
     };
     all.insert("root".to_owned(), display(root));
     all.insert("registry".to_owned(), Value::Table(registries.table()));
-    if let Some(server) = relay::name_server(slot.address()) {
-        let mut dns = Table::new();
-        dns.insert("nameservers".to_owned(), Value::from(vec![server.to_string()]));
-        all.insert("dns".to_owned(), Value::Table(dns));
-    }
     if let Some(Value::Table(worker)) = all.get_mut("worker") {
         worker.insert("oci".to_owned(), Value::Table(worker_table(config, slot)));
     }

@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
@@ -111,20 +111,20 @@ fn began(pid: u32) -> Option<u64> {
     rest.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-/// Changes the table while no other process does.
+/// Changes the table while no other process does. It is whole at any moment: a slot that is forgotten is given twice.
 fn edit<T>(file: &Path, change: impl FnOnce(&mut Table) -> T) -> Result<T> {
     let name = || format!("the table of networks {}", file.display());
-    let mut open = File::options();
-    let open = open.read(true).write(true).create(true).truncate(false);
-    let mut handle = open.open(file).with_context(name)?;
-    flock(&handle, FlockOperation::LockExclusive).with_context(name)?;
-    let mut text = String::new();
-    handle.read_to_string(&mut text).with_context(name)?;
-    let mut table: Table = serde_json::from_str(&text).unwrap_or_default();
+    let lock = File::options().create(true).append(true).open(file.with_extension("lock")).with_context(name)?;
+    flock(&lock, FlockOperation::LockExclusive).with_context(name)?;
+    let mut table = match std::fs::read(file) {
+        Ok(text) => serde_json::from_slice(&text).with_context(name)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => Table::default(),
+        Err(error) => return Err(error).with_context(name),
+    };
     let result = change(&mut table);
-    handle.seek(SeekFrom::Start(0)).with_context(name)?;
-    handle.set_len(0).with_context(name)?;
-    handle.write_all(&serde_json::to_vec(&table)?).with_context(name)?;
+    let fresh = file.with_extension("new");
+    std::fs::write(&fresh, serde_json::to_vec(&table)?).with_context(name)?;
+    std::fs::rename(&fresh, file).with_context(name)?;
     Ok(result)
 }
 
