@@ -27,6 +27,8 @@ pub struct App {
     pub limits: crate::auth::limits::Limits,
     /// Webhook bodies that are being read.
     pub hooks: Arc<crate::hooks::InFlight>,
+    /// Places for searches in logs.
+    pub searches: tokio::sync::Semaphore,
     pub verdicts: crate::trust::Verdicts,
     /// What builders said last.
     pub builders: crate::builds::fleet::Fleet,
@@ -64,6 +66,7 @@ impl App {
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
             hooks: Arc::default(),
+            searches: tokio::sync::Semaphore::new(crate::web::build::SEARCHES),
             verdicts: crate::trust::Verdicts::default(),
             builders: crate::builds::fleet::Fleet::default(),
             builder_token: crate::secrets::new_token("slb_"),

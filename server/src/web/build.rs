@@ -27,6 +27,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use options::LogQuery;
+pub use search::AT_ONCE as SEARCHES;
 use serde::Deserialize;
 
 #[derive(Deserialize)]

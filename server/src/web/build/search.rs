@@ -5,10 +5,11 @@ use super::super::views::log::StepName;
 use super::super::views::search::{FoundLine, FoundStep, Search, marked};
 use crate::app::App;
 use crate::builds::{self, log::Conceal};
-use crate::error::Result;
+use crate::error::{Context, Result};
 use regex::{Regex, RegexBuilder};
 use slipway_protocol::{Line, Record};
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Hits on one page; all are counted.
@@ -17,8 +18,17 @@ const MOST_SHOWN: u64 = 500;
 const AROUND: usize = 2;
 const BATCH: usize = 2_000;
 const LONGEST_QUERY: usize = 200;
-// A pattern compiles to at most so much; matching takes time in proportion to the line, whatever the pattern.
-const LARGEST_PATTERN: usize = 1 << 20;
+/// Marks in one line; `/./` matches each character.
+const MOST_MARKS: usize = 50;
+/// Matching may take so long, over the whole log.
+const LONGEST: Duration = Duration::from_secs(2);
+// Matching takes time in proportion to the line times the compiled pattern. Some `\w` fit, which stand for all letters of
+// Unicode; words of 200 characters in any case are larger, and simple.
+const LARGEST_PATTERN: usize = 256 << 10;
+const LARGEST_WORDS: usize = 1 << 20;
+const LARGEST_CACHE: usize = 1 << 20;
+/// Searches at once, of all readers; each one fills a processor.
+pub const AT_ONCE: usize = 2;
 
 /// What a reader looks for: words as they stand, in any case, or `/a pattern/`.
 fn pattern(query: &str) -> std::result::Result<Regex, String> {
@@ -27,8 +37,12 @@ fn pattern(query: &str) -> std::result::Result<Regex, String> {
     }
     let inner = query.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|inner| !inner.is_empty());
     let built = match inner {
-        Some(inner) => RegexBuilder::new(inner).size_limit(LARGEST_PATTERN).build(),
-        None => RegexBuilder::new(&regex::escape(query)).case_insensitive(true).size_limit(LARGEST_PATTERN).build(),
+        Some(inner) => RegexBuilder::new(inner).size_limit(LARGEST_PATTERN).dfa_size_limit(LARGEST_CACHE).build(),
+        None => RegexBuilder::new(&regex::escape(query))
+            .case_insensitive(true)
+            .size_limit(LARGEST_WORDS)
+            .dfa_size_limit(LARGEST_CACHE)
+            .build(),
     };
     built.map_err(|error| {
         let text = error.to_string();
@@ -45,26 +59,28 @@ pub(super) async fn find(
     conceal: Option<&Conceal>,
     query: &str,
 ) -> Result<Search> {
+    let not_looked = |problem: String| Search { query: query.to_owned(), problem: Some(problem), ..Search::default() };
     let pattern = match pattern(query) {
         Ok(pattern) => pattern,
-        Err(problem) => {
-            return Ok(Search { query: query.to_owned(), problem: Some(problem), ..Search::default() });
-        }
+        Err(problem) => return Ok(not_looked(problem)),
     };
-    let mut finder = Finder { pattern, steps: BTreeMap::new(), hits: 0, shown: 0 };
+    let Ok(_place) = app.searches.try_acquire() else {
+        return Ok(not_looked("The server is busy with other searches. Try again in a moment.".to_owned()));
+    };
+    let mut finder = Finder::new(pattern, LONGEST);
     let mut after = 0;
-    while after < until {
+    while after < until && finder.stopped.is_none() {
         let batch = builds::log::read(app, attempt_id, after, BATCH).await?;
         let Some((newest, _)) = batch.last() else { break };
         after = *newest;
-        for (_, mut record) in batch.into_iter().filter(|(number, _)| *number <= until) {
-            if let Some(conceal) = conceal {
-                conceal.record(&mut record);
-            }
-            finder.take(record);
-        }
-        // A long log must not keep the other pages of this worker waiting.
-        tokio::task::yield_now().await;
+        let conceal = conceal.cloned();
+        // Away from the workers, which answer all other requests meanwhile.
+        let looked = tokio::task::spawn_blocking(move || {
+            let records = batch.into_iter().filter(|(number, _)| *number <= until).map(|(_, record)| record);
+            finder.look(records, conceal.as_ref());
+            finder
+        });
+        finder = looked.await.context("searching a log")?;
     }
     Ok(finder.found(query))
 }
@@ -74,6 +90,10 @@ struct Finder {
     steps: BTreeMap<u32, Looked>,
     hits: u64,
     shown: u64,
+    /// Time that is left for matching.
+    left: Duration,
+    /// The line at which no time was left.
+    stopped: Option<(u32, u32)>,
 }
 
 /// A step while it is looked through.
@@ -87,6 +107,26 @@ struct Looked {
 }
 
 impl Finder {
+    fn new(pattern: Regex, left: Duration) -> Self {
+        Self { pattern, steps: BTreeMap::new(), hits: 0, shown: 0, left, stopped: None }
+    }
+
+    /// Takes records until the time is used up.
+    fn look(&mut self, records: impl Iterator<Item = Record>, conceal: Option<&Conceal>) {
+        let start = Instant::now();
+        for mut record in records {
+            if let (Record::Line(line), true) = (&record, start.elapsed() >= self.left) {
+                self.stopped = Some((line.step, line.line));
+                return;
+            }
+            if let Some(conceal) = conceal {
+                conceal.record(&mut record);
+            }
+            self.take(record);
+        }
+        self.left = self.left.saturating_sub(start.elapsed());
+    }
+
     fn take(&mut self, record: Record) {
         match record {
             Record::StepStarted(step) => {
@@ -107,7 +147,8 @@ impl Finder {
                 for (number, text) in std::mem::take(&mut step.before) {
                     step.show(number, marked(&text, std::iter::empty()), false);
                 }
-                step.show(line.line, marked(&text, self.pattern.find_iter(&text).map(|m| m.range())), true);
+                let places = self.pattern.find_iter(&text).map(|m| m.range()).take(MOST_MARKS);
+                step.show(line.line, marked(&text, places), true);
                 step.after = AROUND;
                 return;
             }
@@ -127,7 +168,8 @@ impl Finder {
         let steps = self.steps.into_iter().filter(|(_, step)| !step.lines.is_empty());
         let steps = steps.map(|(number, step)| FoundStep { number, name: step.name, lines: step.lines });
         let query = query.to_owned();
-        Search { query, problem: None, hits: self.hits, shown: self.shown, steps: steps.collect() }
+        let (hits, shown, stopped) = (self.hits, self.shown, self.stopped);
+        Search { query, problem: None, hits, shown, stopped, steps: steps.collect() }
     }
 }
 
@@ -144,13 +186,17 @@ mod tests {
     use slipway_protocol::{StepStarted, Stream};
 
     fn look(query: &str, texts: &[&str]) -> Search {
-        let mut finder = Finder { pattern: pattern(query).unwrap(), steps: BTreeMap::new(), hits: 0, shown: 0 };
+        look_for(query, texts, Duration::MAX)
+    }
+
+    fn look_for(query: &str, texts: &[&str], left: Duration) -> Search {
+        let mut finder = Finder::new(pattern(query).unwrap(), left);
         let start = StepStarted { step: 1, vertex: String::new(), name: "[1/1] RUN x".to_owned(), at: 0 };
-        finder.take(Record::StepStarted(start));
-        for (number, text) in (1..).zip(texts) {
-            let text = (*text).to_owned();
-            finder.take(Record::Line(Line { step: 1, line: number, stream: Stream::Out, at: 0, text }));
-        }
+        let line = |line, text: &&str| {
+            Record::Line(Line { step: 1, line, stream: Stream::Out, at: 0, text: (*text).to_owned() })
+        };
+        let lines = (1..).zip(texts).map(|(number, text)| line(number, text));
+        finder.look(std::iter::once(Record::StepStarted(start)).chain(lines), None);
         finder.found(query)
     }
 
@@ -184,5 +230,25 @@ mod tests {
         let found = look("hit", &texts);
         assert_eq!((found.hits, found.shown), (1_200, MOST_SHOWN));
         assert!(found.steps[0].lines.len() <= 502);
+    }
+
+    #[test]
+    fn a_pattern_is_small_and_marks_are_few() {
+        for large in ["/(a?){150}{150}/", r"/(\w{3}){9}/", "/[^x]{5000}/"] {
+            assert!(pattern(large).is_err(), "{large}");
+        }
+        for usual in [r"/\bw\w+\s\d+/", "/(warning|error)(\\[E\\d+\\])?:.*$/"] {
+            assert!(pattern(usual).is_ok(), "{usual}");
+        }
+        assert!(pattern(&"ſ".repeat(200)).is_ok());
+        let found = look("/./", &["x".repeat(16_000).as_str()]);
+        assert_eq!(found.steps[0].lines[0].html.matches("<mark>").count(), MOST_MARKS);
+    }
+
+    #[test]
+    fn a_search_ends_with_its_time_and_says_where() {
+        let found = look_for("a", &["a", "a"], Duration::ZERO);
+        assert_eq!((found.hits, found.stopped), (0, Some((1, 1))));
+        assert_eq!(look("a", &["a", "a"]).stopped, None);
     }
 }

@@ -16,6 +16,8 @@ pub struct Search {
     pub hits: u64,
     /// Of them on this page.
     pub shown: u64,
+    /// Step and line at which the search took too long and ended.
+    pub stopped: Option<(u32, u32)>,
     pub steps: Vec<FoundStep>,
 }
 
@@ -27,6 +29,13 @@ impl Search {
             return format!("{all}, the first {} are here", super::filters::number_text(self.shown));
         }
         all
+    }
+
+    /// `The search took too long: it stopped at line 41,001 of step 9.`
+    pub fn unfinished(&self) -> Option<String> {
+        let (step, line) = self.stopped?;
+        let line = super::filters::number_text(u64::from(line));
+        Some(format!("The search took too long: it stopped at line {line} of step {step}."))
     }
 }
 
@@ -77,6 +86,9 @@ mod tests {
     fn what_is_left_out_is_said() {
         let search = Search { hits: 1922, shown: 500, ..Search::default() };
         assert_eq!(search.summary(), "1,922 lines match, the first 500 are here");
-        assert_eq!(Search { hits: 1, shown: 1, ..search }.summary(), "1 line matches");
+        assert_eq!(Search { hits: 1, shown: 1, ..search.clone() }.summary(), "1 line matches");
+        let stopped = Search { stopped: Some((9, 41_001)), ..search };
+        let why = "The search took too long: it stopped at line 41,001 of step 9.";
+        assert_eq!(stopped.unfinished().as_deref(), Some(why));
     }
 }

@@ -256,6 +256,7 @@ fn searched(hits: u64, problem: Option<&str>) -> BuildPage {
         problem: problem.map(str::to_owned),
         hits,
         shown: hits.min(500),
+        stopped: (hits > 500).then_some((9, 41_001)),
         steps: if hits == 0 { vec![] } else { steps },
     };
     let build = view(146, State::Failed, BuildResult::Failed(Box::new(failure())));
