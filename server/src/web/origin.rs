@@ -51,7 +51,7 @@ impl Origin {
 
     /// A sentence about the build, without the code's address.
     pub fn told(&self, mut text: String) -> String {
-        self.conceal.iter().for_each(|c| c.text(&mut text));
+        self.conceal.iter().for_each(|c| c.told(&mut text));
         text
     }
 }

@@ -29,10 +29,33 @@ impl Conceal {
         match record {
             Record::StepStarted(step) => self.text(&mut step.name),
             Record::Line(line) => self.text(&mut line.text),
-            Record::StepDone(done) => done.error.iter_mut().for_each(|error| self.text(error)),
-            Record::Notice { text, .. } => self.text(text),
+            Record::StepDone(done) => done.error.iter_mut().for_each(|error| self.told(error)),
+            Record::Notice { text, .. } => self.told(text),
             Record::Progress { .. } => {}
         }
+    }
+
+    /// A record that was made text: what Slipway or BuildKit says in it, or what a step printed.
+    pub fn rendered(&self, record: &Record, text: &mut String) {
+        match record {
+            Record::StepDone(_) | Record::Notice { .. } => self.told(text),
+            _ => self.text(text),
+        }
+    }
+
+    /// A sentence about the build. Any web address in it is covered: after the code was moved or disconnected, nobody
+    /// knows any more that it lay there.
+    pub fn told(&self, text: &mut String) {
+        let mut from = 0;
+        while let Some(at) = text[from..].find("http").map(|n| from + n) {
+            let rest = &text[at..];
+            let is_address = rest.starts_with("https://") || rest.starts_with("http://");
+            let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '`' | '<' | '>');
+            let to = if is_address { at + rest.find(ends).unwrap_or(rest.len()) } else { at };
+            cover(text, at, to);
+            from = to.max(at + "http".len());
+        }
+        self.text(text);
     }
 
     /// Puts stars over what is not to be read.
@@ -44,17 +67,19 @@ impl Conceal {
             cover(text, from, text[..to].trim_end_matches('\n').len());
         }
         for word in &self.words {
-            while let Some(at) = text.find(word.as_str()) {
-                cover(text, at, at + word.len());
+            let mut from = 0;
+            while let Some(at) = text[from..].find(word.as_str()).map(|n| from + n) {
+                from = at + word.len();
+                cover(text, at, from);
             }
         }
-        // Longer forms of the hash first: BuildKit and git print it in several lengths.
-        let rest = self.commit.get(SHORT..).unwrap_or_default();
+        // Longer forms of the hash too: BuildKit and git print it in several lengths.
+        let Some((short, rest)) = self.commit.split_at_checked(SHORT) else { return };
         let mut from = 0;
-        while let Some(at) = text[from..].find(&self.commit[..self.commit.len().min(SHORT)]).map(|n| from + n + SHORT) {
-            let more = text[at.min(text.len())..].bytes().zip(rest.bytes()).take_while(|(a, b)| a == b).count();
+        while let Some(at) = text[from..].find(short).map(|n| from + n + SHORT) {
+            let more = text[at..].bytes().zip(rest.bytes()).take_while(|(a, b)| a == b).count();
             cover(text, at, at + more);
-            from = at.min(text.len());
+            from = at + more;
         }
     }
 }
@@ -93,5 +118,44 @@ mod tests {
             conceal.text(&mut text);
             assert_eq!((text.as_str(), text.len()), (shown, given.len()));
         }
+    }
+
+    #[test]
+    fn a_sentence_tells_no_address_when_the_source_is_gone() {
+        let conceal = Conceal { words: vec![], commit: String::new() };
+        for (given, shown) in [
+            (
+                "https://forge.example/mona/secret.git cannot be read",
+                "************************************* cannot be read",
+            ),
+            ("no `http://old.example/x`, \"https://ü.example\"", "no `********************`, \"******************\""),
+            ("http is no address, <https://a>", "http is no address, <*********>"),
+        ] {
+            let mut notice = Record::Notice { at: 0, text: given.to_owned() };
+            let mut raw = given.to_owned();
+            conceal.rendered(&notice, &mut raw);
+            conceal.record(&mut notice);
+            let Record::Notice { text, .. } = notice else { unreachable!("it was one") };
+            assert_eq!((text.as_str(), raw.as_str()), (shown, shown));
+        }
+    }
+
+    #[test]
+    fn what_a_step_prints_keeps_its_other_addresses() {
+        let conceal = Conceal { words: vec![], commit: "4f2a6c".to_owned() };
+        let mut text = "4f2a6c from https://crates.example".to_owned();
+        conceal.text(&mut text);
+        assert_eq!(text, "4f2a6c from https://crates.example");
+    }
+
+    #[test]
+    fn a_long_line_is_covered_in_time_that_grows_with_it() {
+        let word = "https://forge.example/mona/secret";
+        let conceal = Conceal { words: vec![word.to_owned()], commit: "4f2a6c1d9e0b".to_owned() };
+        let mut text = format!("{word} 4f2a6c1d9e0b ").repeat(20_000);
+        let start = std::time::Instant::now();
+        conceal.text(&mut text);
+        assert!(!text.contains("secret") && !text.contains("4f2a6c1d"));
+        assert!(start.elapsed() < std::time::Duration::from_secs(3), "{:?}", start.elapsed());
     }
 }

@@ -85,7 +85,7 @@ impl Walk {
             let mut out = String::new();
             for (_, record) in records.iter().filter(|(n, _)| *n <= self.records) {
                 let mut text = text(record, self.ansi);
-                self.conceal.iter().for_each(|c| c.text(&mut text));
+                self.conceal.iter().for_each(|c| c.rendered(record, &mut text));
                 out.push_str(&text);
             }
             let from = self.start.saturating_sub(self.position).min(out.len() as u64);

@@ -1,5 +1,6 @@
 //! The tries of a build, told when there was more than one, or the only one was lost.
 
+use super::super::origin::Origin;
 use super::super::page::{count, when};
 use super::super::present;
 use super::super::views::build::Attempt;
@@ -9,17 +10,23 @@ use crate::db::{AttemptEnd, BuildState, rows};
 use crate::error::Result;
 
 /// What the page says of `tries`, oldest first; nothing when there is nothing to say.
-pub(super) async fn of(app: &App, build: &rows::Build, tries: &[rows::Attempt]) -> Result<Vec<Attempt>> {
+pub(super) async fn of(
+    app: &App,
+    build: &rows::Build,
+    origin: &Origin,
+    tries: &[rows::Attempt],
+) -> Result<Vec<Attempt>> {
     let mut told = Vec::new();
     if tries.len() < 2 && tries.iter().all(|a| !is_lost(build, a)) {
         return Ok(told);
     }
     for (at, attempt) in tries.iter().enumerate() {
         let is_lost = is_lost(build, attempt) || at + 1 < tries.len();
+        let why = if is_lost { builds::log::last_notice(app, attempt).await? } else { None };
         told.push(Attempt {
             number: count(attempt.number),
             state: (!is_lost).then(|| present::state(build.state)),
-            why: if is_lost { builds::log::last_notice(app, attempt).await? } else { None },
+            why: why.map(|why| origin.told(why)),
             at: when(app, attempt.ended_at.unwrap_or(attempt.started_at)),
             secs: attempt.ended_at.map(|ended| count((ended - attempt.started_at) / 1_000)),
         });

@@ -206,6 +206,7 @@ impl Follower {
             return Ok(Ok(()));
         }
         let text = attempts::succession(&self.app, &builds::attempts(&self.app, self.build.id).await?).await?;
+        let text = self.origin.told(text);
         let html = ClearLog { text: &text }.render().context("rendering")?;
         Ok(self.send(message(&format!("{}-0", attempt.number), &html)).await)
     }
@@ -214,7 +215,10 @@ impl Follower {
     async fn records(&mut self, attempt: &rows::Attempt) -> Result<Result<bool, Gone>> {
         if self.log.is_empty() && self.record > 0 {
             for mut row in builds::log::steps(&self.app, attempt.id).await? {
-                row.name = self.origin.told(row.name);
+                if let Some(conceal) = &self.origin.conceal {
+                    conceal.text(&mut row.name);
+                    row.error.iter_mut().for_each(|error| conceal.told(error));
+                }
                 self.log.know(&row);
             }
         }

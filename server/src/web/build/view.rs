@@ -47,7 +47,7 @@ pub async fn of(
         facts: present::build_facts(app, origin, build).await?,
         steps_cached: log.cached,
         steps: log.steps,
-        attempts: attempts::of(app, build, &builds::attempts(app, build.id).await?).await?,
+        attempts: attempts::of(app, build, origin, &builds::attempts(app, build.id).await?).await?,
         can_cancel: manager && state.is_open() && build.cancel_requested_at.is_none(),
         cancelling: state.is_open() && build.cancel_requested_at.is_some(),
         can_rerun: manager && !state.is_open() && origin.source.is_some(),
