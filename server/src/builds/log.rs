@@ -12,7 +12,7 @@ mod steps;
 
 pub use conceal::Conceal;
 pub use raw::open;
-pub use read::{last_notice, read, step_lines};
+pub use read::{first_line, last_notice, read, step_lines};
 pub use seal::seal;
 
 use super::ending::not_present;

@@ -10,6 +10,8 @@ use uuid::Uuid;
 
 /// A page asks for no more at once.
 const MOST_LINES: u32 = 5_000;
+/// Lines in memory while one is looked for.
+const AT_ONCE: u32 = 200;
 
 /// At most `limit` records after number `after`, with their numbers.
 pub async fn read(app: &App, attempt_id: Uuid, after: u64, limit: usize) -> Result<Vec<(u64, Record)>> {
@@ -65,6 +67,21 @@ pub async fn step_lines(app: &App, attempt_id: Uuid, step: u32, from: u32, to: u
             }
         }
     }
+}
+
+/// The number of the first line of a step whose text is wanted, among its first 5,000.
+pub async fn first_line(app: &App, attempt_id: Uuid, step: u32, wanted: impl Fn(&str) -> bool) -> Result<Option<u32>> {
+    // Lines may be long: a few at a time, for each page that is open asks this when a build fails.
+    for from in (1..=MOST_LINES).step_by(AT_ONCE as usize) {
+        let lines = step_lines(app, attempt_id, step, from, from + AT_ONCE - 1).await?;
+        if let Some(line) = lines.iter().find(|line| wanted(&line.text)) {
+            return Ok(Some(line.line));
+        }
+        if lines.is_empty() {
+            break;
+        }
+    }
+    Ok(None)
 }
 
 /// A record before which a line of a step does not occur.

@@ -96,3 +96,33 @@ async fn a_sealed_log_reads_as_before() {
     }
     assert!(log::raw::open(scene.app.app.clone(), id, true, None, Some("bytes=9999999-")).await.is_err());
 }
+
+#[tokio::test]
+async fn a_line_is_looked_for_no_further_than_it_is() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    append(&scene, id, batch(1, vec![started(1)])).await.unwrap();
+    for first in (1..=1_000).step_by(100) {
+        let lines = (first..first + 100).map(|n| line(1, n)).collect();
+        append(&scene, id, batch(u64::from(first) + 1, lines)).await.unwrap();
+    }
+    end(&scene, id).await;
+    let most = std::cell::Cell::new(0);
+    for (wanted, found, looked_at) in
+        [(3, Some(3), 3), (200, Some(200), 200), (201, Some(201), 201), (1_000, Some(1_000), 1_000), (0, None, 1_000)]
+    {
+        most.set(0);
+        let is_wanted = |text: &str| {
+            most.set(most.get() + 1);
+            text.ends_with(&format!(" {wanted}"))
+        };
+        assert_eq!(log::first_line(&scene.app, id, 1, is_wanted).await.unwrap(), found);
+        assert_eq!(most.get(), looked_at);
+    }
+    let before = scene.app.db.statements();
+    log::first_line(&scene.app, id, 1, |text| text.ends_with(" 3")).await.unwrap();
+    let near = scene.app.db.statements() - before;
+    log::first_line(&scene.app, id, 1, |text| text.ends_with(" 999")).await.unwrap();
+    assert!(near < scene.app.db.statements() - before - near, "{near} statements");
+}

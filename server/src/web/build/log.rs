@@ -78,9 +78,9 @@ pub async fn view(
 
 /// The first line of a step that is marked as an error, in its beginning; the page that is drawn later finds the same.
 pub(super) async fn first_error(app: &App, attempt_id: Uuid, step: u32) -> Result<Option<(u32, u32)>> {
-    let lines = builds::log::step_lines(app, attempt_id, step, 1, u32::MAX).await?;
     let is_error = |text: &str| Mark::of(&Style::default().text(text.as_bytes())) == Mark::Error;
-    Ok(lines.iter().find(|l| is_error(&l.text)).map(|l| (step, l.line)))
+    let found = builds::log::first_line(app, attempt_id, step, is_error).await?;
+    Ok(found.map(|line| (step, line)))
 }
 
 /// Of a failed build the steps before the failed one go into one line, so that the error is on the first screen.
