@@ -7,7 +7,7 @@ use slipway_builder::{Config, GcSizes};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// By this name the server knows that the builder died with it.
 pub const NAME: &str = "embedded";
@@ -22,18 +22,37 @@ pub fn start(app: &Arc<App>, mut stopped: watch::Receiver<bool>) -> Result<Optio
     let (config, app) = (config(app)?, app.clone());
     Ok(Some(tokio::spawn(async move {
         loop {
-            let stop = async {
-                stopped.wait_for(|stop| *stop).await.ok();
+            let mut stop = stopped.clone();
+            let config = config.clone();
+            let run = async move {
+                let stop = async move {
+                    stop.wait_for(|stop| *stop).await.ok();
+                };
+                slipway_builder::run(config, stop).await.map_err(|error| format!("{error:#}"))
             };
-            let Err(error) = slipway_builder::run(config.clone(), stop).await else { return };
-            tracing::error!("the embedded builder ended, and is started again: {error:#}");
-            tell_waiting(&app, format!("the embedded builder does not start: {error:#}"));
+            let Err(error) = outcome(run).await else { return };
+            tracing::error!("the embedded builder ended, and is started again: {error}");
+            tell_waiting(&app, format!("the embedded builder does not start: {error}"));
             tokio::select! {
                 _ = stopped.wait_for(|stop| *stop) => return,
                 () = tokio::time::sleep(AGAIN) => {}
             }
         }
     })))
+}
+
+/// How the builder ended. A panic in it is an error too: nobody waits for it, and builds would wait for ever.
+async fn outcome(
+    run: impl Future<Output = std::result::Result<(), String>> + Send + 'static,
+) -> std::result::Result<(), String> {
+    // A set of one: when this future is dropped, the task ends with it.
+    let mut task = JoinSet::new();
+    task.spawn(run);
+    match task.join_next().await {
+        Some(Ok(ended)) => ended,
+        Some(Err(error)) => Err(format!("a fault in it: {error}")),
+        None => Ok(()),
+    }
 }
 
 /// Pages of builds that wait say why.
@@ -60,4 +79,37 @@ fn config(app: &App) -> Result<Config> {
     config.min_free_bytes = ours.min_free_bytes;
     config.ca_files.clone_from(&ours.builds.ca_files);
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[tokio::test]
+    async fn a_panic_of_the_builder_is_an_error_like_any_other() {
+        let error = outcome(async { panic!("no such cache") }).await.unwrap_err();
+        assert!(error.contains("no such cache"), "{error}");
+        assert_eq!(outcome(async { Err("away".to_owned()) }).await, Err("away".to_owned()));
+        assert_eq!(outcome(async { Ok(()) }).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn the_builder_ends_with_whoever_waits_for_it() {
+        struct Ends(Arc<AtomicBool>);
+        impl Drop for Ends {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let ends = Ends(has_ended.clone());
+        let run = outcome(async move {
+            let _ends = ends;
+            std::future::pending().await
+        });
+        tokio::time::timeout(Duration::from_millis(50), run).await.unwrap_err();
+        tokio::task::yield_now().await;
+        assert!(has_ended.load(Ordering::Relaxed));
+    }
 }
