@@ -9,7 +9,7 @@ use super::states::Why;
 use crate::app::App;
 use crate::auth::tokens::ATTEMPT;
 use crate::db::queue::Waiting;
-use crate::db::{self, BuildState, Tx, rows};
+use crate::db::{self, Ask as _, BuildState, Tx, rows};
 use crate::error::{Error, ForgeError, Result};
 use crate::policy::Principal;
 use crate::secrets::{self, Secret};
@@ -130,8 +130,9 @@ async fn choose(
         let Some(mut build) = db::builds::lock_queued(tx, waiting.id).await? else { continue };
         let snapshot = Snapshot::parse(&build)?;
         if let Some(platform) = slipway_protocol::foreign(&snapshot.platforms, platforms) {
-            // Where the embedded builder is the only one there will be, waiting for another is no use.
-            if app.config.builder.tokens.is_empty() {
+            // Where the embedded builder is the only one there will be, waiting for another is no use. On PostgreSQL
+            // other servers may have builders.
+            if app.config.builder.tokens.is_empty() && !app.db.is_postgres() {
                 let able = platforms.join(", ");
                 let why = format!("{platform} cannot be built on this machine, which builds {able}");
                 let why = Why::new("platform_unsupported", why);

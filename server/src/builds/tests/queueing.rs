@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::builds::{Rerun, build_now, cancel, rerun, view};
+use crate::db::Ask as _;
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, Skipped};
 
 crate::testing::on_postgres! {
@@ -175,6 +176,11 @@ async fn a_platform_that_the_only_builder_does_not_have_is_refused() {
     let build = scene.queue(1).await;
     assert!(scene.claim().await.is_none());
     let refused = scene.build(build.id).await;
+    // Another server on the same PostgreSQL may have a builder for it.
+    if scene.app.db.is_postgres() {
+        assert_eq!((refused.state, refused.reason), (Queued, None));
+        return;
+    }
     assert_eq!((refused.state, refused.reason.as_deref()), (Failed, Some("platform_unsupported")));
     assert_eq!(refused.detail.unwrap(), "linux/s390x cannot be built on this machine, which builds linux/amd64");
 }
