@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use actix_web::HttpRequest;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The address of whoever sent the request.
 pub fn client_address(app: &App, request: &HttpRequest) -> IpAddr {
@@ -23,12 +23,26 @@ fn believed<'a>(peer: IpAddr, lines: impl Iterator<Item = &'a str>, trusted: imp
         if !trusted(known) {
             break;
         }
-        match entry.trim().parse::<IpAddr>() {
-            Ok(ip) => known = ip.to_canonical(),
-            Err(_) => break,
+        match parse(entry.trim()) {
+            Some(ip) => known = ip.to_canonical(),
+            None => break,
         }
     }
     known
+}
+
+/// Some proxies add the port: `192.0.2.1:4711`, `[2001:db8::1]:4711`.
+fn parse(entry: &str) -> Option<IpAddr> {
+    let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
+    bare.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+/// Whom limits count: of an IPv6 address the network, for one person has all 2^64 addresses of it.
+pub fn counted(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64))),
+        v4 @ IpAddr::V4(_) => v4,
+    }
 }
 
 #[cfg(test)]
@@ -57,6 +71,10 @@ mod tests {
             ("10.0.0.1", &["10.0.0.2"], "10.0.0.2"),
             ("::ffff:10.0.0.1", &["::ffff:203.0.113.9"], "203.0.113.9"),
             ("10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
+            ("10.0.0.1", &["192.0.2.1, 203.0.113.9:4711, 10.0.0.2:80"], "203.0.113.9"),
+            ("10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1"),
+            ("10.0.0.1", &["[2001:db8::1]"], "2001:db8::1"),
+            ("10.0.0.1", &["203.0.113.9:", "203.0.113.9:99999"], "10.0.0.1"),
         ] {
             assert_eq!(of(peer, lines), expected, "{peer} {lines:?}");
         }
@@ -67,5 +85,12 @@ mod tests {
         for lines in [&["192.0.2.1"][..], &["10.0.0.1"], &["192.0.2.1", "10.0.0.1"]] {
             assert_eq!(of("203.0.113.9", lines), "203.0.113.9");
         }
+    }
+
+    #[test]
+    fn limits_count_a_network_of_ipv6_as_one() {
+        let of = |text: &str| counted(text.parse().unwrap()).to_string();
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!((of("203.0.113.9"), of("::ffff:203.0.113.9")), ("203.0.113.9".into(), "203.0.113.9".into()));
     }
 }

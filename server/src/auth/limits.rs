@@ -1,5 +1,6 @@
 //! Limits on attempts: sign-in and token checks, by address.
 
+use super::address::counted;
 use crate::error::{Error, Result};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
@@ -38,7 +39,22 @@ impl Limits {
 }
 
 fn count(limiter: &DefaultKeyedRateLimiter<IpAddr>, address: IpAddr) -> Result<()> {
-    limiter.check_key(&address).map_err(|not_until| Error::TooManyRequests {
+    limiter.check_key(&counted(address)).map_err(|not_until| Error::TooManyRequests {
         retry_after_secs: not_until.wait_time_from(DefaultClock::default().now()).as_secs() + 1,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_network_of_ipv6_has_one_count() {
+        let limits = Limits::default();
+        let address =
+            |network: u128, host: u128| IpAddr::from(((0x2001_0db8 << 96) | (network << 64) | host).to_be_bytes());
+        let counts = |network| (0..100).filter(|n| limits.wrong_credential(address(network, *n)).is_ok()).count();
+        assert!(counts(1) < 70);
+        assert!(counts(2) >= 60);
+    }
 }

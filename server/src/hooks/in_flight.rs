@@ -2,6 +2,7 @@
 //!
 //! Bytes count as they arrive, so a sender that promises much and sends little holds little.
 
+use crate::auth::address::counted;
 use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -56,7 +57,7 @@ pub(super) struct Place {
 impl InFlight {
     /// A place for one more body, or 429.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr) -> Result<Place> {
-        let mut place = Place { of: self.clone(), address, load: Load::default() };
+        let mut place = Place { of: self.clone(), address: counted(address), load: Load::default() };
         place.add(Load { bodies: 1, bytes: 0 })?;
         Ok(place)
     }
@@ -132,5 +133,13 @@ mod tests {
         drop(all.enter(address(2)).unwrap());
         drop(places);
         assert_eq!(all.held(), (Load::default(), 0));
+    }
+
+    #[test]
+    fn one_network_of_ipv6_has_one_share() {
+        let all = Arc::new(InFlight::default());
+        let address = |host: u128| IpAddr::from(((0x2001_0db8_u128 << 96) | host).to_be_bytes());
+        let entered: Vec<_> = (0..200).filter_map(|host| all.enter(address(host)).ok()).collect();
+        assert_eq!(entered.len(), BODIES / 2);
     }
 }
