@@ -2,7 +2,7 @@
 //!
 //! Whatever a verification reads is named by a hash or never changes: the digest that is signed, the manifest with the
 //! signatures (it names its blobs by digest), and the keys. So what came out once is so for ever, as long as the same
-//! keys are asked. What could not be read is not kept: it may be there the next time.
+//! keys are asked. What was absent is not kept: it may be there the next time.
 
 use super::checks::Finding;
 use crate::clock::Millis;

@@ -18,6 +18,8 @@ use uuid::Uuid;
 // Anybody who may push can add signatures; looking at them stays cheap.
 const MOST_MANIFESTS: usize = 20;
 const MOST_LAYERS: usize = 200;
+/// Manifests and blobs that are read for one question; one manifest with all its layers fits. The rest is for the next time.
+const MOST_READS: usize = 300;
 /// Signatures of all images of a list that one question answers with.
 const MOST_LISTED: u64 = 1_000;
 
@@ -55,19 +57,21 @@ pub async fn verify(app: &App, repository_id: Uuid, digest: &Digest) -> Result<V
     let keys = db::keys::all(&app.db).await?;
     let mut found = candidates(app, repository_id, std::slice::from_ref(digest)).await?;
     let found = found.remove(digest.as_str()).unwrap_or_default();
-    judge(app, repository_id, digest, &found, &keys, false).await
+    let mut effort = Effort { from_memory: false, reads: MOST_READS };
+    judge(app, repository_id, digest, &found, &keys, &mut effort).await
 }
 
 /// The verdicts of a list of manifests, by digest. A verification that was run before counts, with the time that it ran.
 ///
-/// Three questions for all that is remembered; two more for each signature that is not.
+/// Three questions for all that is remembered; two more for each signature that is not, up to a number of reads.
 pub async fn verify_all(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<HashMap<String, Verdict>> {
     let keys = db::keys::all(&app.db).await?;
     let found = candidates(app, repository_id, digests).await?;
+    let mut effort = Effort { from_memory: true, reads: MOST_READS };
     let mut verdicts = HashMap::new();
     for digest in digests {
         let manifests = found.get(digest.as_str()).map_or(&[][..], Vec::as_slice);
-        let verdict = judge(app, repository_id, digest, manifests, &keys, true).await?;
+        let verdict = judge(app, repository_id, digest, manifests, &keys, &mut effort).await?;
         verdicts.insert(digest.to_string(), verdict);
     }
     Ok(verdicts)
@@ -113,15 +117,15 @@ async fn judge(
     digest: &Digest,
     manifests: &[String],
     keys: &[rows::SigningKey],
-    from_memory: bool,
+    effort: &mut Effort,
 ) -> Result<Verdict> {
     let mut best = Known { finding: Finding::Nothing, at: app.clock.now() };
     for manifest in manifests {
         let question = Question { subject: digest, manifest, keys };
-        let remembered = if from_memory { app.verdicts.find(&question) } else { None };
+        let remembered = if effort.from_memory { app.verdicts.find(&question) } else { None };
         let known = match remembered {
             Some(known) => known,
-            None => look(app, repository_id, &question).await?,
+            None => look(app, repository_id, &question, effort).await?,
         };
         best = if known.finding > best.finding { known } else { best };
         if matches!(best.finding, Finding::Verified(_)) {
@@ -144,31 +148,58 @@ fn name_of(app: &App, key: &rows::SigningKey) -> KeyName {
     KeyName { name: format!("{age} of {}", app.config.public_host()), fingerprint: key.fingerprint.clone() }
 }
 
-/// Verifies the signatures in one manifest, and remembers what came out unless something could not be read.
-async fn look(app: &App, repository_id: Uuid, question: &Question<'_>) -> Result<Known> {
-    let at = app.clock.now();
+/// What a question may cost.
+struct Effort {
+    from_memory: bool,
+    /// So many more manifests and blobs may be read.
+    reads: usize,
+}
+
+impl Effort {
+    /// Whether one more may be read.
+    fn read(&mut self) -> bool {
+        let is_left = self.reads > 0;
+        self.reads = self.reads.saturating_sub(1);
+        is_left
+    }
+}
+
+/// Verifies the signatures in one manifest, and remembers what came out unless that can change: what is absent may come.
+async fn look(app: &App, repository_id: Uuid, question: &Question<'_>, effort: &mut Effort) -> Result<Known> {
+    let mut known = Known { finding: Finding::Nothing, at: app.clock.now() };
+    let too_many = || Finding::Unreadable("there are too many signatures to read at once".into());
+    if !effort.read() {
+        return Ok(Known { finding: too_many(), ..known });
+    }
     let Some(manifest) = manifests::find(app, repository_id, &Digest::trusted(question.manifest)).await? else {
-        return Ok(Known { finding: Finding::Nothing, at });
+        return Ok(known);
     };
     let Ok(value) = serde_json::from_slice::<Value>(&manifest.body) else {
-        return Ok(Known { finding: Finding::Unreadable("the signature's manifest cannot be read".into()), at });
+        known.finding = Finding::Unreadable("the signature's manifest cannot be read".into());
+        app.verdicts.remember(question, &known);
+        return Ok(known);
     };
-    let (mut best, mut is_whole) = (Finding::Nothing, true);
+    let mut is_whole = true;
     // Newest last: our own signature is mostly the last one.
     for layer in value["layers"].as_array().into_iter().flatten().rev().take(MOST_LAYERS) {
         let Some((limit, check)) = layer["mediaType"].as_str().and_then(checks::of_type) else { continue };
         let Some(blob) = layer["digest"].as_str().and_then(|d| d.parse().ok()) else { continue };
-        let finding = match blobs::read_small(app, repository_id, &blob, limit).await? {
-            Some(bytes) => check(&bytes, layer, question.subject, question.keys),
-            None => Finding::Unreadable("what was signed is absent or too large".into()),
+        if !effort.read() {
+            known.finding = known.finding.max(too_many());
+            is_whole = false;
+            break;
+        }
+        let finding = if let Some(bytes) = blobs::read_small(app, repository_id, &blob, limit).await? {
+            check(&bytes, layer, question.subject, question.keys)
+        } else {
+            is_whole = false;
+            Finding::Unreadable("what was signed is absent or too large".into())
         };
-        is_whole &= !matches!(finding, Finding::Unreadable(_));
-        best = best.max(finding);
-        if matches!(best, Finding::Verified(_)) {
+        known.finding = known.finding.max(finding);
+        if matches!(known.finding, Finding::Verified(_)) {
             break;
         }
     }
-    let known = Known { finding: best, at };
     if is_whole || matches!(known.finding, Finding::Verified(_)) {
         app.verdicts.remember(question, &known);
     }

@@ -85,3 +85,23 @@ async fn what_could_not_be_read_is_looked_at_again() {
     tx.commit().await.unwrap();
     assert_eq!(look().await[digest.as_str()].state, VerdictState::Verified);
 }
+
+#[tokio::test]
+async fn what_makes_no_sense_is_read_once_and_much_of_it_little_by_little() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let mut digests = Vec::new();
+    for n in 0..160 {
+        let digest = image(&app, &repository, &format!("image {n}")).await;
+        let layer = json!({"mediaType": signature::PAYLOAD_TYPE, "annotations": {signature::ANNOTATION: "eA=="}});
+        let payload = format!("not json {n}");
+        add(&app, &repository, payload.as_bytes(), json!({}), layer, Some(signature::tag_of(&digest))).await;
+        digests.push(digest);
+    }
+    for statements in [3 + 300, 3 + 2 * 10, 3] {
+        let before = app.db.statements();
+        let verdicts = verify_all(&app, repository.id, &digests).await.unwrap();
+        assert!(verdicts.values().all(|verdict| matches!(verdict.state, VerdictState::CouldNotCheck(_))));
+        assert_eq!(app.db.statements() - before, statements);
+    }
+}
