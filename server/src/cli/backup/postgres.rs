@@ -12,6 +12,8 @@ use tokio::process::Command;
 pub(super) async fn dump(config: &Config, db: &Db, to: &Path) -> Result<BTreeSet<Stored>> {
     // Dump and list are of one moment, however many pushes run beside.
     let snapshot = backup::Snapshot::take(db).await?;
+    // Before the long dump: the server may end a transaction that asks nothing for a while.
+    let stored = snapshot.stored().await?.into_iter().collect();
     let (url, password) = backup::postgres_arguments(&config.database_url)?;
     let mut command = Command::new("pg_dump");
     command
@@ -21,7 +23,7 @@ pub(super) async fn dump(config: &Config, db: &Db, to: &Path) -> Result<BTreeSet
         .arg("--dbname")
         .arg(url);
     run(command, password, "pg_dump").await?;
-    Ok(snapshot.stored().await?.into_iter().collect())
+    Ok(stored)
 }
 
 /// Fills an empty database.
