@@ -25,7 +25,7 @@ const site = await serve({
   '/new/import'(_, response) {
     response.writeHead(200, { 'content-type': 'text/html' }).end(fs.readFileSync(`${samples}/import${++polls < 2 ? '-listing' : ''}.html`));
   },
-  '/log'(_, response) {
+  '/lines'(_, response) {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<div class="chunk" id="s1-c9"><div class="ln" id="s1-L1001"><a href="#s1-L1001">1001</a><time></time><span>loaded</span></div></div>');
   },
 });

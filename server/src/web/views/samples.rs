@@ -4,6 +4,7 @@ mod account;
 mod build;
 mod data;
 mod repository;
+mod search;
 mod stream;
 
 use super::super::assets;
@@ -16,6 +17,7 @@ fn all() -> Vec<(String, String)> {
     let mut pages = account::pages();
     pages.extend(repository::pages());
     pages.extend(build::pages());
+    pages.extend(search::pages());
     pages
 }
 

@@ -5,11 +5,11 @@ use super::super::build::{
     Attempt, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage,
 };
 use super::super::builds::BuildFacts;
-use super::super::facts::State;
+use super::super::facts::{Signature, State};
 use super::super::layout::Layout;
 use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
+use super::super::pull::PullBox;
 use super::super::repository::RepositoryTab;
-use super::super::search::{FoundLine, FoundStep, Search, marked};
 use super::data::{HOSTILE, ago, facts, head, mona, page, pull, verified};
 
 pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView {
@@ -110,7 +110,7 @@ fn early() -> Vec<Step> {
     ]
 }
 
-fn show(build: BuildView, log: LogView) -> BuildPage {
+pub(super) fn show(build: BuildView, log: LogView) -> BuildPage {
     let head = head(true);
     let open = build.facts.state.is_open();
     BuildPage {
@@ -127,7 +127,7 @@ fn show(build: BuildView, log: LogView) -> BuildPage {
     }
 }
 
-fn log(steps: Vec<Step>) -> LogView {
+pub(super) fn log(steps: Vec<Step>) -> LogView {
     LogView {
         before: None,
         steps,
@@ -206,7 +206,7 @@ fn log_with_a_gap() -> LogView {
         first: 1001,
         last: 41_000,
         url: "?from=1001#s1-L1001".to_owned(),
-        fragment_url: "/acme/api/-/builds/149/log?step=1&from=1001".to_owned(),
+        fragment_url: "/acme/api/-/builds/149/lines?step=1&from=1001&to=41000".to_owned(),
     };
     log.steps[0].chunks.push(Chunk { step: 1, index: 1, lines: vec![], gap: Some(gap) });
     log
@@ -235,34 +235,6 @@ fn hostile() -> BuildView {
     }
 }
 
-/// `hits` of them; or a pattern that is none.
-fn searched(hits: u64, problem: Option<&str>) -> BuildPage {
-    let line = |number, text: &str, is_hit, is_apart| FoundLine {
-        number,
-        html: if is_hit { marked(text, std::iter::once(0..5)) } else { marked(text, std::iter::empty()) },
-        is_hit,
-        is_apart,
-    };
-    let lines = vec![
-        line(4, "  --> src/main.rs:3:5", false, false),
-        line(5, "error[E0308]: mismatched types", true, false),
-        line(6, "   see https://doc.rust-lang.org/error_codes/E0308.html", false, false),
-        line(99_998, "error: could not compile `api` <script>", true, true),
-    ];
-    let name = StepName::parse("[build 4/4] RUN cargo build --release --locked");
-    let steps = vec![FoundStep { number: 9, name, lines }];
-    let search = Search {
-        query: HOSTILE.chars().take(200).collect(),
-        problem: problem.map(str::to_owned),
-        hits,
-        shown: hits.min(500),
-        stopped: (hits > 500).then_some((9, 41_001)),
-        steps: if hits == 0 { vec![] } else { steps },
-    };
-    let build = view(146, State::Failed, BuildResult::Failed(Box::new(failure())));
-    BuildPage { search: Some(search), ..show(build, log(vec![])) }
-}
-
 fn attempts() -> Vec<Attempt> {
     let why = "its builder was not heard of any more; it is queued again".to_owned();
     vec![
@@ -280,6 +252,9 @@ pub(super) fn pages() -> Vec<(String, String)> {
     };
     let failed = || view(146, State::Failed, BuildResult::Failed(Box::new(failure())));
     let done = |public| view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(public))));
+    let unsigned =
+        Ready { signature: Signature::NotSigned, pull: PullBox { verify: None, ..pull(false) }, ..ready(true) };
+    let unsigned = view(1, State::Succeeded, BuildResult::Ready(Box::new(unsigned)));
     let note = |state, text: &str| view(148, state, BuildResult::Note(text.to_owned()));
     let overtaken = BuildView {
         newer: Some(newer("Write the changelog")),
@@ -301,13 +276,11 @@ pub(super) fn pages() -> Vec<(String, String)> {
         page("build-failed-times", &show(failed(), LogView { options, ..failed_log() })),
         page("build-done", &show(done(true), log_with_a_gap())),
         page("build-done-private", &show(done(false), log(early()))),
+        page("build-done-unsigned", &show(unsigned, log(early()))),
         page("build-overtaken", &show(overtaken, log(early()))),
         page("build-cancelled", &show(stranger, log(early()))),
         page("build-timed-out", &show(timed_out, log(early()))),
         page("build-partly", &show(view(8, State::PartlyFailed, BuildResult::None), log(early()))),
-        page("build-search-hostile", &searched(1_922, None)),
-        page("build-search-nothing", &searched(0, None)),
-        page("build-search-wrong", &searched(0, Some("This is no regular expression: unclosed group."))),
         page("build-hostile", &show(hostile(), failed_log())),
     ]
 }
