@@ -32,7 +32,7 @@ pub use enqueue::{NewBuild, enqueue, supersede};
 pub use finish::finish;
 pub use lease::at_start;
 pub use pages::{
-    find, materials, newest, newest_of_ref, number_of, open_in, page, present_attempt, tags_of, usual_secs,
+    find, materials, newest, newest_of_ref, number_of, open_in, page, present_attempt, search, tags_of, usual_secs,
     was_overtaken,
 };
 pub use rerun::{Rerun, build_now, rerun};

@@ -18,6 +18,7 @@ pub mod manifests;
 pub mod namespaces;
 pub mod queue;
 pub mod repositories;
+pub mod search;
 pub mod sessions;
 pub mod sources;
 pub mod tags;

@@ -12,3 +12,4 @@ pub mod tags;
 #[cfg(test)]
 mod tests;
 pub mod uploads;
+mod version_order;

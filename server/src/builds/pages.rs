@@ -28,6 +28,17 @@ pub async fn page(app: &App, repository_id: Uuid, offset: u64, limit: u64) -> Re
     view::list(app, repository_id, Some(before), limit).await
 }
 
+/// As `page`, of those that `text` tells of; the number is of all of these.
+pub async fn search(
+    app: &App,
+    repository_id: Uuid,
+    text: &str,
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<rows::Build>, u64)> {
+    db::builds::search(&app.db, repository_id, text, offset, limit).await
+}
+
 /// Queued and running builds of some repositories.
 pub async fn open_in(app: &App, repositories: &[rows::Repository]) -> Result<Vec<(rows::Repository, rows::Build)>> {
     let mut open = Vec::new();

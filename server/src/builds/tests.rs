@@ -2,6 +2,7 @@
 
 mod claims;
 mod leases;
+mod lists;
 mod logs;
 mod outcomes;
 mod queueing;

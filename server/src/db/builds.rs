@@ -1,13 +1,14 @@
 //! Builds: one row for each run of a rule for a commit.
 
 use super::entity::builds::{build, build_attempt, material};
+use super::search::{begins, contains};
 use super::{Ask, BuildState, Tx, rows};
 use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Build>> {
@@ -105,6 +106,28 @@ pub async fn list(c: &impl Ask, repository_id: Uuid, before: Option<i64>, limit:
         query = query.filter(build::Column::Number.lt(before));
     }
     Ok(query.order_by_desc(build::Column::Number).limit(limit).all(c.connection()).await?)
+}
+
+/// Builds of a repository that `text` tells of (branch, tag, title, number, or begin of the commit), newest first, and
+/// how many there are.
+pub async fn search(
+    c: &impl Ask,
+    repository_id: Uuid,
+    text: &str,
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<rows::Build>, u64)> {
+    let mut hit = Condition::any()
+        .add(contains(build::Column::RefName, text))
+        .add(contains(build::Column::CommitTitle, text))
+        .add(begins(build::Column::CommitHash, text));
+    if let Ok(number) = text.trim_start_matches('#').parse::<i64>() {
+        hit = hit.add(build::Column::Number.eq(number));
+    }
+    let query = build::Entity::find().filter(build::Column::RepositoryId.eq(repository_id)).filter(hit);
+    let total = query.clone().count(c.connection()).await?;
+    let newest = query.order_by_desc(build::Column::Number).offset(offset).limit(limit);
+    Ok((newest.all(c.connection()).await?, total))
 }
 
 /// Builds in one of `states` in any of `repositories`, newest first.

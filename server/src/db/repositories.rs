@@ -75,6 +75,13 @@ pub async fn make_live(tx: &Tx, id: Uuid, now: Millis) -> Result<bool> {
     Ok(changed.rows_affected == 1)
 }
 
+/// Something in the repository changed.
+pub async fn touch(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
+    let change = repository::Entity::update_many().col_expr(repository::Column::UpdatedAt, Expr::value(now));
+    change.filter(repository::Column::Id.eq(id)).exec(tx.connection()).await?;
+    Ok(())
+}
+
 /// An import takes the name of a push that broke off: what was pushed is linked no more, and uploads may go on.
 pub async fn take_over(tx: &Tx, id: Uuid, visibility: Visibility, now: Millis) -> Result<bool> {
     if !make_live(tx, id, now).await? {

@@ -1,11 +1,12 @@
 //! Tags: the present, and every move.
 
 use super::entity::registry::{tag, tag_move};
+use super::search::{begins, contains};
 use super::{Ask, Tx, rows};
 use crate::error::Result;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{LikeExpr, OnConflict};
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{ActiveModelTrait, Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// Tags that cosign makes for signatures and attestations: facts of another image, never rows on a page.
@@ -45,30 +46,41 @@ pub async fn names(c: &impl Ask, repository_id: Uuid, after: &str, limit: u64) -
         .await?)
 }
 
-/// Tags as people see them (no accessories), newest first; `part` must occur in the name.
+/// Tags as people see them (no accessories): `part` occurs in the name, or the digest begins with it.
+fn shown(repository_id: Uuid, part: &str) -> Select<tag::Entity> {
+    let query = tag::Entity::find()
+        .filter(tag::Column::RepositoryId.eq(repository_id))
+        .filter(tag::Column::Name.not_like(format!("{ACCESSORY_PREFIX}%")));
+    if part.is_empty() {
+        return query;
+    }
+    let digest = if part.starts_with("sha256:") { part.to_owned() } else { format!("sha256:{part}") };
+    query.filter(Condition::any().add(contains(tag::Column::Name, part)).add(begins(tag::Column::Digest, &digest)))
+}
+
+/// How many tags people see for `part`.
+pub async fn count(c: &impl Ask, repository_id: Uuid, part: &str) -> Result<u64> {
+    Ok(shown(repository_id, part).count(c.connection()).await?)
+}
+
+/// Some of the tags that people see for `part`, the newest first or by name.
 pub async fn page(
     c: &impl Ask,
     repository_id: Uuid,
     part: &str,
+    by_name: bool,
     offset: u64,
     limit: u64,
-) -> Result<(Vec<rows::Tag>, u64)> {
-    let mut query = tag::Entity::find()
-        .filter(tag::Column::RepositoryId.eq(repository_id))
-        .filter(tag::Column::Name.not_like(format!("{ACCESSORY_PREFIX}%")));
-    if !part.is_empty() {
-        let escaped = part.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        query = query.filter(tag::Column::Name.like(LikeExpr::new(format!("%{escaped}%")).escape('\\')));
-    }
-    let total = query.clone().count(c.connection()).await?;
-    let rows = query
-        .order_by_desc(tag::Column::UpdatedAt)
-        .order_by_asc(tag::Column::Name)
-        .offset(offset)
-        .limit(limit)
-        .all(c.connection())
-        .await?;
-    Ok((rows, total))
+) -> Result<Vec<rows::Tag>> {
+    let query = shown(repository_id, part);
+    let query = if by_name { query } else { query.order_by_desc(tag::Column::UpdatedAt) };
+    Ok(query.order_by_asc(tag::Column::Name).offset(offset).limit(limit).all(c.connection()).await?)
+}
+
+/// The names of all tags that people see for `part`.
+pub async fn shown_names(c: &impl Ask, repository_id: Uuid, part: &str) -> Result<Vec<String>> {
+    let names = shown(repository_id, part).select_only().column(tag::Column::Name);
+    Ok(names.into_tuple().all(c.connection()).await?)
 }
 
 /// All tags on a digest.

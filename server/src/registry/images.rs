@@ -2,6 +2,7 @@
 
 use super::blobs;
 use super::document::{self, Document};
+use super::version_order;
 use crate::app::App;
 use crate::db::{self, EdgeKind, rows};
 use crate::error::{Error, Result};
@@ -44,17 +45,35 @@ pub struct Layer {
 const MOST_CONFIG: usize = 1 << 20;
 // More is no image that people read as a table.
 const MOST_PLATFORMS: usize = 50;
+// Versions are compared here, not by the database: a megabyte of names.
+pub const MOST_BY_VERSION: u64 = 20_000;
 
-/// Images by their newest tags, `limit` tags from `offset` on; tags of one digest in one entry. The number is of all tags that match.
+/// The order of a list of tags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TagOrder {
+    #[default]
+    Newest,
+    Name,
+    /// As versions, the newest first.
+    Version,
+}
+
+/// Images by their tags, `limit` tags from `offset` on; tags of one digest in one entry. `part` occurs in the tag's name,
+/// or begins its digest. The number is of all tags that match; more than `MOST_BY_VERSION` come by name.
 pub async fn page(
     app: &App,
     allowed: &Allowed<ReadRepository>,
     part: &str,
+    order: TagOrder,
     offset: u64,
     limit: u64,
 ) -> Result<(Vec<Image>, u64)> {
     let repository_id = allowed.on().id;
-    let (tags, total) = db::tags::page(&app.db, repository_id, part, offset, limit).await?;
+    let total = db::tags::count(&app.db, repository_id, part).await?;
+    let tags = match order {
+        TagOrder::Version if total <= MOST_BY_VERSION => by_version(app, repository_id, part, offset, limit).await?,
+        _ => db::tags::page(&app.db, repository_id, part, order != TagOrder::Newest, offset, limit).await?,
+    };
     let digests: Vec<String> = tags.iter().map(|tag| tag.digest.clone()).collect();
     let manifests = db::manifests::find_all(&app.db, repository_id, &digests).await?;
     let mut manifests: HashMap<String, rows::Manifest> =
@@ -72,10 +91,20 @@ pub async fn page(
     Ok((images, total))
 }
 
+async fn by_version(app: &App, repository_id: Uuid, part: &str, offset: u64, limit: u64) -> Result<Vec<rows::Tag>> {
+    let all = db::tags::shown_names(&app.db, repository_id, part).await?;
+    let from = usize::try_from(offset).unwrap_or(usize::MAX);
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let names: Vec<String> =
+        version_order::newest_first(&all).into_iter().skip(from).take(most).map(str::to_owned).collect();
+    let mut rows = db::tags::find_all(&app.db, repository_id, &names).await?;
+    rows.sort_by_key(|row| names.iter().position(|name| *name == row.name));
+    Ok(rows)
+}
+
 /// The image that the newest tag points at.
 pub async fn newest(app: &App, repository_id: Uuid) -> Result<Option<Image>> {
-    let (tags, _) = db::tags::page(&app.db, repository_id, "", 0, 1).await?;
-    let Some(tag) = tags.into_iter().next() else { return Ok(None) };
+    let Some(tag) = db::tags::page(&app.db, repository_id, "", false, 0, 1).await?.pop() else { return Ok(None) };
     let Some(manifest) = db::manifests::find(&app.db, repository_id, &tag.digest).await? else { return Ok(None) };
     let platforms = platforms(app, repository_id, &manifest).await?;
     Ok(Some(Image { tags: vec![tag], manifest, platforms }))

@@ -134,7 +134,7 @@ pub async fn visible_names(app: &App, principal: &Principal, after: &str, limit:
 
 /// How many tags (without accessories) and builds a repository has.
 pub async fn counts(app: &App, repository_id: Uuid) -> Result<(u64, u64)> {
-    let (_, tags) = db::tags::page(&app.db, repository_id, "", 0, 1).await?;
+    let tags = db::tags::count(&app.db, repository_id, "").await?;
     let builds = db::builds::count(&app.db, repository_id).await?;
     Ok((tags, builds))
 }

@@ -84,6 +84,7 @@ async fn note(
         at: now,
     };
     db::tags::add_move(tx, row).await?;
+    db::repositories::touch(tx, repository.id, now).await?;
     db::events::add(tx, by, event, now).await
 }
 

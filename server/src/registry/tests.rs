@@ -1,5 +1,7 @@
 //! Repositories that come and go: first pushes that break off, and what goes with a deleted one.
 
+mod lists;
+
 use super::{repositories, uploads};
 use crate::clock::{DAY, HOUR};
 use crate::db::{self, NamespaceKind, RepositoryState, Role, Visibility, rows};

@@ -2,7 +2,7 @@
 
 mod unapproved;
 
-pub use unapproved::unapproved;
+pub use unapproved::{approval_url, unapproved};
 
 use super::dockerfiles;
 use crate::app::App;
@@ -73,25 +73,35 @@ pub async fn find(
     Ok((row, identity, connection))
 }
 
-/// Which of `listed` fill a repository already, in namespaces where the person has a role: remote id → repository.
+/// A repository that a Dockerfile fills.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filled {
+    pub repository: RepositoryName,
+    /// Its path in the code repository.
+    pub dockerfile: String,
+}
+
+/// What those of `listed` fill already, in namespaces where the person has a role, by their remote id.
 pub async fn imported(
     app: &App,
     allowed: &Allowed<UseAccount>,
     forge_url: &str,
     listed: &[rows::ForgeRepository],
-) -> Result<HashMap<String, RepositoryName>> {
+) -> Result<HashMap<String, Vec<Filled>>> {
     let Some(user) = allowed.principal().user_id() else { return Ok(HashMap::new()) };
     let namespaces: HashMap<Uuid, rows::Namespace> =
         db::namespaces::of_user(&app.db, user).await?.into_iter().map(|(n, _)| (n.id, n)).collect();
     let remotes = listed.iter().map(|r| r.remote_id.as_str());
     let sources = db::sources::of_remotes(&app.db, namespaces.keys().copied(), forge_url, remotes).await?;
-    let mut found = HashMap::new();
+    let mut found: HashMap<String, Vec<Filled>> = HashMap::new();
     for source in sources {
-        let rules = db::sources::rules_of(&app.db, source.id).await?;
-        let Some(rule) = rules.first() else { continue };
-        let Some(repository) = db::repositories::find(&app.db, rule.repository_id).await? else { continue };
         let namespace = namespaces[&source.namespace_id].name.parse()?;
-        found.insert(source.remote_id, RepositoryName::new(&namespace, &repository.name)?);
+        for rule in db::sources::rules_of(&app.db, source.id).await? {
+            let Some(row) = db::repositories::find(&app.db, rule.repository_id).await? else { continue };
+            let repository = RepositoryName::new(&namespace, &row.name)?;
+            let filled = Filled { repository, dockerfile: rule.dockerfile };
+            found.entry(source.remote_id.clone()).or_default().push(filled);
+        }
     }
     Ok(found)
 }

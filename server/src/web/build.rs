@@ -12,10 +12,11 @@ mod view;
 
 use super::origin::Origin;
 use super::page::{self, ROWS, count};
+use super::paging::ListQuery;
+use super::present;
 use super::views::build::BuildPage;
-use super::views::builds::BuildList;
+use super::views::builds::{BuildList, BuildRow};
 use super::views::repository::RepositoryTab;
-use super::{paging, present};
 use crate::app::App;
 use crate::builds::{self, Rerun};
 use crate::db::rows;
@@ -90,20 +91,17 @@ pub async fn show(
     Ok(response)
 }
 
-#[derive(Deserialize)]
-pub struct ListQuery {
-    #[serde(default)]
-    page: u64,
-}
-
-/// `/{ns}/{repo}/-/builds?page=`.
+/// `/{ns}/{repo}/-/builds?q=&page=`.
 pub async fn list(
     allowed: Allowed<ReadRepository>,
     query: Query<ListQuery>,
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    let page = list_page(&app, &allowed, query.page, None).await?;
+    let page = list_page(&app, &allowed, &query, None).await?;
+    if let Some(last) = query.beyond(page.total, &page.list_url()) {
+        return Ok(page::see(&last));
+    }
     let page = BuildList { layout: page.layout.clone().flash(page::flash(&app, &request)), ..page };
     page::html_after_form(&app, &request, &page)
 }
@@ -111,14 +109,18 @@ pub async fn list(
 async fn list_page(
     app: &App,
     allowed: &Allowed<ReadRepository>,
-    number: u64,
+    query: &ListQuery,
     wrong: Option<(String, String)>,
 ) -> Result<BuildList> {
     let on = allowed.on();
-    let number = number.clamp(1, 1_000_000);
+    let text = query.text();
     let head = present::head(app, allowed.principal(), on).await?;
     let viewer = page::viewer(app, allowed.principal()).await?;
-    let rows = rows_of_page(app, allowed, number).await?;
+    let (found, total) = match text.as_str() {
+        "" => (builds::page(app, on.id, query.offset(), ROWS).await?, head.builds),
+        text => builds::search(app, on.id, text, query.offset(), ROWS).await?,
+    };
+    let rows = build_rows(app, allowed, &found).await?;
     let source = sources::of_repository(app, on.id).await?;
     let known = sources::may_read(app, allowed.principal(), on, source.as_ref()).await?;
     let default = source.as_ref().filter(|_| head.manager).map(|s| s.default_branch.clone());
@@ -131,24 +133,21 @@ async fn list_page(
     Ok(BuildList {
         layout,
         rows,
-        pages: paging::pages(number, head.builds, &format!("{}/-/builds", head.url()), ""),
+        total,
+        pages: query.pages(total, &format!("{}/-/builds", head.url())),
         source: source.map(|s| if known { s.full_name } else { "a private source".to_owned() }),
         build_ref,
         build_error,
-        events_url: (number == 1).then(|| format!("{}/-/builds/events", head.url())),
+        query: text.clone(),
+        events_url: (query.number() == 1 && text.is_empty()).then(|| format!("{}/-/builds/events", head.url())),
         head,
     })
 }
 
-async fn rows_of_page(
-    app: &App,
-    allowed: &Allowed<ReadRepository>,
-    number: u64,
-) -> Result<Vec<super::views::builds::BuildRow>> {
-    let on = allowed.on();
+async fn build_rows(app: &App, allowed: &Allowed<ReadRepository>, found: &[rows::Build]) -> Result<Vec<BuildRow>> {
     let mut rows = Vec::new();
-    for build in builds::page(app, on.id, (number - 1) * ROWS, ROWS).await? {
-        rows.push(present::build_row(app, allowed.principal(), on, &build).await?);
+    for build in found {
+        rows.push(present::build_row(app, allowed.principal(), allowed.on(), build).await?);
     }
     Ok(rows)
 }
@@ -172,7 +171,10 @@ pub async fn build_now(
         Ok(build) => Ok(page::see(&format!("/{}/-/builds/{}", allowed.on().name, build.number))),
         Err(error @ (Error::Invalid(_) | Error::NotFound(_) | Error::Conflict(_))) => {
             let wrong = Some((form.ref_name.clone(), error.to_string()));
-            page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &list_page(&app, &readable, 1, wrong).await?)
+            page::with_status(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &list_page(&app, &readable, &ListQuery::default(), wrong).await?,
+            )
         }
         Err(error) => Err(error),
     }

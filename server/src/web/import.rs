@@ -1,14 +1,13 @@
 //! `/new/import`: the person's code repositories, each one click from a build.
 
 use super::page::{self, when};
-use super::paging::{self, ListQuery};
-use super::views::import::{Import, ImportRow, ImportRowState, ImportState, Unapproved};
+use super::paging::ListQuery;
+use super::views::import::{Filled, Import, ImportRow, ImportRowState, ImportState};
 use super::views::layout::Layout;
 use crate::accounts::sign_in::Purpose;
 use crate::app::App;
 use crate::db::{ConnectionState, ScanState, rows};
 use crate::error::{Error, Result};
-use crate::names::RepositoryName;
 use crate::policy::{Allowed, UseAccount};
 use crate::sources::{import, listing};
 use actix_web::http::StatusCode;
@@ -22,6 +21,8 @@ use uuid::Uuid;
 /// A first list of few repositories is there before the page is drawn.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+const HERE: &str = "/new/import";
+
 /// `GET /new/import?q=&page=`.
 pub async fn show(
     allowed: Allowed<UseAccount>,
@@ -30,25 +31,28 @@ pub async fn show(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let page = page_of(&app, &allowed, &query, None).await?;
+    if let Some(last) = query.beyond(page.total, HERE).filter(|_| page.state.has_list()) {
+        return Ok(page::see(&last));
+    }
     let page = Import { layout: page.layout.clone().flash(page::flash(&app, &request)), ..page };
     page::html_after_form(&app, &request, &page)
 }
 
 async fn page_of(app: &App, allowed: &Allowed<UseAccount>, query: &ListQuery, error: Option<String>) -> Result<Import> {
     let viewer = page::viewer(app, allowed.principal()).await?;
-    let number = query.page.clamp(1, 10_000);
     let mut page = Import {
         layout: Layout::new("Build from code", viewer).here("Build from code"),
         forge: "GitHub".to_owned(),
         account: String::new(),
         state: ImportState::NotConnected,
         rows: Vec::new(),
+        query: query.text(),
         total: 0,
-        query: query.q.trim().to_owned(),
-        pages: paging::pages(1, 0, "/new/import", ""),
+        pages: query.pages(0, HERE),
         unapproved: Vec::new(),
+        approval_url: None,
         error,
-        connect_url: super::sign_in::out_url(Purpose::Connect, "/new/import", None),
+        connect_url: super::sign_in::out_url(Purpose::Connect, HERE, None),
         broad_scopes: true,
     };
     let Some((identity, connection)) = listing::connections(app, allowed).await?.into_iter().next() else {
@@ -56,18 +60,20 @@ async fn page_of(app: &App, allowed: &Allowed<UseAccount>, query: &ListQuery, er
     };
     let connection = await_listing(app, connection).await?;
     page.account.clone_from(&identity.login);
-    page.state = state(app, &connection);
-    let (found, total) = listing::search(app, connection.id, &page.query, number).await?;
+    let (found, total) = listing::search(app, connection.id, &page.query, query.number()).await?;
+    page.state = state(app, &connection, total);
     if !page.state.has_list() {
         return Ok(page);
     }
     let imported = listing::imported(app, allowed, &identity.forge_url, &found).await?;
-    page.rows = found.iter().map(|listed| row(app, listed, imported.get(&listed.remote_id))).collect();
+    let filled = |listed: &rows::ForgeRepository| imported.get(&listed.remote_id).map_or(&[][..], Vec::as_slice);
+    page.rows = found.iter().map(|listed| row(app, listed, filled(listed))).collect();
     page.total = total;
-    page.pages = paging::pages(number, total, "/new/import", &page.query);
-    page.unapproved =
-        listing::unapproved(app, &connection).await?.into_iter().map(|(name, url)| Unapproved { name, url }).collect();
+    page.pages = query.pages(total, HERE);
+    page.unapproved = listing::unapproved(&connection);
+    page.approval_url = listing::approval_url(app, &identity);
     page.layout.refresh = page.state.is_listing() || looking(&found);
+    page.layout.live = page.layout.refresh;
     Ok(page)
 }
 
@@ -93,7 +99,8 @@ async fn await_listing(app: &App, connection: rows::Connection) -> Result<rows::
     }
 }
 
-fn state(app: &App, connection: &rows::Connection) -> ImportState {
+/// `found`: how many are listed already.
+fn state(app: &App, connection: &rows::Connection, found: u64) -> ImportState {
     if !connection.scopes.split([',', ' ']).any(|s| s == "repo") {
         return ImportState::NotConnected;
     }
@@ -101,14 +108,20 @@ fn state(app: &App, connection: &rows::Connection) -> ImportState {
         (ConnectionState::Revoked, _, _) => ImportState::Revoked,
         (_, Some(reason), at) => ImportState::Failed { at: at.map(|at| when(app, at)), reason: reason.clone() },
         (_, None, Some(at)) => ImportState::Ready { at: when(app, at) },
-        (_, None, None) => ImportState::Listing { found: 0 },
+        (_, None, None) => ImportState::Listing { found },
     }
 }
 
-fn row(app: &App, listed: &rows::ForgeRepository, imported: Option<&RepositoryName>) -> ImportRow {
+fn row(app: &App, listed: &rows::ForgeRepository, imported: &[listing::Filled]) -> ImportRow {
     let dockerfiles = listing::dockerfiles_of(listed);
-    let state = match (imported, listed.scan_state) {
-        (Some(name), _) => ImportRowState::Imported { url: format!("/{name}") },
+    let state = match (imported.first(), listed.scan_state) {
+        (Some(_), _) => ImportRowState::Imported {
+            others: dockerfiles.into_iter().filter(|path| imported.iter().all(|i| i.dockerfile != *path)).collect(),
+            repositories: imported
+                .iter()
+                .map(|i| Filled { name: i.repository.to_string(), dockerfile: i.dockerfile.clone() })
+                .collect(),
+        },
         (None, ScanState::Pending) => ImportRowState::Looking,
         (None, ScanState::Failed) => ImportRowState::Blocked {
             reason: "its files could not be listed at the forge; press Refresh to try again".to_owned(),
@@ -116,15 +129,13 @@ fn row(app: &App, listed: &rows::ForgeRepository, imported: Option<&RepositoryNa
         (None, ScanState::Done) if dockerfiles.is_empty() => ImportRowState::NoDockerfile,
         (None, ScanState::Done) => ImportRowState::Found { dockerfiles },
     };
-    let target = imported.map_or_else(|| listing::likely_target(listed), ToString::to_string);
     ImportRow {
         id: listed.id.to_string(),
         full_name: listed.full_name.clone(),
         url: listed.html_url.clone(),
         private: listed.is_private,
-        language: String::new(),
         pushed: listed.pushed_at.map(|at| when(app, at)),
-        target,
+        target: listing::likely_target(listed),
         state,
     }
 }
@@ -136,22 +147,26 @@ pub struct BuildForm {
     dockerfile: Option<String>,
 }
 
-/// `POST /new/import`: the pressed Build.
-pub async fn build(allowed: Allowed<UseAccount>, form: Form<BuildForm>, app: Data<App>) -> Result<HttpResponse> {
+/// `POST /new/import?q=&page=`: the pressed Build.
+pub async fn build(
+    allowed: Allowed<UseAccount>,
+    query: Query<ListQuery>,
+    form: Form<BuildForm>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
     let form = form.into_inner();
     match import::import(&app, &allowed, form.repository, form.dockerfile).await {
         Ok((name, number)) => Ok(page::see(&format!("/{name}/-/builds/{number}"))),
         Err(error @ (Error::Internal { .. } | Error::NotFound(_))) => Err(error),
         Err(error) => {
-            let query = ListQuery { q: String::new(), page: 1 };
             let page = page_of(&app, &allowed, &query, Some(error.to_string())).await?;
             page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
 }
 
-/// `POST /new/import/refresh`: asks the forge again.
-pub async fn refresh(allowed: Allowed<UseAccount>, app: Data<App>) -> Result<HttpResponse> {
+/// `POST /new/import/refresh?q=&page=`: asks the forge again.
+pub async fn refresh(allowed: Allowed<UseAccount>, query: Query<ListQuery>, app: Data<App>) -> Result<HttpResponse> {
     for (_, connection) in listing::connections(&app, &allowed).await? {
         let mut changed = app.wake.follow(connection.id);
         listing::refresh(&app, connection.id).await?;
@@ -167,7 +182,7 @@ pub async fn refresh(allowed: Allowed<UseAccount>, app: Data<App>) -> Result<Htt
         // Late, the page shows the old list with its age.
         tokio::time::timeout(PATIENCE, answered).await.unwrap_or(Ok(()))?;
     }
-    Ok(page::see("/new/import"))
+    Ok(page::see(&query.pages(0, HERE).url))
 }
 
 /// The list will not come, for now.

@@ -1,7 +1,7 @@
 //! A namespace: its repositories.
 
 use super::page::{self, ROWS, count, when};
-use super::paging::{self, ListQuery};
+use super::paging::{ListQuery, Order};
 use super::present;
 use super::views::layout::Layout;
 use super::views::namespace::{Account, Namespace, RepositoryCard};
@@ -16,7 +16,16 @@ use crate::policy::{self, Allowed, ReadNamespace, Who};
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 
-/// `/{ns}?q=&page=`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CardOrder {
+    Name,
+    Updated,
+}
+
+const ORDERS: [Order<CardOrder>; 2] =
+    [("name", "By name", CardOrder::Name), ("updated", "Changed last", CardOrder::Updated)];
+
+/// `/{ns}?q=&sort=&page=`.
 pub async fn show(
     allowed: Allowed<ReadNamespace>,
     query: Query<ListQuery>,
@@ -24,11 +33,18 @@ pub async fn show(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let on = allowed.on();
-    let part = query.q.trim().to_lowercase();
+    let part = query.text().to_lowercase();
+    let (order, sorts) = query.order(&ORDERS);
     let all = namespaces::repositories(&app, &allowed).await?;
-    let found: Vec<_> = all.iter().filter(|r| r.name.contains(&part)).collect();
-    let number = query.page.clamp(1, 1_000_000);
-    let from = usize::try_from((number - 1) * ROWS).unwrap_or(usize::MAX);
+    let mut found: Vec<_> = all.iter().filter(|r| r.name.contains(&part)).collect();
+    if order == CardOrder::Updated {
+        found.sort_by_key(|r| std::cmp::Reverse(r.updated_at));
+    }
+    let (total, url) = (found.len() as u64, format!("/{}", on.name));
+    if let Some(last) = query.beyond(total, &url) {
+        return Ok(page::see(&last));
+    }
+    let from = usize::try_from(query.offset()).unwrap_or(usize::MAX);
     let mut cards = Vec::new();
     for repository in found.iter().skip(from).take(usize::try_from(ROWS).unwrap_or(30)) {
         cards.push(card(&app, &repository.name, &format!("/{}/{}", on.name, repository.name), repository).await?);
@@ -54,8 +70,9 @@ pub async fn show(
             url,
         }),
         cards,
-        pages: paging::pages(number, found.len() as u64, &format!("/{}", on.name), &part),
+        pages: query.pages(total, &url),
         query: part,
+        sorts,
         building,
         manager: policy::may::<policy::CreateRepository>(allowed.principal(), on),
         push_lines: PushLines::new(&app.config.public_host(), &user, &format!("{}/NAME", on.name)),

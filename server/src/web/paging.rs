@@ -1,31 +1,76 @@
-//! The row of page links below long lists.
+//! What long lists are asked for, `?q=&sort=&page=`, and the row of page links below them.
 
 use super::page::ROWS;
-use super::views::layout::Pages;
+use super::views::layout::{Pages, SortOption};
 use serde::Deserialize;
 
-/// What a filtered list is asked for: `?q=&page=`.
-#[derive(Deserialize)]
+/// What a list is asked for.
+#[derive(Default, Deserialize)]
 pub struct ListQuery {
     #[serde(default)]
-    pub q: String,
+    q: String,
+    #[serde(default)]
+    sort: String,
     /// From 1; 0 when it is not given.
     #[serde(default)]
-    pub page: u64,
+    page: u64,
 }
 
-/// Links around page `number` of `total` entries at `path`, which keep the filter.
-pub fn pages(number: u64, total: u64, path: &str, query: &str) -> Pages {
+/// An order that a list can have: its word in `?sort=`, what people read, and what it means.
+pub type Order<T> = (&'static str, &'static str, T);
+
+impl ListQuery {
+    /// What entries must hold; empty for all of them.
+    pub fn text(&self) -> String {
+        // PostgreSQL takes no NUL.
+        self.q.trim().chars().filter(|c| !c.is_control()).take(200).collect()
+    }
+
+    /// From 1.
+    pub fn number(&self) -> u64 {
+        self.page.clamp(1, 1_000_000)
+    }
+
+    /// Entries before the page.
+    pub fn offset(&self) -> u64 {
+        (self.number() - 1) * ROWS
+    }
+
+    /// The asked order, and all of them to choose from. The first is the usual one, taken for unknown words too.
+    pub fn order<T: Copy>(&self, orders: &[Order<T>]) -> (T, Vec<SortOption>) {
+        let at = orders.iter().position(|(word, ..)| *word == self.sort).unwrap_or(0);
+        let option = |(n, (word, label, _)): (usize, &Order<T>)| SortOption { word, label, chosen: n == at };
+        (orders[at].2, orders.iter().enumerate().map(option).collect())
+    }
+
+    /// Links around this page of `total` entries at `path`, which keep filter and order.
+    pub fn pages(&self, total: u64, path: &str) -> Pages {
+        self.pages_around(self.number(), total, path)
+    }
+
+    /// Where the last page is, when this one lies behind it.
+    pub fn beyond(&self, total: u64, path: &str) -> Option<String> {
+        let last = total.div_ceil(ROWS).max(1);
+        (self.number() > last).then(|| self.pages_around(last, total, path).url)
+    }
+
+    fn pages_around(&self, number: u64, total: u64, path: &str) -> Pages {
+        pages(number, total, path, &[("q", &self.text()), ("sort", &self.sort)])
+    }
+}
+
+/// Links around page `number` of `total` entries at `path`; of `keep` they hold what is not empty.
+fn pages(number: u64, total: u64, path: &str, keep: &[(&str, &str)]) -> Pages {
     let last = total.div_ceil(ROWS).max(1);
     let url = |page: u64| {
-        let mut pairs = Vec::new();
-        if !query.is_empty() {
-            pairs.push(("q", query.to_owned()));
-        }
-        pairs.push(("page", page.to_string()));
-        format!("{path}?{}", serde_urlencoded::to_string(pairs).unwrap_or_default())
+        let page = if page == 1 { String::new() } else { page.to_string() };
+        let number = [("page", page.as_str())];
+        let asked: Vec<_> = keep.iter().chain(&number).filter(|(_, value)| !value.is_empty()).collect();
+        let query = serde_urlencoded::to_string(asked).unwrap_or_default();
+        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
     };
     Pages {
+        url: url(number),
         number,
         last,
         previous_url: (number > 1).then(|| url(number - 1)),
@@ -39,11 +84,29 @@ mod tests {
 
     #[test]
     fn links_keep_the_filter_and_end_at_the_ends() {
-        let middle = pages(2, 65, "/a/b/-/tags", "v1&x");
+        let middle = pages(2, 65, "/a/b/-/tags", &[("q", "v1&x"), ("sort", "")]);
         assert_eq!(middle.last, 3);
-        assert_eq!(middle.previous_url.as_deref(), Some("/a/b/-/tags?q=v1%26x&page=1"));
+        assert_eq!(middle.previous_url.as_deref(), Some("/a/b/-/tags?q=v1%26x"));
         assert_eq!(middle.next_url.as_deref(), Some("/a/b/-/tags?q=v1%26x&page=3"));
-        let only = pages(1, 0, "/a", "");
+        let only = pages(1, 0, "/a", &[]);
         assert_eq!((only.last, only.previous_url, only.next_url), (1, None, None));
+    }
+
+    #[test]
+    fn behind_the_last_page_the_way_leads_back_to_it() {
+        let asked = |page| ListQuery { q: "x".to_owned(), page, ..ListQuery::default() };
+        assert_eq!(asked(3).beyond(65, "/a"), None);
+        assert_eq!(asked(1).beyond(0, "/a"), None);
+        assert_eq!(asked(99).beyond(65, "/a").as_deref(), Some("/a?q=x&page=3"));
+    }
+
+    #[test]
+    fn an_unknown_order_is_the_usual_one() {
+        let asked = |sort: &str| ListQuery { sort: sort.to_owned(), ..ListQuery::default() };
+        let orders = [("new", "Newest", 1), ("name", "Name", 2)];
+        assert_eq!(asked("name").order(&orders).0, 2);
+        let (order, options) = asked("'; --").order(&orders);
+        assert_eq!(order, 1);
+        assert!(options[0].chosen && !options[1].chosen);
     }
 }

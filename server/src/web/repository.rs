@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::db::{HookState, SourceState, rows};
 use crate::error::Result;
 use crate::policy::{Allowed, ReadRepository, Who};
+use crate::registry::images::TagOrder;
 use crate::registry::{images, repositories};
 use crate::{builds, sources};
 use actix_web::web::Data;
@@ -25,7 +26,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
         Some(build) => Some(present::build_row(&app, allowed.principal(), on, build).await?),
         None => None,
     };
-    let (mut found, _) = images::page(&app, &allowed, "", 0, 20).await?;
+    let (mut found, _) = images::page(&app, &allowed, "", TagOrder::Newest, 0, 20).await?;
     found.truncate(10);
     let rows = present::image_rows(&app, on, &found).await?;
     let pull = rows.first().and_then(|row| {

@@ -2,7 +2,7 @@
 
 use super::materials;
 use super::page::{self, ROWS, count, when};
-use super::paging::ListQuery;
+use super::paging::{ListQuery, Order};
 use super::present;
 use super::views::facts::Signature;
 use super::views::repository::RepositoryTab;
@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::names::{Digest, TagName};
 use crate::policy::{Allowed, DeleteImage, ReadRepository};
-use crate::registry::images::{self, Image, Platform};
+use crate::registry::images::{self, Image, Platform, TagOrder};
 use crate::registry::tags;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
@@ -24,7 +24,13 @@ pub struct TagPath {
     tag: String,
 }
 
-/// `/{ns}/{repo}/-/tags?q=&page=`.
+const ORDERS: [Order<TagOrder>; 3] = [
+    ("newest", "Newest first", TagOrder::Newest),
+    ("name", "By name", TagOrder::Name),
+    ("version", "By version", TagOrder::Version),
+];
+
+/// `/{ns}/{repo}/-/tags?q=&sort=&page=`.
 pub async fn list(
     allowed: Allowed<ReadRepository>,
     query: Query<ListQuery>,
@@ -32,16 +38,20 @@ pub async fn list(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let on = allowed.on();
-    let number = query.page.clamp(1, 1_000_000);
-    // PostgreSQL takes no NUL.
-    let part: String = query.q.trim().chars().filter(|c| !c.is_control()).take(128).collect();
-    let (found, total) = images::page(&app, &allowed, &part, (number - 1) * ROWS, ROWS).await?;
-    let rows = present::image_rows(&app, on, &found).await?;
+    let part = query.text();
     let head = present::head(&app, allowed.principal(), on).await?;
+    let by_version = head.tags <= images::MOST_BY_VERSION;
+    let (order, sorts) = query.order(if by_version { &ORDERS } else { &ORDERS[..2] });
+    let (found, total) = images::page(&app, &allowed, &part, order, query.offset(), ROWS).await?;
+    let url = format!("{}/-/tags", head.url());
+    if let Some(last) = query.beyond(total, &url) {
+        return Ok(page::see(&last));
+    }
+    let rows = present::image_rows(&app, on, &found).await?;
     let viewer = page::viewer(&app, allowed.principal()).await?;
     let layout = head.layout("Tags", viewer, RepositoryTab::Tags).flash(page::flash(&app, &request));
-    let pages = super::paging::pages(number, total, &format!("{}/-/tags", head.url()), &part);
-    page::html_after_form(&app, &request, &TagList { layout, head, rows, query: part, pages })
+    let pages = query.pages(total, &url);
+    page::html_after_form(&app, &request, &TagList { layout, head, rows, query: part, sorts, pages })
 }
 
 #[derive(Deserialize)]

@@ -2,11 +2,12 @@
 
 use crate::clock::{MINUTE, Millis};
 use crate::db::entity::sources::forge_repository as listed;
+use crate::db::search::contains;
 use crate::db::{Ask, ScanState, Tx, rows};
 use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, Func, LikeExpr, NullOrdering};
+use sea_orm::sea_query::NullOrdering;
 use sea_orm::{IntoActiveModel, Order, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -24,9 +25,7 @@ pub async fn search(
 ) -> Result<(Vec<rows::ForgeRepository>, u64)> {
     let mut query = listed::Entity::find().filter(listed::Column::ConnectionId.eq(connection_id));
     if !text.is_empty() {
-        let literal = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        let name = Expr::expr(Func::lower(Expr::col(listed::Column::FullName)));
-        query = query.filter(name.like(LikeExpr::new(format!("%{literal}%")).escape('\\')));
+        query = query.filter(contains(listed::Column::FullName, text));
     }
     let total = query.clone().count(c.connection()).await?;
     let rows = query

@@ -14,14 +14,17 @@ const MOST_ASKED: usize = 20;
 /// What the detail of an active connection starts with, before the names.
 const DETAIL: &str = "not approved by: ";
 
-/// Organisations that keep this app out, each with the page where approval is asked for.
-pub async fn unapproved(app: &App, connection: &rows::Connection) -> Result<Vec<(String, String)>> {
-    let identity = db::users::find_identity_by_id(&app.db, connection.identity_id).await?;
-    let (Some(identity), Some(github)) = (identity, &app.config.github) else { return Ok(Vec::new()) };
+/// Organisations that are known to keep this app out.
+pub fn unapproved(connection: &rows::Connection) -> Vec<String> {
     let names = connection.state_detail.as_deref().and_then(|detail| detail.strip_prefix(DETAIL));
+    names.unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+/// Where a member sees which organisations let this app in, and asks the others.
+pub fn approval_url(app: &App, identity: &rows::Identity) -> Option<String> {
+    let github = app.config.github.as_ref()?;
     let forge_url = crate::forge::plain(&identity.forge_url);
-    let url = format!("{forge_url}/settings/connections/applications/{}", github.client_id);
-    Ok(names.unwrap_or_default().split_whitespace().map(|name| (name.to_owned(), url.clone())).collect())
+    Some(format!("{forge_url}/settings/connections/applications/{}", github.client_id))
 }
 
 /// Asks the forge; rows of the last list are still there.

@@ -59,7 +59,8 @@ async fn an_import_makes_everything_and_its_first_build() {
     assert_eq!(scene.builds(&name).await.len(), 1);
     let listed = scene.listed(&mona, "mona/Hello_World").await;
     let imported = listing::imported(&scene.app, &may_use(&mona), &scene.forge.url(), &[listed]).await.unwrap();
-    assert_eq!(imported.values().next(), Some(&name));
+    let filled = listing::Filled { repository: name.clone(), dockerfile: "Dockerfile".to_owned() };
+    assert_eq!(imported.values().next(), Some(&vec![filled]));
 
     let clone = crate::sources::clone_authorization(&scene.app, &source).await.unwrap().unwrap();
     assert!(clone.0.starts_with("Basic "));
@@ -218,7 +219,5 @@ async fn a_list_follows_the_forge() {
         })
         .await;
     let connection = listing::connection(&scene.app, mona.connection_id).await.unwrap();
-    let unapproved = listing::unapproved(&scene.app, &connection).await.unwrap();
-    assert_eq!(unapproved.len(), 1);
-    assert_eq!(unapproved[0].0, "acme");
+    assert_eq!(listing::unapproved(&connection), ["acme"]);
 }

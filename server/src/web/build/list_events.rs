@@ -1,9 +1,11 @@
 //! The stream of a repository's list of builds.
 
+use super::super::page::ROWS;
 use super::super::views::live::{SwapRows, message};
 use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, STALLED, answer};
 use crate::app::App;
 use crate::auth::extract::check_again;
+use crate::builds;
 use crate::error::{Context, Result};
 use crate::policy::{Allowed, ReadRepository};
 use actix_web::web::{Bytes, Data};
@@ -49,6 +51,7 @@ async fn follow(app: Data<App>, allowed: Allowed<ReadRepository>, request: HttpR
 }
 
 async fn rows_message(app: &App, allowed: &Allowed<ReadRepository>) -> Result<String> {
-    let rows = super::rows_of_page(app, allowed, 1).await?;
+    let newest = builds::page(app, allowed.on().id, 0, ROWS).await?;
+    let rows = super::build_rows(app, allowed, &newest).await?;
     Ok(message("", &SwapRows { rows: &rows }.render().context("rendering")?))
 }

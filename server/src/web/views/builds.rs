@@ -61,6 +61,9 @@ pub struct BuildList {
     pub layout: Layout,
     pub head: RepositoryHead,
     pub rows: Vec<BuildRow>,
+    pub query: String,
+    /// All that match, over all pages.
+    pub total: u64,
     pub pages: Pages,
     /// `full name of the source`, when the repository is connected.
     pub source: Option<String>,
@@ -70,4 +73,10 @@ pub struct BuildList {
     pub build_error: Option<String>,
     /// The stream that swaps `#builds` when a build appears or changes.
     pub events_url: Option<String>,
+}
+
+impl BuildList {
+    pub fn list_url(&self) -> String {
+        format!("{}/-/builds", self.head.url())
+    }
 }

@@ -20,14 +20,22 @@ pub struct Import {
     pub total: u64,
     pub query: String,
     pub pages: Pages,
-    /// Organisations that have not approved the application.
-    pub unapproved: Vec<Unapproved>,
+    /// Organisations that have not approved the application, as far as they are known.
+    pub unapproved: Vec<String>,
+    /// Where members ask their organisations for approval, at the forge.
+    pub approval_url: Option<String>,
     /// What the pressed Build could not do (status 422).
     pub error: Option<String>,
     /// Asks the forge for consent again, or for the first time: `/login/github?import=1`.
     pub connect_url: String,
     /// The forge cannot be asked for fewer rights (an OAuth App): the page says what `repo` and `read:org` are for.
     pub broad_scopes: bool,
+}
+
+impl Import {
+    pub fn refresh_url(&self) -> String {
+        self.pages.url.replacen("/new/import", "/new/import/refresh", 1)
+    }
 }
 
 /// How fresh the list is.
@@ -80,7 +88,6 @@ pub struct ImportRow {
     pub full_name: String,
     pub url: String,
     pub private: bool,
-    pub language: String,
     pub pushed: Option<When>,
     /// Where the image will be, `mona/hello`.
     pub target: String,
@@ -96,9 +103,10 @@ pub enum ImportRowState {
         dockerfiles: Vec<String>,
     },
     NoDockerfile,
-    /// Connected before: `/mona/hello`.
+    /// Connected before; the Dockerfiles that fill no repository yet are what else can be built.
     Imported {
-        url: String,
+        repositories: Vec<Filled>,
+        others: Vec<String>,
     },
     /// It cannot be built by this person: why.
     Blocked {
@@ -106,10 +114,10 @@ pub enum ImportRowState {
     },
 }
 
-/// An organisation whose repositories are not in the list.
+/// A repository that a Dockerfile of the row fills.
 #[derive(Debug, Clone)]
-pub struct Unapproved {
+pub struct Filled {
+    /// `mona/hello`.
     pub name: String,
-    /// Where a member asks for approval at the forge.
-    pub url: String,
+    pub dockerfile: String,
 }

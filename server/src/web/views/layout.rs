@@ -99,9 +99,20 @@ impl Layout {
     }
 }
 
+/// One order that a list can have.
+#[derive(Debug, Clone)]
+pub struct SortOption {
+    /// Its word in `?sort=`.
+    pub word: &'static str,
+    pub label: &'static str,
+    pub chosen: bool,
+}
+
 /// One of the pages of a long list.
 #[derive(Debug, Clone, Default)]
 pub struct Pages {
+    /// This page.
+    pub url: String,
     pub number: u64,
     pub last: u64,
     pub previous_url: Option<String>,

@@ -3,12 +3,12 @@
 use super::builds::BuildRow;
 use super::facts::{Avatar, State, When};
 use super::filters;
-use super::layout::{Layout, Pages};
+use super::layout::{Layout, Pages, SortOption};
 use super::pull::PushLines;
 use super::repository::Durations;
 use askama::Template;
 
-/// `/{ns}?q=&page=`.
+/// `/{ns}?q=&sort=&page=`.
 #[derive(Template)]
 #[template(path = "namespace/show.html")]
 pub struct Namespace {
@@ -18,6 +18,7 @@ pub struct Namespace {
     pub account: Option<Account>,
     pub cards: Vec<RepositoryCard>,
     pub query: String,
+    pub sorts: Vec<SortOption>,
     pub pages: Pages,
     pub building: Vec<BuildRow>,
     /// Members: the viewer may build and push here.

@@ -3,6 +3,7 @@
 mod account;
 mod build;
 mod data;
+mod lists;
 mod repository;
 mod search;
 mod stream;
@@ -16,6 +17,7 @@ use std::time::Duration;
 fn all() -> Vec<(String, String)> {
     let mut pages = account::pages();
     pages.extend(repository::pages());
+    pages.extend(lists::pages());
     pages.extend(build::pages());
     pages.extend(search::pages());
     pages

@@ -1,13 +1,13 @@
 //! Tags of a repository: the list, one tag, and deleting one.
 
 use super::facts::{Signature, When};
-use super::layout::{Layout, Pages};
+use super::layout::{Layout, Pages, SortOption};
 use super::pull::PullBox;
 use super::repository::{Cause, ImageRow, RepositoryHead};
 use super::{facts, filters};
 use askama::Template;
 
-/// `/{ns}/{repo}/-/tags?q=&page=`.
+/// `/{ns}/{repo}/-/tags?q=&sort=&page=`.
 #[derive(Template)]
 #[template(path = "tags/list.html")]
 pub struct TagList {
@@ -15,6 +15,7 @@ pub struct TagList {
     pub head: RepositoryHead,
     pub rows: Vec<ImageRow>,
     pub query: String,
+    pub sorts: Vec<SortOption>,
     pub pages: Pages,
 }
 

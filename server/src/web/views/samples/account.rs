@@ -3,12 +3,12 @@
 use super::super::errors::{Broken, NotFound, Refused};
 use super::super::facts::State;
 use super::super::home::{Dashboard, Welcome};
-use super::super::import::{Import, ImportRow, ImportRowState, ImportState, Unapproved};
+use super::super::import::{Filled, Import, ImportRow, ImportRowState, ImportState};
 use super::super::layout::{Flash, Layout, Pages};
 use super::super::login::{Login, LoginFailed, LoginProblem, Provider, WhoMay};
 use super::super::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRow};
 use super::data::{HOSTILE, ago, build, mona, page};
-use super::repository::cards;
+use super::lists::cards;
 
 type Pages_ = Vec<(String, String)>;
 
@@ -70,17 +70,24 @@ fn rows() -> Vec<ImportRow> {
         full_name: name.to_owned(),
         url: format!("https://github.com/{name}"),
         private: id == "2",
-        language: "Rust".to_owned(),
         pushed: Some(ago(7200)),
         target: format!("mona/{}", name.split('/').next_back().unwrap()),
         state,
     };
     let found =
         |paths: &[&str]| ImportRowState::Found { dockerfiles: paths.iter().map(|path| (*path).to_owned()).collect() };
+    let imported = |filled: &[&str], others: &[&str]| ImportRowState::Imported {
+        repositories: filled
+            .iter()
+            .map(|path| Filled { name: "acme/shop-api".to_owned(), dockerfile: (*path).to_owned() })
+            .collect(),
+        others: others.iter().map(|path| (*path).to_owned()).collect(),
+    };
     vec![
         row("1", "mona/hello", found(&["Dockerfile"])),
         row("2", "acme/web", found(&["Dockerfile", "docker/ci.Dockerfile"])),
-        row("3", "acme/api", ImportRowState::Imported { url: "/acme/api".to_owned() }),
+        row("3", "acme/api", imported(&["Dockerfile"], &[])),
+        row("7", "acme/shop", imported(&["Dockerfile", "api/Dockerfile"], &["web/Dockerfile", HOSTILE])),
         row("4", "acme/docs", ImportRowState::NoDockerfile),
         row("5", "acme/new", ImportRowState::Looking),
         row("6", "other/thing", ImportRowState::Blocked { reason: "Only an owner of other can connect it".to_owned() }),
@@ -98,6 +105,7 @@ fn import() -> Pages_ {
         account: "mona".to_owned(),
         total: rows.len() as u64,
         pages: Pages {
+            url: "/new/import?page=1".to_owned(),
             number: 1,
             last: if rows.is_empty() { 1 } else { 3 },
             previous_url: None,
@@ -106,10 +114,8 @@ fn import() -> Pages_ {
         state,
         rows,
         query: query.to_owned(),
-        unapproved: vec![Unapproved {
-            name: "bigcorp".to_owned(),
-            url: "https://github.com/settings/connections/applications/1".to_owned(),
-        }],
+        unapproved: vec!["bigcorp".to_owned()],
+        approval_url: Some("https://github.com/settings/connections/applications/1".to_owned()),
         error: None,
         connect_url: "/login/github?import=1".to_owned(),
         broad_scopes: true,
