@@ -7,7 +7,7 @@ use std::str::FromStr;
 use url::Url;
 
 // Variables of our scripts and tests that are no settings.
-const NOT_SETTINGS: &[&str] = &["SLIPWAY_CONFIG", "SLIPWAY_CACHE", "SLIPWAY_BIN", "SLIPWAY_TOOLS"];
+const NOT_SETTINGS: &[&str] = &["SLIPWAY_CONFIG", "SLIPWAY_CACHE", "SLIPWAY_BIN"];
 
 // Variables of `slipway-builder`, which may run on the same machine in the same environment.
 const OF_THE_BUILDER: &[&str] = &[

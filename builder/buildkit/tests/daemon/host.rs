@@ -25,13 +25,17 @@ struct Process(Child);
 /// A directory to build.
 pub(crate) struct Tree(TempDir);
 
+/// Where `script/bootstrap` puts buildkitd and runc.
+fn tools() -> PathBuf {
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/root".into())).join(".cache/slipway");
+    let tools = std::env::var_os("SLIPWAY_CACHE").map_or_else(home, PathBuf::from).join("tools/bin");
+    assert!(tools.join("buildkitd").exists(), "buildkitd is not in {}: run script/bootstrap", tools.display());
+    tools
+}
+
 impl Daemon {
-    /// None, with a word, where the tools are not: `SLIPWAY_TOOLS` names the directory with buildkitd and runc.
-    pub(crate) async fn start() -> Option<Self> {
-        let Some(tools) = std::env::var_os("SLIPWAY_TOOLS").map(PathBuf::from) else {
-            eprintln!("skipped: SLIPWAY_TOOLS is not set");
-            return None;
-        };
+    pub(crate) async fn start() -> Self {
+        let tools = tools();
         let state = TempDir::with_prefix("buildkit-test-").unwrap();
         let socket = state.path().join("buildkitd.sock");
         // A process namespace of its own: the daemon takes its RUN steps along when it is killed.
@@ -54,7 +58,7 @@ impl Daemon {
         );
         for _ in 0..300 {
             if let Ok(client) = connect(&Addr::Unix(socket.clone())).await {
-                return Some(Self { client, tools, process, state });
+                return Self { client, tools, process, state };
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
