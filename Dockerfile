@@ -22,9 +22,11 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,targe
     && cp /target/release/slipway /usr/local/bin/slipway
 
 FROM debian:bookworm-slim
-# git fetches sources; iptables and the plugins make each namespace's build network; libseccomp filters RUN steps.
+# git fetches sources; iptables and the plugins make each namespace's build network; libseccomp filters RUN steps;
+# PostgreSQL's client programs are for `slipway backup` and `restore`.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates containernetworking-plugins git iptables libseccomp2 \
+       postgresql-client \
     && rm -rf /var/lib/apt/lists/* \
     && install -d -m 711 /data
 COPY --from=tools /out/tools/bin/buildkitd /out/tools/bin/runc /usr/local/lib/slipway/

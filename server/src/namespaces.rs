@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::db::events::NewEvent;
 use crate::db::{self, NamespaceKind, Role, Tx, rows};
 use crate::error::{Error, Result};
-use crate::names::{NamespaceName, is_reserved};
+use crate::names::{NamespaceName, RepositoryName, is_reserved};
 use crate::policy::{Allowed, Principal, ReadNamespace, UseAccount};
 use serde_json::json;
 use uuid::Uuid;
@@ -115,6 +115,14 @@ pub async fn repositories_of_user(app: &App, allowed: &Allowed<UseAccount>) -> R
         found.extend(repositories.into_iter().map(|r| (namespace.name.clone(), r)));
     }
     Ok(found)
+}
+
+/// The public repository that changed last, and its whole name: what strangers are shown first.
+pub async fn newest_public(app: &App) -> Result<Option<(RepositoryName, rows::Repository)>> {
+    let Some(repository) = db::repositories::newest_public(&app.db).await? else { return Ok(None) };
+    let Some(namespace) = db::namespaces::find(&app.db, repository.namespace_id).await? else { return Ok(None) };
+    let name = RepositoryName::new(&namespace.name.parse()?, &repository.name)?;
+    Ok(Some((name, repository)))
 }
 
 /// Name and page of the account at a forge that a namespace is bound to.

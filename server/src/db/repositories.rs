@@ -34,6 +34,16 @@ pub async fn list(c: &impl Ask, namespace_id: Uuid, all: bool) -> Result<Vec<row
     Ok(query.order_by_asc(repository::Column::Name).all(c.connection()).await?)
 }
 
+/// The public repository that changed last.
+pub async fn newest_public(c: &impl Ask) -> Result<Option<rows::Repository>> {
+    Ok(repository::Entity::find()
+        .filter(repository::Column::State.eq(RepositoryState::Live))
+        .filter(repository::Column::Visibility.eq(Visibility::Public))
+        .order_by_desc(repository::Column::UpdatedAt)
+        .one(c.connection())
+        .await?)
+}
+
 pub async fn has_public(c: &impl Ask, namespace_id: Uuid) -> Result<bool> {
     Ok(repository::Entity::find()
         .filter(repository::Column::NamespaceId.eq(namespace_id))

@@ -1,11 +1,14 @@
 //! Error pages, each with a way on.
 
-use super::page;
 use super::views::errors::{Broken, NotFound, Refused};
 use super::views::layout::{Layout, Viewer};
-use crate::error::{Error, ForgeError};
+use super::{next, page};
+use crate::error::{Error, ForgeError, OciCode};
 use crate::policy::{Principal, Who};
+use actix_web::http::uri::PathAndQuery;
+use actix_web::http::{Method, header};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
+use url::{Position, Url};
 
 /// The page for an error. It asks the database nothing: that may be what failed.
 pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpResponse {
@@ -48,9 +51,20 @@ fn layout(request: &HttpRequest, title: &str) -> Layout {
         _ => None,
     });
     let mut layout = Layout::new(title, viewer);
-    let next = serde_urlencoded::to_string([("next", request.uri().path())]).unwrap_or_default();
+    let next = serde_urlencoded::to_string([("next", back(request))]).unwrap_or_default();
     layout.login_url = format!("/login?{next}");
     layout
+}
+
+/// The page that was asked for, or the one whose form was sent: where a form goes to is no page.
+fn back(request: &HttpRequest) -> String {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next::safe(request.uri().path_and_query().map(PathAndQuery::as_str));
+    }
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let from = header(header::REFERER).and_then(|from| Url::parse(from).ok());
+    let ours = from.filter(|url| Some(&url[Position::BeforeHost..Position::AfterPort]) == header(header::HOST));
+    next::safe(ours.as_ref().map(|url| &url[Position::BeforePath..Position::AfterQuery]))
 }
 
 fn heading(error: &Error) -> &'static str {
@@ -63,6 +77,7 @@ fn heading(error: &Error) -> &'static str {
         Error::TooManyRequests { .. } => "Too many requests",
         Error::Unavailable(_) | Error::Full => "Not now",
         Error::Forge(_) => "The forge said no",
+        Error::Registry { code: OciCode::Unsupported, .. } => "There is no page here",
         _ => "That cannot be taken",
     }
 }
@@ -84,7 +99,7 @@ fn way_on(request: &HttpRequest, error: &Error, login_url: &str) -> Option<(Stri
             link(list, "What is there now")
         }
         Error::Forge(ForgeError::Revoked) => link("/login/github?purpose=connect", "Connect again"),
-        Error::Forge(_) | Error::Conflict(_) | Error::Invalid(_) => link(request.path(), "Back to the page"),
+        Error::Forge(_) | Error::Conflict(_) | Error::Invalid(_) => link(&back(request), "Back to the page"),
         _ => None,
     }
 }

@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::auth::extract::repository_access;
 use crate::builds::view::Placed;
 use crate::error::Result;
-use crate::policy::{self, Allowed, Principal, UseAccount};
+use crate::policy::{self, Allowed, Principal, ReadRepository, UseAccount};
 use crate::{builds, namespaces};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -21,12 +21,24 @@ const MOST_REPOSITORIES: usize = 12;
 pub async fn show(principal: Principal, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     match policy::check::<UseAccount>(&principal, policy::Site) {
         Ok(allowed) => dashboard(&app, &request, &allowed).await,
-        Err(_) => page::html(&Welcome {
-            layout: Layout::new("Welcome", None).flash(page::flash(&app, &request)),
-            providers: sign_in::providers(&app, "/"),
-            callback_url: app.config.public_link("/login/github/callback"),
-        }),
+        Err(_) => welcome(&app, &request, &principal).await,
     }
+}
+
+async fn welcome(app: &App, request: &HttpRequest, principal: &Principal) -> Result<HttpResponse> {
+    let mut examples = Vec::new();
+    if let Some((name, repository)) = namespaces::newest_public(app).await?
+        && let Some(on) = repository_access(app, principal, &name).await?
+        && policy::may::<ReadRepository>(principal, &on)
+    {
+        examples.push(card(app, &name.to_string(), &format!("/{name}"), &repository).await?);
+    }
+    page::html(&Welcome {
+        layout: Layout::new("Welcome", None).flash(page::flash(app, request)),
+        providers: sign_in::providers(app, "/"),
+        callback_url: app.config.public_link("/login/github/callback"),
+        examples,
+    })
 }
 
 async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccount>) -> Result<HttpResponse> {
@@ -49,7 +61,9 @@ async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccoun
         repositories.push(card(app, &name, &format!("/{name}"), repository).await?);
     }
     let viewer = page::viewer(app, allowed.principal()).await?;
-    let layout = Layout::new("Home", viewer).flash(page::flash(app, request));
+    let mut layout = Layout::new("Home", viewer).flash(page::flash(app, request));
+    layout.live = !running.is_empty();
+    layout.refresh = layout.live;
     page::html_after_form(app, request, &Dashboard { layout, running, failed, repositories })
 }
 

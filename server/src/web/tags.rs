@@ -160,6 +160,6 @@ pub async fn confirm_delete(
 pub async fn delete(allowed: Allowed<DeleteImage>, path: Path<TagPath>, app: Data<App>) -> Result<HttpResponse> {
     let tag: TagName = path.tag.parse()?;
     tags::delete_by_name(&app, &allowed, &tag).await?;
-    let text = format!("Tag {tag} was deleted. Its image stays until it is collected.");
+    let text = format!("Tag {tag} was deleted. Its image can still be pulled by digest.");
     Ok(page::see_saying(&app, &format!("/{}/-/tags", allowed.on().name), &text))
 }

@@ -15,6 +15,7 @@ mod hooks;
 mod oauth;
 mod pages;
 mod prints;
+mod refusals;
 pub(crate) mod routes;
 mod settings;
 pub(crate) mod site;

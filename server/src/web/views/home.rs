@@ -16,6 +16,8 @@ pub struct Welcome {
     pub providers: Vec<Provider>,
     /// `https://slipway.example.org/login/github/callback`, for the text to the operator.
     pub callback_url: String,
+    /// A public repository, if there is one.
+    pub examples: Vec<RepositoryCard>,
 }
 
 /// `/` for people who are signed in. Who has no repository is sent to `/new/import` by the handler.

@@ -24,6 +24,16 @@ impl PullBox {
         format!("docker pull {}", self.by_digest)
     }
 
+    /// A line of a `docker-compose.yml`.
+    pub fn compose(&self) -> String {
+        format!("image: {}", self.by_tag)
+    }
+
+    /// A line of a container in a Kubernetes manifest, which runs what was looked at and nothing newer.
+    pub fn kubernetes(&self) -> String {
+        format!("image: {}", self.by_digest)
+    }
+
     pub fn podman_tag(&self) -> String {
         let tls = if self.plain_http { "--tls-verify=false " } else { "" };
         format!("podman pull {tls}{}", self.by_tag)

@@ -203,3 +203,13 @@ async fn forwarded_names_are_not_believed() {
         }
     }
 }
+
+#[tokio::test]
+async fn strangers_are_shown_a_public_repository_and_no_private_one() {
+    let site = Site::new(&[]).await;
+    let owner = site.signed_in("shower").await;
+    site.connected(&owner, "shower", "shown", false).await;
+    site.connected(&owner, "shower", "hidden", true).await;
+    let page = site.browser().get("/").await.is(200);
+    page.says("shower/shown").lacks("shower/hidden");
+}

@@ -29,6 +29,7 @@ fn home() -> Pages_ {
         layout: Layout::new("Push code, pull a signed image", None),
         providers,
         callback_url: "https://slipway.example.org/login/github/callback".to_owned(),
+        examples: super::lists::cards().into_iter().take(1).collect(),
     };
     let mut failed = build(149, State::Failed, "Add /healthz endpoint");
     failed.failure = Some("cargo build exited with code 101".to_owned());
