@@ -142,7 +142,7 @@ impl Action for ReadNamespace {
     }
 }
 
-/// May make repositories in a namespace: by import, or by a first push.
+/// May make repositories in a namespace by import; a first push asks for `PushImage`.
 #[derive(Debug)]
 pub struct CreateRepository;
 
@@ -150,12 +150,7 @@ impl Action for CreateRepository {
     type On = NamespaceAccess;
     fn decide(principal: &Principal, on: &NamespaceAccess) -> Decision {
         let role = has_role(principal, on.role, Role::Manager) && on.name.as_str() != BUILD_CACHE;
-        let room = match &principal.bound {
-            // Which names a bearer may push to was settled when it was made; `PushImage` asks for the name.
-            super::Bound::Registry(_) => true,
-            _ => principal.has_scope(Scope::Write),
-        };
-        allow_if(role && room, on.has_public_repository || on.role.is_some())
+        allow_if(role && principal.has_scope(Scope::Write), on.has_public_repository || on.role.is_some())
     }
 }
 
