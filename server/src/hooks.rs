@@ -11,18 +11,13 @@ pub use in_flight::InFlight;
 
 use crate::app::App;
 use crate::auth::address::client_address;
-use crate::clock::Millis;
-use crate::db::sources::deliveries::WAITING;
-use crate::db::{self, rows};
 use crate::error::{Error, Result};
-use crate::jobs::{self, Task};
-use crate::sources::hook_secret_place;
-use actix_web::web::{Bytes, Data, Path, Payload};
+use crate::sources::deliveries;
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use serde::de::IgnoredAny;
-use sha2::{Digest as _, Sha256};
 use std::num::NonZeroU32;
 use std::sync::LazyLock;
 use uuid::Uuid;
@@ -46,11 +41,11 @@ pub async fn github(
     };
     let given = signature::parse(header(&request, "x-hub-signature-256")).ok_or_else(wrong)?;
     let id = source_id.parse::<Uuid>().map_err(|_no_id| wrong())?;
-    let source = db::sources::find(&app.db, id).await?.ok_or_else(wrong)?;
+    let source = deliveries::source(&app, id).await?.ok_or_else(wrong)?;
     // Held until the delivery is kept: its bytes are in memory as long.
     let mut place = app.hooks.enter(address)?;
     let body = body::read(&request, payload, &mut place).await?;
-    let secret = app.master_key.open_text(hook_secret_place(source.id), &source.hook_secret_encrypted)?;
+    let secret = deliveries::secret(&app, &source)?;
     // The key of the check is the secret itself.
     if !signature::is_right(secret.reveal().as_bytes(), &body, &given) {
         return Err(wrong());
@@ -63,10 +58,10 @@ pub async fn github(
         return Err(Error::invalid("the body is not JSON: set the webhook's content type to `application/json`"));
     }
     let answer = match header(&request, "x-github-event") {
-        "push" if keep(&app, &source, &request, &body).await? => "accepted",
+        "push" if deliveries::keep(&app, &source, header(&request, "x-github-delivery"), &body).await? => "accepted",
         "push" => "accepted before",
         "ping" => {
-            note(&app, source.id).await?;
+            deliveries::greet(&app, &source).await?;
             "pong"
         }
         _ => "not needed",
@@ -81,36 +76,4 @@ fn header<'a>(request: &'a HttpRequest, name: &str) -> &'a str {
         (Some(value), None) => value.to_str().unwrap_or_default(),
         _ => "",
     }
-}
-
-/// Writes delivery and job in one transaction; false when the same body came before.
-async fn keep(app: &App, source: &rows::Source, request: &HttpRequest, body: &Bytes) -> Result<bool> {
-    let now = app.clock.now();
-    let remote_id: String = header(request, "x-github-delivery").chars().take(100).collect();
-    let delivery_id = Uuid::now_v7();
-    let row = rows::HookDelivery {
-        id: delivery_id,
-        source_id: source.id,
-        body_sha256: hex::encode(Sha256::digest(body)),
-        event: "push".to_owned(),
-        remote_id: Some(remote_id).filter(|id| !id.is_empty()),
-        body: body.to_vec(),
-        outcome: WAITING.to_owned(),
-        received_at: now,
-    };
-    let tx = app.db.begin().await?;
-    let is_new = db::sources::deliveries::insert(&tx, row).await?;
-    if is_new {
-        jobs::enqueue(app, &tx, &Task::ProcessDelivery { delivery_id }, None).await?;
-        db::sources::note_delivery(&tx, source.id, now).await?;
-    }
-    tx.commit().await?;
-    Ok(is_new)
-}
-
-async fn note(app: &App, source_id: Uuid) -> Result<()> {
-    let now: Millis = app.clock.now();
-    let tx = app.db.begin().await?;
-    db::sources::note_delivery(&tx, source_id, now).await?;
-    tx.commit().await
 }

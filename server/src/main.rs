@@ -21,6 +21,7 @@ mod namespaces;
 mod oci;
 mod policy;
 mod registry;
+mod request_id;
 mod secrets;
 mod sources;
 mod storage;

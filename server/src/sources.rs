@@ -6,6 +6,7 @@
 //! polling ─► heads ────┴─► refs (numbers) ─► pushes ─► builds
 //! ```
 
+pub mod deliveries;
 pub mod dockerfiles;
 pub mod import;
 pub mod listing;

@@ -34,7 +34,7 @@ pub async fn add(tx: &Tx, by: &Principal, new: NewEvent, now: Millis) -> Result<
         principal_kind: by.kind(),
         principal_id: by.id(),
         cause: new.cause,
-        request_id: crate::http::request_id::current(),
+        request_id: crate::request_id::current(),
         body: new.body.to_string(),
         at: now,
     };

@@ -156,8 +156,8 @@ pub async fn note_delivery(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
     update(tx, id, change).await
 }
 
-/// What the forge says of the code repository now; owners rename, move and hide theirs.
-pub async fn set_facts(tx: &Tx, id: Uuid, facts: &crate::forge::RemoteRepository) -> Result<()> {
+/// Writes names, addresses, default branch and visibility: owners rename, move and hide theirs.
+pub async fn set_facts(tx: &Tx, facts: &rows::Source) -> Result<()> {
     let change = source::ActiveModel {
         full_name: Set(facts.full_name.clone()),
         html_url: Set(facts.html_url.clone()),
@@ -166,7 +166,7 @@ pub async fn set_facts(tx: &Tx, id: Uuid, facts: &crate::forge::RemoteRepository
         is_private: Set(facts.is_private),
         ..Default::default()
     };
-    update(tx, id, change).await
+    update(tx, facts.id, change).await
 }
 
 pub async fn set_default_branch(tx: &Tx, id: Uuid, branch: &str) -> Result<()> {

@@ -1,5 +1,6 @@
 //! One id for each request: in the log, on error pages, and in events.
 
+use crate::request_id;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
@@ -7,15 +8,6 @@ use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage as _};
 use tracing::Instrument as _;
-
-tokio::task_local! {
-    static CURRENT: String;
-}
-
-/// The id of the request that this task serves.
-pub fn current() -> Option<String> {
-    CURRENT.try_with(Clone::clone).ok()
-}
 
 /// Kept with the request, for the error pages.
 #[derive(Clone)]
@@ -43,7 +35,7 @@ pub async fn middleware<B: MessageBody>(req: ServiceRequest, next: Next<B>) -> R
         }
         Ok(response)
     };
-    CURRENT.scope(current, work).instrument(span).await
+    request_id::scope(current, work).instrument(span).await
 }
 
 fn log(method: &Method, path: &str, status: u16, millis: u64) {

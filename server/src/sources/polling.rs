@@ -86,8 +86,16 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
 
 async fn note_facts(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     let facts = link.forge.repository(&source.remote_id).await?;
+    let present = rows::Source {
+        full_name: facts.full_name,
+        html_url: facts.html_url,
+        clone_url: facts.clone_url,
+        default_branch: facts.default_branch,
+        is_private: facts.is_private,
+        ..source.clone()
+    };
     let tx = app.db.begin().await?;
-    db::sources::set_facts(&tx, source.id, &facts).await?;
+    db::sources::set_facts(&tx, &present).await?;
     tx.commit().await
 }
 

@@ -128,7 +128,7 @@ pub async fn build_row(
 /// `next in line`, `3rd in line`; nobody counts the builds before one that is far behind.
 pub fn place_text(before: Option<usize>) -> String {
     let Some(place) = before.map(|n| n + 1) else {
-        return format!("{} or more builds before it", db::queue::LOOKED_AT);
+        return format!("{} or more builds before it", crate::builds::LOOKED_AT);
     };
     let ending = match (place % 10, place % 100) {
         _ if place == 1 => return "next in line".to_owned(),
