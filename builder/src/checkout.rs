@@ -5,6 +5,7 @@
 pub(crate) mod git;
 mod mirror;
 mod paths;
+mod room;
 mod stamp;
 mod tree;
 
@@ -13,16 +14,14 @@ pub(crate) use paths::Places;
 use crate::config::Config;
 use crate::failure::{Failed, because, internal};
 use anyhow::{Context, Result};
-use git::Git;
+use git::{Git, GitError};
 use slipway_protocol::{Reason, SourceSpec, Target};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tree::TooLarge;
 use uuid::Uuid;
-
-/// A mirror that was not used for so long is removed at the next start.
-const MIRROR_LIFE: Duration = Duration::from_hours(30 * 24);
 
 /// Makes checkouts.
 pub(crate) struct Checkouts {
@@ -30,6 +29,8 @@ pub(crate) struct Checkouts {
     mirrors: PathBuf,
     folders: PathBuf,
     max_bytes: u64,
+    /// Below this, mirrors go.
+    wanted_free: u64,
     /// One git at a time works on a mirror.
     locks: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -51,12 +52,18 @@ impl Checkouts {
         for dir in [&folders, &mirrors, &home] {
             std::fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
         }
-        remove_old(&mirrors);
         let probe = folders.join("probe");
         std::fs::create_dir_all(&probe)?;
         let git = Git::new(config, &home, &probe).await?;
         let _ = std::fs::remove_dir_all(&probe);
-        Ok(Self { git, mirrors, folders, max_bytes: config.max_source_bytes, locks: Mutex::default() })
+        Ok(Self {
+            git,
+            mirrors,
+            folders,
+            max_bytes: config.max_source_bytes,
+            wanted_free: config.wanted_free(),
+            locks: Mutex::default(),
+        })
     }
 
     /// Fetches the commit, checks what is in it, and lays its files out.
@@ -76,18 +83,25 @@ impl Checkouts {
         self.prepare(&folder, &files).map_err(|error| internal("prepare the checkout", &error))?;
         let index = folder.join("index");
         let git = || mirror.call(&files).env("GIT_INDEX_FILE", &index).patience(Duration::from_mins(10));
-        let read = async || tokio::join!(mirror.list(), git().run(["read-tree", "--end-of-options", mirror.commit()]));
-        let (mut entries, mut indexed) = read().await;
-        if entries.is_err() || indexed.is_err() {
+        let read = async || {
+            let indexing = git().run(["read-tree", "--end-of-options", mirror.commit()]);
+            // Together, for speed; when the list is refused the other git is killed too.
+            tokio::try_join!(mirror.list(self.max_bytes), indexing)
+        };
+        let mut listed = read().await;
+        if listed.as_ref().is_err_and(|error| !is_too_large(error)) {
             // A crash may have left less than the ref promises.
             mirror.forget();
             mirror.bring().await?;
             self.prepare(&folder, &files).map_err(|error| internal("prepare the checkout", &error))?;
-            (entries, indexed) = read().await;
+            listed = read().await;
         }
-        let entries = entries?;
-        tree::check(&entries, &wanted, self.max_bytes)?;
-        indexed.map_err(|error| internal("read the commit", &error))?;
+        let (entries, ()) = listed.map_err(|error| {
+            let known =
+                is_too_large(&error).then(|| because(Reason::SourceUnsupported, TooLarge(self.max_bytes).to_string()));
+            known.unwrap_or_else(|| internal("read the commit", &error))
+        })?;
+        tree::refuse_submodules(&entries, &wanted)?;
         let laid_out = git().env("GIT_WORK_TREE", &files).run(["checkout-index", "--all", "--quiet"]).await;
         laid_out.map_err(|error| internal("check the source out", &error))?;
         let places = tokio::task::spawn_blocking(move || {
@@ -127,14 +141,9 @@ impl Drop for Checkout {
     }
 }
 
-/// Removes mirrors that no build has fetched into for long.
-fn remove_old(mirrors: &Path) {
-    for mirror in std::fs::read_dir(mirrors).into_iter().flatten().flatten() {
-        let changed = mirror.metadata().and_then(|meta| meta.modified()).ok();
-        if changed.is_some_and(|at| at.elapsed().is_ok_and(|age| age > MIRROR_LIFE)) {
-            let _ = std::fs::remove_dir_all(mirror.path());
-        }
-    }
+/// Whether a commit is more than git may read for us: then no other copy of it is smaller.
+fn is_too_large(error: &anyhow::Error) -> bool {
+    error.is::<TooLarge>() || error.downcast_ref().is_some_and(GitError::is_out_of_memory)
 }
 
 /// 40 or 64 lower case hex digits: nothing that git could take for an option or a name.

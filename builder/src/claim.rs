@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 const WAIT_SECS: u64 = 25;
 /// While builds cannot run, the server is told again so often.
 const UNABLE_PAUSE: Duration = Duration::from_secs(5);
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What the attempts share.
@@ -55,13 +56,22 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
     let mut attempts = JoinSet::new();
     tokio::select! {
         () = shutdown => {}
-        () = builder.daemons.sweep() => {}
+        () = sweep(&builder) => {}
         () = claims(&builder, &stopping, &mut attempts) => {}
     }
     let _ = stop.send(true);
     while attempts.join_next().await.is_some() {}
     builder.daemons.stop().await;
     Ok(())
+}
+
+/// Keeps the machine tidy while builds come and go. Runs until dropped.
+async fn sweep(builder: &Builder) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        builder.daemons.sweep().await;
+        builder.checkouts.make_room().await;
+    }
 }
 
 /// Runs until dropped.

@@ -83,6 +83,11 @@ impl Config {
         }
     }
 
+    /// Free space that is made by removing what can be had again.
+    pub(crate) fn wanted_free(&self) -> u64 {
+        self.min_free_bytes.max(self.gc.min_free)
+    }
+
     /// The program's path: in `bin_dir`, else in `PATH` or where system programs lie.
     pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
         let path = self.search_path();

@@ -22,7 +22,6 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 /// Where daemons come from: `process` starts them as children of this program.
 pub(crate) enum DaemonProvider {
@@ -37,14 +36,13 @@ impl DaemonProvider {
         }
     }
 
-    /// Stops daemons that have been idle for long, and clears what they keep when the disk fills. Runs until dropped.
+    /// Stops daemons that have been idle for long, and clears what they keep when the disk fills.
     pub(crate) async fn sweep(&self) {
         match self {
-            Self::Process(pool) => loop {
-                tokio::time::sleep(Duration::from_secs(5)).await;
+            Self::Process(pool) => {
                 pool.stop_idle().await;
                 pool.make_room().await;
-            },
+            }
         }
     }
 

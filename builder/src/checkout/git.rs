@@ -4,17 +4,25 @@
 //! the credentials go by environment. Where the builder is root and the folders can be reached by others, git runs as `nobody`.
 
 use crate::config::Config;
+use crate::readiness::free_bytes;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::{OsStr, OsString};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Command;
 
 const NOBODY: u32 = 65534;
+/// Memory of one git process; packs that it maps are not counted. Linux needs a tenth of it.
+const MOST_MEMORY: u64 = 2 << 30;
+/// However little room is left, git can write its small files.
+const SMALLEST_LIMIT: u64 = 1 << 20;
+/// Of what git says on its error stream, so much of the end is kept: what a server sends is printed there too.
+const KEPT_WORDS: usize = 4 << 10;
 
 /// How git is started here.
 #[derive(Debug, Clone)]
@@ -24,6 +32,7 @@ pub(crate) struct Git {
     home: PathBuf,
     ca_bundle: Option<PathBuf>,
     max_bytes: u64,
+    min_free_bytes: u64,
     pub(crate) unprivileged: bool,
 }
 
@@ -33,6 +42,23 @@ pub(crate) struct Git {
 pub(crate) struct GitError {
     verb: String,
     pub(crate) text: String,
+}
+
+impl GitError {
+    #[cfg(test)]
+    pub(crate) fn new(verb: &str, text: &str) -> Self {
+        Self { verb: verb.to_owned(), text: text.to_owned() }
+    }
+
+    /// Whether git met the limit of a file's size.
+    pub(crate) fn is_file_too_large(&self) -> bool {
+        self.text.contains("File too large")
+    }
+
+    /// Whether git met `MOST_MEMORY`.
+    pub(crate) fn is_out_of_memory(&self) -> bool {
+        self.text.contains("ut of memory")
+    }
 }
 
 /// Configuration that holds for each call. Given by environment, it stands above what a repository says.
@@ -73,6 +99,7 @@ impl Git {
             home: home.to_owned(),
             ca_bundle: ca_bundle.exists().then_some(ca_bundle),
             max_bytes: config.max_source_bytes,
+            min_free_bytes: config.min_free_bytes,
             unprivileged: rustix::process::geteuid().is_root(),
         };
         if git.unprivileged {
@@ -104,10 +131,22 @@ impl Git {
         Call { git: self, dir, env: Vec::new(), settings: Vec::new(), patience: Duration::from_mins(2) }
     }
 
+    /// The largest file that git may write: it leaves the disk the room that builds need.
+    fn largest_file(&self) -> u64 {
+        let room = free_bytes(&self.home).map(|free| free.saturating_sub(self.min_free_bytes));
+        room.unwrap_or(u64::MAX).max(SMALLEST_LIMIT).min(self.max_bytes)
+    }
+
+    /// Whether it is the disk that keeps git from writing what it may.
+    pub(crate) fn lacks_room(&self) -> bool {
+        self.largest_file() < self.max_bytes
+    }
+
     fn command(&self) -> Command {
-        let limit = format!("--fsize={}", self.max_bytes);
         let mut command = Command::new("prlimit");
-        command.args([limit.as_str(), "--core=0", "--"]);
+        command.arg(format!("--fsize={}", self.largest_file())).arg(format!("--data={MOST_MEMORY}"));
+        // A write beyond the limit is an error that git tells, and not a signal to one of its children.
+        command.args(["--core=0", "--", "sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
         if self.unprivileged {
             let id = NOBODY.to_string();
             command.args(["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]);
@@ -162,8 +201,17 @@ impl Call<'_> {
         self
     }
 
-    /// Runs it to its end and gives what it printed. Dropping the future kills git and its helpers.
-    pub(crate) async fn run<A: AsRef<OsStr>>(self, args: impl IntoIterator<Item = A>) -> Result<Vec<u8>> {
+    /// Runs it to its end. Dropping the future kills git and its helpers.
+    pub(crate) async fn run<A: AsRef<OsStr>>(self, args: impl IntoIterator<Item = A>) -> Result<()> {
+        self.read(args, |_| Ok(())).await
+    }
+
+    /// Runs it and hands over what it prints, as it comes; when that is refused, git is killed.
+    pub(crate) async fn read<A: AsRef<OsStr>>(
+        self,
+        args: impl IntoIterator<Item = A>,
+        each: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
         let args: Vec<A> = args.into_iter().collect();
         let verb = args.first().map(|arg| arg.as_ref().to_string_lossy().into_owned());
         let verb = verb.unwrap_or_default();
@@ -178,20 +226,47 @@ impl Call<'_> {
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.process_group(0).kill_on_drop(true).spawn();
-        let child = child.with_context(|| format!("start {}", self.git.program.display()))?;
+        let mut child = child.with_context(|| format!("start {}", self.git.program.display()))?;
         let group = Group(child.id());
-        let Ok(output) = tokio::time::timeout(self.patience, child.wait_with_output()).await else {
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let ending = async {
+            let ((), said) = tokio::try_join!(pump(stdout, each), tail(stderr))?;
+            let status = child.wait().await.context("wait for git")?;
+            anyhow::Ok((status, said))
+        };
+        let Ok(ended) = tokio::time::timeout(self.patience, ending).await else {
             let text = format!("no end after {} s", self.patience.as_secs());
             bail!(GitError { verb, text });
         };
-        let output = output.context("wait for git")?;
+        let (status, said) = ended?;
         std::mem::forget(group);
-        if output.status.success() {
-            Ok(output.stdout)
-        } else {
-            Err(GitError { verb, text: last_words(&output) }.into())
-        }
+        if status.success() { Ok(()) } else { Err(GitError { verb, text: last_words(status, &said) }.into()) }
     }
+}
+
+/// Hands over what comes, until the end.
+async fn pump(stream: Option<impl AsyncRead + Unpin>, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let Some(mut stream) = stream else { return Ok(()) };
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let length = stream.read(&mut buffer).await.context("read what git prints")?;
+        if length == 0 {
+            return Ok(());
+        }
+        each(&buffer[..length])?;
+    }
+}
+
+/// Reads to the end, and keeps the last of it.
+async fn tail(stream: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    pump(stream, |bytes| {
+        kept.extend_from_slice(bytes);
+        kept.drain(..kept.len().saturating_sub(KEPT_WORDS));
+        Ok(())
+    })
+    .await?;
+    Ok(kept)
 }
 
 /// Kills the process group, helpers like `git-remote-https` included.
@@ -207,13 +282,13 @@ impl Drop for Group {
 }
 
 /// What git said last, on one line.
-fn last_words(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr);
+fn last_words(status: ExitStatus, said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let mut last = lines[lines.len().saturating_sub(3)..].join("; ");
     last.truncate(last.floor_char_boundary(500));
     if last.is_empty() {
-        last = output.status.to_string();
+        last = status.to_string();
     }
     last
 }

@@ -1,9 +1,10 @@
 //! The bare mirror of one source.
 
 use super::git::{Call, Git, GitError};
-use super::tree::{self, Entry};
+use super::tree::{Entry, Listing};
 use crate::failure::{Failed, because, internal};
 use slipway_protocol::{Reason, SourceSpec};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
@@ -68,13 +69,13 @@ impl<'a> Mirror<'a> {
         let _ = std::fs::remove_dir_all(&self.dir);
     }
 
-    /// All files of the commit.
-    pub(super) async fn list(&self) -> Result<Vec<Entry>, Failed> {
-        let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", "--end-of-options"];
+    /// All files of the commit; a `TooLarge` when they are more than this builder takes.
+    pub(super) async fn list(&self, max_bytes: u64) -> anyhow::Result<Vec<Entry>> {
+        let args = ["ls-tree", "-r", "-t", "-l", "-z", "--full-tree", "--end-of-options"];
         let args = args.into_iter().chain([self.commit()]);
-        let out = self.call(&self.dir).run(args).await;
-        let out = out.map_err(|error| internal("read the commit", &error))?;
-        Ok(tree::parse(&out))
+        let mut listing = Listing::new(max_bytes);
+        self.call(&self.dir).read(args, |bytes| listing.push(bytes)).await?;
+        Ok(listing.entries)
     }
 
     async fn init(&self) -> anyhow::Result<()> {
@@ -101,6 +102,7 @@ impl<'a> Mirror<'a> {
 
     async fn fetch(&self) -> anyhow::Result<()> {
         let refspec = format!("+{}:{}", self.commit(), self.ref_name());
+        let _leftovers = Leftovers::remove(&self.dir);
         let mut call = self.call(&self.dir).patience(Duration::from_mins(15));
         if let Some(authorization) = &self.source.authorization {
             let origin = self.url.origin().ascii_serialization();
@@ -115,9 +117,10 @@ impl<'a> Mirror<'a> {
 
     /// What a failed fetch means, and whether another try is of no use.
     fn explain(&self, error: &anyhow::Error) -> (bool, Failed) {
-        let Some(GitError { text, .. }) = error.downcast_ref() else {
+        let Some(error): Option<&GitError> = error.downcast_ref() else {
             return (true, internal("fetch the source", error));
         };
+        let text = &error.text;
         let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
         let short = &self.commit()[..12];
         if has(&["not our ref", "remote ref", "unadvertised object"]) {
@@ -131,12 +134,12 @@ impl<'a> Mirror<'a> {
             );
             return (true, because(Reason::SourceUnavailable, text));
         }
-        if has(&["signal: 25", "ile size limit", "SIGXFSZ"]) {
+        if has(&["No space left"]) || (error.is_file_too_large() && self.git.lacks_room()) {
+            return (true, because(Reason::DiskFull, "the builder's disk is full"));
+        }
+        if error.is_file_too_large() || error.is_out_of_memory() {
             let text = "the source is larger than this builder takes";
             return (true, because(Reason::SourceUnsupported, text));
-        }
-        if has(&["No space left"]) {
-            return (true, because(Reason::DiskFull, "the builder's disk is full"));
         }
         let text = format!("{} could not be fetched: {text}", self.source.clone_url);
         (false, because(Reason::SourceUnavailable, text))
@@ -158,3 +161,31 @@ impl<'a> Mirror<'a> {
         })
     }
 }
+
+/// What a git that was stopped leaves of a pack, and never removes: gone before a fetch, and after it however it ends.
+struct Leftovers(PathBuf);
+
+impl Leftovers {
+    fn remove(mirror: &Path) -> Self {
+        let leftovers = Self(mirror.join("objects/pack"));
+        leftovers.clear();
+        leftovers
+    }
+
+    fn clear(&self) {
+        for file in std::fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if file.file_name().as_bytes().starts_with(b"tmp_") {
+                let _ = std::fs::remove_file(file.path());
+            }
+        }
+    }
+}
+
+impl Drop for Leftovers {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,17 @@
 
 use super::paths::Wanted;
 use crate::failure::{Failed, because};
+use anyhow::{Result, bail};
 use slipway_protocol::Reason;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+/// Folders are counted too: a tree may name one other ten times, and that one the next.
 const MOST_FILES: usize = 500_000;
+/// All paths together.
+const MOST_PATHS: usize = 128 << 20;
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 /// By the LFS specification a pointer is smaller than this.
 const LFS_LARGEST: u64 = 1024;
@@ -29,16 +33,56 @@ pub(super) enum Kind {
     Submodule,
 }
 
-/// Reads `git ls-tree -r -l -z`: `<mode> <type> <object> <size>\t<path>\0`.
-pub(super) fn parse(listing: &[u8]) -> Vec<Entry> {
-    listing.split(|b| *b == 0).filter_map(entry).collect()
+/// The source is larger than this builder takes.
+#[derive(Debug, thiserror::Error)]
+#[error("the source is larger than this builder takes: at most {MOST_FILES} files and folders, and {} MiB", .0 >> 20)]
+pub(super) struct TooLarge(pub(super) u64);
+
+/// Reads `git ls-tree -r -t -l -z` as it comes: `<mode> <type> <object> <size>\t<path>\0`.
+pub(super) struct Listing {
+    max_bytes: u64,
+    partial: Vec<u8>,
+    count: usize,
+    paths: usize,
+    bytes: u64,
+    pub(super) entries: Vec<Entry>,
 }
 
+impl Listing {
+    pub(super) fn new(max_bytes: u64) -> Self {
+        Self { max_bytes, partial: Vec::new(), count: 0, paths: 0, bytes: 0, entries: Vec::new() }
+    }
+
+    /// Refuses what goes beyond the bounds: a few kilobytes of a pack can stand for billions of paths.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        self.paths += bytes.len();
+        for part in bytes.split_inclusive(|b| *b == 0) {
+            self.partial.extend_from_slice(part);
+            if self.partial.pop_if(|last| *last == 0).is_none() {
+                break;
+            }
+            self.count += 1;
+            let entry = entry(&self.partial);
+            self.partial.clear();
+            if let Some(entry) = entry {
+                self.bytes = self.bytes.saturating_add(entry.size);
+                self.entries.push(entry);
+            }
+        }
+        if self.count > MOST_FILES || self.paths > MOST_PATHS || self.bytes > self.max_bytes {
+            bail!(TooLarge(self.max_bytes));
+        }
+        Ok(())
+    }
+}
+
+/// `None` for a folder.
 fn entry(line: &[u8]) -> Option<Entry> {
     let tab = line.iter().position(|b| *b == b'\t')?;
     let head = std::str::from_utf8(&line[..tab]).ok()?;
     let mut fields = head.split_ascii_whitespace();
     let kind = match fields.next()? {
+        "040000" => return None,
         "160000" => Kind::Submodule,
         "120000" => Kind::Link,
         _ => Kind::File,
@@ -49,18 +93,8 @@ fn entry(line: &[u8]) -> Option<Entry> {
     Some(Entry { kind, object, size, path })
 }
 
-/// Refuses what is too large, and submodules where the build would miss them.
-pub(super) fn check(entries: &[Entry], wanted: &Wanted, max_bytes: u64) -> Result<(), Failed> {
-    let bytes: u64 = entries.iter().map(|entry| entry.size).sum();
-    if entries.len() > MOST_FILES || bytes > max_bytes {
-        let text = format!(
-            "the source has {} files and {} MiB: this builder takes at most {MOST_FILES} files and {} MiB",
-            entries.len(),
-            bytes >> 20,
-            max_bytes >> 20
-        );
-        return Err(because(Reason::SourceUnsupported, text));
-    }
+/// Refuses submodules where the build would miss them.
+pub(super) fn refuse_submodules(entries: &[Entry], wanted: &Wanted) -> Result<(), Failed> {
     let submodule =
         entries.iter().find(|entry| entry.kind == Kind::Submodule && entry.path.starts_with(&wanted.context));
     submodule.map_or(Ok(()), |entry| {
@@ -97,13 +131,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listing_is_read_with_any_file_name() {
-        let listing = b"100644 blob aaaa      12\tdir/a b\n\xFF.txt\x00120000 blob bbbb       3\tlink\x00160000 commit cccc       -\tlib/dep\0";
-        let entries = parse(listing);
-        assert_eq!(entries.len(), 3);
-        assert_eq!((entries[0].kind, entries[0].size), (Kind::File, 12));
-        assert_eq!(entries[0].path.as_os_str().as_bytes(), b"dir/a b\n\xFF.txt");
-        assert_eq!(entries[1].kind, Kind::Link);
-        assert_eq!((entries[2].kind, entries[2].object.as_str()), (Kind::Submodule, "cccc"));
+    fn a_listing_is_read_with_any_file_name_and_wherever_it_is_cut() {
+        let text = b"040000 tree dddd       -\tdir\x00100644 blob aaaa      12\tdir/a b\n\xFF.txt\x00120000 blob bbbb       3\tlink\x00160000 commit cccc       -\tlib/dep\0";
+        for size in [1, 7, text.len()] {
+            let mut listing = Listing::new(1000);
+            text.chunks(size).for_each(|part| listing.push(part).unwrap());
+            let entries = listing.entries;
+            assert_eq!(entries.len(), 3);
+            assert_eq!((entries[0].kind, entries[0].size), (Kind::File, 12));
+            assert_eq!(entries[0].path.as_os_str().as_bytes(), b"dir/a b\n\xFF.txt");
+            assert_eq!(entries[1].kind, Kind::Link);
+            assert_eq!((entries[2].kind, entries[2].object.as_str()), (Kind::Submodule, "cccc"));
+        }
     }
 }

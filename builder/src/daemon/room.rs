@@ -12,8 +12,7 @@ impl Pool {
     /// Removes the state that was used longest ago, until there is room.
     pub(super) async fn make_room(&self) {
         for state in self.stopped_longest_first() {
-            let wanted = self.config.min_free_bytes.max(self.config.gc.min_free);
-            if free_bytes(&self.config.work_dir).is_none_or(|free| free >= wanted) {
+            if free_bytes(&self.config.work_dir).is_none_or(|free| free >= self.config.wanted_free()) {
                 return;
             }
             let place = self.domain(&state);
