@@ -14,6 +14,11 @@ use std::time::{Duration, Instant};
 /// Only the newest of these counts, so not each is sent.
 const PROGRESS_EVERY: Duration = Duration::from_millis(300);
 
+/// What the server keeps of each; as JSON a byte may take six, and one record must be smaller than a request.
+const LONGEST_NAME: usize = 4 << 10;
+const LONGEST_ID: usize = 200;
+const LONGEST_TEXT: usize = 64 << 10;
+
 /// The registry's address as the builder reaches it, and the one that people may read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hosts {
@@ -84,12 +89,19 @@ impl Recorder {
         self.secrets.mask(&self.hosts.publish(text)).replace('\0', "\u{FFFD}")
     }
 
+    /// After masking: a secret that is cut would not be known.
+    fn cut(&self, text: &str, most: usize) -> String {
+        let mut text = self.clean(text);
+        text.truncate(text.floor_char_boundary(most));
+        text
+    }
+
     pub(crate) fn started(&mut self, step: u32, vertex: &str, name: &str, at: i64) {
-        let name = self.clean(name);
+        let (name, vertex) = (self.cut(name, LONGEST_NAME), self.cut(vertex, LONGEST_ID));
         let state = self.step(step);
         state.open = true;
         state.own = !name.starts_with('[') || name.starts_with("[internal]");
-        self.ready.push(Record::StepStarted(StepStarted { step, vertex: vertex.to_owned(), name, at }));
+        self.ready.push(Record::StepStarted(StepStarted { step, vertex, name, at }));
     }
 
     /// Output of a step, cut anywhere.
@@ -105,25 +117,25 @@ impl Recorder {
 
     /// Bytes or layers of a pull or push.
     pub(crate) fn progress(&mut self, step: u32, id: &str, (current, total): (i64, i64), done: bool) {
-        let key = (step, id.to_owned());
+        let id = self.cut(id, LONGEST_ID);
+        let key = (step, id.clone());
         let recent = self.progress.get(&key).is_some_and(|at| at.elapsed() < PROGRESS_EVERY);
         if recent && !done {
             return;
         }
         self.progress.insert(key, Instant::now());
-        let record = Record::Progress { step, id: self.clean(id), current, total };
-        self.ready.push(record);
+        self.ready.push(Record::Progress { step, id, current, total });
     }
 
     pub(crate) fn done(&mut self, step: u32, at: i64, cached: bool, error: Option<&str>) {
         self.flush(step, at);
         self.step(step).open = false;
-        let error = error.map(|text| self.clean(text));
+        let error = error.map(|text| self.cut(text, LONGEST_TEXT));
         self.ready.push(Record::StepDone(StepDone { step, at, cached, error }));
     }
 
     pub(crate) fn notice(&mut self, text: &str) {
-        let text = self.clean(text);
+        let text = self.cut(text, LONGEST_TEXT);
         self.ready.push(Record::Notice { at: now(), text });
     }
 

@@ -74,3 +74,25 @@ fn progress_is_thinned_out_but_its_end_is_told() {
     assert!(records.len() < 10, "{}", records.len());
     assert!(matches!(records.last(), Some(Record::Progress { current: 100, .. })));
 }
+
+#[test]
+fn no_record_is_larger_than_a_request_whatever_a_dockerfile_says() {
+    let mut log = recorder(LogLimits::default());
+    let text = "\u{1}".repeat(1 << 20);
+    log.started(1, &text, &format!("[1/1] RUN {text}"), 1);
+    log.progress(1, &text, (1, 2), false);
+    log.output(1, Stream::Out, 1, text.as_bytes());
+    log.notice(&text);
+    log.done(1, 2, false, Some(&text));
+    let sizes = log.take().into_iter().map(|record| serde_json::to_vec(&record).unwrap().len());
+    assert!(sizes.max().unwrap() < 512 << 10, "the server takes 4 MiB, and a batch is some of these");
+}
+
+#[test]
+fn a_secret_at_the_edge_of_a_long_text_is_masked() {
+    let mut log = recorder(LogLimits::default());
+    let name = "x".repeat(LONGEST_NAME - 5) + "s3cr3t-value";
+    log.started(1, "v", &name, 1);
+    let Record::StepStarted(step) = &log.take()[0] else { panic!("a step") };
+    assert!(!step.name.contains("s3cr3"), "{}", step.name);
+}
