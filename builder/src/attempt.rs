@@ -26,12 +26,18 @@ pub(crate) enum Stop {
     Cancelled,
     /// Another attempt took its place, or the build is over.
     Gone,
+    /// The server does not take the log, and would not another time.
+    LogRefused,
     /// This builder is to stop.
     Shutdown,
 }
 
 /// How long the server may hold a heartbeat.
 const LONGEST_HOLD_SECS: u64 = 15;
+/// How long a server that is away is waited for when a build is over.
+const PATIENCE: Duration = Duration::from_hours(24);
+/// The same once the builder is to stop; else the lease runs out.
+const LAST_MOMENT: Duration = Duration::from_secs(3);
 
 type StopSender = watch::Sender<Option<Stop>>;
 
@@ -61,13 +67,37 @@ pub(crate) async fn run(builder: &Builder, assignment: Assignment, shutdown: wat
         Outcome::Succeeded { .. } => None,
     });
     outbox.close();
-    let interrupted = matches!(outcome, Outcome::Interrupted);
-    let finishing = finish(&api, &outbox, outcome, stopped, &title);
-    // A builder that stops has a moment to say so; else the lease runs out.
-    let patience = if interrupted { 3 } else { 24 * 3600 };
-    if tokio::time::timeout(Duration::from_secs(patience), finishing).await.is_err() {
-        tracing::warn!("{title}: the server did not take the end of it");
+    end(&api, &outbox, outcome, stopped, shutdown, &title).await;
+}
+
+/// Says how it ended, while there is patience for a server that does not listen.
+async fn end(
+    api: &AttemptApi,
+    outbox: &Outbox,
+    outcome: Outcome,
+    stopped: watch::Receiver<Option<Stop>>,
+    shutdown: watch::Receiver<bool>,
+    title: &str,
+) {
+    tokio::select! {
+        () = finish(api, outbox, outcome, stopped, title) => {}
+        () = patience(shutdown) => tracing::warn!("{title}: the server did not take the end of it"),
     }
+}
+
+/// Waits until the server need not be waited for any more.
+async fn patience(mut shutdown: watch::Receiver<bool>) {
+    let stopping = async {
+        let _ = shutdown.wait_for(|down| *down).await;
+    };
+    if tokio::time::timeout(PATIENCE, stopping).await.is_ok() {
+        tokio::time::sleep(LAST_MOMENT).await;
+    }
+}
+
+fn log_refused() -> Outcome {
+    let text = "the server refused the log of this build; the builder's own log says why";
+    Outcome::Failed(because(Reason::Other, text).into())
 }
 
 /// Builds until the end, the deadline or a stop; `None` when nobody wants the outcome.
@@ -90,6 +120,7 @@ async fn work(
         biased;
         why = stopped.wait_for(Option::is_some) => match why.ok().and_then(|why| *why) {
             Some(Stop::Cancelled) => Some(Outcome::Cancelled),
+            Some(Stop::LogRefused) => Some(log_refused()),
             Some(Stop::Shutdown) => Some(Outcome::Interrupted),
             Some(Stop::Gone) | None => None,
         },
@@ -115,6 +146,10 @@ async fn finish(
         () = delivered => {}
         _ = gone => return,
     }
+    let outcome = match outcome {
+        Outcome::Succeeded { .. } if outbox.is_refused() => log_refused(),
+        outcome => outcome,
+    };
     let finish = Finish { outcome, last_record: outbox.acknowledged() };
     let mut pause = Duration::from_millis(200);
     loop {
@@ -208,3 +243,6 @@ impl Drop for Helper {
         self.0.abort();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,9 @@ use crate::claim::Builder;
 use crate::daemon::{Lease, Registries};
 use crate::failure::{Failed, because, internal};
 use materials::Materials;
-use slipway_buildkit::{Build, ErrorClass, Event, Outcome, solve};
+use slipway_buildkit::{Build, ErrorClass, Outcome, solve};
 use slipway_protocol::{Assignment, Material, Reason};
 use std::time::Duration;
-
-/// After the end of a solve, the last events have so long to come.
-const LAST_EVENTS: Duration = Duration::from_secs(10);
 
 /// Gives the digest of what was pushed, and what it was made of. Dropping the future cancels the build.
 pub(crate) async fn run(
@@ -68,15 +65,17 @@ async fn follow(
     let unavailable = |how: String| because(Reason::BuilderUnavailable, how);
     let result = loop {
         tokio::select! {
-            Some(event) = events.next() => take(event, journal, materials).await,
+            Some(event) = events.next() => {
+                materials.note(&event);
+                journal.apply(event).await;
+            }
             how = &mut failed => return Err(unavailable(how)),
             result = &mut solving => {
-                let rest = async {
-                    while let Some(event) = events.next().await {
-                        take(event, journal, materials).await;
-                    }
-                };
-                let _ = tokio::time::timeout(LAST_EVENTS, rest).await;
+                // The channel is closed and holds few: none is lost, however far the server lags.
+                while let Some(event) = events.next().await {
+                    materials.note(&event);
+                    journal.apply_at_once(event);
+                }
                 break result;
             }
         }
@@ -90,11 +89,4 @@ async fn follow(
         }
         Err(error) => Err(explain::explain(error, journal, materials.dockerfile())),
     }
-}
-
-async fn take(event: Event, journal: &mut Journal, materials: &mut Materials) {
-    if let Event::StepStarted { name, .. } = &event {
-        materials.note(name);
-    }
-    journal.apply(event).await;
 }

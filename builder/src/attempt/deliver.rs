@@ -27,7 +27,13 @@ pub(super) async fn run(api: AttemptApi, outbox: Arc<Outbox>, stop: StopSender) 
                 }
             }
             Err(Error::Gone) => return tell(&stop, Stop::Gone),
-            Err(error) => {
+            // The same records would be refused again.
+            Err(error @ Error::Refused(_)) => {
+                tracing::error!("send the log: {error}");
+                outbox.refuse();
+                return tell(&stop, Stop::LogRefused);
+            }
+            Err(error @ Error::Away(_)) => {
                 tracing::warn!("send the log: {error}; keeping it");
                 pause = (pause * 2).clamp(Duration::from_millis(200), Duration::from_secs(5));
                 tokio::time::sleep(pause).await;

@@ -39,9 +39,14 @@ impl Journal {
 
     /// Takes an event; waits while the server lags far behind.
     pub(crate) async fn apply(&mut self, event: Event) {
+        self.apply_at_once(event);
+        self.outbox.room().await;
+    }
+
+    /// Takes an event of which not many more will come.
+    pub(crate) fn apply_at_once(&mut self, event: Event) {
         self.record(event);
         self.send();
-        self.outbox.room().await;
     }
 
     /// Nothing more comes from BuildKit; `why` is written to steps that are still open.

@@ -29,6 +29,8 @@ struct State {
     /// The number of the last record that the server has.
     acknowledged: u64,
     closed: bool,
+    /// The server takes no more: what comes is dropped.
+    refused: bool,
 }
 
 impl Outbox {
@@ -46,6 +48,9 @@ impl Outbox {
             return;
         }
         let mut state = self.state();
+        if state.refused {
+            return;
+        }
         for record in records {
             let size = size(&record);
             state.bytes += size;
@@ -66,6 +71,20 @@ impl Outbox {
             }
             taken.await;
         }
+    }
+
+    /// The server takes no more of them: forgets those that are left.
+    pub(crate) fn refuse(&self) {
+        let mut state = self.state();
+        state.refused = true;
+        state.records.clear();
+        state.bytes = 0;
+        drop(state);
+        self.taken.notify_waiters();
+    }
+
+    pub(crate) fn is_refused(&self) -> bool {
+        self.state().refused
     }
 
     /// No more records will come.

@@ -1,7 +1,12 @@
 //! What an image was made of, read from the names of the steps: BuildKit writes base images with their digests there.
 
+use slipway_buildkit::Event;
 use slipway_protocol::{Assignment, Material};
 use std::collections::BTreeMap;
+
+/// So many, and none with a longer name: the end of an attempt is one request of at most 1 MiB.
+const MOST: usize = 1000;
+const LONGEST: usize = 500;
 
 pub(super) struct Materials {
     dockerfile: String,
@@ -33,23 +38,18 @@ impl Materials {
         &self.dockerfile
     }
 
-    /// `[build 1/4] FROM docker.io/library/debian:bookworm-slim@sha256:…`
-    pub(super) fn note(&mut self, step: &str) {
-        let Some((_, image)) = step.split_once("FROM ") else {
+    pub(super) fn note(&mut self, event: &Event) {
+        let Event::StepStarted { name, .. } = event else {
             return;
         };
-        let image = image.split_ascii_whitespace().next().unwrap_or_default();
-        let Some((name, digest)) = image.split_once('@') else {
-            return;
-        };
-        let Some((algorithm, hex)) = digest.split_once(':') else {
+        let Some((name, hex)) = base_image(name) else {
             return;
         };
         let material = Material {
             uri: package_url(name, self.platform.as_deref()),
-            digest: BTreeMap::from([(algorithm.to_owned(), hex.to_owned())]),
+            digest: BTreeMap::from([("sha256".to_owned(), hex.to_owned())]),
         };
-        if !self.all.contains(&material) {
+        if self.all.len() < MOST && !self.all.contains(&material) {
             self.all.push(material);
         }
     }
@@ -57,6 +57,19 @@ impl Materials {
     pub(super) fn all(self) -> Vec<Material> {
         self.all
     }
+}
+
+/// `[build 1/4] FROM docker.io/library/debian:bookworm-slim@sha256:…`, without the brackets where only files are copied
+/// from it. What a step runs may hold the same words, but behind its own: `[2/4] RUN …`.
+fn base_image(step: &str) -> Option<(&str, &str)> {
+    let said = match step.strip_prefix('[') {
+        Some(rest) => rest.split_once("] ")?.1,
+        None => step,
+    };
+    let (name, hex) = said.strip_prefix("FROM ")?.split_once("@sha256:")?;
+    let is_digest = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let is_name = name.len() <= LONGEST && name.bytes().all(|b| b.is_ascii_graphic() && b != b'@');
+    (is_digest && is_name).then_some((name, hex))
 }
 
 /// As BuildKit writes it in the provenance: `pkg:docker/debian@bookworm-slim?platform=linux%2Famd64`.
@@ -76,25 +89,51 @@ fn package_url(image: &str, platform: Option<&str>) -> String {
 mod tests {
     use super::*;
 
+    fn none() -> Materials {
+        let platform = Some("linux/amd64".to_owned());
+        Materials { dockerfile: "Dockerfile".to_owned(), platform, all: Vec::new() }
+    }
+
+    fn started(name: &str) -> Event {
+        Event::StepStarted { index: 1, vertex: String::new(), name: name.to_owned(), inputs: Vec::new(), at: 0 }
+    }
+
     #[test]
     fn base_images_are_read_from_the_names_of_steps() {
-        let mut materials = Materials {
-            dockerfile: "Dockerfile".to_owned(),
-            platform: Some("linux/amd64".to_owned()),
-            all: Vec::new(),
-        };
-        let debian = "[1/3] FROM docker.io/library/debian:bookworm-slim@sha256:aa";
-        let own = "[base 1/2] FROM localhost:8080/acme/base@sha256:bb";
-        for step in [debian, "[2/3] RUN echo FROM x", own, "[internal] load build context", debian] {
-            materials.note(step);
+        let mut materials = none();
+        let digest = format!("@sha256:{}", "a1".repeat(32));
+        let debian = format!("[1/3] FROM docker.io/library/debian:bookworm-slim{digest}");
+        let own = format!("[linux/amd64 base 1/2] FROM localhost:8080/acme/base{digest}");
+        let copied = format!("FROM docker.io/library/busybox{digest}");
+        for step in [&debian, "[internal] load build context", &own, &copied, &debian] {
+            materials.note(&started(step));
         }
         let uris: Vec<_> = materials.all().into_iter().map(|m| m.uri).collect();
         assert_eq!(
             uris,
             [
                 "pkg:docker/debian@bookworm-slim?platform=linux%2Famd64",
-                "pkg:docker/localhost%3A8080/acme/base?platform=linux%2Famd64"
+                "pkg:docker/localhost%3A8080/acme/base?platform=linux%2Famd64",
+                "pkg:docker/busybox?platform=linux%2Famd64"
             ]
         );
+    }
+
+    #[test]
+    fn a_step_that_says_from_is_no_base_image() {
+        let image = format!("FROM docker.io/library/debian:bookworm@sha256:{}", "a1".repeat(32));
+        let mut materials = none();
+        for step in [
+            format!("[2/3] RUN : {image}"),
+            format!("[2/3] RUN echo ] {image}"),
+            format!("[2/3] COPY [x] {image} /"),
+            format!("[1/3] {image} AS x"),
+            format!("RUN {image}"),
+            "[1/3] FROM debian@sha256:aa".to_owned(),
+            format!("[1/3] FROM {}@sha256:{}", "x".repeat(600), "a1".repeat(32)),
+        ] {
+            materials.note(&started(&step));
+        }
+        assert_eq!(materials.all(), []);
     }
 }
