@@ -46,6 +46,12 @@ pub(crate) struct Args {
     /// A /16 for the networks of RUN steps.
     #[arg(long, env = "SLIPWAY_BUILDER_NETWORK", default_value = "10.180.0.0")]
     network: Ipv4Addr,
+    /// Memory of all RUN steps together; 0: three quarters of the machine's.
+    #[arg(long, env = "SLIPWAY_BUILDER_MEMORY_BYTES", default_value_t = 0)]
+    memory_bytes: u64,
+    /// Processes in the RUN steps of one namespace.
+    #[arg(long, env = "SLIPWAY_BUILDER_PROCESSES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    processes: u32,
     /// A BuildKit daemon without work for so many seconds is stopped.
     #[arg(long, env = "SLIPWAY_BUILDER_IDLE_SECS", default_value_t = 600)]
     idle_secs: u64,
@@ -88,6 +94,8 @@ impl Args {
             network: self.network,
             idle_timeout: Duration::from_secs(self.idle_secs),
             gc: GcSizes { reserved: max_used / 10, max_used, ..defaults.gc },
+            memory_bytes: self.memory_bytes,
+            processes: self.processes,
             min_free_bytes: self.min_free_gib << 30,
             ca_files: self.ca_files,
             ..defaults

@@ -62,14 +62,13 @@ async fn follow(
     let Build { mut events, solving, .. } = build;
     let failed = daemon.failed();
     tokio::pin!(solving, failed);
-    let unavailable = |how: String| because(Reason::BuilderUnavailable, how);
     let result = loop {
         tokio::select! {
             Some(event) = events.next() => {
                 materials.note(&event);
                 journal.apply(event).await;
             }
-            how = &mut failed => return Err(unavailable(how)),
+            failure = &mut failed => return Err(failure),
             result = &mut solving => {
                 // The channel is closed and holds few: none is lost, however far the server lags.
                 while let Some(event) = events.next().await {
@@ -84,8 +83,8 @@ async fn follow(
         Ok(outcome) => Ok(outcome),
         Err(error) if error.class == ErrorClass::DaemonUnavailable => {
             // The daemon's own last words say more, if it is dead.
-            let how = tokio::time::timeout(Duration::from_secs(1), failed).await;
-            Err(unavailable(how.unwrap_or_else(|_alive| journal.clean(&error.message))))
+            let failure = tokio::time::timeout(Duration::from_secs(1), failed).await;
+            Err(failure.unwrap_or_else(|_alive| because(Reason::BuilderUnavailable, journal.clean(&error.message))))
         }
         Err(error) => Err(explain::explain(error, journal, materials.dockerfile())),
     }

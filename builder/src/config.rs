@@ -31,6 +31,10 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// How much each daemon may keep.
     pub gc: GcSizes,
+    /// Memory of all RUN steps together; 0 for three quarters of the machine's.
+    pub memory_bytes: u64,
+    /// Processes in the RUN steps of one daemon.
+    pub processes: u32,
     /// Below this no build is claimed.
     pub min_free_bytes: u64,
     /// The largest source, packed or checked out.
@@ -76,6 +80,8 @@ impl Config {
             run_dir: PathBuf::from("/run/slipway"),
             idle_timeout: Duration::from_mins(10),
             gc: GcSizes { reserved: 2 * GIB, max_used: 20 * GIB, min_free: 5 * GIB },
+            memory_bytes: 0,
+            processes: 4096,
             min_free_bytes: 3 * GIB,
             max_source_bytes: 5 * GIB,
             ca_files: Vec::new(),

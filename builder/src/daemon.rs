@@ -1,5 +1,6 @@
 //! The BuildKit daemons: one for each trust domain, started when needed and stopped when idle.
 
+mod cgroup;
 mod firewall;
 mod lease;
 mod network;
@@ -10,6 +11,7 @@ mod running;
 mod settings;
 mod slots;
 
+pub(crate) use cgroup::missing as missing_bounds;
 pub(crate) use lease::Lease;
 pub(crate) use settings::Registries;
 
@@ -36,12 +38,13 @@ impl DaemonProvider {
         }
     }
 
-    /// Stops daemons that have been idle for long, and clears what they keep when the disk fills.
+    /// Stops daemons that have been idle for long, clears what they keep when the disk fills, and ends builds that fill it.
     pub(crate) async fn sweep(&self) {
         match self {
             Self::Process(pool) => {
                 pool.stop_idle().await;
                 pool.make_room().await;
+                pool.stop_fillers().await;
             }
         }
     }
@@ -68,6 +71,7 @@ type Domain = tokio::sync::Mutex<Option<Arc<Running>>>;
 
 impl Pool {
     pub(crate) fn new(config: Arc<Config>) -> Result<Self> {
+        cgroup::remove_dead();
         Ok(Self {
             config,
             spawner: Spawner::start()?,
@@ -143,5 +147,6 @@ impl Pool {
             }
         });
         futures_util::future::join_all(stopping).await;
+        cgroup::remove_own();
     }
 }

@@ -29,3 +29,8 @@ pub use config::{Config, GcSizes, LogLimits};
 pub fn unable(config: &Config) -> Option<String> {
     readiness::unable(config)
 }
+
+/// Why RUN steps on this machine have no bound of memory and processes; `None` when they have.
+pub fn missing_bounds() -> Option<String> {
+    daemon::missing_bounds()
+}

@@ -2,10 +2,12 @@
 //!
 //! Everything is checked before anything starts. An error names key, value and remedy.
 
+mod builder;
 mod files;
 mod table;
 mod values;
 
+pub use builder::Builder;
 pub use table::SETTINGS;
 
 use ipnet::IpNet;
@@ -68,19 +70,6 @@ pub struct SignIn {
     pub everybody: bool,
 }
 
-/// The builder inside `slipway serve`.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    pub embedded: bool,
-    /// Of `slipway-builder`s elsewhere.
-    pub tokens: Vec<HeadersSecret>,
-    pub slots: u32,
-    pub buildkit_bin_dir: Option<PathBuf>,
-    pub cni_bin_dir: PathBuf,
-    pub idle_secs: u64,
-    pub cache_bytes: u64,
-}
-
 /// What every build gets.
 #[derive(Clone, Debug)]
 pub struct Builds {
@@ -102,7 +91,7 @@ impl Config {
         let listen: SocketAddr = v.parse("listen", "an address and port such as `127.0.0.1:8080`")?;
         let public_url = v.url("public_url")?.ok_or("public_url: is needed, for example `http://localhost:8080`")?;
         let tls = tls(&mut v, &public_url)?;
-        let builder = builder(&mut v)?;
+        let builder = builder::read(&mut v)?;
         let given = v.url("internal_url")?;
         let internal_port = given.is_none() && tls.is_some() && builder.embedded;
         let internal_url = match given {
@@ -234,37 +223,6 @@ fn github(v: &mut Values) -> Result<Option<GitHub>, String> {
             Err("github.client_id and github.client_secret: set both; they are those of the OAuth App at GitHub".into())
         }
     }
-}
-
-fn builder(v: &mut Values) -> Result<Builder, String> {
-    let bin_dir = v.text("buildkit.bin_dir");
-    let builder = Builder {
-        tokens: builder_tokens(v)?,
-        embedded: v.parse("builder.embedded", "`true` or `false`")?,
-        slots: v.at_least(
-            "builder.slots",
-            1,
-            "a number of builds at once from 1 on; `builder.embedded` turns the builder off",
-        )?,
-        buildkit_bin_dir: (!bin_dir.is_empty()).then(|| bin_dir.into()),
-        cni_bin_dir: v.text("buildkit.cni_bin_dir").into(),
-        idle_secs: v.parse("buildkit.idle_secs", "a number of seconds")?,
-        cache_bytes: v.parse("buildkit.cache_bytes", "a number of bytes")?,
-    };
-    if !builder.embedded && builder.tokens.is_empty() {
-        return Err("builder.embedded: `false`, and builder.tokens is empty: no builder could ever take a build; \
-            give builder.tokens a token for builders elsewhere (`openssl rand -hex 32` makes one), or write `true`"
-            .into());
-    }
-    Ok(builder)
-}
-
-fn builder_tokens(v: &mut Values) -> Result<Vec<HeadersSecret>, String> {
-    let tokens = v.words("builder.tokens");
-    if tokens.iter().any(|token| token.len() < 32) {
-        return Err("builder.tokens: a token has at least 32 characters; `openssl rand -hex 32` makes one".into());
-    }
-    Ok(tokens.into_iter().map(HeadersSecret).collect())
 }
 
 fn builds(v: &mut Values) -> Result<Builds, String> {

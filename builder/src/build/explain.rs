@@ -15,7 +15,7 @@ pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) ->
         excerpt: location.excerpt.into_iter().map(|line| (line.number, journal.clean(&line.text))).collect(),
     });
     Failed::from(Failure {
-        reason: reason(error.class),
+        reason: reason(error.class, error.exit_code),
         message: sentence(&journal.clean(&error.message), error.exit_code),
         exit_code: error.exit_code.map(u64::from),
         vertex: error.vertex,
@@ -23,8 +23,12 @@ pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) ->
     })
 }
 
-fn reason(class: ErrorClass) -> Reason {
+/// 128 and SIGKILL: what the kernel does to a step that takes too much.
+const KILLED: u32 = 137;
+
+fn reason(class: ErrorClass, exit_code: Option<u32>) -> Reason {
     match class {
+        ErrorClass::ExitCode if exit_code == Some(KILLED) => Reason::OutOfMemory,
         ErrorClass::ExitCode => Reason::ExitCode,
         ErrorClass::Syntax => Reason::Syntax,
         ErrorClass::FileMissing => Reason::FileMissing,
@@ -42,7 +46,7 @@ fn reason(class: ErrorClass) -> Reason {
 fn sentence(message: &str, exit_code: Option<u32>) -> String {
     let mut text = plain(message).to_owned();
     text.truncate(text.floor_char_boundary(LONGEST));
-    if exit_code == Some(137) {
+    if exit_code == Some(KILLED) {
         text.push_str(" (it was killed, most often because memory ran out)");
     }
     text
@@ -78,6 +82,8 @@ mod tests {
         let entitled = "failed to load LLB: network.host is not allowed";
         assert_eq!(sentence(entitled, None), "network.host is not allowed");
         assert!(sentence("exit code: 137", Some(137)).contains("memory"));
+        assert_eq!(reason(ErrorClass::ExitCode, Some(137)), Reason::OutOfMemory);
+        assert_eq!(reason(ErrorClass::ExitCode, Some(1)), Reason::ExitCode);
     }
 
     #[test]

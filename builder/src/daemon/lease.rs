@@ -1,7 +1,9 @@
 //! The use of a daemon by one build.
 
 use super::running::Running;
+use crate::failure::{Failed, because};
 use slipway_buildkit::Client;
+use slipway_protocol::Reason;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +16,7 @@ pub(crate) struct Lease(Arc<Running>);
 
 impl Lease {
     pub(super) fn new(daemon: Arc<Running>) -> Self {
-        daemon.users.fetch_add(1, Ordering::AcqRel);
+        daemon.enter();
         Self(daemon)
     }
 
@@ -23,14 +25,18 @@ impl Lease {
     }
 
     /// Waits until the daemon died, or hung and was killed; gives the reason.
-    pub(crate) async fn failed(&self) -> String {
-        tokio::select! {
+    pub(crate) async fn failed(&self) -> Failed {
+        let how = tokio::select! {
             how = self.0.gone() => how,
             () = self.hung() => {
                 self.0.kill();
                 "BuildKit answered no more and was killed".to_owned()
             }
+        };
+        if self.0.filled_disk.load(Ordering::Acquire) {
+            return because(Reason::DiskFull, "the builder's disk filled up, and this build was stopped to free it");
         }
+        because(Reason::BuilderUnavailable, how)
     }
 
     async fn hung(&self) {

@@ -68,7 +68,8 @@ pub(super) fn wrapped(network: &Path, mounts: &[(PathBuf, PathBuf)]) -> Command 
     command.arg(format!("--net={}", network.display()));
     command.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
     command.args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
-    let script = "while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" && shift 2 || exit; done; shift; exec \"$@\"";
+    // The kernel shall take steps, which inherit it, before the server.
+    let script = "echo 500 2>/dev/null >/proc/self/oom_score_adj; while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" && shift 2 || exit; done; shift; exec \"$@\"";
     command.args(["sh", "-c", script, "sh"]);
     for (shown, place) in mounts {
         command.args([shown, place]);

@@ -1,5 +1,6 @@
 //! One daemon that runs.
 
+use super::cgroup::Steps;
 use super::network::Network;
 use super::process::{Process, Spawner, wrapped};
 use super::relay;
@@ -12,9 +13,9 @@ use sha2::{Digest, Sha256};
 use slipway_buildkit::{Addr, Client, connect};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 const START_PATIENCE: Duration = Duration::from_mins(1);
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
@@ -32,6 +33,11 @@ pub(crate) struct Running {
     /// Builds that use it.
     pub(super) users: AtomicUsize,
     last_used: Mutex<Instant>,
+    busy_since: Mutex<SystemTime>,
+    /// It was ended because its builds filled the disk.
+    pub(super) filled_disk: AtomicBool,
+    state: PathBuf,
+    steps: Option<Steps>,
     /// After the process, which runs in it.
     _network: Network,
 }
@@ -53,8 +59,9 @@ impl Running {
         }
         let slot = Slot::take(&config.run_dir, config.network, &state)?;
         let network = Network::start(config, slot, &registries.needed()).await?;
+        let steps = Steps::start(config, &state);
         let file = state.join("buildkitd.toml");
-        let text = settings::text(config, &network.slot, &root, &registries);
+        let text = settings::text(config, &network.slot, steps.as_ref(), &root, &registries);
         std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
         let socket = socket_path(config, &state);
         let _ = std::fs::remove_file(&socket);
@@ -77,6 +84,10 @@ impl Running {
             registries,
             users: AtomicUsize::new(0),
             last_used: Mutex::new(Instant::now()),
+            busy_since: Mutex::new(SystemTime::now()),
+            filled_disk: AtomicBool::new(false),
+            state,
+            steps,
             _network: network,
         })
     }
@@ -101,6 +112,18 @@ impl Running {
         format!("BuildKit ended in the middle of the build ({how})")
     }
 
+    /// A build begins to use it.
+    pub(super) fn enter(&self) {
+        if self.users.fetch_add(1, Ordering::AcqRel) == 0 {
+            *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner) = SystemTime::now();
+        }
+    }
+
+    /// Where its layers are, and since when the builds that use it now may have written there.
+    pub(super) fn written(&self) -> (PathBuf, SystemTime) {
+        (self.state.join("root"), *self.busy_since.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     pub(super) fn touch(&self) {
         *self.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
@@ -121,6 +144,7 @@ impl Running {
     pub(super) async fn stop_at_once(&self) {
         self.kill();
         let _ = tokio::time::timeout(STOP_PATIENCE, self.process.gone()).await;
+        self.leave_group();
     }
 
     /// Asks first: a daemon that ends by itself gives its addresses back.
@@ -129,6 +153,14 @@ impl Running {
         if tokio::time::timeout(STOP_PATIENCE, self.process.gone()).await.is_err() {
             self.kill();
             self.process.gone().await;
+        }
+        self.leave_group();
+    }
+
+    /// Only here: when it is dropped another daemon may have the group.
+    fn leave_group(&self) {
+        if let Some(steps) = &self.steps {
+            steps.remove();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration file of one BuildKit daemon.
 
+use super::cgroup::Steps;
 use super::slots::Slot;
 use crate::config::{Config, GcSizes};
 use slipway_protocol::Assignment;
@@ -96,7 +97,13 @@ impl Registries {
 }
 
 /// `buildkitd.toml`.
-pub(super) fn text(config: &Config, slot: &Slot, root: &Path, registries: &Registries) -> String {
+pub(super) fn text(
+    config: &Config,
+    slot: &Slot,
+    steps: Option<&Steps>,
+    root: &Path,
+    registries: &Registries,
+) -> String {
     let mut all = toml! {
         "insecure-entitlements" = []
 
@@ -113,12 +120,12 @@ pub(super) fn text(config: &Config, slot: &Slot, root: &Path, registries: &Regis
     all.insert("root".to_owned(), display(root));
     all.insert("registry".to_owned(), Value::Table(registries.table()));
     if let Some(Value::Table(worker)) = all.get_mut("worker") {
-        worker.insert("oci".to_owned(), Value::Table(worker_table(config, slot)));
+        worker.insert("oci".to_owned(), Value::Table(worker_table(config, slot, steps)));
     }
     all.to_string()
 }
 
-fn worker_table(config: &Config, slot: &Slot) -> Table {
+fn worker_table(config: &Config, slot: &Slot, steps: Option<&Steps>) -> Table {
     let mut worker = toml! {
         enabled = true
         gc = true
@@ -133,6 +140,9 @@ fn worker_table(config: &Config, slot: &Slot) -> Table {
     worker.insert("cniBinaryPath".to_owned(), display(&config.cni_dir));
     if let Some(runc) = config.program("runc") {
         worker.insert("binary".to_owned(), display(&runc));
+    }
+    if let Some(steps) = steps {
+        worker.insert("defaultCgroupParent".to_owned(), Value::String(steps.path()));
     }
     worker.insert("gcpolicy".to_owned(), gc_policies(&config.gc));
     worker
@@ -172,7 +182,7 @@ mod tests {
         let network = Ipv4Addr::new(10, 182, 0, 0);
         let slot = Slot::take(dir.path(), network, Path::new("a")).unwrap();
         let config = Config::new(Url::parse("http://127.0.0.1:1").unwrap(), "t", dir.path());
-        text(&config, &slot, Path::new("/state/root"), registries).parse().unwrap()
+        text(&config, &slot, None, Path::new("/state/root"), registries).parse().unwrap()
     }
 
     #[test]

@@ -104,7 +104,7 @@ impl Row {
 }
 
 /// When a process began, in clock ticks: tells it from a later one with the same number.
-fn began(pid: u32) -> Option<u64> {
+pub(super) fn began(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in brackets and may hold anything.
     let rest = &stat[stat.rfind(')')? + 1..];

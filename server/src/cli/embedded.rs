@@ -76,6 +76,8 @@ fn config(app: &App) -> Result<Config> {
         max_used: ours.builder.cache_bytes,
         min_free: ours.min_free_bytes.saturating_mul(2),
     };
+    config.memory_bytes = ours.builder.memory_bytes;
+    config.processes = ours.builder.processes;
     config.min_free_bytes = ours.min_free_bytes;
     config.ca_files.clone_from(&ours.builds.ca_files);
     Ok(config)

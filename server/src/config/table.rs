@@ -53,6 +53,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("builder.embedded", "true", "`false`: builds run only on `slipway-builder` elsewhere"),
     setting("builder.tokens", "", "tokens of builders elsewhere, comma between; each has at least 32 characters"),
     setting("builder.slots", "2", "builds at once in the embedded builder"),
+    setting(
+        "builder.memory_bytes",
+        "0",
+        "memory of all `RUN` steps together in the embedded builder; `0`: three quarters of the machine's",
+    ),
+    setting("builder.processes", "4096", "processes in the `RUN` steps of one namespace"),
     setting("buildkit.bin_dir", "", "folder of `buildkitd` and `runc`; empty: `PATH`"),
     setting(
         "buildkit.cni_bin_dir",

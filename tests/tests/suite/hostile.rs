@@ -8,6 +8,7 @@ mod daemons;
 mod escapes;
 mod failures;
 mod forge;
+mod greed;
 pub(crate) mod heads;
 pub(crate) mod hook;
 mod hook_floods;

@@ -25,8 +25,22 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     for name in ["unshare", "setpriv", "prlimit"] {
         findings.push(program(name, "install `util-linux`: the builder shuts builds in with it"));
     }
+    findings.push(bounds());
     findings.push(platforms());
     findings
+}
+
+/// Without cgroups one step may take all memory and all processes of the machine.
+fn bounds() -> Finding {
+    const WHAT: &str = "cgroups";
+    match slipway_builder::missing_bounds() {
+        None => Finding::ok(WHAT, "bound the memory and the processes of RUN steps"),
+        Some(why) => Finding::warn(
+            WHAT,
+            format!("RUN steps have no bound of memory and processes: {why}"),
+            "mount cgroups writable with the controllers `memory` and `pids`, or bound the container or machine that builds",
+        ),
+    }
 }
 
 fn root() -> Finding {

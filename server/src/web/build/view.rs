@@ -159,7 +159,7 @@ fn hint(on: &RepositoryAccess, reason: slipway_protocol::Reason) -> Option<Strin
     use slipway_protocol::Reason;
     let text = match reason {
         Reason::OutOfMemory => {
-            "The step needed more memory than the builder has. Make it need less, or ask the operator for a larger builder."
+            "The step was killed, most often because it needed more memory than builds have here. Make it need less, or ask the operator for more."
         }
         Reason::DockerfileMissing => "Choose another Dockerfile under Settings, or add it to the repository.",
         Reason::BaseImageMissing => {
