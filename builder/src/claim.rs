@@ -5,10 +5,10 @@ use crate::attempt;
 use crate::checkout::Checkouts;
 use crate::config::Config;
 use crate::daemon::{DaemonProvider, Pool};
-use crate::{readiness, trust};
+use crate::{lock, readiness, trust};
 use anyhow::{Context, Result};
 use slipway_protocol::{ClaimRequest, VERSION};
-use std::fs::Permissions;
+use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,7 @@ pub(crate) struct Builder {
     pub(crate) checkouts: Checkouts,
     pub(crate) daemons: DaemonProvider,
     pub(crate) platforms: Vec<String>,
+    _lock: File,
 }
 
 impl Builder {
@@ -37,6 +38,7 @@ impl Builder {
         // Others may pass through, as git does where it runs as `nobody`, and see nothing.
         std::fs::set_permissions(&config.work_dir, Permissions::from_mode(0o711))?;
         let config = Config { work_dir: config.work_dir.canonicalize()?, ..config };
+        let lock = lock::take(&config.work_dir)?;
         trust::write_bundle(&config)?;
         let config = Arc::new(config);
         Ok(Self {
@@ -45,6 +47,7 @@ impl Builder {
             daemons: DaemonProvider::Process(Pool::new(config.clone())?),
             platforms: readiness::platforms(),
             config,
+            _lock: lock,
         })
     }
 }

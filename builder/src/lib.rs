@@ -19,6 +19,7 @@ mod log;
 mod api;
 mod config;
 mod failure;
+mod lock;
 mod readiness;
 mod trust;
 
