@@ -131,6 +131,8 @@ fn edit<T>(file: &Path, change: impl FnOnce(&mut Table) -> T) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
 
     const NETWORK: Ipv4Addr = Ipv4Addr::new(10, 181, 0, 0);
 
@@ -169,5 +171,27 @@ mod tests {
         let text = serde_json::to_string(&table).unwrap();
         std::fs::write(dir.path().join("networks.json"), text).unwrap();
         assert_eq!(take(dir.path(), "new").number, 0);
+    }
+
+    #[test]
+    fn no_network_is_held_twice_while_many_are_taken_and_freed() {
+        let dir = tempfile::tempdir().unwrap();
+        let held = Mutex::new(BTreeSet::new());
+        let work = |builder: usize| {
+            for turn in 0..40 {
+                // Now a daemon that comes again, now a new one.
+                let slot = take(dir.path(), &format!("{builder} {}", turn % 3));
+                assert!(held.lock().unwrap().insert(slot.number), "network {} is held twice", slot.number);
+                std::thread::yield_now();
+                held.lock().unwrap().remove(&slot.number);
+                drop(slot);
+            }
+        };
+        std::thread::scope(|scope| {
+            for builder in 0..8 {
+                let work = &work;
+                scope.spawn(move || work(builder));
+            }
+        });
     }
 }
