@@ -96,14 +96,10 @@ impl Checkouts {
             self.prepare(&folder, &files).map_err(|error| internal("prepare the checkout", &error))?;
             listed = read().await;
         }
-        let (entries, ()) = listed.map_err(|error| {
-            let known =
-                is_too_large(&error).then(|| because(Reason::SourceUnsupported, TooLarge(self.max_bytes).to_string()));
-            known.unwrap_or_else(|| internal("read the commit", &error))
-        })?;
+        let (entries, ()) = listed.map_err(|error| self.explain("read the commit", &error))?;
         tree::refuse_submodules(&entries, &wanted)?;
         let laid_out = git().env("GIT_WORK_TREE", &files).run(["checkout-index", "--all", "--quiet"]).await;
-        laid_out.map_err(|error| internal("check the source out", &error))?;
+        laid_out.map_err(|error| self.explain("check the source out", &error))?;
         let places = tokio::task::spawn_blocking(move || {
             tree::refuse_lfs_pointers(&files, &entries, &wanted)?;
             stamp::stamp(&files, &entries);
@@ -111,6 +107,17 @@ impl Checkouts {
         });
         checkout.places = places.await.map_err(|error| internal("check the source out", &error.into()))??;
         Ok(checkout)
+    }
+
+    /// What a git that failed means, where it is not a fault of ours.
+    fn explain(&self, what: &str, error: &anyhow::Error) -> Failed {
+        if error.downcast_ref().is_some_and(|error: &GitError| error.is_disk_full(&self.git)) {
+            return because(Reason::DiskFull, "the builder's disk is full");
+        }
+        if is_too_large(error) {
+            return because(Reason::SourceUnsupported, TooLarge(self.max_bytes).to_string());
+        }
+        internal(what, error)
     }
 
     /// Two empty folders that git may write to.
@@ -141,9 +148,9 @@ impl Drop for Checkout {
     }
 }
 
-/// Whether a commit is more than git may read for us: then no other copy of it is smaller.
+/// Whether a commit is more than git may read or write for us: then no other copy of it is smaller.
 fn is_too_large(error: &anyhow::Error) -> bool {
-    error.is::<TooLarge>() || error.downcast_ref().is_some_and(GitError::is_out_of_memory)
+    error.is::<TooLarge>() || error.downcast_ref().is_some_and(GitError::is_over_a_limit)
 }
 
 /// 40 or 64 lower case hex digits: nothing that git could take for an option or a name.

@@ -23,6 +23,8 @@ const MOST_MEMORY: u64 = 2 << 30;
 const SMALLEST_LIMIT: u64 = 1 << 20;
 /// Of what git says on its error stream, so much of the end is kept: what a server sends is printed there too.
 const KEPT_WORDS: usize = 4 << 10;
+/// What the system says of a file that became larger than it may.
+const FILE_LIMIT: &str = "File too large";
 
 /// How git is started here.
 #[derive(Debug, Clone)]
@@ -50,14 +52,16 @@ impl GitError {
         Self { verb: verb.to_owned(), text: text.to_owned() }
     }
 
-    /// Whether git met the limit of a file's size.
-    pub(crate) fn is_file_too_large(&self) -> bool {
-        self.text.contains("File too large")
+    /// Whether the disk has no room, or none that is not for builds.
+    pub(crate) fn is_disk_full(&self, git: &Git) -> bool {
+        // `checkout-index` does not say why.
+        let has = |words: &[&str]| words.iter().any(|word| self.text.contains(word));
+        has(&["No space left"]) || (has(&[FILE_LIMIT, "unable to write file"]) && git.lacks_room())
     }
 
-    /// Whether git met `MOST_MEMORY`.
-    pub(crate) fn is_out_of_memory(&self) -> bool {
-        self.text.contains("ut of memory")
+    /// Whether git met the limit of a file's size, or `MOST_MEMORY`.
+    pub(crate) fn is_over_a_limit(&self) -> bool {
+        self.text.contains(FILE_LIMIT) || self.text.contains("ut of memory")
     }
 }
 
@@ -138,7 +142,7 @@ impl Git {
     }
 
     /// Whether it is the disk that keeps git from writing what it may.
-    pub(crate) fn lacks_room(&self) -> bool {
+    fn lacks_room(&self) -> bool {
         self.largest_file() < self.max_bytes
     }
 

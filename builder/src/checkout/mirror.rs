@@ -134,10 +134,10 @@ impl<'a> Mirror<'a> {
             );
             return (true, because(Reason::SourceUnavailable, text));
         }
-        if has(&["No space left"]) || (error.is_file_too_large() && self.git.lacks_room()) {
+        if error.is_disk_full(self.git) {
             return (true, because(Reason::DiskFull, "the builder's disk is full"));
         }
-        if error.is_file_too_large() || error.is_out_of_memory() {
+        if error.is_over_a_limit() {
             let text = "the source is larger than this builder takes";
             return (true, because(Reason::SourceUnsupported, text));
         }

@@ -58,7 +58,7 @@ pub const SETTINGS: &[Setting] = &[
         "0",
         "memory of all `RUN` steps together in the embedded builder; `0`: three quarters of the machine's",
     ),
-    setting("builder.processes", "4096", "processes in the `RUN` steps of one namespace"),
+    setting("builder.processes", "4096", "processes and threads in the `RUN` steps of one namespace"),
     setting("buildkit.bin_dir", "", "folder of `buildkitd` and `runc`; empty: `PATH`"),
     setting(
         "buildkit.cni_bin_dir",

@@ -45,5 +45,5 @@ async fn git_says_which_limit_it_met() {
     std::fs::write(dir.path().join("noise"), &noise).unwrap();
     let error = git.in_dir(dir.path()).run(["hash-object", "-w", "noise"]).await.unwrap_err();
     let error: GitError = error.downcast().unwrap();
-    assert!(error.is_file_too_large(), "{error}");
+    assert!(error.is_over_a_limit() && !error.is_disk_full(&git), "{error}");
 }
