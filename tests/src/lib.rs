@@ -28,7 +28,7 @@ pub use certificate::Certificate;
 pub use clients::Client;
 pub use daemon::{Daemon, DaemonSpec, End};
 pub use docker::Docker;
-pub use log_stream::{LogStream, Message};
+pub use log_stream::{LogStream, Message, OpenPage};
 pub use paths::{cache, free_port, own_program, tool};
 pub use postgres::Postgres;
 pub use project::{Build, Project};

@@ -3,6 +3,7 @@
 mod attempts;
 pub mod events;
 mod fold;
+mod follower;
 pub mod list_events;
 mod live;
 pub mod log;
@@ -78,7 +79,11 @@ pub async fn show(
     let follows = search.is_none();
     layout.refresh = view.facts.state.is_open() && follows;
     layout.mark = view.facts.state.mark();
-    let after = format!("{}-{}", attempt.as_ref().map_or(0, |a| a.number), shown.last_record);
+    let after = events::Position {
+        attempt: attempt.as_ref().map_or(0, |a| a.number),
+        record: shown.last_record,
+        step: shown.last_step,
+    };
     let page = BuildPage {
         events_url: follows.then(|| format!("{}/events?after={after}", view.url)),
         layout,

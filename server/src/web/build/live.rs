@@ -30,6 +30,8 @@ struct Shown {
     step: Step,
     /// The page has it as a fold with a place for lines; a step that ended without a word is a mere line there.
     is_fold: bool,
+    /// Its row knows of lines that the page may not have, and no message of this stream drew it anew.
+    is_ahead: bool,
     started_at: i64,
     progress: BTreeMap<String, (i64, i64)>,
     style: Style,
@@ -61,9 +63,22 @@ impl LiveLog {
         self.steps.values().find(|s| s.step.state == State::Failed).map(|s| s.step.number)
     }
 
-    /// Takes in a step that the page was drawn with.
-    pub(super) fn know(&mut self, row: &rows::Step) {
-        let number = u32::try_from(row.step).unwrap_or_default();
+    /// The last step that began.
+    pub(super) fn last_step(&self) -> u32 {
+        self.steps.last_key_value().map_or(0, |(number, _)| *number)
+    }
+
+    /// Takes in the steps that are on the page, up to `last`. The rows are newer than the page: later ones are new to it.
+    pub(super) fn know(&mut self, rows: &[rows::Step], last: u32) {
+        for row in rows {
+            let number = u32::try_from(row.step).unwrap_or(u32::MAX);
+            if number <= last {
+                self.know_step(number, row);
+            }
+        }
+    }
+
+    fn know_step(&mut self, number: u32, row: &rows::Step) {
         let mut shown = Shown::new(number, &row.name, row.started_at.unwrap_or_default());
         shown.step.state = state_of(row.error.as_deref(), row.completed_at.is_some());
         shown.step.cached = row.is_cached;
@@ -72,6 +87,7 @@ impl LiveLog {
             shown.keep_in_mind_that_it_has_lines();
         }
         shown.is_fold = !shown.step.is_silent();
+        shown.is_ahead = row.lines > 0;
         self.steps.insert(number, shown);
     }
 
@@ -149,14 +165,16 @@ impl Shown {
             error: None,
             notices: Vec::new(),
         };
-        Self { step, is_fold: false, started_at, progress: BTreeMap::new(), style: Style::default() }
+        Self { step, is_fold: false, is_ahead: false, started_at, progress: BTreeMap::new(), style: Style::default() }
     }
 
     fn render(&mut self, change: Change) -> askama::Result<String> {
         let progress = progress_of(&self.progress).filter(|_| self.step.state.is_open());
         let chunks = in_chunks(self.step.number, change.lines.into_iter());
         let gets_lines = !chunks.is_empty();
-        if change.is_new || !self.is_fold || (self.step.is_silent() && !gets_lines) {
+        // It had ended without a word when the page was drawn: there is no place for lines.
+        let begins = self.is_ahead && chunks.first().and_then(|c| c.lines.first()).is_some_and(|l| l.number == 1);
+        if change.is_new || begins || !self.is_fold || (self.step.is_silent() && !gets_lines) {
             return self.render_whole(change.is_new, chunks, progress);
         }
         let mut html = String::new();
@@ -187,6 +205,7 @@ impl Shown {
         self.step.progress = progress;
         self.step.open = matches!(self.step.state, State::Running | State::Failed);
         self.is_fold = !self.step.is_silent();
+        self.is_ahead = false;
         let html =
             if is_new { AppendStep { step: &self.step }.render()? } else { SwapStep { step: &self.step }.render()? };
         self.step.progress = None;
@@ -206,94 +225,4 @@ impl Shown {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use slipway_protocol::Stream;
-
-    fn started(step: u32) -> Record {
-        Record::StepStarted(StepStarted { step, vertex: String::new(), name: format!("RUN {step}"), at: 1_000 })
-    }
-
-    fn line(step: u32, line: u32) -> Record {
-        Record::Line(Line { step, line, stream: Stream::Out, at: 0, text: format!("text {line}") })
-    }
-
-    fn done(step: u32) -> Record {
-        Record::StepDone(StepDone { step, at: 4_000, cached: false, error: None })
-    }
-
-    /// The targets of a message, after a check that none of them is made by the message itself.
-    fn targets(log: &mut LiveLog, records: Vec<Record>) -> Vec<String> {
-        let batch: Vec<_> = (1..).zip(records).collect();
-        let html = log.render(&batch).unwrap();
-        let values = |before: &str| -> Vec<String> {
-            html.split(before).skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
-        };
-        let (targets, made) = (values("hx-target=\"#"), values(" id=\""));
-        let whole = html.contains("outerHTML");
-        assert!(whole || targets.iter().all(|target| !made.contains(target)), "{html}");
-        targets
-    }
-
-    #[test]
-    fn a_step_that_begins_in_a_message_comes_with_its_lines() {
-        let mut log = LiveLog::default();
-        assert_eq!(targets(&mut log, vec![started(1), line(1, 1), line(1, 2), done(1)]), ["steps"]);
-        assert_eq!(targets(&mut log, vec![line(1, 3)]), ["s1-c0"]);
-    }
-
-    #[test]
-    fn lines_that_come_mixed_are_sorted_by_chunk() {
-        let mut log = LiveLog::default();
-        targets(&mut log, vec![started(1), started(2)]);
-        let mixed = vec![line(1, 1), line(2, 1), line(1, 2), line(2, 2)];
-        assert_eq!(targets(&mut log, mixed), ["s1-lines", "s2-lines"]);
-        let over_the_edge = (3..=201).map(|n| line(1, n)).collect();
-        assert_eq!(targets(&mut log, over_the_edge), ["s1-c0", "s1-lines"]);
-        assert_eq!(targets(&mut log, vec![line(1, 202), done(1)]), ["s1-c1", "s1-head", "s1-progress"]);
-    }
-
-    #[test]
-    fn the_error_of_a_step_comes_to_the_open_page_as_it_stands_on_a_new_one() {
-        let mut log = LiveLog::default();
-        targets(&mut log, vec![started(1), line(1, 1)]);
-        let error = Some("exit code: <b>7".to_owned());
-        let html = log.render(&[(9, Record::StepDone(StepDone { step: 1, at: 4_000, cached: false, error }))]).unwrap();
-        let text = html.split_once("hx-target=\"#s1-error\"").and_then(|(_, rest)| rest.split_once("</hx-partial>"));
-        let text = text.expect("the error has its part").0;
-        assert!(text.contains("exit code: &#60;b&#62;7"), "{html}");
-        let reloaded = AppendStep { step: &log.steps[&1].step }.render().unwrap();
-        let place = reloaded.split_once("<div id=\"s1-error\">").expect("the page has a place for it").1;
-        assert!(text.ends_with(place.split_once("</div>").unwrap().0), "{reloaded}");
-    }
-
-    #[test]
-    fn a_step_that_was_stopped_did_not_fail() {
-        let mut log = LiveLog::default();
-        targets(&mut log, vec![started(1), line(1, 1)]);
-        let error = Some("process canceled: context canceled".to_owned());
-        log.render(&[(9, Record::StepDone(StepDone { step: 1, at: 4_000, cached: false, error }))]).unwrap();
-        assert_eq!(log.steps[&1].step.state, State::Cancelled);
-    }
-
-    #[test]
-    fn only_steps_of_the_dockerfile_are_counted() {
-        let mut log = LiveLog::default();
-        let names = ["[internal] load .dockerignore", "[1/2] FROM scratch", "[build 2/2] RUN x", "exporting to image"];
-        for (step, name) in (1..).zip(names) {
-            let start = StepStarted { step, vertex: String::new(), name: name.to_owned(), at: 1_000 };
-            let end = StepDone { step, at: 2_000, cached: step != 3, error: None };
-            log.render(&[(1, Record::StepStarted(start)), (2, Record::StepDone(end))]).unwrap();
-        }
-        assert_eq!((log.facts().cached, log.facts().steps), (1, 2));
-    }
-
-    #[test]
-    fn a_step_that_ended_without_a_word_may_begin_again() {
-        let mut log = LiveLog::default();
-        targets(&mut log, vec![started(1)]);
-        assert_eq!(targets(&mut log, vec![done(1)]), ["s1"]);
-        assert_eq!(targets(&mut log, vec![started(1), line(1, 1)]), ["s1"]);
-        assert_eq!(targets(&mut log, vec![line(1, 2)]), ["s1-c0"]);
-    }
-}
+mod tests;

@@ -25,6 +25,8 @@ pub struct Shown {
     pub view: LogView,
     /// The stream goes on after this record.
     pub last_record: u64,
+    /// The last step that began.
+    pub last_step: u32,
     pub steps: u64,
     pub cached: u64,
     /// First line marked as an error, in the step that failed.
@@ -44,7 +46,7 @@ pub async fn view(
     let raw_url = format!("{base}/raw");
     let Some(attempt) = attempt else {
         let view = LogView { options, raw_url, ..LogView::default() };
-        return Ok(Shown { view, last_record: 0, steps: 0, cached: 0, first_error: None });
+        return Ok(Shown { view, last_record: 0, last_step: 0, steps: 0, cached: 0, first_error: None });
     };
     let last_record = page::count(attempt.last_record);
     let (folded, early) = fold::fold(app, attempt.id, last_record, conceal, Rendering { plain: options.plain }).await?;
@@ -62,6 +64,7 @@ pub async fn view(
     let before = fold_before(&mut steps, open);
     Ok(Shown {
         last_record,
+        last_step: folded.last().map_or(0, |s| s.number),
         steps: folded.iter().filter(|s| s.name.is_counted).count() as u64,
         cached: folded.iter().filter(|s| s.name.is_counted && s.cached).count() as u64,
         first_error,

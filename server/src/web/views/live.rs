@@ -1,7 +1,7 @@
 //! What the stream of a build page sends: messages for htmx, made of the same pieces as the page.
 //!
 //! ```text
-//! id: 1-57                               attempt and record number; the next connection sends it as Last-Event-ID
+//! id: 1-57-7                             attempt, record and step number; the next connection sends it as Last-Event-ID
 //! data: <hx-partial hx-target="#s9-c0" hx-swap="beforeend">…
 //! ```
 //! Unnamed messages are swapped; `event: finished` (data: a sentence) ends following; `event: done` ends the connection.

@@ -1,7 +1,7 @@
 //! SIGKILL of the server in a build.
 
 use slipway_forge::ForgeConfig;
-use slipway_tests::{BuilderProgram, LogStream, Stage};
+use slipway_tests::{BuilderProgram, LogStream, OpenPage, Stage};
 
 fn printing(lines: u32) -> String {
     format!("RUN for n in $(seq 1 {lines}); do echo \"line $n.\"; sleep 0.1; done\n")
@@ -61,27 +61,25 @@ async fn with_a_builder_of_its_own_no_line_is_lost_or_doubled() {
     let builder = BuilderProgram::start(&stage.server, token);
     let repo = stage.repository("survivor", &printing(50));
     let name = stage.import(&repo).await.name;
-    stage.project(&name).wait_for_line(1, "line 3.").await;
+    let drawn = stage.project(&name).wait_for_line(1, "line 3.").await;
 
     let events = stage.project(&name).path("builds/1/events");
-    let mut seen = Vec::new();
-    let mut last = "0-0".to_owned();
-    let mut stream = LogStream::open(&stage.mona, &events, &last).await;
-    while seen.len() < 8 {
-        let message = stream.next().await.expect("the build goes on");
-        message.take(&mut seen, &mut last);
+    let mut page = OpenPage::of(&drawn.page);
+    let mut stream = LogStream::open(&stage.mona, &events, &page.last).await;
+    while page.lines.len() < 8 {
+        page.take(&stream.next().await.expect("the build goes on"));
     }
     stage.server.kill().await;
     while let Some(message) = stream.next().await {
-        message.take(&mut seen, &mut last);
+        page.take(&message);
     }
     stage.server.start_again().await;
-    let mut stream = LogStream::open(&stage.mona, &events, &last).await;
-    while seen.len() < 50 {
-        let message = stream.next().await.unwrap_or_else(|| panic!("it ended after {seen:?}"));
-        message.take(&mut seen, &mut last);
+    let mut stream = LogStream::open(&stage.mona, &events, &page.last).await;
+    while page.lines.len() < 50 {
+        page.take(&stream.next().await.unwrap_or_else(|| panic!("it ended after {page:?}")));
     }
-    assert_eq!(seen, expected(50));
+    assert_eq!(page.lines, expected(50));
+    assert!(page.missing.is_empty(), "{:?}", page.missing);
 
     let project = stage.project(&name);
     let build = project.built(1).await;

@@ -1,6 +1,6 @@
 //! What an open page is told: the same that a page says which is loaded later.
 
-use slipway_tests::{LogStream, Stage};
+use slipway_tests::{LogStream, OpenPage, Stage};
 
 #[tokio::test]
 async fn a_failure_stands_on_the_open_page_as_on_a_new_one() {
@@ -24,4 +24,20 @@ async fn a_failure_stands_on_the_open_page_as_on_a_new_one() {
     let error = error.split_once("</p>").expect("it is whole").0;
     assert!(error.contains("exit code: 7"), "{error}");
     assert!(told.contains(error), "{error} is not in {told}");
+}
+
+#[tokio::test]
+async fn a_page_that_was_away_shows_the_steps_that_began_meanwhile() {
+    let stage = Stage::start().await;
+    let steps = "RUN echo first && sleep 2\nRUN echo second\nRUN echo third\n";
+    let name = stage.import(&stage.repository("away", steps)).await.name;
+    let project = stage.project(&name);
+    let mut page = OpenPage::of(&project.wait_for_line(1, "first").await.page);
+    assert_eq!(page.lines, ["first"]);
+    project.built(1).await;
+    let mut stream = LogStream::open(&stage.mona, &project.path("builds/1/events"), &page.last).await;
+    while page.lines.len() < 3 && page.missing.is_empty() {
+        page.take(&stream.next().await.unwrap_or_else(|| panic!("it ended after {page:?}")));
+    }
+    assert_eq!((page.missing, page.lines), (Vec::new(), ["first", "second", "third"].map(str::to_owned).to_vec()));
 }

@@ -120,7 +120,7 @@ pub(super) fn show(build: BuildView, log: LogView) -> BuildPage {
             mark: build.facts.state.mark(),
             ..head.layout(&format!("Build {}", build.facts.number), mona(), RepositoryTab::Builds)
         },
-        events_url: open.then(|| format!("{}/events?after=1-12", build.url)),
+        events_url: open.then(|| format!("{}/events?after=1-12-9", build.url)),
         build,
         log,
         search: None,

@@ -19,7 +19,7 @@ fn messages() -> Vec<String> {
     let mut id = 12;
     let mut next = |html: String| {
         id += 1;
-        live::message(&format!("1-{id}"), &html)
+        live::message(&format!("1-{id}-10"), &html)
     };
     let mut out = Vec::new();
     let mut done = step(5, "[stage-1 1/2] FROM gcr.io/distroless/cc-debian12:nonroot", State::Succeeded, false, &[]);
@@ -47,7 +47,7 @@ fn messages() -> Vec<String> {
     out.push(next(SwapStepHead { step: &last }.render().unwrap()));
     let build = view(149, State::Succeeded, BuildResult::Ready(Box::new(ready(true))));
     out.push(next(SwapState { build: &build, repository: "acme/api" }.render().unwrap()));
-    out.push(live::event("1-900", "finished", "Finished in 1m 04s"));
+    out.push(live::event("1-900-10", "finished", "Finished in 1m 04s"));
     let newer = Newer {
         number: 150,
         url: "/acme/api/-/builds/150".to_owned(),

@@ -1,0 +1,239 @@
+//! Follows a build for one open page: log lines as they come, states, and newer builds of the same ref.
+
+use super::super::origin::Origin;
+use super::super::views::live::{ClearLog, SwapNewer, SwapState, event, message};
+use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, Position, STALLED};
+use super::live::LiveLog;
+use super::{attempts, log, view};
+use crate::app::App;
+use crate::builds;
+use crate::clock::Millis;
+use crate::db::{BuildState, rows};
+use crate::error::{Context, Result};
+use crate::policy::{Allowed, ReadRepository};
+use actix_web::HttpRequest;
+use actix_web::web::{Bytes, Data};
+use askama::Template;
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+// A message holds at most so many records; at full speed the next one follows at once.
+const BATCH: usize = 200;
+
+/// The reader is gone.
+struct Gone;
+
+type Sent = Result<(), Gone>;
+
+pub(super) struct Follower {
+    app: Data<App>,
+    allowed: Allowed<ReadRepository>,
+    build: rows::Build,
+    origin: Origin,
+    at: Position,
+    out: mpsc::Sender<Bytes>,
+    log: LiveLog,
+    /// More records wait: the next message follows at once.
+    is_behind: bool,
+    request: HttpRequest,
+    checked_at: Millis,
+    /// State, cancel wish and number of attempts that the page shows.
+    shown: Option<(BuildState, bool, i64)>,
+    newer: Option<(i64, BuildState)>,
+}
+
+impl Follower {
+    pub(super) fn new(
+        app: Data<App>,
+        allowed: Allowed<ReadRepository>,
+        build: rows::Build,
+        origin: Origin,
+        at: Position,
+        out: mpsc::Sender<Bytes>,
+        request: HttpRequest,
+    ) -> Self {
+        Self {
+            checked_at: app.clock.now(),
+            app,
+            allowed,
+            build,
+            origin,
+            at,
+            out,
+            log: LiveLog::default(),
+            is_behind: false,
+            request,
+            shown: None,
+            newer: None,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut build_changed = self.app.wake.follow(self.build.id);
+        let mut repository_changed = self.app.wake.follow(self.build.repository_id);
+        let until = self.app.clock.now() + LONGEST;
+        while self.app.clock.now() < until {
+            if !self.may_still_read().await {
+                return;
+            }
+            build_changed.borrow_and_update();
+            repository_changed.borrow_and_update();
+            match self.step().await {
+                Ok(Ok(true)) => {
+                    if !self.is_behind {
+                        sleep(PAUSE).await;
+                    }
+                    continue;
+                }
+                Ok(Ok(false)) => {}
+                Ok(Err(Gone)) => return,
+                Err(error) => {
+                    tracing::warn!("a live page lost its stream: {}", error.for_log());
+                    return;
+                }
+            }
+            let ping = tokio::select! {
+                _ = build_changed.changed() => false,
+                _ = repository_changed.changed() => false,
+                () = sleep(PING) => true,
+                () = self.app.wake.stopped() => return,
+            };
+            if ping && self.send(": ping\n\n".to_owned()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// A reader who takes nothing for so long is gone.
+    async fn send(&self, text: String) -> Sent {
+        let sent = tokio::time::timeout(STALLED, self.out.send(Bytes::from(text))).await;
+        sent.ok().and_then(Result::ok).ok_or(Gone)
+    }
+
+    /// Who was signed out, or lost the right, reads no further; asked anew now and then.
+    async fn may_still_read(&mut self) -> bool {
+        let now = self.app.clock.now();
+        if now - self.checked_at < CHECK_AFTER {
+            return true;
+        }
+        self.checked_at = now;
+        // Code that turned private is told no further either.
+        match Origin::of(&self.app, self.allowed.principal(), self.allowed.on(), &self.build).await {
+            Ok(origin) => self.origin = origin,
+            Err(_) => return false,
+        }
+        crate::auth::extract::check_again::<ReadRepository>(&self.app, &self.request, &self.allowed)
+            .await
+            .unwrap_or_default()
+    }
+
+    /// Sends what is new; true when something was.
+    async fn step(&mut self) -> Result<Result<bool, Gone>> {
+        let build = builds::find(&self.app, self.build.id).await?;
+        let Some(build) = build else { return Ok(Err(Gone)) };
+        self.build = build;
+        let mut sent = false;
+        if let Some(attempt) = builds::present_attempt(&self.app, &self.build).await? {
+            if attempt.number != self.at.attempt {
+                if self.restart(&attempt).await?.is_err() {
+                    return Ok(Err(Gone));
+                }
+                sent = true;
+            }
+            match self.records(&attempt).await? {
+                Ok(true) => return Ok(Ok(true)),
+                Ok(false) => {}
+                Err(Gone) => return Ok(Err(Gone)),
+            }
+        }
+        for text in [self.state().await?, self.newer().await?].into_iter().flatten() {
+            sent = true;
+            if self.send(text).await.is_err() {
+                return Ok(Err(Gone));
+            }
+        }
+        Ok(Ok(sent))
+    }
+
+    /// Another attempt than the page shows: the log starts again.
+    async fn restart(&mut self, attempt: &rows::Attempt) -> Result<Sent> {
+        let first = self.at.attempt == 0;
+        self.at = Position { attempt: attempt.number, ..Position::default() };
+        self.log = LiveLog::default();
+        if first {
+            return Ok(Ok(()));
+        }
+        let text = attempts::succession(&self.app, &builds::attempts(&self.app, self.build.id).await?).await?;
+        let text = self.origin.told(text);
+        let html = ClearLog { text: &text }.render().context("rendering")?;
+        Ok(self.send(message(&self.at.to_string(), &html)).await)
+    }
+
+    /// The next records as one message; false when there are none.
+    async fn records(&mut self, attempt: &rows::Attempt) -> Result<Result<bool, Gone>> {
+        if self.log.is_empty() && self.at.record > 0 {
+            let mut rows = builds::log::steps(&self.app, attempt.id).await?;
+            if let Some(conceal) = &self.origin.conceal {
+                for row in &mut rows {
+                    conceal.text(&mut row.name);
+                    row.error.iter_mut().for_each(|error| conceal.told(error));
+                }
+            }
+            self.log.know(&rows, self.at.step);
+        }
+        let mut batch = builds::log::read(&self.app, attempt.id, self.at.record, BATCH).await?;
+        if let Some(conceal) = &self.origin.conceal {
+            for (_, record) in &mut batch {
+                conceal.record(record);
+            }
+        }
+        let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
+        self.at.record = *last;
+        self.is_behind = batch.len() == BATCH;
+        let html = self.log.render(&batch)?;
+        self.at.step = self.log.last_step();
+        Ok(self.send(message(&self.at.to_string(), &html)).await.map(|()| true))
+    }
+
+    /// Head, result and stages, when they changed.
+    async fn state(&mut self) -> Result<Option<String>> {
+        let now = (self.build.state, self.build.cancel_requested_at.is_some(), self.at.attempt);
+        if self.shown == Some(now) {
+            return Ok(None);
+        }
+        // The page may have been drawn before the last change: the first message tells the state anew.
+        let was_open = self.shown.replace(now).is_none_or(|(state, ..)| is_open(state));
+        let attempt = builds::present_attempt(&self.app, &self.build).await?;
+        let mut facts = self.log.facts();
+        if let (Some(attempt), Some(step), false) = (&attempt, self.log.failed(), is_open(self.build.state)) {
+            facts.first_error = log::first_error(&self.app, attempt.id, step).await?;
+        }
+        let on = self.allowed.on();
+        let view = view::of(&self.app, self.allowed.principal(), on, &self.build, &self.origin, facts).await?;
+        let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
+        let mut text = message("", &html);
+        if was_open && !is_open(self.build.state) {
+            text.push_str(&event("", "finished", &view.facts.status));
+        }
+        Ok(Some(text))
+    }
+
+    async fn newer(&mut self) -> Result<Option<String>> {
+        let on = self.allowed.on();
+        let found = builds::newest_of_ref(&self.app, &self.build).await?.filter(|n| n.number > self.build.number);
+        let now = found.as_ref().map(|n| (n.number, n.state));
+        if now.is_none() || self.newer == now {
+            return Ok(None);
+        }
+        self.newer = now;
+        let Some(newer) = view::newer(&self.app, self.allowed.principal(), on, &self.build).await? else {
+            return Ok(None);
+        };
+        let html = SwapNewer { newer: &newer }.render().context("rendering")?;
+        Ok(Some(message("", &html)))
+    }
+}
+
+fn is_open(state: BuildState) -> bool {
+    matches!(state, BuildState::Queued | BuildState::Running)
+}
