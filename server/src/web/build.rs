@@ -9,6 +9,7 @@ mod live;
 pub mod log;
 mod options;
 mod search;
+mod stages;
 mod view;
 
 use super::origin::Origin;

@@ -4,9 +4,9 @@ use super::super::explain;
 use super::super::origin::Origin;
 use super::super::page::count;
 use super::super::present;
-use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage};
-use super::super::views::facts::{Signature, State};
-use super::attempts;
+use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready};
+use super::super::views::facts::Signature;
+use super::{attempts, stages};
 use super::log::Shown;
 use crate::app::App;
 use crate::builds;
@@ -52,7 +52,7 @@ pub async fn of(
         cancelling: state.is_open() && build.cancel_requested_at.is_some(),
         can_rerun: manager && !state.is_open() && origin.source.is_some(),
         result: result(app, principal, on, build, origin, &tags, log).await?,
-        stages: stages(app, build, &tags),
+        stages: stages::of(app, build, !tags.is_empty()),
         usual_secs: builds::usual_secs(app, build).await?,
         newer: newer(app, principal, on, build).await?,
         tags,
@@ -172,31 +172,6 @@ fn hint(on: &RepositoryAccess, reason: slipway_protocol::Reason) -> Option<Strin
         _ => return None,
     };
     Some(text.replace("under Settings", &format!("under Settings of {}", on.name)))
-}
-
-fn stages(app: &App, build: &rows::Build, tags: &[String]) -> Vec<Stage> {
-    let row = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
-    let outcome = match build.state {
-        BuildState::Succeeded => State::Succeeded,
-        other => present::state(other),
-    };
-    let waited = build.started_at.map(|at| count((at - build.created_at) / 1_000));
-    let mut stages = vec![
-        row("Queue", if build.started_at.is_some() { State::Succeeded } else { outcome }, waited),
-        row("Build", if build.started_at.is_some() { outcome } else { State::Queued }, present::seconds(app, build)),
-    ];
-    let after = match build.state {
-        BuildState::Succeeded => State::Succeeded,
-        BuildState::Queued | BuildState::Running => State::Queued,
-        _ => State::Skipped,
-    };
-    stages.push(row("Sign", after, None));
-    stages.push(row(
-        "Move tags",
-        if tags.is_empty() && after == State::Succeeded { State::Skipped } else { after },
-        None,
-    ));
-    stages
 }
 
 /// The newest build of the same ref, when it is not this one.
