@@ -88,21 +88,33 @@ pub async fn place_in_queue(app: &App, build: &rows::Build) -> Result<Option<usi
     Ok((before < LOOKED_AT).then_some(0))
 }
 
+/// What a queued build waits for that is not its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// The operator makes room on the server's disk.
+    Space,
+    /// A builder that can take it; the sentence says what is wrong with those there are.
+    Builder(String),
+    /// Its namespace runs as many builds as it may.
+    Namespace { name: String, running: u32 },
+}
+
 /// Why a queued build would wait even if it were the first one; `None` when it only waits for its turn.
-pub async fn why_waiting(app: &App, build: &rows::Build) -> Result<Option<String>> {
+pub async fn why_waiting(app: &App, build: &rows::Build) -> Result<Option<WaitsFor>> {
     if build.state != BuildState::Queued {
         return Ok(None);
     }
     if too_little_space(app)? {
-        return Ok(Some("the disk is nearly full: builds wait until the operator makes room".into()));
+        return Ok(Some(WaitsFor::Space));
     }
     if let Some(why) = app.builders.why_waiting(&Snapshot::parse(build)?.platforms, app.clock.now()) {
-        return Ok(Some(why));
+        return Ok(Some(WaitsFor::Builder(why)));
     }
     let home = Home::of(&app.db, build.repository_id).await?;
     let running = db::queue::running(&app.db).await?.get(&home.namespace.id).copied().unwrap_or_default();
     let limit = app.config.builds.per_namespace.max(1);
-    Ok((running >= limit).then(|| format!("{} runs {running} builds now, as many as it may", home.namespace.name)))
+    let name = home.namespace.name;
+    Ok((running >= limit).then_some(WaitsFor::Namespace { name, running }))
 }
 
 /// The tries of a build, oldest first; the last one is the present.

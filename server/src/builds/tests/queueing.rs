@@ -1,7 +1,8 @@
 //! The queue: numbers, order, limits, cancelling, building again.
 
 use super::*;
-use crate::builds::{Rerun, build_now, cancel, rerun, view};
+use crate::builds::fleet::Seen;
+use crate::builds::{Rerun, WaitsFor, build_now, cancel, rerun, view};
 use crate::db::Ask as _;
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, Skipped};
 
@@ -9,6 +10,7 @@ crate::testing::on_postgres! {
     a_claim_carries_what_the_builder_needs,
     namespaces_take_turns_and_have_a_limit,
     only_the_first_builds_are_told_their_place,
+    a_namespace_that_runs_as_much_as_it_may_lacks_no_builder,
     a_newer_commit_takes_older_builds_out_of_the_queue,
     only_a_builder_with_the_platform_gets_the_build,
     a_build_without_its_source_fails_with_a_reason,
@@ -91,6 +93,20 @@ async fn only_the_first_builds_are_told_their_place() {
     // A page that was asked for a moment before still holds it as waiting.
     scene.claim().await.unwrap();
     assert_eq!((place(&waiting[0]).await, place(&waiting[51]).await), (Some(0), None));
+}
+
+#[tokio::test]
+async fn a_namespace_that_runs_as_much_as_it_may_lacks_no_builder() {
+    let scene = Scene::with("[builds]\nper_namespace = 1").await;
+    scene.queue(1).await;
+    scene.claim().await.unwrap();
+    let waiting = scene.queue(2).await;
+    let why = async || view::why_waiting(&scene.app, &waiting).await.unwrap();
+    assert_eq!(why().await, Some(WaitsFor::Builder("no builder is connected".to_owned())));
+    let (name, platforms) = ("a".to_owned(), vec!["linux/amd64".to_owned()]);
+    let at = scene.app.clock.now();
+    scene.app.builders.asked(Seen { name, at, platforms, slots: 2, unable: None });
+    assert_eq!(why().await, Some(WaitsFor::Namespace { name: "acme".to_owned(), running: 1 }));
 }
 
 #[tokio::test]

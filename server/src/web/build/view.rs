@@ -4,12 +4,13 @@ use super::super::explain;
 use super::super::origin::Origin;
 use super::super::page::count;
 use super::super::present;
-use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready};
+use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Hold, Newer, Queued, Ready};
 use super::super::views::facts::Signature;
-use super::{attempts, stages};
+use super::super::views::filters::plural_text;
 use super::log::Shown;
+use super::{attempts, stages};
 use crate::app::App;
-use crate::builds;
+use crate::builds::{self, WaitsFor};
 use crate::db::{BuildState, HookState, Visibility, rows};
 use crate::error::Result;
 use crate::names::Digest;
@@ -72,7 +73,7 @@ async fn result(
     Ok(match build.state {
         BuildState::Queued => BuildResult::Queued(Queued {
             place: capital(&present::place_text(builds::place_in_queue(app, build).await?)),
-            blocked: builds::why_waiting(app, build).await?,
+            hold: builds::why_waiting(app, build).await?.map(hold),
         }),
         BuildState::Running => BuildResult::None,
         BuildState::Succeeded => ready(app, principal, on, build, origin.source.as_ref(), tags).await?,
@@ -81,6 +82,19 @@ async fn result(
         BuildState::TimedOut => note("It took longer than the operator allows."),
         BuildState::Skipped => note("It was skipped."),
     })
+}
+
+fn hold(waits_for: WaitsFor) -> Hold {
+    match waits_for {
+        WaitsFor::Builder(why) => Hold::NoBuilder(why),
+        WaitsFor::Space => {
+            Hold::Operator("The disk is nearly full: builds wait until the operator makes room.".to_owned())
+        }
+        WaitsFor::Namespace { name, running } => {
+            let running = plural_text(running.into(), "build", "builds");
+            Hold::Limit(format!("{name} runs {running} now, as many as it may."))
+        }
+    }
 }
 
 fn capital(text: &str) -> String {

@@ -95,8 +95,18 @@ pub enum BuildResult {
 pub struct Queued {
     /// `Next in line`, `3rd in line`.
     pub place: String,
+    pub hold: Option<Hold>,
+}
+
+/// What a build waits for beside its turn.
+#[derive(Debug, Clone)]
+pub enum Hold {
     /// `no builder is connected`, `BuildKit does not answer: …`.
-    pub blocked: Option<String>,
+    NoBuilder(String),
+    /// A sentence of what the operator has to do.
+    Operator(String),
+    /// A sentence of what will be over by itself.
+    Limit(String),
 }
 
 /// Built, signed, and the tags moved.

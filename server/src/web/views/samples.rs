@@ -56,6 +56,14 @@ fn hostile_names_stay_text() {
     }
 }
 
+#[test]
+fn only_a_lack_of_builders_is_told_as_one() {
+    for (name, html) in all().into_iter().filter(|(name, _)| name.starts_with("build-")) {
+        assert_eq!(html.contains("No builder:"), name == "build-no-builder", "{name}");
+        assert_eq!(html.contains("Third in line"), ["build-queued", "build-limit"].contains(&name.as_str()), "{name}");
+    }
+}
+
 #[tokio::test]
 async fn every_page_is_accessible_and_fits_the_screen() {
     in_the_browser("pages.mjs").await;

@@ -2,7 +2,7 @@
 
 use super::super::super::ansi;
 use super::super::build::{
-    Attempt, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Newer, Queued, Ready, Stage,
+    Attempt, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Hold, Newer, Queued, Ready, Stage,
 };
 use super::super::builds::BuildFacts;
 use super::super::facts::{Signature, State};
@@ -244,9 +244,8 @@ fn attempts() -> Vec<Attempt> {
 }
 
 pub(super) fn pages() -> Vec<(String, String)> {
-    let queued = |blocked: Option<&str>| {
-        let place = "Third in line".to_owned();
-        let result = BuildResult::Queued(Queued { place, blocked: blocked.map(str::to_owned) });
+    let queued = |hold: Option<Hold>| {
+        let result = BuildResult::Queued(Queued { place: "Third in line".to_owned(), hold });
         let nothing = LogView { marks: false, summary: String::new(), ..log(vec![]) };
         show(view(149, State::Queued, result), nothing)
     };
@@ -269,7 +268,8 @@ pub(super) fn pages() -> Vec<(String, String)> {
     let options = LogOptions { times: true, nowrap: true, plain: false };
     vec![
         page("build-queued", &queued(None)),
-        page("build-no-builder", &queued(Some("BuildKit does not answer"))),
+        page("build-no-builder", &queued(Some(Hold::NoBuilder("BuildKit does not answer".to_owned())))),
+        page("build-limit", &queued(Some(Hold::Limit("mona runs 2 builds now, as many as it may.".to_owned())))),
         page("build-running", &running()),
         page("build-cancelling", &show(cancelling, log(early()))),
         page("build-failed", &show(failed(), failed_log())),
