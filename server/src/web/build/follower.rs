@@ -1,7 +1,8 @@
 //! Follows a build for one open page: log lines as they come, states, and newer builds of the same ref.
 
 use super::super::origin::Origin;
-use super::super::views::live::{ClearLog, SwapNewer, SwapState, event, message};
+use super::super::views::build::BuildView;
+use super::super::views::live::{ClearLog, SwapMoving, SwapNewer, SwapState, event, message};
 use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, Position, STALLED};
 use super::live::LiveLog;
 use super::{attempts, log, view};
@@ -14,9 +15,12 @@ use crate::policy::{Allowed, ReadRepository};
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data};
 use askama::Template;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+/// Duration, bar, counts and place in line of an open build are sent so often.
+const MOVE_EVERY: Duration = Duration::from_secs(5);
 // A message holds at most so many records; at full speed the next one follows at once.
 const BATCH: usize = 200;
 
@@ -40,6 +44,10 @@ pub(super) struct Follower {
     /// State, cancel wish and number of attempts that the page shows.
     shown: Option<(BuildState, bool, i64)>,
     newer: Option<(i64, BuildState)>,
+    /// What moves by itself, as it was sent last.
+    moving: String,
+    moved_at: Instant,
+    sent_at: Instant,
 }
 
 impl Follower {
@@ -65,6 +73,9 @@ impl Follower {
             request,
             shown: None,
             newer: None,
+            moving: String::new(),
+            moved_at: Instant::now(),
+            sent_at: Instant::now(),
         }
     }
 
@@ -92,20 +103,21 @@ impl Follower {
                     return;
                 }
             }
-            let ping = tokio::select! {
-                _ = build_changed.changed() => false,
-                _ = repository_changed.changed() => false,
-                () = sleep(PING) => true,
+            tokio::select! {
+                _ = build_changed.changed() => {}
+                _ = repository_changed.changed() => {}
+                () = sleep(if is_open(self.build.state) { MOVE_EVERY } else { PING }) => {}
                 () = self.app.wake.stopped() => return,
-            };
-            if ping && self.send(": ping\n\n".to_owned()).await.is_err() {
+            }
+            if self.sent_at.elapsed() >= PING && self.send(": ping\n\n".to_owned()).await.is_err() {
                 return;
             }
         }
     }
 
     /// A reader who takes nothing for so long is gone.
-    async fn send(&self, text: String) -> Sent {
+    async fn send(&mut self, text: String) -> Sent {
+        self.sent_at = Instant::now();
         let sent = tokio::time::timeout(STALLED, self.out.send(Bytes::from(text))).await;
         sent.ok().and_then(Result::ok).ok_or(Gone)
     }
@@ -141,8 +153,9 @@ impl Follower {
                 sent = true;
             }
             match self.records(&attempt).await? {
-                Ok(true) => return Ok(Ok(true)),
-                Ok(false) => {}
+                // All lines come before the end that they led to.
+                Ok(true) if self.is_behind => return Ok(Ok(true)),
+                Ok(more) => sent |= more,
                 Err(Gone) => return Ok(Err(Gone)),
             }
         }
@@ -187,9 +200,9 @@ impl Follower {
                 conceal.record(record);
             }
         }
+        self.is_behind = batch.len() == BATCH;
         let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
         self.at.record = *last;
-        self.is_behind = batch.len() == BATCH;
         let html = self.log.render(&batch)?;
         self.at.step = self.log.last_step();
         Ok(self.send(message(&self.at.to_string(), &html)).await.map(|()| true))
@@ -199,23 +212,43 @@ impl Follower {
     async fn state(&mut self) -> Result<Option<String>> {
         let now = (self.build.state, self.build.cancel_requested_at.is_some(), self.at.attempt);
         if self.shown == Some(now) {
-            return Ok(None);
+            return self.moving().await;
         }
         // The page may have been drawn before the last change: the first message tells the state anew.
         let was_open = self.shown.replace(now).is_none_or(|(state, ..)| is_open(state));
-        let attempt = builds::present_attempt(&self.app, &self.build).await?;
-        let mut facts = self.log.facts();
-        if let (Some(attempt), Some(step), false) = (&attempt, self.log.failed(), is_open(self.build.state)) {
-            facts.first_error = log::first_error(&self.app, attempt.id, step).await?;
-        }
-        let on = self.allowed.on();
-        let view = view::of(&self.app, self.allowed.principal(), on, &self.build, &self.origin, facts).await?;
-        let html = SwapState { build: &view, repository: &on.name.to_string() }.render().context("rendering")?;
+        let view = self.view().await?;
+        self.moved(&view)?;
+        let repository = self.allowed.on().name.to_string();
+        let html = SwapState { build: &view, repository: &repository }.render().context("rendering")?;
         let mut text = message("", &html);
         if was_open && !is_open(self.build.state) {
             text.push_str(&event("", "finished", &view.facts.status));
         }
         Ok(Some(text))
+    }
+
+    /// What moves while the state stays, when it reads otherwise than before.
+    async fn moving(&mut self) -> Result<Option<String>> {
+        if !is_open(self.build.state) || self.moved_at.elapsed() < MOVE_EVERY {
+            return Ok(None);
+        }
+        let view = self.view().await?;
+        Ok(self.moved(&view)?.then(|| message("", &self.moving)))
+    }
+
+    fn moved(&mut self, view: &BuildView) -> Result<bool> {
+        let moving = SwapMoving { build: view }.render().context("rendering")?;
+        self.moved_at = Instant::now();
+        Ok(std::mem::replace(&mut self.moving, moving) != self.moving)
+    }
+
+    async fn view(&self) -> Result<BuildView> {
+        let attempt = builds::present_attempt(&self.app, &self.build).await?;
+        let mut facts = self.log.facts();
+        if let (Some(attempt), Some(step), false) = (&attempt, self.log.failed(), is_open(self.build.state)) {
+            facts.first_error = log::first_error(&self.app, attempt.id, step).await?;
+        }
+        view::of(&self.app, self.allowed.principal(), self.allowed.on(), &self.build, &self.origin, facts).await
     }
 
     async fn newer(&mut self) -> Result<Option<String>> {

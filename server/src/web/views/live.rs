@@ -81,6 +81,13 @@ pub struct SwapState<'a> {
     pub repository: &'a str,
 }
 
+/// Duration, counts, stages and place in line: sent every few seconds while the build is open.
+#[derive(Template)]
+#[template(path = "builds/live/moving.html")]
+pub struct SwapMoving<'a> {
+    pub build: &'a BuildView,
+}
+
 /// A newer attempt began: the log starts again, empty.
 #[derive(Template)]
 #[template(path = "builds/live/restart.html")]

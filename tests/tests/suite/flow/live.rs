@@ -41,3 +41,25 @@ async fn a_page_that_was_away_shows_the_steps_that_began_meanwhile() {
     }
     assert_eq!((page.missing, page.lines), (Vec::new(), ["first", "second", "third"].map(str::to_owned).to_vec()));
 }
+
+#[tokio::test]
+async fn the_duration_goes_on_while_a_build_says_nothing() {
+    let stage = Stage::start().await;
+    let name = stage.import(&stage.repository("quiet", "RUN echo ready && sleep 20\n")).await.name;
+    let project = stage.project(&name);
+    let mut page = OpenPage::of(&project.wait_for_line(1, "ready").await.page);
+    let mut stream = LogStream::open(&stage.mona, &project.path("builds/1/events"), &page.last).await;
+    let told = loop {
+        let message = stream.next().await.expect("the build goes on");
+        page.take(&message);
+        assert!(!message.html.contains("finished"), "{}", message.html);
+        if let Some((_, told)) = message.html.split_once("hx-target=\"#run-dur\" hx-swap=\"innerHTML\">") {
+            assert!(!message.html.contains("build-title"), "the focus on its button is lost: {}", message.html);
+            break told.to_owned();
+        }
+    };
+    let secs = told.split_once('s').expect("a duration").0.trim();
+    assert!(secs.parse::<u32>().expect("seconds") >= 4, "{secs}");
+    assert!(page.missing.is_empty(), "{:?}", page.missing);
+    project.press(1, "cancel").await;
+}

@@ -3,7 +3,7 @@
 use super::super::build::{BuildResult, Newer};
 use super::super::facts::State;
 use super::super::live::{
-    self, AppendChunk, AppendLines, AppendStep, SwapNewer, SwapProgress, SwapState, SwapStepHead,
+    self, AppendChunk, AppendLines, AppendStep, SwapMoving, SwapNewer, SwapProgress, SwapState, SwapStepHead,
 };
 use super::super::log::{Chunk, Progress};
 use super::build::{lines, ready, step, view};
@@ -27,6 +27,9 @@ fn messages() -> Vec<String> {
     out.push(next(SwapProgress { step: 5, progress: &progress }.render().unwrap()));
     done.secs = Some(4);
     out.push(next(SwapStepHead { step: &done }.render().unwrap()));
+    let mut running = view(149, State::Running, BuildResult::None);
+    running.facts.secs = Some(52);
+    out.push(live::message("", &SwapMoving { build: &running }.render().unwrap()));
     // Lines 3 to 450 of step 9: the page holds two of the first chunk.
     for number in 3..=450 {
         let text = format!("\x1b[32mCompiling\x1b[0m crate-{number} <b>&");
