@@ -4,7 +4,7 @@ use super::super::origin::Origin;
 use super::super::views::build::BuildView;
 use super::super::views::live::{ClearLog, SwapMoving, SwapNewer, SwapState, event, message};
 use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, Position, STALLED};
-use super::live::LiveLog;
+use super::live::{LiveLog, fitting};
 use super::{attempts, log, view};
 use crate::app::App;
 use crate::builds;
@@ -15,6 +15,8 @@ use crate::policy::{Allowed, ReadRepository};
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Data};
 use askama::Template;
+use slipway_protocol::Record;
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -37,8 +39,10 @@ pub(super) struct Follower {
     at: Position,
     out: mpsc::Sender<Bytes>,
     log: LiveLog,
-    /// More records wait: the next message follows at once.
-    is_behind: bool,
+    /// Records that were read and did not fit into the last message.
+    ahead: VecDeque<(u64, Record)>,
+    /// The last reading may have left some.
+    is_full: bool,
     request: HttpRequest,
     checked_at: Millis,
     /// State, cancel wish and number of attempts that the page shows.
@@ -69,7 +73,8 @@ impl Follower {
             at,
             out,
             log: LiveLog::default(),
-            is_behind: false,
+            ahead: VecDeque::new(),
+            is_full: false,
             request,
             shown: None,
             newer: None,
@@ -91,7 +96,7 @@ impl Follower {
             repository_changed.borrow_and_update();
             match self.step().await {
                 Ok(Ok(true)) => {
-                    if !self.is_behind {
+                    if !self.is_behind() {
                         sleep(PAUSE).await;
                     }
                     continue;
@@ -154,7 +159,7 @@ impl Follower {
             }
             match self.records(&attempt).await? {
                 // All lines come before the end that they led to.
-                Ok(true) if self.is_behind => return Ok(Ok(true)),
+                Ok(true) if self.is_behind() => return Ok(Ok(true)),
                 Ok(more) => sent |= more,
                 Err(Gone) => return Ok(Err(Gone)),
             }
@@ -173,6 +178,7 @@ impl Follower {
         let first = self.at.attempt == 0;
         self.at = Position { attempt: attempt.number, ..Position::default() };
         self.log = LiveLog::default();
+        self.ahead.clear();
         if first {
             return Ok(Ok(()));
         }
@@ -180,6 +186,11 @@ impl Follower {
         let text = self.origin.told(text);
         let html = ClearLog { text: &text }.render().context("rendering")?;
         Ok(self.send(message(&self.at.to_string(), &html)).await)
+    }
+
+    /// More records wait: the next message follows at once.
+    fn is_behind(&self) -> bool {
+        self.is_full || !self.ahead.is_empty()
     }
 
     /// The next records as one message; false when there are none.
@@ -194,13 +205,17 @@ impl Follower {
             }
             self.log.know(&rows, self.at.step);
         }
-        let mut batch = builds::log::read(&self.app, attempt.id, self.at.record, BATCH).await?;
+        if self.ahead.is_empty() {
+            self.ahead = builds::log::read(&self.app, attempt.id, self.at.record, BATCH).await?.into();
+            self.is_full = self.ahead.len() == BATCH;
+        }
+        let fitting = fitting(self.ahead.iter().map(|(_, record)| record));
+        let mut batch: Vec<_> = self.ahead.drain(..fitting.min(self.ahead.len())).collect();
         if let Some(conceal) = &self.origin.conceal {
             for (_, record) in &mut batch {
                 conceal.record(record);
             }
         }
-        self.is_behind = batch.len() == BATCH;
         let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
         self.at.record = *last;
         let html = self.log.render(&batch)?;

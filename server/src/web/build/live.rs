@@ -19,6 +19,30 @@ use askama::Template;
 use slipway_protocol::{Line, Record, StepDone, StepStarted};
 use std::collections::BTreeMap;
 
+/// A message holds so much, or one record that is larger; the next one follows at once.
+const LARGEST: usize = 64 << 10;
+/// The HTML around a line.
+const AROUND: usize = 160;
+
+/// With how many of these records a message is full.
+pub(super) fn fitting<'a>(records: impl Iterator<Item = &'a Record>) -> usize {
+    let mut room = LARGEST;
+    let fits = |record: &&Record| {
+        let text = match record {
+            Record::Line(line) => line.text.len(),
+            Record::Notice { text, .. } => text.len(),
+            Record::StepStarted(step) => step.name.len(),
+            Record::StepDone(step) => step.error.as_ref().map_or(0, String::len),
+            Record::Progress { .. } => 0,
+        };
+        let size = text + AROUND;
+        let fits = size <= room;
+        room = room.saturating_sub(size);
+        fits
+    };
+    records.take_while(fits).count().max(1)
+}
+
 /// The steps of one attempt as the page has them.
 #[derive(Default)]
 pub(super) struct LiveLog {

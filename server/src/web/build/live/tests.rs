@@ -122,3 +122,19 @@ fn a_step_that_got_its_first_line_while_the_page_was_away_is_drawn_anew() {
     assert_eq!(targets(&mut log, vec![started(1), line(1, 1)]), ["s1"]);
     assert_eq!(targets(&mut log, vec![line(1, 2)]), ["s1-c0"]);
 }
+
+#[test]
+fn a_message_is_full_with_64_kilobytes() {
+    let long = |kilobytes: usize| {
+        let text = "x".repeat(kilobytes << 10);
+        Record::Line(Line { step: 1, line: 1, stream: Stream::Out, at: 0, text })
+    };
+    for (records, expected) in [
+        (vec![long(0); 200], 200),
+        (vec![long(30), long(30), long(30)], 2),
+        (vec![long(64), long(0)], 1),
+        (vec![long(30), long(64), long(0)], 1),
+    ] {
+        assert_eq!(fitting(records.iter()), expected);
+    }
+}
