@@ -237,7 +237,7 @@ impl Follower {
         let html = SwapState { build: &view, repository: &repository }.render().context("rendering")?;
         let mut text = message("", &html);
         if was_open && !is_open(self.build.state) {
-            text.push_str(&event("", "finished", &view.facts.status));
+            text.push_str(&event("", "finished", &view.facts.end()));
         }
         Ok(Some(text))
     }

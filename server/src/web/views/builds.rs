@@ -34,6 +34,15 @@ impl BuildFacts {
             None => format!("Started by {}", self.trigger),
         }
     }
+
+    /// What a reader is told at the end: `Finished in 1m 04s: Succeeded`.
+    pub fn end(&self) -> String {
+        match (self.state, self.secs) {
+            // Their words tell how long it took.
+            (State::Cancelled | State::TimedOut, _) | (_, None) => format!("Finished: {}", self.status),
+            (_, Some(secs)) => format!("Finished in {}: {}", filters::duration_text(secs), self.status),
+        }
+    }
 }
 
 /// One build in a list.
@@ -78,5 +87,22 @@ pub struct BuildList {
 impl BuildList {
     pub fn list_url(&self) -> String {
         format!("{}/-/builds", self.head.url())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::facts;
+    use super::*;
+
+    #[test]
+    fn the_end_is_told_with_its_state() {
+        let end = |state, status: &str, secs| {
+            BuildFacts { status: status.to_owned(), secs, ..facts(1, state, "Add /healthz") }.end()
+        };
+        assert_eq!(end(State::Succeeded, "Succeeded", Some(64)), "Finished in 1m 04s: Succeeded");
+        let cancelled = "Cancelled by mona after 58s";
+        assert_eq!(end(State::Cancelled, cancelled, Some(58)), "Finished: Cancelled by mona after 58s");
+        assert_eq!(end(State::Skipped, "Skipped", None), "Finished: Skipped");
     }
 }

@@ -8,6 +8,8 @@ mod repository;
 mod search;
 mod stream;
 
+pub(super) use data::facts;
+
 use super::super::assets;
 use slipway_tests::{Run, tool};
 use std::collections::BTreeSet;

@@ -45,7 +45,7 @@ pub(super) fn commit() -> Commit {
     }
 }
 
-pub(super) fn facts(number: u64, state: State, title: &str) -> BuildFacts {
+pub(in crate::web::views) fn facts(number: u64, state: State, title: &str) -> BuildFacts {
     BuildFacts {
         number,
         state,

@@ -32,7 +32,10 @@ fn messages() -> Vec<String> {
     out.push(live::message("", &SwapMoving { build: &running }.render().unwrap()));
     // Lines 3 to 450 of step 9: the page holds two of the first chunk.
     for number in 3..=450 {
-        let text = format!("\x1b[32mCompiling\x1b[0m crate-{number} <b>&");
+        let text = match number {
+            300 => "error: it was too late".to_owned(),
+            _ => format!("\x1b[32mCompiling\x1b[0m crate-{number} <b>&"),
+        };
         let line = lines(9, number, &[&text]);
         let index = Chunk::index_of(number);
         let html = if (number - 1) % 200 == 0 {
@@ -50,7 +53,7 @@ fn messages() -> Vec<String> {
     out.push(next(SwapStepHead { step: &last }.render().unwrap()));
     let build = view(149, State::Succeeded, BuildResult::Ready(Box::new(ready(true))));
     out.push(next(SwapState { build: &build, repository: "acme/api" }.render().unwrap()));
-    out.push(live::event("1-900-10", "finished", "Finished in 1m 04s"));
+    out.push(live::event("1-900-10", "finished", "Finished in 1m 04s: Succeeded"));
     let newer = Newer {
         number: 150,
         url: "/acme/api/-/builds/150".to_owned(),
