@@ -60,7 +60,7 @@ pub async fn show(
     let mut shown = log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), options).await?;
     if let Some(attempt) = attempt.as_ref().filter(|_| !query.from.is_empty()) {
         let base = format!("/{}/-/builds/{}", on.name, build.number);
-        let how = log::Middle { base: &base, conceal: origin.conceal.as_ref(), plain: options.plain };
+        let how = log::Middle { base: &base, conceal: origin.conceal.as_ref() };
         log::open_at(&app, attempt.id, &mut shown.view, &query.from, how).await?;
     }
     let wanted = query.q.trim();

@@ -48,12 +48,6 @@ pub(super) fn state_of(error: Option<&str>, is_done: bool) -> State {
     }
 }
 
-/// How lines are turned into HTML.
-#[derive(Clone, Copy)]
-pub(super) struct Rendering {
-    pub(super) plain: bool,
-}
-
 impl Folded {
     fn new(number: u32, name: &str, at: i64) -> Self {
         Self {
@@ -85,9 +79,9 @@ impl Folded {
         u64::try_from((self.done_at.unwrap_or(now) - self.started_at) / 1_000).unwrap_or_default()
     }
 
-    fn add(&mut self, line: &Line, rendering: Rendering, room: &mut usize) {
+    fn add(&mut self, line: &Line, room: &mut usize) {
         self.lines = self.lines.max(line.line);
-        let shown = log_line(line, &mut self.style, rendering);
+        let shown = log_line(line, &mut self.style);
         if shown.mark == Mark::Error && self.first_error.is_none() {
             self.first_error = Some(line.line);
         }
@@ -116,13 +110,9 @@ impl Folded {
 }
 
 /// One line as HTML.
-pub(super) fn log_line(line: &Line, style: &mut Style, rendering: Rendering) -> LogLine {
+pub(super) fn log_line(line: &Line, style: &mut Style) -> LogLine {
     let bare = Style::default().text(line.text.as_bytes());
-    let html = if rendering.plain {
-        askama::filters::escape(&bare, askama::filters::Html).map_or_else(|_| String::new(), |e| e.to_string())
-    } else {
-        style.html(line.text.as_bytes())
-    };
+    let html = style.html(line.text.as_bytes());
     LogLine { step: line.step, number: line.line, time: clock_time(line.at), html, mark: Mark::of(&bare) }
 }
 
@@ -157,7 +147,6 @@ pub(super) async fn fold(
     attempt_id: Uuid,
     until: u64,
     conceal: Option<&Conceal>,
-    rendering: Rendering,
 ) -> Result<(Vec<Folded>, Vec<String>)> {
     let mut steps: BTreeMap<u32, Folded> = BTreeMap::new();
     let mut early = Vec::new();
@@ -175,7 +164,7 @@ pub(super) async fn fold(
             if *number > until {
                 break;
             }
-            apply(&mut steps, &mut early, &mut last, record, rendering, &mut room);
+            apply(&mut steps, &mut early, &mut last, record, &mut room);
         }
     }
     Ok((steps.into_values().collect(), early))
@@ -186,7 +175,6 @@ fn apply(
     early: &mut Vec<String>,
     last: &mut u32,
     record: &Record,
-    rendering: Rendering,
     room: &mut usize,
 ) {
     match record {
@@ -198,7 +186,7 @@ fn apply(
         }
         Record::Line(line) => {
             let step = steps.entry(line.step).or_insert_with(|| Folded::new(line.step, "", line.at));
-            step.add(line, rendering, room);
+            step.add(line, room);
         }
         Record::Progress { step, id, current, total } => {
             if let Some(step) = steps.get_mut(step).filter(|s| s.progress.len() < 64 || s.progress.contains_key(id)) {

@@ -10,7 +10,7 @@ use super::super::views::live::{
     AppendChunk, AppendLines, AppendNotice, AppendStep, SwapProgress, SwapStep, SwapStepHead,
 };
 use super::super::views::log::{CHUNK, Chunk, LogLine, Progress, Step, StepName};
-use super::fold::{Rendering, log_line, progress_of, state_of};
+use super::fold::{log_line, progress_of, state_of};
 use super::log::in_chunks;
 use super::view::LogFacts;
 use crate::db::rows;
@@ -160,7 +160,7 @@ impl LiveLog {
 
     fn line(&mut self, line: &Line, changes: &mut BTreeMap<u32, Change>) {
         let Some(shown) = self.steps.get_mut(&line.step) else { return };
-        let line = log_line(line, &mut shown.style, Rendering { plain: false });
+        let line = log_line(line, &mut shown.style);
         changes.entry(line.step).or_default().lines.push(line);
     }
 

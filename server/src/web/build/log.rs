@@ -7,7 +7,7 @@ use super::super::views::facts::State;
 use super::super::views::filters::plural_text;
 use super::super::views::live::Chunks;
 use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Step};
-use super::fold::{self, Folded, Rendering};
+use super::fold::{self, Folded};
 use super::{BuildPath, find};
 use crate::app::App;
 use crate::builds::{self, log::Conceal};
@@ -49,7 +49,7 @@ pub async fn view(
         return Ok(Shown { view, last_record: 0, last_step: 0, steps: 0, cached: 0, first_error: None });
     };
     let last_record = page::count(attempt.last_record);
-    let (folded, early) = fold::fold(app, attempt.id, last_record, conceal, Rendering { plain: options.plain }).await?;
+    let (folded, early) = fold::fold(app, attempt.id, last_record, conceal).await?;
     // A build that is queued again still shows the log of the attempt that was lost: nothing in it runs.
     let open = matches!(build.state, BuildState::Queued | BuildState::Running) && attempt.ended_at.is_none();
     let now = app.clock.now();
@@ -181,7 +181,6 @@ pub async fn open_at(app: &App, attempt_id: Uuid, shown: &mut LogView, from: &st
 pub struct Middle<'a> {
     pub base: &'a str,
     pub conceal: Option<&'a Conceal>,
-    pub plain: bool,
 }
 
 async fn middle(app: &App, attempt_id: Uuid, step: u32, (from, to): (u32, u32), how: Middle<'_>) -> Result<Vec<Chunk>> {
@@ -192,8 +191,7 @@ async fn middle(app: &App, attempt_id: Uuid, step: u32, (from, to): (u32, u32), 
         }
     }
     let mut style = Style::default();
-    let rendering = Rendering { plain: how.plain };
-    Ok(in_chunks(step, found.iter().map(|line| fold::log_line(line, &mut style, rendering))))
+    Ok(in_chunks(step, found.iter().map(|line| fold::log_line(line, &mut style))))
 }
 
 /// Lines of one step, parted as the page parts them.
@@ -232,7 +230,7 @@ pub async fn lines(
     let to = wanted.min(from.saturating_add(MOST_LINES - 1));
     let conceal = Origin::of(&app, allowed.principal(), allowed.on(), &build).await?.conceal;
     let base = format!("/{}/-/builds/{}", allowed.on().name, build.number);
-    let how = Middle { base: &base, conceal: conceal.as_ref(), plain: false };
+    let how = Middle { base: &base, conceal: conceal.as_ref() };
     let mut chunks = middle(&app, attempt.id, query.step, (from, to), how).await?;
     if wanted > to {
         chunks.push(gap(query.step, to + 1, wanted, &base));

@@ -35,7 +35,7 @@ async fn a_build_page_works_without_scripts() {
     assert_eq!(beyond.status(), 416);
     let plain = stage.mona.get(&format!("{path}?plain=1")).await.ok();
     assert!(plain.body.contains("red\n") && !plain.body.contains('\u{1b}'), "{}", plain.body);
-    for (option, sign) in [("?ts=1", " data-ts"), ("?wrap=0", " data-nowrap")] {
+    for (option, sign) in [("?ts=1", " data-ts"), ("?wrap=0", " data-nowrap"), ("?plain=1", " data-plain")] {
         let with = stage.mona.get(&format!("{}{option}", project.path("builds/1"))).await.ok();
         assert!(with.between("id=\"log\"", ">").contains(sign), "{option}");
         let cookie = with.headers["set-cookie"].to_str().expect("it is ASCII").split(';').next().unwrap_or_default();
