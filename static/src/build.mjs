@@ -2,7 +2,7 @@
 //
 // app.css   Primer and app.css, without the rules that no page uses
 // app.js    loaded on every page
-// live.js   htmx, hx-sse and live.js in one file: as two deferred scripts they race, and the stream may never start (htmx#3693)
+// live.js   htmx, hx-sse, live.js and what it imports in one file: as two deferred scripts they race, and the stream may never start (htmx#3693)
 import * as esbuild from 'esbuild';
 import { PurgeCSS } from 'purgecss';
 import fs from 'node:fs';
@@ -15,7 +15,7 @@ fs.rmSync(dist, { recursive: true, force: true });
 fs.mkdirSync(dist, { recursive: true });
 
 const files = (folder, end) => fs.readdirSync(folder, { recursive: true }).filter(f => f.endsWith(end)).map(f => path.join(folder, f));
-const pages = [...files('../../templates', '.html'), ...files('../../server/src/web/views', '.rs'), ...files('../../server/src/web/ansi', '.rs'), 'app.js', 'live.js'].map(f => fs.readFileSync(f, 'utf8'));
+const pages = [...files('../../templates', '.html'), ...files('../../server/src/web/views', '.rs'), ...files('../../server/src/web/ansi', '.rs'), ...fs.readdirSync('.').filter(f => f.endsWith('.js'))].map(f => fs.readFileSync(f, 'utf8'));
 
 function write(name, text) {
   const bytes = Buffer.from(text);

@@ -63,6 +63,7 @@ pub async fn show(
         let how = log::Middle { base: &base, conceal: origin.conceal.as_ref() };
         log::open_at(&app, attempt.id, &mut shown.view, &query.from, how).await?;
     }
+    shown.view.find = query.find.chars().take(search::LONGEST_QUERY).collect();
     let wanted = query.q.trim();
     let search = match &attempt {
         Some(attempt) if !wanted.is_empty() => {

@@ -35,6 +35,8 @@ const open = async path => { const page = await context.newPage(); page.on('page
 async function whole(what) {
   connections = [];
   const page = await open('build-running');
+  ok(`${what}: no way to errors without one`, await page.isHidden('#next-mark'));
+  await page.evaluate(() => { const box = document.getElementById('announce'); if (!box.checked) box.click(); });
   await page.waitForFunction(() => document.getElementById('log-state').textContent.startsWith('Finished'), null, { timeout: 60_000 });
   await page.waitForFunction(() => document.getElementById('newer').textContent.includes('#150'));
   const seen = await page.evaluate(() => ({
@@ -46,10 +48,15 @@ async function whole(what) {
     ready: document.getElementById('ready')?.textContent.includes('signed and ready'),
     folded: !document.getElementById('s9').open && document.getElementById('s5').tagName === 'DIV',
     buttons: !document.querySelector('form[action$="/cancel"]') && !!document.querySelector('form[action$="/rerun"]'),
+    said: document.getElementById('log-state').textContent,
+    announced: document.getElementById('announced').textContent,
+    offered: !document.getElementById('next-mark').hidden,
     tags: document.querySelectorAll('#s9 .ln b,hx-partial,template').length,
   }));
   ok(`${what}: each line once, in order`, seen.lines.length === 450 && seen.lines.every((n, i) => n === i + 1), seen.lines.length);
   ok(`${what}: the page is swapped`, seen.chunks === '200,200,50' && seen.title.startsWith('Succeeded') && seen.icon === 'logo-succeeded.svg' && seen.state === 'succeeded' && seen.ready && seen.folded && seen.buttons && seen.tags === 0, seen);
+  ok(`${what}: the end is told`, seen.said === 'Finished in 1m 04s: Succeeded', seen.said);
+  ok(`${what}: an error that comes later is announced and can be gone to`, seen.announced === 'error: it was too late' && seen.offered, seen);
   const before = connections.length;
   await pause(1000);
   ok(`${what}: done ends the connection`, connections.length === before, connections);

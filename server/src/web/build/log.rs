@@ -60,7 +60,6 @@ pub async fn view(
     if let (Some(first), false) = (steps.first_mut(), early.is_empty()) {
         first.notices.splice(0..0, early);
     }
-    let marks = folded.iter().any(|s| s.first_error.is_some());
     let before = fold_before(&mut steps, open);
     Ok(Shown {
         last_record,
@@ -73,8 +72,8 @@ pub async fn view(
             steps,
             options,
             raw_url,
+            find: String::new(),
             summary: if open { String::new() } else { plural_text(lines, "line", "lines") },
-            marks,
         },
     })
 }

@@ -19,6 +19,9 @@ pub struct LogQuery {
     /// What is looked for in the log.
     #[serde(default)]
     pub q: String,
+    /// What the reader looked for before: scripts mark it in the lines.
+    #[serde(default)]
+    pub find: String,
     /// A line to be on the page, `s9-L41001`, though it is in the middle of a long step.
     #[serde(default)]
     pub from: String,

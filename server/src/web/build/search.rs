@@ -17,7 +17,7 @@ const MOST_SHOWN: u64 = 500;
 /// Lines before and after a hit.
 const AROUND: usize = 2;
 const BATCH: usize = 2_000;
-const LONGEST_QUERY: usize = 200;
+pub(super) const LONGEST_QUERY: usize = 200;
 /// Marks in one line; `/./` matches each character.
 const MOST_MARKS: usize = 50;
 /// Matching may take so long, over the whole log.

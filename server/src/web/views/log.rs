@@ -16,8 +16,8 @@ pub struct LogView {
     pub raw_url: String,
     /// `1,204 lines`, or empty while it runs.
     pub summary: String,
-    /// There is at least one line marked as error or warning.
-    pub marks: bool,
+    /// What a search found before it led here; marked in the lines.
+    pub find: String,
 }
 
 /// "8 steps before this one succeeded in 3s, 4 of them from cache".

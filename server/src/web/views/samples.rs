@@ -59,6 +59,16 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
+fn the_list_of_keys_has_the_search_where_there_is_one() {
+    for (name, html) in all() {
+        assert_eq!(html.contains("data-hotkey=\"/\""), html.contains("<kbd>/</kbd>"), "{name}");
+        for key in after(&html, "data-hotkey=\"").iter().filter(|key| key.len() == 1) {
+            assert!(html.contains(&format!("<kbd>{key}</kbd>")), "{name} does not list {key}");
+        }
+    }
+}
+
+#[test]
 fn only_a_lack_of_builders_is_told_as_one() {
     for (name, html) in all().into_iter().filter(|(name, _)| name.starts_with("build-")) {
         assert_eq!(html.contains("No builder:"), name == "build-no-builder", "{name}");
@@ -74,6 +84,11 @@ async fn every_page_is_accessible_and_fits_the_screen() {
 #[tokio::test]
 async fn an_open_build_page_follows_the_log_through_broken_connections() {
     in_the_browser("live.mjs").await;
+}
+
+#[tokio::test]
+async fn lines_of_a_log_are_chosen_by_keys_and_hits_are_marked() {
+    in_the_browser("lines.mjs").await;
 }
 
 /// Runs a script of `tests/browser/samples` on all samples; it says what is wrong, and fails then.

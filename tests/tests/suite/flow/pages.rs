@@ -49,7 +49,7 @@ async fn a_build_page_works_without_scripts() {
     let found = search("RED").await;
     found.assert_says("1 line matches");
     let id = lines.iter().find(|id| id.ends_with("-L2")).expect("the second line");
-    let hit = format!("{}?from={id}#{id}\">2</a><span><mark>red</mark></span>", project.path("builds/1"));
+    let hit = format!("{}?find=RED&from={id}#{id}\">2</a><span><mark>red</mark></span>", project.path("builds/1"));
     assert!(found.body.contains(&hit), "{hit} is not in {found}");
     search("%2F%5E%5Ba-z%5D%2B%24%2F").await.assert_says("2 lines match");
     let scripts = search("%3Cscript%3E").await;

@@ -134,7 +134,7 @@ pub(super) fn log(steps: Vec<Step>) -> LogView {
         options: LogOptions::default(),
         raw_url: "/acme/api/-/builds/149/raw".to_owned(),
         summary: "1,204 lines".to_owned(),
-        marks: true,
+        find: String::new(),
     }
 }
 
@@ -187,7 +187,7 @@ pub(super) fn running() -> BuildPage {
     let mut build = step(9, "[build 4/4] RUN cargo build --release --locked", State::Running, false, &CARGO[..2]);
     build.notices.push("The builder was lost; this is attempt 2.".to_owned());
     steps.push(build);
-    show(view(149, State::Running, BuildResult::None), LogView { summary: String::new(), marks: false, ..log(steps) })
+    show(view(149, State::Running, BuildResult::None), LogView { summary: String::new(), ..log(steps) })
 }
 
 fn failed_log() -> LogView {
@@ -201,7 +201,7 @@ fn failed_log() -> LogView {
 }
 
 fn log_with_a_gap() -> LogView {
-    let mut log = LogView { marks: false, ..log(early()) };
+    let mut log = log(early());
     let gap = Gap {
         first: 1001,
         last: 41_000,
@@ -209,6 +209,8 @@ fn log_with_a_gap() -> LogView {
         fragment_url: "/acme/api/-/builds/149/lines?step=1&from=1001&to=41000".to_owned(),
     };
     log.steps[0].chunks.push(Chunk { step: 1, index: 1, lines: vec![], gap: Some(gap) });
+    let after = lines(1, 41_001, &["41,001 files", "warning: too many files"]);
+    log.steps[0].chunks.push(Chunk { step: 1, index: 205, lines: after, gap: None });
     log
 }
 
@@ -246,7 +248,7 @@ fn attempts() -> Vec<Attempt> {
 pub(super) fn pages() -> Vec<(String, String)> {
     let queued = |hold: Option<Hold>| {
         let result = BuildResult::Queued(Queued { place: "Third in line".to_owned(), hold });
-        let nothing = LogView { marks: false, summary: String::new(), ..log(vec![]) };
+        let nothing = LogView { summary: String::new(), ..log(vec![]) };
         show(view(149, State::Queued, result), nothing)
     };
     let failed = || view(146, State::Failed, BuildResult::Failed(Box::new(failure())));
@@ -273,6 +275,7 @@ pub(super) fn pages() -> Vec<(String, String)> {
         page("build-running", &running()),
         page("build-cancelling", &show(cancelling, log(early()))),
         page("build-failed", &show(failed(), failed_log())),
+        page("build-found", &show(failed(), LogView { find: "compiling axum".to_owned(), ..failed_log() })),
         page("build-failed-times", &show(failed(), LogView { options, ..failed_log() })),
         page("build-done", &show(done(true), log_with_a_gap())),
         page("build-done-private", &show(done(false), log(early()))),

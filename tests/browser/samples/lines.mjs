@@ -1,0 +1,76 @@
+// Lines of a log that is over: the next error, the next line, the link of a line, hits of a search, colours.
+import { finish, ok, serve } from './serve.mjs';
+
+const site = await serve();
+const context = await site.browser.newContext({ viewport: { width: 1280, height: 900 }, permissions: ['clipboard-read', 'clipboard-write'] });
+// A transition between pages that Chromium gives up is no fault of a script.
+const open = async path => { const page = await context.newPage(); page.on('pageerror', e => ok('script error', /ViewTransition/.test(e.message), e)); await page.route('**/lines*', () => {}); await page.goto(site.base + path); return page; };
+const hash = page => new URL(page.url()).hash;
+const told = page => page.textContent('#log-told');
+
+let page = await open('build-failed');
+await page.keyboard.press('n');
+ok('n without a line goes to the first error on the screen', hash(page) === '#s9-L3', hash(page));
+await page.keyboard.press('n');
+ok('n goes on', hash(page) === '#s9-L5' && await told(page) === 'Error or warning 2 of 3', [hash(page), await told(page)]);
+await page.keyboard.press('p');
+ok('p goes back', hash(page) === '#s9-L3', hash(page));
+await page.keyboard.press('p');
+ok('p goes round to the last one', hash(page) === '#s9-L9', hash(page));
+await page.close();
+page = await open('build-failed');
+await page.keyboard.press('p');
+ok('p without a line goes to the last error before the screen, else to the last one', hash(page) === '#s9-L9', hash(page));
+await page.close();
+page = await open('build-failed#s9-L6');
+await page.keyboard.press('n');
+ok('n goes on from a permalink', hash(page) === '#s9-L9', hash(page));
+await page.keyboard.press('j');
+ok('j at the end stays', hash(page) === '#s9-L9', hash(page));
+await page.keyboard.press('k');
+await page.keyboard.press('k');
+ok('k goes up', hash(page) === '#s9-L7' && await page.isVisible('#s9-L7.sel'), hash(page));
+await page.keyboard.press('j');
+await page.keyboard.press('y');
+await page.waitForFunction(() => document.getElementById('log-told').textContent === 'Link copied');
+const link = await page.evaluate(() => navigator.clipboard.readText());
+ok('y copies the link', link === site.base + 'build-failed#s9-L8', link);
+const colour = selector => page.$eval(selector, e => [getComputedStyle(e).color, getComputedStyle(e).fontWeight].join());
+const [shown, bare] = [await colour('#s9-L1>span>span'), await colour('#s9-L1>span')];
+await page.click('[popovertarget=m-log]');
+await page.click('a[data-log=plain]');
+const plain = await colour('#s9-L1>span>span');
+ok('without colours', shown !== bare && plain === bare, [shown, bare, plain]);
+ok('the link says the way back', await page.textContent('a[data-log=plain]') === 'With colours');
+await page.close();
+
+page = await open('build-done');
+await page.evaluate(() => { location.hash = 's1-L2'; });
+await page.waitForSelector('#s1-L2.sel');
+ok('a log with a warning only has a way to it', await page.isVisible('#next-mark'));
+await page.keyboard.press('n');
+const over = await told(page);
+ok('lines that are passed over are told', hash(page) === '#s1-L41002' && over === 'Error or warning 1 of 1 · Lines 1001 to 41000 are not loaded and were passed over', [hash(page), over]);
+await page.close();
+
+const field = 'input[name=q]';
+page = await open('build-found');
+await page.waitForFunction(() => CSS.highlights.get('found')?.size === 1);
+const hit = await page.evaluate(() => { const [range] = CSS.highlights.get('found'); return [range.toString(), getComputedStyle(document.getElementById('s9-L2'), '::highlight(found)').backgroundColor]; });
+ok('a hit is marked across colours', hit[0] === 'Compiling axum' && !/^rgba\(0, 0, 0, 0\)|^transparent/.test(hit[1]), hit);
+await page.fill(field, '/e[a-z]+r/');
+await page.waitForFunction(() => CSS.highlights.get('found')?.size > 2);
+await page.fill(field, 'compiling axum');
+await page.press(field, 'Enter');
+ok('Enter goes to a hit', hash(page) === '#s9-L2' && await told(page) === 'Hit on this page 1 of 1', [hash(page), await told(page)]);
+await page.close();
+page = await open('build-search-hostile');
+await page.press(field, 'Enter');
+await page.press(field, 'Enter');
+const number = await page.textContent('.ln.hit.sel>a');
+ok('Enter goes on to the next hit', number === '99998' && await told(page) === 'Hit 2 of 2', [number, await told(page)]);
+await page.fill(field, 'other');
+await page.press(field, 'Enter');
+await page.waitForURL('**/build-search-hostile?q=other');
+await site.end();
+finish('lines of a log');
