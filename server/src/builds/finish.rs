@@ -9,7 +9,7 @@ use super::states::Why;
 use crate::app::App;
 use crate::db::{self, AttemptEnd, BuildState, Tx, rows};
 use crate::error::{Context, Error, Result};
-use crate::names::Digest;
+use crate::names::{CommitHash, Digest};
 use crate::policy::{Bound, Principal, Who};
 use crate::registry::tags::Moved;
 use crate::trust::{self, Signed, Stored};
@@ -18,6 +18,8 @@ use uuid::Uuid;
 
 /// A builder's provenance names a few; this many is a mistake.
 const MOST_MATERIALS: usize = 1_000;
+/// Far above any image's name with tag and platform, and far below what an index of PostgreSQL takes.
+const LONGEST_URI: usize = 512;
 /// Times that others may change an image's signatures between our look and our lock.
 const MOST_TURNS: usize = 5;
 
@@ -201,19 +203,22 @@ fn left_alone(moved: &[Moved]) -> Option<String> {
 }
 
 fn rows_of(build_id: Uuid, materials: &[Material]) -> Vec<rows::Material> {
-    let clean = |text: &str| text.replace('\0', "");
-    materials
-        .iter()
-        .filter(|m| m.uri.len() <= 4_096)
+    let named = materials.iter().filter(|m| m.uri.len() <= LONGEST_URI && !m.uri.contains('\0'));
+    named
+        .filter_map(|m| Some((m.uri.clone(), digest_of(m)?)))
         .take(MOST_MATERIALS)
-        .map(|m| {
-            let digest = m.digest.get_key_value("sha256").or_else(|| m.digest.first_key_value());
-            rows::Material {
-                id: Uuid::now_v7(),
-                build_id,
-                uri: clean(&m.uri),
-                digest: digest.map_or_else(String::new, |(algorithm, hex)| clean(&format!("{algorithm}:{hex}"))),
-            }
-        })
+        .map(|(uri, digest)| rows::Material { id: Uuid::now_v7(), build_id, uri, digest })
         .collect()
+}
+
+/// The digest of an image, or the hash of a commit.
+fn digest_of(material: &Material) -> Option<String> {
+    let digests =
+        material.digest.iter().map(|(algorithm, hex)| (algorithm.as_str(), hex, format!("{algorithm}:{hex}")));
+    let mut good = digests.filter(|(algorithm, hex, digest)| match *algorithm {
+        "sha256" => digest.parse::<Digest>().is_ok(),
+        "sha1" => hex.len() == 40 && hex.parse::<CommitHash>().is_ok(),
+        _ => false,
+    });
+    good.next().map(|(_, _, digest)| digest)
 }

@@ -13,12 +13,13 @@ crate::testing::on_postgres! {
     a_good_build_is_signed_and_tagged_in_one_go,
     what_another_attempt_pushed_is_not_taken,
     without_a_signature_no_tag_moves,
+    what_a_builder_says_an_image_was_made_of_is_bounded,
     a_cancelled_build_moves_no_tag_even_if_it_was_done,
     a_failure_is_kept_for_the_page,
 }
 
 /// Stores an image as if the attempt had pushed it.
-async fn push(scene: &Scene, assignment: &Assignment, text: &str) -> Digest {
+pub(super) async fn push(scene: &Scene, assignment: &Assignment, text: &str) -> Digest {
     let principal = crate::auth::tokens::principal_of_attempt(&scene.app, assignment.attempt_id).await.unwrap();
     store(scene, &principal, text, None).await
 }
@@ -42,10 +43,13 @@ async fn store(scene: &Scene, principal: &Principal, text: &str, tag: Option<&st
     digest
 }
 
-fn success(digest: &Digest) -> Outcome {
-    let sha = [("sha256".to_owned(), "ab".to_owned())].into();
-    let material = Material { uri: "pkg:docker/alpine@3".into(), digest: sha };
+pub(super) fn success(digest: &Digest) -> Outcome {
+    let material = material("pkg:docker/alpine@3", "sha256", &"ab".repeat(32));
     Outcome::Succeeded { digest: digest.to_string(), materials: vec![material.clone(), material] }
+}
+
+fn material(uri: &str, algorithm: &str, hex: &str) -> Material {
+    Material { uri: uri.into(), digest: [(algorithm.to_owned(), hex.to_owned())].into() }
 }
 
 #[tokio::test]
@@ -112,6 +116,31 @@ async fn a_build_of_a_ref_that_was_deleted_meanwhile_moves_no_tag_unless_asked_f
     let digest = push(&scene, &assignment, "one").await;
     assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "succeeded");
     assert!(db::tags::find(&scene.app.db, repository, "main").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_a_builder_says_an_image_was_made_of_is_bounded() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(&scene, &assignment, "one").await;
+    let (sha1, sha256) = ("cd".repeat(20), "ab".repeat(32));
+    // Nothing that could be stored shorter: PostgreSQL's index takes a third of a page.
+    let long: String = (0..60u8).map(|n| Digest::of(&[n]).hex().to_owned()).collect();
+    let materials = vec![
+        material("git+https://forge/acme/web", "sha1", &sha1),
+        material(&format!("pkg:docker/{long}"), "sha256", &sha256),
+        material("pkg:docker/cut@1", "sha256", "ab"),
+        material("pkg:docker/odd@1", "sha256", &"XY".repeat(32)),
+        material("pkg:docker/other@1", "crc32", &sha256),
+        material("pkg:docker/good@1", "sha256", &sha256),
+    ];
+    let outcome = Outcome::Succeeded { digest: digest.to_string(), materials };
+    assert_eq!(scene.finish(assignment.attempt_id, outcome).await.unwrap(), "succeeded");
+    let kept = db::builds::materials(&scene.app.db, build.id).await.unwrap();
+    let kept: Vec<_> = kept.into_iter().map(|m| (m.uri, m.digest)).collect();
+    let git = ("git+https://forge/acme/web".to_owned(), format!("sha1:{sha1}"));
+    assert_eq!(kept, [git, ("pkg:docker/good@1".to_owned(), format!("sha256:{sha256}"))]);
 }
 
 #[tokio::test]
