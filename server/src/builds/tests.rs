@@ -6,6 +6,7 @@ mod lists;
 mod logs;
 mod outcomes;
 mod queueing;
+mod tags;
 
 use super::{NewBuild, enqueue, queue, supersede};
 use crate::clock::MINUTE;

@@ -31,12 +31,16 @@ pub async fn move_for_build(
     let title = format!("{}/{}", namespace.map(|n| n.name).unwrap_or_default(), repository.name);
     let origin = Origin { cause: Cause::Build, build: Some(build) };
     let withdrawn = withdrawn(tx, build).await?;
+    let source = match build.source_id {
+        Some(id) => db::sources::find(tx, id).await?,
+        None => None,
+    };
     let mut all = Vec::new();
     for mapped in tags {
         let present = db::tags::find(tx, repository.id, mapped.name.as_str()).await?;
         let why_not = match &present {
             _ if withdrawn.is_some() => withdrawn.clone(),
-            Some(present) => objection(present, build, mapped, holder_is_gone(tx, present).await?),
+            Some(present) => objection(present, build, mapped, has_let_go(tx, present, source.as_ref()).await?),
             None => None,
         };
         if why_not.is_none() {
@@ -57,19 +61,23 @@ async fn withdrawn(tx: &Tx, build: &rows::Build) -> Result<Option<String>> {
     Ok(is_gone.then(|| format!("{title} was deleted meanwhile")))
 }
 
-/// A ref that was deleted at its source holds no tag against another one.
-async fn holder_is_gone(tx: &Tx, present: &rows::Tag) -> Result<bool> {
-    match (present.source_id, &present.ref_name) {
-        (Some(source), Some(name)) => db::tags::ref_is_gone(tx, source, name).await,
-        _ => Ok(true),
-    }
+/// Whether the holder holds the tag against no other ref of `source`: it was deleted there, or it maps to the tag no
+/// more, as a branch and `latest` once another branch is the default.
+async fn has_let_go(tx: &Tx, present: &rows::Tag, source: Option<&rows::Source>) -> Result<bool> {
+    let (Some(source), Some(name)) = (source, &present.ref_name) else { return Ok(true) };
+    let still_maps = name.parse::<RefName>().is_ok_and(|holder| {
+        // As it is now, not as it was when the build was made: a late build of the old default takes nothing back.
+        rules::tags_of(&holder, &source.default_branch).tags.iter().any(|tag| tag.name.as_str() == present.name)
+    });
+    Ok(!still_maps || db::tags::ref_is_gone(tx, source.id, name).await?)
 }
 
 /// Why the tag has to stay, if it has to. Pure.
-fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, holder_is_gone: bool) -> Option<String> {
+fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, has_let_go: bool) -> Option<String> {
     let same_source = present.source_id.is_some() && present.source_id == build.source_id;
-    if !same_source {
-        // Set by hand, or by another source: the newest one wins.
+    let same_ref = present.ref_name.as_deref() == Some(build.ref_name.as_str());
+    if !same_source || (has_let_go && !same_ref) {
+        // Set by hand, by another source, or by a ref that has let go: the newest one wins.
         return None;
     }
     let holder = present.ref_name.as_deref().and_then(|r| r.parse::<RefName>().ok());
@@ -81,8 +89,7 @@ fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, holde
             (!forward).then(|| format!("`{}` points to `{held}`, which is the newer version", mapped.name))
         }
         Moves::ByRefNumber => {
-            let same_ref = present.ref_name.as_deref() == Some(build.ref_name.as_str());
-            if !same_ref && !holder_is_gone {
+            if !same_ref {
                 let holder = holder.as_ref().map_or("another ref", RefName::short);
                 return Some(format!("`{}` belongs to `{holder}`, which maps to the same tag", mapped.name));
             }

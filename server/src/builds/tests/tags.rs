@@ -1,0 +1,67 @@
+//! Tags whose holder is not what it was: deleted, or the default branch no more.
+
+use super::outcomes::{push, success};
+use super::*;
+
+crate::testing::on_postgres! {
+    latest_follows_the_default_branch,
+    a_version_that_was_taken_back_holds_no_short_tag,
+}
+
+/// Builds a ref update to its end, of a source with that default branch.
+async fn built(scene: &Scene, ref_name: &str, ref_number: i64, default_branch: &str) -> rows::Build {
+    let mut wired = scene.wired().clone();
+    wired.source.default_branch = default_branch.to_owned();
+    let new = NewBuild { ref_name: ref_name.parse().unwrap(), ..new_build(&wired, ref_number) };
+    let tx = scene.app.db.begin().await.unwrap();
+    let known = db::sources::refs::find(&tx, wired.source.id, ref_name).await.unwrap();
+    db::sources::refs::put(&tx, known, wired.source.id, ref_name, COMMIT, ref_number, 0).await.unwrap();
+    let build = enqueue(&scene.app, &tx, &Principal::SYSTEM, new).await.unwrap();
+    tx.commit().await.unwrap();
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(scene, &assignment, &format!("{ref_name} {ref_number}")).await;
+    assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "succeeded");
+    scene.build(build.id).await
+}
+
+async fn holder(scene: &Scene, tag: &str) -> String {
+    let tag = db::tags::find(&scene.app.db, scene.wired().repository.id, tag).await.unwrap().unwrap();
+    format!("{} {}", tag.ref_name.unwrap(), tag.ref_number.unwrap())
+}
+
+#[tokio::test]
+async fn latest_follows_the_default_branch() {
+    let scene = Scene::new().await;
+    built(&scene, "refs/heads/main", 10, "main").await;
+    built(&scene, "refs/heads/trunk", 5, "main").await;
+    assert_eq!(holder(&scene, "latest").await, "refs/heads/main 10");
+
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::set_default_branch(&tx, scene.wired().source.id, "trunk").await.unwrap();
+    tx.commit().await.unwrap();
+    // Its last push is older than that of the branch which was the default before.
+    built(&scene, "refs/heads/trunk", 5, "trunk").await;
+    assert_eq!(holder(&scene, "latest").await, "refs/heads/trunk 5");
+    assert_eq!(holder(&scene, "main").await, "refs/heads/main 10");
+    // One that was queued before the switch.
+    let late = built(&scene, "refs/heads/main", 11, "main").await;
+    assert_eq!(holder(&scene, "latest").await, "refs/heads/trunk 5");
+    assert_eq!(holder(&scene, "main").await, "refs/heads/main 11");
+    assert!(late.detail.unwrap().contains("`latest` belongs to `trunk`"));
+}
+
+#[tokio::test]
+async fn a_version_that_was_taken_back_holds_no_short_tag() {
+    let scene = Scene::new().await;
+    let (source, wrong) = (scene.wired().source.id, "refs/tags/v1.20.0");
+    built(&scene, wrong, 10, "main").await;
+    built(&scene, "refs/tags/v1.1.0", 11, "main").await;
+    assert_eq!(holder(&scene, "1").await, "refs/tags/v1.20.0 10", "the higher version holds it");
+
+    let tx = scene.app.db.begin().await.unwrap();
+    let known = db::sources::refs::find(&tx, source, wrong).await.unwrap().unwrap();
+    db::sources::refs::mark_deleted(&tx, known.id, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    built(&scene, "refs/tags/v1.2.0", 12, "main").await;
+    assert_eq!(holder(&scene, "1").await, "refs/tags/v1.2.0 12");
+}
