@@ -10,7 +10,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
 use sea_orm::{Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -22,7 +22,9 @@ pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Source>> {
 pub async fn lock(tx: &Tx, id: Uuid) -> Result<Option<rows::Source>> {
     let mut query = source::Entity::find_by_id(id);
     if tx.is_postgres() {
-        query = query.lock_exclusive();
+        // Not stronger: whoever holds the repository may insert a build of this source meanwhile, and whoever holds
+        // the source may go on to the repository.
+        query = query.lock(LockType::NoKeyUpdate);
     }
     Ok(query.one(tx.connection()).await?)
 }

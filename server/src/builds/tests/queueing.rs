@@ -16,6 +16,7 @@ crate::testing::on_postgres! {
     a_build_without_its_source_fails_with_a_reason,
     cancelling_twice_is_as_once,
     again_has_two_meanings,
+    a_build_is_run_again_while_a_push_is_taken_in,
     a_platform_that_the_only_builder_does_not_have_is_refused,
 }
 
@@ -183,6 +184,23 @@ async fn again_has_two_meanings() {
     assert!(now.no_cache);
     assert_eq!((now.number, now.trigger), (4, Trigger::Manual));
     assert!(build_now(&scene.app, &allowed, &"refs/heads/gone".parse().unwrap(), false).await.is_err());
+}
+
+#[tokio::test]
+async fn a_build_is_run_again_while_a_push_is_taken_in() {
+    let scene = Scene::new().await;
+    // SQLite has one writer.
+    if !scene.app.db.is_postgres() {
+        return;
+    }
+    let old = scene.queue(1).await;
+    let push = scene.app.db.begin().await.unwrap();
+    db::sources::lock(&push, scene.wired().source.id).await.unwrap();
+    // It holds the repository and refers to the source, while a push goes the other way.
+    let allowed = scene.manager();
+    let again = rerun(&scene.app, &allowed, old.number, Rerun::Same);
+    let again = tokio::time::timeout(std::time::Duration::from_secs(10), again).await;
+    assert_eq!(again.expect("it does not wait for the push").unwrap().number, 2);
 }
 
 #[tokio::test]
