@@ -27,6 +27,8 @@ pub struct App {
     pub limits: crate::auth::limits::Limits,
     /// Webhook bodies that are being read.
     pub hooks: Arc<crate::hooks::InFlight>,
+    /// Held while the sources that are due are looked at.
+    pub polls: tokio::sync::Mutex<()>,
     /// Places for searches in logs.
     pub searches: tokio::sync::Semaphore,
     pub verdicts: crate::trust::Verdicts,
@@ -66,6 +68,7 @@ impl App {
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
             hooks: Arc::default(),
+            polls: tokio::sync::Mutex::default(),
             searches: tokio::sync::Semaphore::new(crate::web::build::SEARCHES),
             verdicts: crate::trust::Verdicts::default(),
             builders: crate::builds::fleet::Fleet::default(),

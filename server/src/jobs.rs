@@ -13,6 +13,8 @@ mod schedule;
 mod seal_log;
 mod set_commit_status;
 mod sweep_leases;
+#[cfg(test)]
+mod tests;
 
 pub use runner::run;
 pub use schedule::start as start_schedule;
@@ -131,8 +133,9 @@ async fn prune(app: &App) -> Result<(), JobError> {
     let now = app.clock.now();
     let tx = app.db.begin().await?;
     db::sessions::prune(&tx, now).await?;
-    db::jobs::prune(&tx, now - 7 * crate::clock::DAY).await?;
-    db::sources::deliveries::prune(&tx, now - 7 * crate::clock::DAY, now - 90 * crate::clock::DAY).await?;
+    let (week, season) = (now - 7 * crate::clock::DAY, now - 90 * crate::clock::DAY);
+    db::jobs::prune(&tx, week, season).await?;
+    db::sources::deliveries::prune(&tx, week, season).await?;
     tx.commit().await?;
     crate::registry::uploads::forget_old(app).await?;
     app.limits.forget_quiet();

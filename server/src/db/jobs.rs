@@ -82,7 +82,7 @@ pub async fn retry(tx: &Tx, id: Uuid, error: String, run_at: Millis) -> Result<(
     end(tx, id, JobState::Waiting, Some(error), None, run_at).await
 }
 
-/// Gives up; the row stays for a person to read.
+/// Gives up; the row stays for a person to read, until `prune`.
 pub async fn fail(tx: &Tx, id: Uuid, error: String, now: Millis) -> Result<()> {
     end(tx, id, JobState::Failed, Some(error), Some(now), now).await
 }
@@ -108,13 +108,11 @@ async fn end(
     Ok(())
 }
 
-/// Forgets finished jobs that ended before `before`.
-pub async fn prune(tx: &Tx, before: Millis) -> Result<u64> {
-    let gone = job::Entity::delete_many()
-        .filter(job::Column::State.eq(JobState::Done))
-        .filter(job::Column::FinishedAt.lt(before))
-        .exec(tx.connection())
-        .await?;
+/// Forgets jobs that were done before `done_before`, and those that failed before `failed_before`.
+pub async fn prune(tx: &Tx, done_before: Millis, failed_before: Millis) -> Result<u64> {
+    let ended = |state: JobState, before: Millis| job::Column::State.eq(state).and(job::Column::FinishedAt.lt(before));
+    let old = Condition::any().add(ended(JobState::Done, done_before)).add(ended(JobState::Failed, failed_before));
+    let gone = job::Entity::delete_many().filter(old).exec(tx.connection()).await?;
     Ok(gone.rows_affected)
 }
 

@@ -128,6 +128,18 @@ pub async fn set_polled(tx: &Tx, id: Uuid, now: Millis, memory: Option<String>) 
         .await
 }
 
+/// Notes that somebody begins to look at `source`; false when somebody else did since it was read.
+pub async fn claim_poll(tx: &Tx, source: &rows::Source, now: Millis) -> Result<bool> {
+    let polled = source::Column::PolledAt;
+    let changed = source::Entity::update_many()
+        .col_expr(polled, Expr::value(now))
+        .filter(source::Column::Id.eq(source.id))
+        .filter(source.polled_at.map_or_else(|| polled.is_null(), |at| polled.eq(at)))
+        .exec(tx.connection())
+        .await?;
+    Ok(changed.rows_affected == 1)
+}
+
 /// Looked at, without a change of what is remembered.
 pub async fn touch_polled(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
     update(tx, id, source::ActiveModel { polled_at: Set(Some(now)), ..Default::default() }).await

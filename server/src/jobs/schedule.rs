@@ -33,7 +33,7 @@ pub async fn start(app: &Arc<App>) -> Result<JobScheduler> {
 
 async fn add(app: &App, task: &Task) -> Result<()> {
     // A look is cheap, a row is not.
-    if *task == Task::PollDueSources && crate::sources::polling::due(app, 1).await?.is_empty() {
+    if *task == Task::PollDueSources && !crate::sources::polling::is_wanted(app).await? {
         return Ok(());
     }
     let tx = app.db.begin().await?;

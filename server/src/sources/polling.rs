@@ -30,17 +30,33 @@ pub async fn due(app: &App, limit: u64) -> Result<Vec<rows::Source>> {
     db::sources::due(&app.db, now - poll, now - poll.max(RETRY), now - RECONCILE, limit).await
 }
 
-/// Looks at all sources that are due, a few at once.
+/// Whether sources are due, and nobody here is at it.
+pub async fn is_wanted(app: &App) -> Result<bool> {
+    let is_free = app.polls.try_lock().is_ok();
+    Ok(is_free && !due(app, 1).await?.is_empty())
+}
+
+/// Looks at all sources that are due, a few at once; not beside another such pass: where the forge hangs, each would take
+/// a worker from the other jobs.
 pub async fn poll_due(app: &App) -> Result<()> {
+    let Ok(_pass) = app.polls.try_lock() else { return Ok(()) };
     let sources = due(app, BATCH).await?;
     futures_util::stream::iter(sources)
         .for_each_concurrent(AT_ONCE, async |source| {
-            if let Err(error) = Box::pin(poll(app, &source)).await {
+            if let Err(error) = Box::pin(claim(app, &source)).await {
                 tracing::error!(source.id = %source.id, "source {} was not polled: {}", source.full_name, error.for_log());
             }
         })
         .await;
     Ok(())
+}
+
+/// Looks at a source that no other server looks at.
+async fn claim(app: &App, source: &rows::Source) -> Result<()> {
+    let tx = app.db.begin().await?;
+    let is_ours = db::sources::claim_poll(&tx, source, app.clock.now()).await?;
+    tx.commit().await?;
+    if is_ours { poll(app, source).await } else { Ok(()) }
 }
 
 /// Compares the forge's branches and tags with what we know. How it went is kept with the source;

@@ -9,6 +9,8 @@ crate::testing::on_postgres! {
     a_revoked_permission_asks_to_connect_again,
     a_code_repository_that_is_gone_is_shown_as_gone,
     a_rate_limit_is_waited_for,
+    a_forge_that_hangs_leaves_workers_to_other_jobs,
+    a_source_is_looked_at_by_one,
     renaming_at_the_forge_changes_nothing_here,
     letting_go_removes_the_webhook,
     code_that_turns_private_is_known_as_private_without_a_push,
@@ -97,6 +99,41 @@ async fn a_rate_limit_is_waited_for() {
             listing::connection(app, mona.connection_id).await.unwrap().listing_error.is_none()
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_forge_that_hangs_leaves_workers_to_other_jobs() {
+    let scene = Scene::start(NEVER).await;
+    connected(&scene).await;
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::forget_polls(&tx).await.unwrap();
+    tx.commit().await.unwrap();
+    scene.forge.hang_next(100, Duration::from_mins(1));
+    for _ in 0..6 {
+        scene.ask_for(Task::PollDueSources).await;
+    }
+    scene.ask_for(Task::Prune).await;
+    scene.wait("all jobs but one are done", async |app| db::jobs::count_open(&app.db).await.unwrap() == 1).await;
+    assert!(scene.source("mona/web").await.polled_at.is_some(), "it is known to be looked at");
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::forget_polls(&tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!crate::sources::polling::is_wanted(&scene.app).await.unwrap(), "one pass at a time");
+    scene.forge.heal();
+}
+
+#[tokio::test]
+async fn a_source_is_looked_at_by_one() {
+    let scene = Scene::start(NEVER).await;
+    connected(&scene).await;
+    let source = scene.source("mona/web").await;
+    let claim = async || {
+        let tx = scene.app.db.begin().await.unwrap();
+        let claimed = db::sources::claim_poll(&tx, &source, scene.app.clock.now() + 1).await.unwrap();
+        tx.commit().await.unwrap();
+        claimed
+    };
+    assert_eq!((claim().await, claim().await), (true, false));
 }
 
 #[tokio::test]
