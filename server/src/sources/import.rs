@@ -39,7 +39,7 @@ pub async fn import(
     let remote = forge.repository(&listed.remote_id).await?;
     let account = owners::account(&forge, &identity, &remote).await?;
     let wanted = dockerfile.filter(|path| !path.trim().is_empty());
-    if let Some(known) = existing(app, &account, &remote, wanted.as_deref()).await? {
+    if let Some(known) = existing(app, allowed.principal(), &account, &remote, wanted.as_deref()).await? {
         return Ok(known);
     }
     let dockerfile = match wanted {
@@ -69,23 +69,32 @@ pub async fn import(
     write(app, allowed.principal(), &found).await
 }
 
-/// The repository that this source and Dockerfile fill already, and its last build.
+/// The repository that this source and Dockerfile fill already, and its last build; for who may see it.
 async fn existing(
     app: &App,
+    by: &Principal,
     account: &Account,
     remote: &RemoteRepository,
     dockerfile: Option<&str>,
 ) -> Result<Option<(RepositoryName, i64)>> {
-    let db = &app.db;
-    let Some(namespace) = db::namespaces::find_by_account(db, &account.forge_url, &account.id).await? else {
+    let tx = app.db.begin().await?;
+    let Some(namespace) = db::namespaces::find_by_account(&tx, &account.forge_url, &account.id).await? else {
         return Ok(None);
     };
-    let Some(source) = db::sources::find_by_remote(db, namespace.id, &account.forge_url, &remote.id).await? else {
+    let Some(source) = db::sources::find_by_remote(&tx, namespace.id, &account.forge_url, &remote.id).await? else {
         return Ok(None);
     };
-    let rules = db::sources::rules_of(db, source.id).await?;
+    let rules = db::sources::rules_of(&tx, source.id).await?;
     let Some(rule) = rules.iter().find(|r| dockerfile.is_none_or(|d| r.dockerfile == d)) else { return Ok(None) };
-    let Some(repository) = db::repositories::find(db, rule.repository_id).await? else { return Ok(None) };
+    let Some(known) = filled(&tx, &namespace, rule).await? else { return Ok(None) };
+    owners::enter(app, &tx, by, account, &namespace).await?;
+    tx.commit().await?;
+    Ok(Some(known))
+}
+
+/// The repository that a rule fills, and its last build.
+async fn filled(tx: &Tx, namespace: &rows::Namespace, rule: &rows::Rule) -> Result<Option<(RepositoryName, i64)>> {
+    let Some(repository) = db::repositories::find(tx, rule.repository_id).await? else { return Ok(None) };
     let name = RepositoryName::new(&namespace.name.parse()?, &repository.name)?;
     Ok(Some((name, (repository.next_build_number - 1).max(1))))
 }
@@ -117,18 +126,18 @@ async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryNa
         Some(source) => source,
         None => new_source(app, &tx, &namespace, found).await?,
     };
-    // Somebody else may have been faster.
+    // Before its rules are read: two imports of one Dockerfile would both miss the other's.
+    let source = db::sources::lock(&tx, source.id).await?.ok_or_else(|| Error::not_found("the source"))?;
     let rules = db::sources::rules_of(&tx, source.id).await?;
     if let Some(rule) = rules.iter().find(|r| r.dockerfile == found.dockerfile) {
-        let repository = db::repositories::find(&tx, rule.repository_id).await?;
-        let repository = repository.ok_or_else(|| Error::not_found("the repository"))?;
-        let name = RepositoryName::new(&namespace.name.parse()?, &repository.name)?;
-        return Ok((name, (repository.next_build_number - 1).max(1)));
+        // Somebody else was faster; the role that came with this import stays.
+        let known = filled(&tx, &namespace, rule).await?.ok_or_else(|| Error::not_found("the repository"))?;
+        tx.commit().await?;
+        return Ok(known);
     }
     let (repository, name) = new_repository(app, &tx, by, &namespace, found, rules.is_empty()).await?;
     let rule = new_rule(app, source.id, repository.id, &found.dockerfile);
     let rule = db::sources::insert_rule(&tx, rule).await?;
-    let source = db::sources::lock(&tx, source.id).await?.ok_or_else(|| Error::not_found("the source"))?;
     let number = if is_new {
         let head = (&found.default, &found.head.hash);
         refs::record_first(&tx, &source, head, &found.heads.refs, app.clock.now()).await?

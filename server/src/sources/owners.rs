@@ -38,19 +38,40 @@ pub(super) async fn namespace(app: &App, tx: &Tx, by: &Principal, account: &Acco
     let Some(namespace) = db::namespaces::find_by_account(tx, &account.forge_url, &account.id).await? else {
         return make(app, tx, by, user, account).await;
     };
-    let role = db::namespaces::role_of(tx, namespace.id, user).await?;
-    if role.is_none() && account.is_owner {
-        grant(app, tx, namespace.id, user).await?;
-        return Ok(namespace);
-    }
+    let role = role(app, tx, &namespace, user, account).await?;
     let access = NamespaceAccess { id: namespace.id, name: namespace.name.parse()?, has_public_repository: true, role };
     match policy::check::<CreateRepository>(by, access) {
         Ok(_) => Ok(namespace),
-        Err(_) => Err(Error::Forbidden(format!(
-            "you may not make repositories in `{}`: ask an admin of it for the role of a manager",
-            namespace.name
-        ))),
+        Err(_) => Err(refused("you may not make repositories in", &namespace)),
     }
+}
+
+/// Leads to what is in the namespace already: whoever has a role there may see it.
+pub(super) async fn enter(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    account: &Account,
+    namespace: &rows::Namespace,
+) -> Result<()> {
+    let user = by.user_id().ok_or_else(|| Error::Forbidden("only people import".into()))?;
+    let role = role(app, tx, namespace, user, account).await?;
+    role.map(|_| ()).ok_or_else(|| refused("this is imported already, and you have no role in", namespace))
+}
+
+/// The person's role; an owner at the forge is given one.
+async fn role(app: &App, tx: &Tx, namespace: &rows::Namespace, user: Uuid, account: &Account) -> Result<Option<Role>> {
+    match db::namespaces::role_of(tx, namespace.id, user).await? {
+        None if account.is_owner => {
+            grant(app, tx, namespace.id, user).await?;
+            Ok(Some(Role::Admin))
+        }
+        role => Ok(role),
+    }
+}
+
+fn refused(what: &str, namespace: &rows::Namespace) -> Error {
+    Error::Forbidden(format!("{what} `{}`: ask an admin of it for the role of a manager", namespace.name))
 }
 
 async fn make(app: &App, tx: &Tx, by: &Principal, user: Uuid, account: &Account) -> Result<rows::Namespace> {

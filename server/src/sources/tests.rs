@@ -176,6 +176,16 @@ impl Scene {
         self.source(full_name).await
     }
 
+    /// A role in the namespace of a repository.
+    async fn give(&self, who: &Someone, name: &RepositoryName, role: db::Role) {
+        let tx = self.app.db.begin().await.unwrap();
+        let namespace = db::namespaces::find_by_name(&tx, name.namespace.as_str()).await.unwrap().unwrap();
+        let user_id = who.principal.user_id().unwrap();
+        let row = rows::Grant { id: Uuid::now_v7(), namespace_id: namespace.id, user_id, role, created_at: 0 };
+        db::namespaces::insert_grant(&tx, row).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
     async fn admin(&self, who: &Someone, name: &RepositoryName) -> Allowed<AdministerRepository> {
         let access = crate::auth::extract::repository_access(&self.app, &who.principal, name).await.unwrap();
         let access: RepositoryAccess = access.expect("it exists");

@@ -10,6 +10,7 @@ crate::testing::on_postgres! {
     an_import_makes_everything_and_its_first_build,
     each_dockerfile_can_fill_a_repository,
     an_organisation_comes_by_one_of_its_owners,
+    a_second_owner_gets_a_role_with_what_is_there,
     a_taken_name_gets_a_number,
     an_import_takes_the_name_of_a_push_that_broke_off,
     only_the_own_list_can_be_imported_from,
@@ -105,11 +106,31 @@ async fn an_organisation_comes_by_one_of_its_owners() {
     assert!(matches!(refused, Error::Forbidden(_)), "{refused}");
     let mona = scene.someone("mona").await;
     assert_eq!(scene.import(&mona, "acme/web").await.unwrap().0.to_string(), "acme/web");
-    // Being a member at the forge is no role here.
-    assert!(matches!(scene.import(&hubot, "acme/web").await, Ok(_) | Err(Error::Forbidden(_))));
+    // Being a member at the forge is no role here, and the name of what is here is not told.
+    let refused = scene.import(&hubot, "acme/web").await.unwrap_err();
+    assert!(matches!(refused, Error::Forbidden(_)), "{refused}");
     let code = scene.code("acme", "other", true);
     assert!(matches!(scene.import(&hubot, "acme/other").await, Err(Error::Forbidden(_))));
     drop(code);
+}
+
+#[tokio::test]
+async fn a_second_owner_gets_a_role_with_what_is_there() {
+    let scene = Scene::start(NEVER).await;
+    scene.forge.organization("acme", "mona");
+    scene.forge.member("acme", "lisa", true);
+    scene.code("acme", "web", true);
+    let mona = scene.someone("mona").await;
+    let (name, _) = scene.import(&mona, "acme/web").await.unwrap();
+    let lisa = scene.someone("lisa").await;
+    assert_eq!(scene.import(&lisa, "acme/web").await.unwrap(), (name.clone(), 1));
+    assert_eq!(scene.admin(&lisa, &name).await.on().role, Some(Role::Admin));
+
+    // Whoever has a role here already is led there, whatever the forge says of it.
+    let hubot = scene.someone("hubot").await;
+    scene.forge.member("acme", "hubot", false);
+    scene.give(&hubot, &name, Role::Reader).await;
+    assert_eq!(scene.import(&hubot, "acme/web").await.unwrap(), (name, 1));
 }
 
 #[tokio::test]
