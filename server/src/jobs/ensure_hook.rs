@@ -2,7 +2,7 @@
 //!
 //! It counts as working when the forge has called it: until then, and where it is refused, the source is polled.
 
-use super::JobError;
+use super::{JobError, Task, enqueue};
 use crate::app::App;
 use crate::db::{self, HookState, rows};
 use crate::error::{Error, ForgeError, Result};
@@ -41,6 +41,11 @@ async fn ensure(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     let known = db::sources::find(&tx, source.id).await?;
     if known.is_some_and(|s| s.hook_state == HookState::Refused) {
         db::sources::set_hook(&tx, source.id, HookState::Pending, None).await?;
+    }
+    if source.hook_state != HookState::Active {
+        // Nobody told of what was pushed before.
+        let task = Task::PollSource { source_id: source.id };
+        enqueue(app, &tx, &task, Some(format!("poll:{}", source.id))).await?;
     }
     tx.commit().await?;
     // A new hook is pinged by the forge itself; one more does no harm.

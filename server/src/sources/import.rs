@@ -142,7 +142,10 @@ async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryNa
         let head = (&found.default, &found.head.hash);
         refs::record_first(&tx, &source, head, &found.heads.refs, app.clock.now()).await?
     } else {
-        refs::record(&tx, &source, &found.default, &found.head.hash, app.clock.now()).await?;
+        if refs::record(&tx, &source, &found.default, &found.head.hash, app.clock.now()).await?.is_some() {
+            // A push since we asked may have been set back: the next look hears of it again.
+            db::sources::forget_memory(&tx, source.id).await?;
+        }
         let known = refs::find_live(&tx, source.id, &found.default).await?;
         known.map_or(source.next_ref_number, |known| known.number)
     };

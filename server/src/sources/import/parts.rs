@@ -4,7 +4,8 @@ use super::Found;
 use crate::app::App;
 use crate::db::{self, HookState, RepositoryState, SourceState, Tx, Visibility, rows};
 use crate::error::{Error, Result};
-use crate::names::{NamespaceName, RepositoryName};
+use crate::forge::Heads;
+use crate::names::{CommitHash, NamespaceName, RefName, RepositoryName};
 use crate::policy::Principal;
 use crate::secrets::Secret;
 use crate::sources::{dockerfiles, hook_secret_place, owners};
@@ -33,11 +34,18 @@ pub(super) async fn new_source(app: &App, tx: &Tx, namespace: &rows::Namespace, 
         hook_secret_encrypted: app.master_key.seal_text(hook_secret_place(id), &secret),
         next_ref_number: 1,
         polled_at: Some(app.clock.now()),
-        poll_etag: Some(found.heads.memory.clone()).filter(|m| !m.is_empty()),
+        poll_etag: memory(&found.heads, &found.default, &found.head.hash),
         delivered_at: None,
         created_at: app.clock.now(),
     };
     db::sources::insert(tx, row).await
+}
+
+/// What the first comparison may take as known: nothing when a push came between the two questions, since that one
+/// would be known to the list and not to us.
+fn memory(heads: &Heads, default: &RefName, head: &CommitHash) -> Option<String> {
+    let agrees = heads.refs.iter().any(|(name, commit)| name == default && commit == head);
+    Some(heads.memory.clone()).filter(|memory| agrees && !memory.is_empty())
 }
 
 /// The first repository of a source has its name; further ones add what tells their Dockerfile from the others.
@@ -116,5 +124,22 @@ pub(super) fn new_rule(app: &App, source_id: Uuid, repository_id: Uuid, dockerfi
         is_enabled: true,
         created_at: now,
         updated_at: now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_knows_of_a_later_push_is_not_remembered() {
+        let (main, ours): (RefName, CommitHash) = ("refs/heads/main".parse().unwrap(), "1".repeat(40).parse().unwrap());
+        let heads = |commit: &str| Heads {
+            refs: vec![(main.clone(), commit.repeat(40).parse().unwrap())],
+            is_complete: true,
+            memory: "etag".to_owned(),
+        };
+        assert_eq!(memory(&heads("1"), &main, &ours).as_deref(), Some("etag"));
+        assert_eq!(memory(&heads("2"), &main, &ours), None);
     }
 }

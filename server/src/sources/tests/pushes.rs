@@ -24,6 +24,8 @@ async fn hooked(scene: &Scene) -> (Repo, Someone, RepositoryName) {
     scene
         .wait("the forge called", async |app| source_of(app, "mona/web").await.unwrap().hook_state == HookState::Active)
         .await;
+    // What was pushed before is looked for once.
+    scene.quiet().await;
     all
 }
 
@@ -144,6 +146,18 @@ async fn a_comparison_finds_what_no_webhook_told() {
             code.hooks().len() == 1 && source_of(app, "mona/web").await.unwrap().hook_state == HookState::Active
         })
         .await;
+}
+
+#[tokio::test]
+async fn a_push_before_the_webhook_was_made_is_found() {
+    let scene = Scene::start(NEVER).await;
+    let code = scene.code("mona", "web", true);
+    let mona = scene.someone("mona").await;
+    // It is tried again in two seconds.
+    scene.forge.fail_next_at("/hooks", 1, 500);
+    let (name, _) = scene.import(&mona, "mona/web").await.unwrap();
+    let head = code.change("early").file("a", "1").quietly().commit("Nobody listens yet");
+    scene.build_of(&name, "refs/heads/early", &head).await;
 }
 
 #[tokio::test]
