@@ -88,13 +88,13 @@ pub async fn note_revoked(app: &App, tx: &Tx, used: &rows::Connection) -> Result
 }
 
 /// Puts a source right that lost its webhook, its code repository or its permission, as far as that can be done from
-/// here: the person's own connection replaces one that is gone, the hook is made again, and the refs are compared.
+/// here: the person's own connection replaces one that is gone or sees the code no more, the hook is made again, and the refs are compared.
 pub async fn repair(app: &App, allowed: &Allowed<AdministerRepository>) -> Result<()> {
     let rules = db::sources::rules_into(&app.db, allowed.on().id).await?;
     for rule in rules {
         let Some(source) = db::sources::find(&app.db, rule.source_id).await? else { continue };
         let own = match allowed.principal().user_id() {
-            Some(user) if link(app, &source).await.is_err() => own_connection(app, user, &source).await?,
+            Some(user) if !reaches(app, &source).await => own_connection(app, user, &source).await?,
             _ => None,
         };
         let tx = app.db.begin().await?;
@@ -109,6 +109,15 @@ pub async fn repair(app: &App, allowed: &Allowed<AdministerRepository>) -> Resul
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// Whether the source's own connection still sees the code repository; a forge that is down says nothing about that.
+async fn reaches(app: &App, source: &rows::Source) -> bool {
+    let Ok(link) = link(app, source).await else { return false };
+    !matches!(
+        link.forge.repository(&source.remote_id).await,
+        Err(ForgeError::NotFound | ForgeError::Refused(_) | ForgeError::NotApproved | ForgeError::Revoked)
+    )
 }
 
 // Only one that may see the code repository: otherwise an admin could hide a working source behind a blind one.

@@ -1,8 +1,9 @@
 //! What goes wrong at a forge, and how it comes right again.
 
 use super::*;
-use crate::db::{HookState, SourceState};
-use crate::sources::{disconnect, listing};
+use crate::db::{HookState, Role, SourceState};
+use crate::sources::{disconnect, listing, repair};
+use slipway_forge::Permission;
 
 crate::testing::on_postgres! {
     a_forge_that_is_down_comes_back,
@@ -11,6 +12,7 @@ crate::testing::on_postgres! {
     a_rate_limit_is_waited_for,
     a_forge_that_hangs_leaves_workers_to_other_jobs,
     a_source_is_looked_at_by_one,
+    who_repairs_a_source_replaces_a_connection_that_sees_it_no_more,
     renaming_at_the_forge_changes_nothing_here,
     letting_go_removes_the_webhook,
     code_that_turns_private_is_known_as_private_without_a_push,
@@ -134,6 +136,29 @@ async fn a_source_is_looked_at_by_one() {
         claimed
     };
     assert_eq!((claim().await, claim().await), (true, false));
+}
+
+#[tokio::test]
+async fn who_repairs_a_source_replaces_a_connection_that_sees_it_no_more() {
+    let scene = Scene::start(NEVER).await;
+    scene.forge.person("owner");
+    let code = scene.code("owner", "web", true);
+    let person = |login| scene.forge.person(login);
+    code.collaborator(&person("mona"), Permission::Admin);
+    code.collaborator(&person("lisa"), Permission::Admin);
+    let (mona, lisa) = (scene.someone("mona").await, scene.someone("lisa").await);
+    let (name, _) = scene.import(&mona, "owner/web").await.unwrap();
+    scene.give(&lisa, &name, Role::Admin).await;
+    let allowed = scene.admin(&lisa, &name).await;
+    repair(&scene.app, &allowed).await.unwrap();
+    assert_eq!(scene.source("owner/web").await.connection_id, Some(mona.connection_id), "it works as it is");
+    scene.quiet().await;
+
+    code.collaborator(&person("mona"), Permission::None);
+    assert_eq!(scene.poll("owner/web").await.state, SourceState::Gone);
+    repair(&scene.app, &allowed).await.unwrap();
+    assert_eq!(scene.source("owner/web").await.connection_id, Some(lisa.connection_id));
+    assert_eq!(scene.poll("owner/web").await.state, SourceState::Active);
 }
 
 #[tokio::test]
