@@ -110,6 +110,12 @@ pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, ru
     Ok(())
 }
 
+/// Tasks of the same kind as `like` that wait, run or will be tried again.
+pub async fn open(app: &App, like: &Task) -> Result<Vec<Task>> {
+    let payloads = db::jobs::open_payloads(&app.db, like.name()).await?;
+    Ok(payloads.iter().filter_map(|payload| serde_json::from_str(payload).ok()).collect())
+}
+
 async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
     match task {
         Task::Prune => prune(app).await,

@@ -40,6 +40,18 @@ pub async fn add(
     Ok(())
 }
 
+/// What jobs of a kind that wait or run were asked for.
+pub async fn open_payloads(c: &impl Ask, kind: &str) -> Result<Vec<String>> {
+    Ok(job::Entity::find()
+        .select_only()
+        .column(job::Column::Payload)
+        .filter(job::Column::State.is_in([JobState::Waiting, JobState::Running]))
+        .filter(job::Column::Kind.eq(kind))
+        .into_tuple()
+        .all(c.connection())
+        .await?)
+}
+
 /// Claims the next due job until `locked_until`: one that waits, or one whose lease ran out.
 pub async fn claim_next(tx: &Tx, now: Millis, locked_until: Millis) -> Result<Option<rows::Job>> {
     let due = Condition::any()

@@ -52,7 +52,16 @@ pub async fn search(
 /// Those further down a long list are scanned when somebody looks at them.
 async fn scan_soon(app: &App, connection_id: Uuid, shown: &[rows::ForgeRepository]) -> Result<()> {
     let pending = shown.iter().filter(|r| r.scan_state == ScanState::Pending);
-    let only: Vec<Uuid> = pending.map(|r| r.id).collect();
+    let mut only: Vec<Uuid> = pending.map(|r| r.id).collect();
+    if only.is_empty() {
+        return Ok(());
+    }
+    // Pages look every two seconds: what a job has before it, however often it fails, is not asked for again.
+    for task in jobs::open(app, &Task::ScanRepositories { connection_id, only: Vec::new() }).await? {
+        if let Task::ScanRepositories { only: asked, .. } = task {
+            only.retain(|id| !asked.contains(id));
+        }
+    }
     let Some(first) = only.first() else { return Ok(()) };
     let key = format!("scan:{connection_id}:{first}");
     let tx = app.db.begin().await?;

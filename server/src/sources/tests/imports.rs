@@ -15,6 +15,7 @@ crate::testing::on_postgres! {
     an_import_takes_the_name_of_a_push_that_broke_off,
     only_the_own_list_can_be_imported_from,
     what_cannot_be_built_is_said,
+    what_cannot_be_scanned_now_is_asked_for_once,
     a_list_follows_the_forge,
 }
 
@@ -210,6 +211,24 @@ async fn what_cannot_be_built_is_said() {
         let error = scene.import(&mona, name).await.unwrap_err();
         assert!(matches!(error, Error::Invalid(_)), "{error}");
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_scanned_now_is_asked_for_once() {
+    let scene = Scene::start(NEVER).await;
+    scene.code("mona", "web", false);
+    let mona = scene.someone("mona").await;
+    scene.forge.fail_next_at("/git/trees", 1_000, 500);
+    listing::refresh(&scene.app, mona.connection_id).await.unwrap();
+    let look = async |app: &App| listing::search(app, mona.connection_id, "", 1).await.unwrap().1 == 1;
+    scene.wait("it is listed", look).await;
+    for _ in 0..6 {
+        assert!(look(&scene.app).await);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    let scan = Task::ScanRepositories { connection_id: mona.connection_id, only: Vec::new() };
+    let asked = jobs::open(&scene.app, &scan).await.unwrap();
+    assert!(asked.len() <= 2, "by the listing and by the page: {asked:?}");
 }
 
 #[tokio::test]
