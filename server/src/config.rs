@@ -3,6 +3,7 @@
 //! Everything is checked before anything starts. An error names key, value and remedy.
 
 mod builder;
+mod builds;
 mod files;
 mod table;
 mod values;
@@ -83,7 +84,7 @@ pub struct Builds {
 impl Config {
     /// From the environment and the file it names.
     pub fn load(file: Option<&Path>) -> Result<Self, String> {
-        Self::from_values(Values::load(file, std::env::vars())?)
+        Self::from_values(Values::load(file, std::env::vars_os())?)
     }
 
     fn from_values(mut v: Values) -> Result<Self, String> {
@@ -133,7 +134,7 @@ impl Config {
                 everybody: v.parse("sign_in.everybody", "`true` or `false`")?,
             },
             builder,
-            builds: builds(&mut v)?,
+            builds: builds::read(&mut v)?,
             min_free_bytes: v.parse("storage.min_free_bytes", "a number of bytes")?,
             poll_secs: v.at_least("sources.poll_secs", 1, "a number of seconds from 1 on")?,
             data_dir,
@@ -223,36 +224,4 @@ fn github(v: &mut Values) -> Result<Option<GitHub>, String> {
             Err("github.client_id and github.client_secret: set both; they are those of the OAuth App at GitHub".into())
         }
     }
-}
-
-fn builds(v: &mut Values) -> Result<Builds, String> {
-    let pair = |key: &str, item: String| {
-        item.split_once('=')
-            .map(|(a, b)| (a.to_owned(), b.to_owned()))
-            .ok_or_else(|| format!("{key}: `{item}` has no `=`"))
-    };
-    let mut mirrors: Vec<Mirror> = Vec::new();
-    for item in v.words("registry.mirrors") {
-        let (host, mirror) = pair("registry.mirrors", item)?;
-        match mirrors.iter_mut().find(|m| m.host == host) {
-            Some(known) => known.mirrors.push(mirror),
-            None => mirrors.push(Mirror { host, mirrors: vec![mirror] }),
-        }
-    }
-    let mut logins = Vec::new();
-    for item in v.words("registry.logins") {
-        let (host, login) = pair("registry.logins", item)?;
-        let (username, password) =
-            login.split_once(':').ok_or("registry.logins: write `host=user:password`; one login lacks the `:`")?;
-        logins.push(RegistryLogin { host, username: username.into(), password: HeadersSecret(password.into()) });
-    }
-    let ca_files: Vec<_> = v.words("registry.ca_files").into_iter().map(PathBuf::from).collect();
-    files::authorities("registry.ca_files", &ca_files)?;
-    Ok(Builds {
-        deadline_secs: v.at_least("builds.deadline_secs", 1, "a number of seconds from 1 on")?,
-        per_namespace: v.at_least("builds.per_namespace", 1, "a number of builds at once from 1 on")?,
-        mirrors,
-        logins,
-        ca_files,
-    })
 }

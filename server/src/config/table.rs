@@ -74,7 +74,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "mirrors of base image registries, `docker.io=localhost:8080,…`; with `http://` or `https://` before the mirror that is spoken, else plain http on loopback only",
     ),
-    setting("registry.logins", "", "logins at base image registries, `registry.example.com=user:password,…`"),
+    setting(
+        "registry.logins",
+        "",
+        "logins at base image registries, `registry.example.com=user:password,…`; a password with a comma needs the file, and a list there",
+    ),
     setting("registry.ca_files", "", "PEM files of authorities that base image registries are signed by"),
     setting(
         "storage.min_free_bytes",

@@ -2,6 +2,7 @@
 
 use super::table::SETTINGS;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::str::FromStr;
 use url::Url;
@@ -26,32 +27,54 @@ const OF_THE_BUILDER: &[&str] = &[
     "SLIPWAY_BUILDER_LOG",
 ];
 
-pub(super) struct Values(BTreeMap<&'static str, String>);
+pub(super) struct Values(BTreeMap<&'static str, Raw>);
+
+/// As it is written.
+enum Raw {
+    Text(String),
+    /// A list of TOML: its items may hold commas.
+    List(Vec<String>),
+}
 
 impl Values {
-    pub(super) fn load(file: Option<&Path>, env: impl Iterator<Item = (String, String)>) -> Result<Self, String> {
-        let mut values: BTreeMap<_, _> = SETTINGS.iter().map(|s| (s.key, s.default.to_owned())).collect();
+    pub(super) fn load(file: Option<&Path>, env: impl Iterator<Item = (OsString, OsString)>) -> Result<Self, String> {
+        let mut values: BTreeMap<_, _> = SETTINGS.iter().map(|s| (s.key, Raw::Text(s.default.to_owned()))).collect();
         if let Some(file) = file {
             read_file(file, &mut values)?;
         }
-        for (name, value) in env.filter(|(name, _)| name.starts_with("SLIPWAY_")) {
-            if NOT_SETTINGS.contains(&name.as_str()) || OF_THE_BUILDER.contains(&name.as_str()) {
+        for (name, value) in env {
+            // What others put there may be no text.
+            let Some(name) = name.to_str().filter(|name| name.starts_with("SLIPWAY_")) else { continue };
+            if NOT_SETTINGS.contains(&name) || OF_THE_BUILDER.contains(&name) {
                 continue;
             }
             let setting = SETTINGS.iter().find(|s| s.variable() == name).ok_or_else(|| {
-                format!("{name}: there is no such setting; `slipway settings` lists them{}", nearest(&name))
+                format!("{name}: there is no such setting; `slipway settings` lists them{}", nearest(name))
             })?;
-            values.insert(setting.key, value);
+            let value =
+                value.into_string().map_err(|_bytes| format!("{name}: its value is no UTF-8 text; write one"))?;
+            values.insert(setting.key, Raw::Text(value));
         }
         Ok(Self(values))
     }
 
     pub(super) fn text(&mut self, key: &str) -> String {
-        self.0.get(key).map(|v| v.trim().to_owned()).unwrap_or_default()
+        match self.0.get(key) {
+            Some(Raw::Text(text)) => text.trim().to_owned(),
+            Some(Raw::List(items)) => items.join(","),
+            None => String::new(),
+        }
     }
 
     pub(super) fn words(&mut self, key: &str) -> Vec<String> {
-        self.text(key).split(',').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+        let kept = |words: &mut dyn Iterator<Item = &str>| {
+            words.map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+        };
+        match self.0.get(key) {
+            Some(Raw::Text(text)) => kept(&mut text.split(',')),
+            Some(Raw::List(items)) => kept(&mut items.iter().map(String::as_str)),
+            None => Vec::new(),
+        }
     }
 
     pub(super) fn parse<T: FromStr>(&mut self, key: &str, remedy: &str) -> Result<T, String> {
@@ -103,9 +126,13 @@ impl Values {
     }
 }
 
-fn read_file(file: &Path, values: &mut BTreeMap<&'static str, String>) -> Result<(), String> {
+fn read_file(file: &Path, values: &mut BTreeMap<&'static str, Raw>) -> Result<(), String> {
     let text = std::fs::read_to_string(file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let table: toml::Table = text.parse().map_err(|e| format!("{}: {e}", file.display()))?;
+    let table: toml::Table = text.parse().map_err(|e: toml::de::Error| {
+        // The line itself is not quoted: it may hold a secret.
+        let line = e.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        format!("{}: line {line}: {}", file.display(), e.message())
+    })?;
     let mut flat = Vec::new();
     flatten("", &table, &mut flat);
     for (key, value) in flat {
@@ -118,16 +145,13 @@ fn read_file(file: &Path, values: &mut BTreeMap<&'static str, String>) -> Result
     Ok(())
 }
 
-fn flatten(prefix: &str, table: &toml::Table, out: &mut Vec<(String, String)>) {
+fn flatten(prefix: &str, table: &toml::Table, out: &mut Vec<(String, Raw)>) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
             toml::Value::Table(inner) => flatten(&key, inner, out),
-            toml::Value::Array(items) => {
-                let words: Vec<String> = items.iter().map(plain).collect();
-                out.push((key, words.join(",")));
-            }
-            other => out.push((key, plain(other))),
+            toml::Value::Array(items) => out.push((key, Raw::List(items.iter().map(plain).collect()))),
+            other => out.push((key, Raw::Text(plain(other)))),
         }
     }
 }
@@ -153,7 +177,7 @@ mod tests {
     use super::*;
 
     fn config(env: &[(&str, &str)]) -> Result<Config, String> {
-        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        let env = env.iter().map(|(k, v)| ((*k).into(), (*v).into()));
         Values::load(None, env).and_then(Config::from_values)
     }
 
@@ -201,6 +225,42 @@ mod tests {
                 assert!(error.contains(part), "{error:?} lacks {part:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_refused_login_keeps_its_password() {
+        for wrong in ["registry.example.com:me:hunter2", "r.example.com=me:pa,hunter2", "r.example.com=hunter2"] {
+            let error = config(&[("SLIPWAY_REGISTRY_LOGINS", wrong)]).unwrap_err();
+            assert!(error.contains("host=user:password") && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_toml_is_told_by_its_number() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[github]\nclient_secret = \"hunter2\nclient_id = \"x\"\n").unwrap();
+        let error = Values::load(Some(file.path()), std::iter::empty()).map(|_| ()).unwrap_err();
+        assert!(error.contains("line 2") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn an_item_of_a_list_may_hold_a_comma() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[registry]\nlogins = [\"r.example.com=me:a,b=c:d\", \"x=y:z\"]\n").unwrap();
+        let config = Values::load(Some(file.path()), std::iter::empty()).and_then(Config::from_values).unwrap();
+        let passwords: Vec<&str> = config.builds.logins.iter().map(|login| login.password.0.as_str()).collect();
+        assert_eq!(passwords, ["a,b=c:d", "z"]);
+    }
+
+    #[test]
+    fn variables_that_are_no_text_are_refused_only_if_they_are_ours() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let bytes = || OsString::from_vec(vec![b'a', 0xff]);
+        let load = |name: OsString| Values::load(None, std::iter::once((name, bytes()))).map(|_| ());
+        assert_eq!(load("LANG_OF_OTHERS".into()), Ok(()));
+        assert_eq!(load(bytes()), Ok(()));
+        let refused = load("SLIPWAY_DATA_DIR".into()).unwrap_err();
+        assert!(refused.contains("SLIPWAY_DATA_DIR") && refused.contains("UTF-8"), "{refused}");
     }
 
     #[test]
