@@ -31,9 +31,9 @@ pub async fn is_open(app: &App, token: &str) -> Result<bool> {
     Ok(db::users::find_open_invite(&app.db, &secrets::hash(token), app.clock.now()).await?.is_some())
 }
 
-/// The link that makes the first site admin, while there is nobody.
+/// The link that makes the first site admin, while nobody has come.
 pub async fn for_first_start(app: &App) -> Result<Option<String>> {
-    if db::users::any(&app.db).await? {
+    if db::users::anybody_came(&app.db).await? {
         return Ok(None);
     }
     let tx = app.db.begin().await?;

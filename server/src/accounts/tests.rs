@@ -20,6 +20,7 @@ crate::testing::on_postgres! {
     a_person_is_known_by_the_account_s_id_and_not_by_its_name,
     a_one_time_link_lets_one_person_in_and_lasts,
     a_plain_invitation_makes_no_admin,
+    a_person_made_for_a_program_takes_nobody_s_first_link,
     a_name_taken_off_the_list_and_a_disabled_person_are_refused,
     a_poorer_token_never_replaces_a_richer_one,
     a_state_is_good_once_and_in_its_own_browser,
@@ -74,7 +75,7 @@ async fn invite(app: &TestApp, site_admin: bool) -> String {
 async fn a_stranger_is_refused_and_nothing_is_stored() {
     let app = app(&["mona"]).await;
     assert_eq!(arrive(&app, 666, "eve", "repo", None).await, None);
-    assert!(!db::users::any(&app.db).await.unwrap());
+    assert!(db::users::find_by_name(&app.db, "eve").await.unwrap().is_none());
     assert!(db::users::find_identity(&app.db, FORGE, "666").await.unwrap().is_none());
 }
 
@@ -104,6 +105,28 @@ async fn a_one_time_link_lets_one_person_in_and_lasts() {
     // Who came with a link may come again without one, and stays what the link made.
     assert_eq!(arrive(&app, 1, "mona", "read:user", None).await, Some(first));
     assert!(db::users::find(&app.db, first).await.unwrap().unwrap().is_site_admin);
+    assert!(invites::for_first_start(&app).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_person_made_for_a_program_takes_nobody_s_first_link() {
+    let app = app(&[]).await;
+    let person = |name: &str, is_site_admin| db::rows::User {
+        id: Uuid::now_v7(),
+        name: name.to_owned(),
+        display_name: None,
+        is_site_admin,
+        created_at: 0,
+        disabled_at: None,
+    };
+    let make = async |row| {
+        let tx = app.db.begin().await.unwrap();
+        db::users::insert(&tx, row).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    make(person("ci", false)).await;
+    assert!(invites::for_first_start(&app).await.unwrap().is_some());
+    make(person("root", true)).await;
     assert!(invites::for_first_start(&app).await.unwrap().is_none());
 }
 
