@@ -7,7 +7,7 @@ use super::oauth::{Account, Granted};
 use crate::app::App;
 use crate::db::events::NewEvent;
 use crate::db::{self, ConnectionState, Tx, rows};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::jobs::{self, Task};
 use crate::names::NamespaceName;
 use crate::policy::{Bound, Principal, Who};
@@ -26,6 +26,17 @@ pub(super) struct Arrival<'a> {
 
 /// The person that an account belongs to, made when it is new; `None` and nothing stored when it may not sign in.
 pub(super) async fn arrive(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uuid>> {
+    // Two first sign-ins at once take name and account from each other; the second look finds what the other one made.
+    for _ in 0..3 {
+        match let_in(app, arrival).await {
+            Err(Error::Conflict(_)) => {}
+            other => return other,
+        }
+    }
+    let_in(app, arrival).await
+}
+
+async fn let_in(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uuid>> {
     let (now, account) = (app.clock.now(), arrival.account);
     let remote_id = account.id.to_string();
     let tx = app.db.begin().await?;

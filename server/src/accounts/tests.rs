@@ -21,6 +21,7 @@ crate::testing::on_postgres! {
     a_one_time_link_lets_one_person_in_and_lasts,
     a_plain_invitation_makes_no_admin,
     a_person_made_for_a_program_takes_nobody_s_first_link,
+    two_first_sign_ins_of_one_account_at_once_are_one_person,
     a_name_taken_off_the_list_and_a_disabled_person_are_refused,
     a_poorer_token_never_replaces_a_richer_one,
     a_state_is_good_once_and_in_its_own_browser,
@@ -128,6 +129,15 @@ async fn a_person_made_for_a_program_takes_nobody_s_first_link() {
     assert!(invites::for_first_start(&app).await.unwrap().is_some());
     make(person("root", true)).await;
     assert!(invites::for_first_start(&app).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn two_first_sign_ins_of_one_account_at_once_are_one_person() {
+    let app = app(&["mona"]).await;
+    let sign_in = || arrive(&app, 1, "mona", "read:user repo", None);
+    let (a, b, c) = tokio::join!(sign_in(), sign_in(), sign_in());
+    assert!(a.is_some());
+    assert_eq!((a, a), (b, c));
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! People, their identities at forges, and how we act there for them.
 
 use super::entity::accounts::{connection, identity, invite, user};
-use super::{Ask, ConnectionState, Tx, rows};
+use super::{Ask, ConnectionState, OnConstraint, Tx, rows};
 use crate::clock::Millis;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::Expr;
@@ -32,11 +32,19 @@ pub async fn identities_of(c: &impl Ask, user_id: Uuid) -> Result<Vec<rows::Iden
 }
 
 pub async fn insert(tx: &Tx, row: rows::User) -> Result<rows::User> {
-    Ok(row.into_active_model().reset_all().insert(tx.connection()).await?)
+    let name = row.name.clone();
+    row.into_active_model()
+        .reset_all()
+        .insert(tx.connection())
+        .await
+        .on_unique("user_name", || Error::Conflict(format!("a person `{name}` exists already")))
 }
 
 pub async fn insert_identity(tx: &Tx, row: rows::Identity) -> Result<rows::Identity> {
-    Ok(row.into_active_model().reset_all().insert(tx.connection()).await?)
+    let login = row.login.clone();
+    row.into_active_model().reset_all().insert(tx.connection()).await.on_unique("identity_forge_url_remote_id", || {
+        Error::Conflict(format!("the account `{login}` is known already"))
+    })
 }
 
 /// Forges let people rename themselves; the id stays.
@@ -77,7 +85,11 @@ pub async fn find_identity_by_id(c: &impl Ask, id: Uuid) -> Result<Option<rows::
 }
 
 pub async fn insert_connection(tx: &Tx, row: rows::Connection) -> Result<rows::Connection> {
-    Ok(row.into_active_model().reset_all().insert(tx.connection()).await?)
+    row.into_active_model()
+        .reset_all()
+        .insert(tx.connection())
+        .await
+        .on_unique("connection_identity_id", || Error::Conflict("this account is connected already".into()))
 }
 
 /// The newest forge token replaces the stored one.
