@@ -12,6 +12,7 @@ mod rest;
 mod shapes;
 
 pub use github::Forges;
+pub use refusals::meaning;
 
 use crate::app::App;
 use crate::clock::Millis;

@@ -4,7 +4,7 @@
 
 use crate::app::App;
 use crate::config::GitHub;
-use crate::error::{Context, Error, ForgeError, Result};
+use crate::error::{Context, ForgeError, Result};
 use crate::secrets::Secret;
 use oauth2::basic::BasicClient;
 use oauth2::{
@@ -143,7 +143,7 @@ pub(super) async fn is_member(app: &App, github: &GitHub, token: &Secret, organi
     Ok(membership.is_some_and(|m| m.state == "active"))
 }
 
-/// `None` when the forge says that there is no such thing, or not for this token.
+/// `None` when the forge says that there is no such thing, or does not know the token.
 async fn get<T: DeserializeOwned>(app: &App, github: &GitHub, path: &str, token: &Secret) -> Result<Option<T>> {
     let unreachable = |e: reqwest::Error| ForgeError::Unreachable(innermost(&e));
     let answer = app
@@ -154,10 +154,12 @@ async fn get<T: DeserializeOwned>(app: &App, github: &GitHub, path: &str, token:
         .send()
         .await
         .map_err(unreachable)?;
-    match answer.status().as_u16() {
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    match status.as_u16() {
         200 => Ok(Some(answer.json().await.map_err(unreachable)?)),
-        401 | 403 | 404 => Ok(None),
-        status => Err(Error::Forge(ForgeError::Unreachable(format!("it answered {status}")))),
+        401 | 404 => Ok(None),
+        // A forge that asks to wait, or an organisation that keeps the app out, has not said no to the person.
+        _ => Err(crate::forge::meaning(status, &headers, &answer.bytes().await.map_err(unreachable)?).into()),
     }
 }
 

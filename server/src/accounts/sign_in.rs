@@ -68,6 +68,12 @@ pub enum Problem {
     NotAllowed {
         login: String,
     },
+    /// Not known to be a member: an organisation whose members may sign in keeps this app out. `url` is where people
+    /// ask for its approval.
+    NotApproved {
+        login: String,
+        url: String,
+    },
     /// Somebody who is signed in connected the account of another person.
     OtherAccount {
         login: String,
@@ -204,7 +210,7 @@ async fn complete(
     {
         return Ok(Err(problem));
     }
-    let organizations = memberships(app, github, &granted, &account, &forge_url).await?;
+    let (organizations, unsaid) = memberships(app, github, &granted, &account, &forge_url).await?;
     let arrival = Arrival {
         forge_url: &forge_url,
         account: &account,
@@ -213,7 +219,15 @@ async fn complete(
         invite_hash: row.invite_hash.as_deref(),
     };
     let user_id = people::arrive(app, &arrival).await?;
-    Ok(user_id.ok_or(Problem::NotAllowed { login: account.login }))
+    let login = account.login;
+    Ok(user_id.ok_or_else(|| match unsaid {
+        None => Problem::NotAllowed { login },
+        Some(ForgeError::NotApproved) => Problem::NotApproved {
+            login,
+            url: format!("{forge_url}/settings/connections/applications/{}", github.client_id),
+        },
+        Some(other) => of_forge(other),
+    }))
 }
 
 /// Accounts are never linked: who connects must come back as the person that the browser already is.
@@ -233,24 +247,32 @@ async fn other_account(
     Ok(Some(Problem::OtherAccount { login: account.login.clone(), signed_in }))
 }
 
-/// The configured organisations that the account is a member of; asked only when nothing else lets it in.
+/// The configured organisations that the account is a member of, asked only when nothing else lets it in; and why the
+/// forge did not say it of another one.
 async fn memberships(
     app: &App,
     github: &GitHub,
     granted: &Granted,
     account: &Account,
     forge_url: &str,
-) -> Result<Vec<String>> {
+) -> Result<(Vec<String>, Option<ForgeError>)> {
     if people::is_admitted_without_organizations(app, forge_url, account).await? {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     }
-    let mut found = Vec::new();
+    let (mut found, mut unsaid) = (Vec::new(), None);
     for organization in &app.config.sign_in.organizations {
-        if oauth::is_member(app, github, &granted.token, organization).await? {
-            found.push(organization.clone());
+        match oauth::is_member(app, github, &granted.token, organization).await {
+            Ok(true) => found.push(organization.clone()),
+            Err(Error::Forge(error @ ForgeError::Unreachable(_))) => return Err(error.into()),
+            // The one that a person can do something about is told first.
+            Err(Error::Forge(error)) if unsaid.is_none() || matches!(error, ForgeError::NotApproved) => {
+                unsaid = Some(error);
+            }
+            Ok(false) | Err(Error::Forge(_)) => {}
+            Err(other) => return Err(other),
         }
     }
-    Ok(found)
+    Ok((found, unsaid))
 }
 
 fn of_forge(error: ForgeError) -> Problem {

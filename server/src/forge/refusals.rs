@@ -13,7 +13,7 @@ struct Body {
 }
 
 /// The meaning of an answer outside of 2xx and 304.
-pub(super) fn meaning(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ForgeError {
+pub fn meaning(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ForgeError {
     let body: Body = serde_json::from_slice(body).unwrap_or_default();
     match status.as_u16() {
         401 => ForgeError::Revoked,

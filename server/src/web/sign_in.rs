@@ -149,7 +149,9 @@ fn browser_of(app: &App, request: &HttpRequest) -> Option<String> {
 
 fn status(problem: &Problem) -> StatusCode {
     match problem {
-        Problem::Denied | Problem::NotAllowed { .. } | Problem::OtherAccount { .. } => StatusCode::FORBIDDEN,
+        Problem::Denied | Problem::NotAllowed { .. } | Problem::NotApproved { .. } | Problem::OtherAccount { .. } => {
+            StatusCode::FORBIDDEN
+        }
         Problem::Stale | Problem::Refused { .. } => StatusCode::BAD_REQUEST,
         Problem::ForgeDown { .. } => StatusCode::BAD_GATEWAY,
     }
@@ -160,6 +162,7 @@ fn shown(problem: Problem) -> LoginProblem {
         Problem::Denied => LoginProblem::Denied,
         Problem::Stale => LoginProblem::StateExpired,
         Problem::NotAllowed { login } => LoginProblem::NotAllowed { account: login },
+        Problem::NotApproved { login, url } => LoginProblem::NotApproved { account: login, url },
         Problem::OtherAccount { login, signed_in } => LoginProblem::OtherAccount { account: login, signed_in },
         Problem::ForgeDown { reason } => LoginProblem::ForgeDown { reason },
         Problem::Refused { reason } => LoginProblem::Refused { reason },

@@ -45,6 +45,8 @@ pub enum LoginProblem {
     StateExpired,
     /// Not among those who may sign in.
     NotAllowed { account: String },
+    /// An organisation whose members may sign in has not approved this app; `url` is where people ask for it.
+    NotApproved { account: String, url: String },
     /// Somebody who is signed in connected the account of another person.
     OtherAccount { account: String, signed_in: String },
     /// The forge did not answer, or not as it should.
@@ -58,7 +60,9 @@ impl LoginProblem {
         match self {
             Self::Denied => format!("You said no at {forge}"),
             Self::StateExpired => "This sign-in is no longer valid".to_owned(),
-            Self::NotAllowed { account } => format!("{account} may not sign in here"),
+            Self::NotAllowed { account } | Self::NotApproved { account, .. } => {
+                format!("{account} may not sign in here")
+            }
             Self::OtherAccount { account, .. } => format!("{account} is another account"),
             Self::ForgeDown { .. } => format!("{forge} does not answer"),
             Self::Refused { .. } => format!("{forge} refused the sign-in"),

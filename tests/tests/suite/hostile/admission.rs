@@ -44,6 +44,20 @@ async fn only_the_named_the_members_and_the_invited_are_let_in() {
 }
 
 #[tokio::test]
+async fn a_membership_that_the_forge_does_not_tell_is_no_refusal() {
+    let site = Site::new(NAMED_ONLY).await;
+    site.forge.organization("acme", "olga");
+    site.forge.restrict_apps("acme", true);
+    let page = try_in(&site, "olga").await.is(403);
+    page.says("has not approved this app").says("/settings/connections/applications/").lacks("acme");
+    try_in(&site, "mona").await.is(303);
+    site.forge.restrict_apps("acme", false);
+    site.forge.fail_next_at("/user/memberships/orgs/acme", 1, 429);
+    try_in(&site, "olga").await.is(400).says("asks to wait");
+    try_in(&site, "olga").await.is(303);
+}
+
+#[tokio::test]
 async fn the_one_time_link_lets_one_person_in_once() {
     let site = Site::new(NAMED_ONLY).await;
     let log = site.server.log();

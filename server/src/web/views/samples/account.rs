@@ -53,6 +53,10 @@ fn login() -> Pages_ {
         |who, invited, link_refused| Login { layout: layout(), providers: vec![github()], who, invited, link_refused };
     let failed =
         |problem| LoginFailed { layout: layout(), provider: github(), problem, request_id: "019aa0c4-77d2".to_owned() };
+    let not_approved = LoginProblem::NotApproved {
+        account: "hubot".to_owned(),
+        url: "https://github.com/settings/connections/applications/1".to_owned(),
+    };
     vec![
         page("login", &show(WhoMay::Named, false, false)),
         page("login-invited", &show(WhoMay::Named, true, false)),
@@ -60,6 +64,7 @@ fn login() -> Pages_ {
         page("login-denied", &failed(LoginProblem::Denied)),
         page("login-expired", &failed(LoginProblem::StateExpired)),
         page("login-not-allowed", &failed(LoginProblem::NotAllowed { account: "hubot".to_owned() })),
+        page("login-not-approved", &failed(not_approved)),
         page("login-forge-down", &failed(LoginProblem::ForgeDown { reason: "it answered 502".to_owned() })),
         page("login-refused-hostile", &failed(LoginProblem::Refused { reason: HOSTILE.to_owned() })),
     ]
