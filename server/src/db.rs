@@ -143,6 +143,11 @@ impl From<DbErr> for Error {
     }
 }
 
+/// Whether an error is one of the database itself: it passes, or an operator sees to it.
+pub fn failed(error: &Error) -> bool {
+    matches!(error, Error::Full) || matches!(error, Error::Internal { source, .. } if source.is::<DbErr>())
+}
+
 /// `SQLITE_FULL`, or PostgreSQL's `disk_full`.
 fn is_full(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {

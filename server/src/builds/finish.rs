@@ -111,8 +111,9 @@ async fn succeeded(app: &App, attempt: &rows::Attempt, digest: &str, materials: 
     for _ in 0..MOST_TURNS {
         let signed = match trust::sign(app, &home.repository, &home.name(), &digest).await {
             Ok(signed) => signed,
-            // A disk that is full for a moment costs no build: the builder asks again.
+            // A disk that is full for a moment, or a database that is away, costs no build: the builder asks again.
             Err(error @ (Error::Unavailable(_) | Error::Full)) => return Err(error),
+            Err(error) if db::failed(&error) => return Err(error),
             Err(error) => return not_signed(app, attempt, &build, error).await,
         };
         if seal(app, attempt, &home, &digest, &signed, &materials).await? == Stored::Yes {

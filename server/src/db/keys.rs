@@ -45,3 +45,11 @@ pub(crate) async fn retire_all(tx: &Tx, now: crate::clock::Millis) -> Result<()>
 pub(crate) async fn forget_all(tx: &Tx) {
     signing_key::Entity::delete_many().exec(tx.connection()).await.unwrap();
 }
+
+/// Takes the table of keys away, or brings it back: a database that fails for a while.
+#[cfg(test)]
+pub(crate) async fn hide(tx: &Tx, is_hidden: bool) -> Result<()> {
+    let (from, to) = if is_hidden { ("signing_key", "hidden_key") } else { ("hidden_key", "signing_key") };
+    tx.connection().execute_unprepared(&format!("ALTER TABLE {from} RENAME TO {to}")).await?;
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::builds::view;
-use crate::db::BuildState::{Cancelled, Failed, Succeeded};
+use crate::db::BuildState::{Cancelled, Failed, Running, Succeeded};
 use crate::names::Digest;
 use crate::registry::{blobs, manifests};
 use crate::trust::{self, VerdictState};
@@ -13,6 +13,7 @@ crate::testing::on_postgres! {
     a_good_build_is_signed_and_tagged_in_one_go,
     what_another_attempt_pushed_is_not_taken,
     without_a_signature_no_tag_moves,
+    a_database_that_fails_while_signing_costs_no_build,
     what_a_builder_says_an_image_was_made_of_is_bounded,
     a_cancelled_build_moves_no_tag_even_if_it_was_done,
     a_failure_is_kept_for_the_page,
@@ -169,6 +170,24 @@ async fn without_a_signature_no_tag_moves() {
     assert_eq!(build.reason.as_deref(), Some("signing_failed"));
     assert!(build.detail.unwrap().contains("no tag moved"));
     assert!(db::tags::find(&scene.app.db, build.repository_id, "main").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_database_that_fails_while_signing_costs_no_build() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let digest = push(&scene, &assignment, "one").await;
+    let hide = async |is_hidden| {
+        let tx = scene.app.db.begin().await.unwrap();
+        db::keys::hide(&tx, is_hidden).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    hide(true).await;
+    assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap_err().status(), 500);
+    assert_eq!(scene.build(build.id).await.state, Running);
+    hide(false).await;
+    assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "succeeded");
 }
 
 #[tokio::test]
