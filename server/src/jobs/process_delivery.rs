@@ -1,19 +1,27 @@
 //! Reads a push that a forge sent, and queues what follows.
 //!
-//! Deliveries may come late or out of order. One that does not start where we know the ref to be is compared with the
-//! forge: only what is true now counts.
+//! Deliveries may come late or out of order. One that does not start where we know the ref to be, or ends where a faster
+//! one began, is compared with the forge: only what is true now counts.
 
 use super::{JobError, Task, enqueue};
 use crate::app::App;
+use crate::clock::{MINUTE, Millis, SECOND};
 use crate::db::sources::deliveries::{self, WAITING};
 use crate::db::{self, Tx, rows};
 use crate::error::{Error, ForgeError, Result};
+use crate::names::CommitHash;
 use crate::sources::payload::{self, Change, Push};
 use crate::sources::{self, pushes, refs};
 use uuid::Uuid;
 
 /// Times that the ref may move between our look and our lock.
 const MOST_TURNS: usize = 5;
+/// A delivery that is overtaken comes within this time of the one that was faster.
+const LATE: Millis = 10 * MINUTE;
+/// The forge's API may be so far behind its webhooks.
+const BEHIND: Millis = 40 * SECOND;
+/// Deliveries that are looked through for a faster one.
+const MOST_COMPARED: u64 = 20;
 
 pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
     let Some(delivery) = deliveries::find(&app.db, delivery_id).await? else { return Ok(()) };
@@ -28,7 +36,8 @@ pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
     };
     for _ in 0..MOST_TURNS {
         let known = refs::find_live(&app.db, source.id, &push.ref_name).await?;
-        if !is_next(&push, known.as_ref()) && !is_true_now(app, &source, &push).await? {
+        let is_believed = is_next(&push, known.as_ref()) && !was_left(app, &delivery, &push).await?;
+        if !is_believed && !is_true_now(app, &source, &push, delivery.received_at).await? {
             return Ok(outdated(app, &delivery, source.id).await?);
         }
         if settle(app, &delivery, &push, known.map(|k| k.number)).await? {
@@ -40,27 +49,45 @@ pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
 
 /// Whether the push starts where we know the ref to be.
 fn is_next(push: &Push, known: Option<&rows::SourceRef>) -> bool {
-    push.before.as_ref().map(crate::names::CommitHash::as_str) == known.map(|k| k.commit_hash.as_str())
+    push.before.as_ref().map(CommitHash::as_str) == known.map(|k| k.commit_hash.as_str())
+}
+
+/// Whether a faster delivery told of a push that began where this one ended: then the ref being back where this one
+/// began says nothing.
+async fn was_left(app: &App, delivery: &rows::HookDelivery, push: &Push) -> Result<bool> {
+    let since = delivery.received_at - LATE;
+    for id in deliveries::read_since(&app.db, delivery.source_id, since, MOST_COMPARED).await? {
+        // One at a time: bodies may be large.
+        let Some(other) = deliveries::find(&app.db, id).await? else { continue };
+        let other = payload::read(&other.body);
+        if other.is_ok_and(|other| other.ref_name == push.ref_name && other.before.as_ref() == push.after()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Whether the ref is now as the push left it. Where nobody can be asked, a signed word counts.
-async fn is_true_now(app: &App, source: &rows::Source, push: &Push) -> Result<bool> {
+async fn is_true_now(app: &App, source: &rows::Source, push: &Push, received_at: Millis) -> Result<bool> {
     let link = match sources::link(app, source).await {
         Ok(link) => link,
         Err(Error::Forge(ForgeError::Revoked)) => return Ok(true),
         Err(error) => return Err(error),
     };
-    match (link.forge.ref_target(&source.remote_id, &push.ref_name).await, &push.change) {
-        // The forge's API may be some seconds behind its webhooks.
-        (Ok(now), Change::Moved { .. }) if push.before.as_ref().is_some_and(|b| b.as_str() == now) => {
-            Err(ForgeError::RateLimited(5).into())
-        }
-        (Ok(now), Change::Moved { target, .. }) => Ok(now == target.as_str()),
-        (Ok(_), Change::Deleted) => Ok(false),
-        (Err(ForgeError::NotFound), change) => Ok(*change == Change::Deleted),
-        (Err(ForgeError::Revoked | ForgeError::NotApproved | ForgeError::Refused(_)), _) => Ok(true),
-        (Err(error), _) => Err(error.into()),
+    let now = match link.forge.ref_target(&source.remote_id, &push.ref_name).await {
+        Ok(now) => Some(now),
+        Err(ForgeError::NotFound) => None,
+        Err(ForgeError::Revoked | ForgeError::NotApproved | ForgeError::Refused(_)) => return Ok(true),
+        Err(error) => return Err(error.into()),
+    };
+    if now.as_deref() == push.after().map(CommitHash::as_str) {
+        return Ok(true);
     }
+    let is_as_before = now.as_deref() == push.before.as_ref().map(CommitHash::as_str);
+    if is_as_before && app.clock.now() - received_at < BEHIND {
+        return Err(ForgeError::RateLimited(5).into());
+    }
+    Ok(false)
 }
 
 /// Writes what the push does; false when the ref moved since it was looked at.

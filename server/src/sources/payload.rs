@@ -58,6 +58,16 @@ pub enum Change {
     Deleted,
 }
 
+impl Push {
+    /// What the ref names after it; `None` when it is gone.
+    pub fn after(&self) -> Option<&CommitHash> {
+        match &self.change {
+            Change::Moved { target, .. } => Some(target),
+            Change::Deleted => None,
+        }
+    }
+}
+
 /// Reads a push; the error is a sentence for the page.
 pub fn read(body: &[u8]) -> Result<Push, String> {
     let shape: PushShape = serde_json::from_slice(body).map_err(|e| format!("this is no push event: {e}"))?;

@@ -1,6 +1,7 @@
 //! Sources against a real forge: listing, import, webhooks, polling, and what goes wrong there.
 
 mod imports;
+mod late;
 mod pushes;
 mod troubles;
 

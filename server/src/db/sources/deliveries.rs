@@ -6,12 +6,14 @@ use crate::db::{Ask, Tx, rows};
 use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func, OnConflict};
+use sea_orm::{IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// The outcome of a delivery that nobody has read yet.
 pub const WAITING: &str = "waiting";
+/// A push of a few commits takes some 10 KB.
+const USUAL_BYTES: i64 = 1 << 20;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::HookDelivery>> {
     Ok(hook_delivery::Entity::find_by_id(id).one(c.connection()).await?)
@@ -27,6 +29,23 @@ pub async fn insert(tx: &Tx, row: rows::HookDelivery) -> Result<bool> {
         .exec_without_returning(tx.connection())
         .await?;
     Ok(added == 1)
+}
+
+/// Deliveries of a source that came since `since` and were read, newest first; not those of unusual size, since whoever
+/// asks reads their bodies again.
+pub async fn read_since(c: &impl Ask, source_id: Uuid, since: Millis, limit: u64) -> Result<Vec<Uuid>> {
+    Ok(hook_delivery::Entity::find()
+        .select_only()
+        .column(hook_delivery::Column::Id)
+        .filter(hook_delivery::Column::SourceId.eq(source_id))
+        .filter(hook_delivery::Column::ReceivedAt.gte(since))
+        .filter(hook_delivery::Column::Outcome.ne(WAITING))
+        .filter(Expr::expr(Func::cust("length").arg(Expr::col(hook_delivery::Column::Body))).lte(USUAL_BYTES))
+        .order_by_desc(hook_delivery::Column::Id)
+        .limit(limit)
+        .into_tuple()
+        .all(c.connection())
+        .await?)
 }
 
 pub async fn set_outcome(tx: &Tx, id: Uuid, outcome: &str) -> Result<()> {
@@ -60,7 +79,6 @@ pub async fn prune(tx: &Tx, emptied_before: Millis, forgotten_before: Millis) ->
 /// The last deliveries of a source, newest first.
 #[cfg(test)]
 pub(crate) async fn latest(c: &impl Ask, source_id: Uuid, limit: u64) -> Result<Vec<rows::HookDelivery>> {
-    use sea_orm::{QueryOrder as _, QuerySelect as _};
     Ok(hook_delivery::Entity::find()
         .filter(hook_delivery::Column::SourceId.eq(source_id))
         .order_by_desc(hook_delivery::Column::Id)

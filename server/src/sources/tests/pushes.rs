@@ -19,7 +19,7 @@ async fn connected(scene: &Scene) -> (Repo, Someone, RepositoryName) {
     (code, mona, name)
 }
 
-async fn hooked(scene: &Scene) -> (Repo, Someone, RepositoryName) {
+pub(super) async fn hooked(scene: &Scene) -> (Repo, Someone, RepositoryName) {
     let all = connected(scene).await;
     scene
         .wait("the forge called", async |app| source_of(app, "mona/web").await.unwrap().hook_state == HookState::Active)
