@@ -10,8 +10,8 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{Expr, ExprTrait as _, LockType};
-use sea_orm::{Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, NullOrdering};
+use sea_orm::{Condition, IntoActiveModel, Order, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Source>> {
@@ -94,7 +94,7 @@ pub async fn due(
         .add(source::Column::State.eq(SourceState::Gone).and(before(reconciled_before)));
     Ok(source::Entity::find()
         .filter(soon)
-        .order_by_asc(source::Column::PolledAt)
+        .order_by_with_nulls(source::Column::PolledAt, Order::Asc, NullOrdering::First)
         .limit(limit)
         .all(c.connection())
         .await?)

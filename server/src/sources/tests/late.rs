@@ -1,4 +1,4 @@
-//! Deliveries that were overtaken by others.
+//! Deliveries that were overtaken by others, or lost.
 
 use super::pushes::hooked;
 use super::*;
@@ -6,6 +6,7 @@ use super::*;
 crate::testing::on_postgres! {
     a_branch_that_was_deleted_is_not_made_by_a_late_delivery,
     a_branch_that_was_set_back_is_not_moved_by_a_late_delivery,
+    sources_that_were_never_looked_at_come_first,
 }
 
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
@@ -57,4 +58,20 @@ async fn a_branch_that_was_set_back_is_not_moved_by_a_late_delivery() {
     let outcome = read(&scene, "refs/heads/main", &head, OTHER).await;
     assert!(outcome.contains("moved on"), "{outcome}");
     assert_eq!(scene.builds(&name).await.len(), 1);
+}
+
+#[tokio::test]
+async fn sources_that_were_never_looked_at_come_first() {
+    let scene = Scene::start(NEVER).await;
+    let (.., mona, _) = hooked(&scene).await;
+    scene.code("mona", "new", false);
+    scene.import(&mona, "mona/new").await.unwrap();
+    scene.quiet().await;
+    let old = scene.source("mona/web").await;
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::forget_polls(&tx).await.unwrap();
+    db::sources::touch_polled(&tx, old.id, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    let due = db::sources::due(&scene.app.db, i64::MAX, i64::MAX, i64::MAX, 1).await.unwrap();
+    assert_eq!(due[0].full_name, "mona/new");
 }
