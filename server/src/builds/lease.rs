@@ -53,8 +53,10 @@ pub async fn heartbeat_until_cancel(app: &App, attempt: &rows::Attempt, patience
     if first.cancel || patience.is_zero() {
         return Ok(first);
     }
+    // Another server on the same PostgreSQL may cancel it, and wakes only its own waiters.
+    let look_again = if app.db.is_postgres() { Duration::from_secs(1) } else { patience };
     let cancelled = async {
-        while changed.changed().await.is_ok() {
+        while !matches!(tokio::time::timeout(look_again, changed.changed()).await, Ok(Err(_))) {
             let build = db::builds::find(&app.db, attempt.build_id).await?;
             if build.is_none_or(|b| b.cancel_requested_at.is_some() || is_over(b.state)) {
                 break;

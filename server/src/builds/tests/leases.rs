@@ -7,12 +7,14 @@ use crate::db::AttemptEnd;
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, TimedOut};
 use crate::error::Error;
 use slipway_protocol::Outcome;
+use std::time::Duration;
 
 crate::testing::on_postgres! {
     a_lost_build_is_queued_again_once,
     a_build_that_no_builder_began_is_queued_again_soon_and_at_no_ones_cost,
     an_older_attempt_is_fenced_off,
     a_server_that_starts_gives_leases_time_and_buries_its_own_builder,
+    a_cancel_on_another_server_reaches_a_silent_build_soon,
     a_builder_that_stops_hands_its_build_back,
     a_heartbeat_in_between_does_not_keep_a_build_from_being_handed_back,
     a_builder_that_does_not_stop_is_stopped,
@@ -103,6 +105,31 @@ async fn a_server_that_starts_gives_leases_time_and_buries_its_own_builder() {
         assert_eq!((own.state, own.requeues), (Queued, 1));
         assert!(own.detail.unwrap().contains("restarted"));
     }
+}
+
+#[tokio::test]
+async fn a_cancel_on_another_server_reaches_a_silent_build_soon() {
+    let scene = Scene::new().await;
+    // With SQLite there is no other server.
+    if !scene.app.db.is_postgres() {
+        return;
+    }
+    scene.queue(1).await;
+    let attempt = scene.claim().await.unwrap().attempt_id;
+    let attempt = scene.attempt(attempt).await;
+    let elsewhere = async {
+        // The heartbeat waits by then; nothing wakes it here.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let tx = scene.app.db.begin().await.unwrap();
+        let mut build = db::builds::lock(&tx, attempt.build_id).await.unwrap().unwrap();
+        build.cancel_requested_at = Some(scene.app.clock.now());
+        db::builds::save(&tx, &build).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let heartbeat = lease::heartbeat_until_cancel(&scene.app, &attempt, Duration::from_mins(1));
+    let both = async { tokio::join!(heartbeat, elsewhere).0 };
+    let reply = tokio::time::timeout(Duration::from_secs(20), both).await.expect("it does not wait to the end");
+    assert!(reply.unwrap().cancel);
 }
 
 #[tokio::test]
