@@ -34,6 +34,7 @@ pub struct App {
     pub verdicts: crate::trust::Verdicts,
     /// What builders said last.
     pub builders: crate::builds::fleet::Fleet,
+    pub last_sweep: crate::builds::lease::LastSweep,
     /// The embedded builder's token, made anew at each start.
     pub builder_token: crate::secrets::Secret,
 }
@@ -72,6 +73,7 @@ impl App {
             searches: tokio::sync::Semaphore::new(crate::web::build::SEARCHES),
             verdicts: crate::trust::Verdicts::default(),
             builders: crate::builds::fleet::Fleet::default(),
+            last_sweep: crate::builds::lease::LastSweep::default(),
             builder_token: crate::secrets::new_token("slb_"),
             config,
         }))

@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::policy::Principal;
 use crate::secrets;
 use slipway_protocol::HeartbeatReply;
-use std::time::Duration;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// How long a builder may be silent.
@@ -23,6 +24,8 @@ pub(super) const OFFER: Millis = 15 * SECOND;
 /// A builder stops a build at its deadline and a cancelled one at once; this long after, the server does.
 const GRACE: Millis = 2 * MINUTE;
 const CANCEL_GRACE: Millis = MINUTE;
+/// Clocks that go apart by so much between two sweeps did not do so by themselves.
+const MOST_DRIFT: u64 = 20 * SECOND.unsigned_abs();
 /// Lost so often, a build fails: it may be what kills its builders.
 const MOST_REQUEUES: i64 = 1;
 /// Handed back so often by builders that stop, it fails too.
@@ -72,11 +75,15 @@ pub async fn heartbeat_until_cancel(app: &App, attempt: &rows::Attempt, patience
     heartbeat(app, attempt).await
 }
 
-/// When the server starts: running builders elsewhere get time to be heard, and what died with the last process is queued again.
-pub async fn at_start(app: &App) -> Result<()> {
+async fn extend_all(app: &App) -> Result<()> {
     let tx = app.db.begin().await?;
     db::attempts::extend_all(&tx, app.clock.now() + LEASE).await?;
-    tx.commit().await?;
+    tx.commit().await
+}
+
+/// When the server starts: running builders elsewhere get time to be heard, and what died with the last process is queued again.
+pub async fn at_start(app: &App) -> Result<()> {
+    extend_all(app).await?;
     // SQLite has one server: an embedded builder that left an open attempt is dead. With PostgreSQL it may be another server's.
     if app.db.is_postgres() {
         return Ok(());
@@ -89,9 +96,28 @@ pub async fn at_start(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// When leases were swept last, by the clock on the wall and by one that only goes on while the machine is awake.
+#[derive(Default)]
+pub struct LastSweep(Mutex<Option<(Millis, Instant)>>);
+
+impl LastSweep {
+    /// Notes a sweep. Whether the clocks went apart since the last one: the machine slept, or its clock was set.
+    pub(super) fn jumped(&self, wall: Millis, steady: Instant) -> bool {
+        let last = self.0.lock().expect("no holder panics").replace((wall, steady));
+        last.is_some_and(|(last_wall, last_steady)| {
+            let steady = steady.saturating_duration_since(last_steady).as_millis();
+            wall.saturating_sub(last_wall).abs_diff(i64::try_from(steady).unwrap_or(i64::MAX)) > MOST_DRIFT
+        })
+    }
+}
+
 /// Ends attempts whose builder is silent, or does not stop when it should.
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.clock.now();
+    if app.last_sweep.jumped(now, Instant::now()) {
+        tracing::warn!("the clock jumped, or the machine slept: running builds get time to be heard");
+        return extend_all(app).await;
+    }
     let deadline = i64::try_from(app.config.builds.deadline_secs).unwrap_or(i64::MAX / 2_000) * SECOND;
     for attempt in db::attempts::open(&app.db).await? {
         let build = db::builds::find(&app.db, attempt.build_id).await?;

@@ -7,13 +7,14 @@ use crate::db::AttemptEnd;
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, TimedOut};
 use crate::error::Error;
 use slipway_protocol::Outcome;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 crate::testing::on_postgres! {
     a_lost_build_is_queued_again_once,
     a_build_that_no_builder_began_is_queued_again_soon_and_at_no_ones_cost,
     an_older_attempt_is_fenced_off,
     a_server_that_starts_gives_leases_time_and_buries_its_own_builder,
+    after_a_sleep_of_the_machine_builders_get_time_to_be_heard,
     a_cancel_on_another_server_reaches_a_silent_build_soon,
     a_builder_that_stops_hands_its_build_back,
     a_heartbeat_in_between_does_not_keep_a_build_from_being_handed_back,
@@ -105,6 +106,22 @@ async fn a_server_that_starts_gives_leases_time_and_buries_its_own_builder() {
         assert_eq!((own.state, own.requeues), (Queued, 1));
         assert!(own.detail.unwrap().contains("restarted"));
     }
+}
+
+#[tokio::test]
+async fn after_a_sleep_of_the_machine_builders_get_time_to_be_heard() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let attempt = scene.claim_as("far").await.unwrap().attempt_id;
+    scene.run_out(attempt).await;
+    // As if the last sweep had been ten minutes ago, and no time had passed for the machine.
+    assert!(!scene.app.last_sweep.jumped(scene.app.clock.now() - 10 * MINUTE, Instant::now()));
+    lease::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.build(build.id).await.state, Running);
+    lease::heartbeat(&scene.app, &scene.attempt(attempt).await).await.unwrap();
+    scene.run_out(attempt).await;
+    lease::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.build(build.id).await.state, Queued, "a builder that stays silent is lost all the same");
 }
 
 #[tokio::test]
