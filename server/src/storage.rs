@@ -60,6 +60,13 @@ impl Storage {
         }
     }
 
+    /// Length of an object; `None` when it is absent.
+    pub async fn length(&self, key: &str) -> Result<Option<u64>> {
+        match self {
+            Self::FileSystem(fs) => fs.length(key).await,
+        }
+    }
+
     /// Hashes the first `length` bytes, for an upload that goes on after a restart.
     pub async fn hash(&self, key: &str, length: u64) -> Result<sha2::Sha256> {
         match self {

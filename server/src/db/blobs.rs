@@ -88,6 +88,12 @@ pub async fn upsert(tx: &Tx, digest: &Digest, size: i64, storage_key: &str, now:
     Ok((row.update(tx.connection()).await?, is_going))
 }
 
+/// Gives a blob whose bytes are gone those that lie at `storage_key`.
+pub async fn set_storage_key(tx: &Tx, id: Uuid, storage_key: &str) -> Result<rows::Blob> {
+    let row = blob::ActiveModel { id: Set(id), storage_key: Set(storage_key.to_owned()), ..Default::default() };
+    Ok(row.update(tx.connection()).await?)
+}
+
 /// Links a blob; a second link is as one.
 pub async fn link(tx: &Tx, repository_id: Uuid, blob_id: Uuid, attempt_id: Option<Uuid>, now: Millis) -> Result<()> {
     let row = repository_blob::ActiveModel {

@@ -23,18 +23,21 @@ pub async fn find(c: &impl Ask, repository_id: Uuid, id: Uuid) -> Result<Option<
 
 /// Takes the upload for writing until `until`; `None` when somebody else writes.
 pub async fn lock(tx: &Tx, id: Uuid, now: Millis, until: Millis) -> Result<Option<rows::Upload>> {
-    let free = Condition::any().add(upload::Column::LockedUntil.is_null()).add(upload::Column::LockedUntil.lt(now));
     let taken = upload::Entity::update_many()
         .col_expr(upload::Column::LockedUntil, Expr::value(until))
         .col_expr(upload::Column::Version, Expr::col(upload::Column::Version).add(1))
         .filter(upload::Column::Id.eq(id))
-        .filter(free)
+        .filter(free(now))
         .exec(tx.connection())
         .await?;
     if taken.rows_affected == 0 {
         return Ok(None);
     }
     Ok(upload::Entity::find_by_id(id).one(tx.connection()).await?)
+}
+
+fn free(now: Millis) -> Condition {
+    Condition::any().add(upload::Column::LockedUntil.is_null()).add(upload::Column::LockedUntil.lt(now))
 }
 
 /// Keeps the lease of a long write.
@@ -66,8 +69,19 @@ async fn change(
     Ok(changed.rows_affected == 1)
 }
 
-pub async fn delete(tx: &Tx, id: Uuid) -> Result<bool> {
-    Ok(upload::Entity::delete_by_id(id).exec(tx.connection()).await?.rows_affected == 1)
+pub async fn exists(c: &impl Ask, id: Uuid) -> Result<bool> {
+    Ok(upload::Entity::find_by_id(id).one(c.connection()).await?.is_some())
+}
+
+/// Deletes an upload that is still as the caller saw it and that nobody writes to.
+pub async fn delete_free(tx: &Tx, id: Uuid, version: i64, now: Millis) -> Result<bool> {
+    let gone = upload::Entity::delete_many()
+        .filter(upload::Column::Id.eq(id))
+        .filter(upload::Column::Version.eq(version))
+        .filter(free(now))
+        .exec(tx.connection())
+        .await?;
+    Ok(gone.rows_affected == 1)
 }
 
 /// Deletes the upload that the caller holds; false when the lease was lost.

@@ -1,7 +1,8 @@
 //! Reading blobs, and storing small ones of our own.
 
 use crate::app::App;
-use crate::db::{self, BlobState, rows};
+use crate::clock::Millis;
+use crate::db::{self, BlobState, Tx, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
 use crate::policy::{Allowed, DeleteImage, PullImage};
@@ -37,6 +38,18 @@ pub async fn find(app: &App, allowed: &Allowed<PullImage>, digest: &Digest) -> R
 pub async fn read(app: &App, blob: &rows::Blob, start: u64, length: u64) -> Result<storage::ByteStream> {
     let found = app.storage.read(&blob.storage_key, start, length).await?;
     found.ok_or_else(|| Error::internal("reading a blob", format!("{} has a row but no bytes", blob.digest)))
+}
+
+/// Names stored bytes as a blob. The second value tells whether they are the ones in use; if not, they are a copy that
+/// nobody needs. A known blob whose own bytes are gone or cut short takes these: else no push could ever mend it.
+pub(super) async fn name(app: &App, tx: &Tx, own: &OwnBlob, now: Millis) -> Result<(rows::Blob, bool)> {
+    let (blob, in_use) = db::blobs::upsert(tx, &own.digest, own.size_bytes, &own.storage_key, now).await?;
+    let whole = u64::try_from(blob.size_bytes).ok();
+    if in_use || app.storage.length(&blob.storage_key).await? == whole {
+        return Ok((blob, in_use));
+    }
+    tracing::warn!(blob.digest = blob.digest, "the bytes of {} were not whole; a push brought them back", blob.digest);
+    Ok((db::blobs::set_storage_key(tx, blob.id, &own.storage_key).await?, true))
 }
 
 /// Removes the link from this repository, unless a manifest there still needs it; the bytes are the collector's business.

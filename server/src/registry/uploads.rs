@@ -6,6 +6,7 @@ mod held;
 
 pub use held::{Body, OpenUploads};
 
+use super::blobs::{self, OwnBlob};
 use super::repositories;
 use crate::app::App;
 use crate::clock::DAY;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 
 /// Uploads that nobody goes on with are forgotten, and so are repositories that never got a manifest.
 const FORGOTTEN_AFTER: i64 = DAY;
+
 /// Starts an upload into the repository, which is made provisional when it is absent.
 pub async fn start(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Upload> {
     refuse_when_full(app)?;
@@ -57,10 +59,17 @@ fn refuse_when_full(app: &App) -> Result<()> {
 
 /// An upload of this repository that `by` started; those of others do not exist.
 pub async fn find(app: &App, allowed: &Allowed<PushImage>, id: &str) -> Result<rows::Upload> {
-    let unknown = || Error::registry(OciCode::BlobUploadUnknown, "this upload does not exist here; start a new one");
     let id = Uuid::try_parse(id).map_err(|_not_ours| unknown())?;
     let upload = db::uploads::find(&app.db, allowed.on().id, id).await?.ok_or_else(unknown)?;
     if belongs_to(&upload, allowed.principal()) { Ok(upload) } else { Err(unknown()) }
+}
+
+fn unknown() -> Error {
+    Error::registry(OciCode::BlobUploadUnknown, "this upload does not exist here; start a new one")
+}
+
+fn busy() -> Error {
+    Error::Conflict("another request writes to this upload".into())
 }
 
 fn belongs_to(upload: &rows::Upload, by: &Principal) -> bool {
@@ -106,7 +115,7 @@ pub async fn finish(
     };
     let got = Digest::from_hash(&hash.finalize());
     if got != *digest {
-        cancel(app, &held).await?;
+        discard(app, &held).await?;
         return Err(Error::registry(
             OciCode::DigestInvalid,
             format!("the bytes hash to {got}, not to {digest}; the upload was dropped, start a new one"),
@@ -126,9 +135,10 @@ async fn seal(app: &App, allowed: &Allowed<PushImage>, held: &rows::Upload, dige
     let now = app.clock.now();
     let tx = app.db.begin().await?;
     if !db::uploads::delete_held(&tx, held.id, held.version).await? {
-        return Err(Error::registry(OciCode::BlobUploadUnknown, "this upload was finished by another request"));
+        return Err(unknown());
     }
-    let (blob, in_use) = db::blobs::upsert(&tx, digest, held.offset_bytes, &held.storage_key, now).await?;
+    let own = OwnBlob { digest: digest.clone(), size_bytes: held.offset_bytes, storage_key: held.storage_key.clone() };
+    let (blob, in_use) = blobs::name(app, &tx, &own, now).await?;
     db::blobs::link(&tx, held.repository_id, blob.id, allowed.principal().attempt_id(), now).await?;
     tx.commit().await?;
     if !in_use {
@@ -137,12 +147,24 @@ async fn seal(app: &App, allowed: &Allowed<PushImage>, held: &rows::Upload, dige
     Ok(())
 }
 
-/// Drops an upload and its bytes.
+/// Drops an upload and its bytes, unless a request writes to it or has finished it meanwhile: then the bytes may be a blob's.
 pub async fn cancel(app: &App, upload: &rows::Upload) -> Result<()> {
     let tx = app.db.begin().await?;
-    db::uploads::delete(&tx, upload.id).await?;
+    if !db::uploads::delete_free(&tx, upload.id, upload.version, app.clock.now()).await? {
+        return Err(if db::uploads::exists(&tx, upload.id).await? { busy() } else { unknown() });
+    }
     tx.commit().await?;
     app.storage.remove(&upload.storage_key).await
+}
+
+/// Drops an upload that the caller holds.
+async fn discard(app: &App, held: &rows::Upload) -> Result<()> {
+    let tx = app.db.begin().await?;
+    if !db::uploads::delete_held(&tx, held.id, held.version).await? {
+        return Err(unknown());
+    }
+    tx.commit().await?;
+    app.storage.remove(&held.storage_key).await
 }
 
 /// Links a blob of another repository: needs both proofs. False when it is not there.
@@ -162,7 +184,11 @@ pub async fn mount(app: &App, into: &Allowed<PushImage>, from: &Allowed<PullImag
 pub async fn forget_old(app: &App) -> Result<()> {
     let before = app.clock.now() - FORGOTTEN_AFTER;
     for upload in db::uploads::stale(&app.db, before).await? {
-        cancel(app, &upload).await?;
+        match cancel(app, &upload).await {
+            // Somebody goes on with it after all, or has just finished it.
+            Err(Error::Conflict(_) | Error::Registry { .. }) => {}
+            done => done?,
+        }
     }
     let tx = app.db.begin().await?;
     db::repositories::forget_provisional(&tx, before).await?;

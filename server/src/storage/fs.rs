@@ -106,6 +106,16 @@ impl FileSystem {
         }
     }
 
+    pub(super) async fn length(&self, key: &str) -> Result<Option<u64>> {
+        let path = self.path(key);
+        blocking(move || match std::fs::metadata(path) {
+            Ok(file) => Ok(Some(file.len())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+        })
+        .await
+    }
+
     pub(super) async fn hash(&self, key: &str, length: u64) -> Result<Sha256> {
         let path = self.path(key);
         blocking(move || {

@@ -1,6 +1,6 @@
 //! Storing a manifest: one transaction for its row, its descriptors, its tag and the events.
 
-use super::super::blobs::OwnBlob;
+use super::super::blobs::{self, OwnBlob};
 use super::super::document::{self, Document};
 use super::super::{repositories, tags};
 use super::check;
@@ -61,14 +61,14 @@ pub async fn insert_own(
     tx: &Tx,
     by: &Principal,
     repository: &rows::Repository,
-    blobs: &[OwnBlob],
+    own_blobs: &[OwnBlob],
     manifest: &Bytes,
     tag: Option<&TagName>,
 ) -> Result<Digest> {
     let now = app.clock.now();
     db::repositories::lock(tx, repository.id).await?;
-    for own in blobs {
-        let (blob, _) = db::blobs::upsert(tx, &own.digest, own.size_bytes, &own.storage_key, now).await?;
+    for own in own_blobs {
+        let (blob, _) = blobs::name(app, tx, own, now).await?;
         db::blobs::link(tx, repository.id, blob.id, by.attempt_id(), now).await?;
     }
     let document = document::parse("", manifest)?;
