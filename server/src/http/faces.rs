@@ -114,6 +114,8 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::TooManyRequests { .. } => "TOOMANYREQUESTS",
         Error::TooLarge(_) => "MANIFEST_INVALID",
         Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",
+        // Only the addresses of uploads have an id.
+        Error::Conflict(_) if request.match_info().get("id").is_some() => "BLOB_UPLOAD_INVALID",
         Error::Invalid(_) | Error::Conflict(_) => "UNSUPPORTED",
         Error::Unavailable(_) | Error::Forge(_) | Error::Internal { .. } => "UNKNOWN",
     };

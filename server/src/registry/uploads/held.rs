@@ -1,5 +1,6 @@
 //! An upload in the hands of one request: nobody else writes to it or closes it meanwhile.
 
+use super::{busy, unknown};
 use crate::app::App;
 use crate::clock::MINUTE;
 use crate::db::{self, rows};
@@ -56,8 +57,9 @@ pub(super) async fn lock(app: &App, upload: &rows::Upload, from: Option<u64>, lo
     }
     let now = app.clock.now();
     let tx = app.db.begin().await?;
-    let held = db::uploads::lock(&tx, upload.id, now, now + LEASE).await?;
-    let held = held.ok_or_else(|| Error::Conflict("another request writes to this upload".into()))?;
+    let Some(held) = db::uploads::lock(&tx, upload.id, now, now + LEASE).await? else {
+        return Err(if db::uploads::exists(&tx, upload.id).await? { busy() } else { unknown() });
+    };
     if held.offset_bytes != upload.offset_bytes {
         return Err(wrong(held.offset_bytes));
     }

@@ -15,6 +15,7 @@ both! {
     the_same_manifest_comes_under_many_tags_at_once,
     one_tag_is_moved_by_many_at_once,
     an_upload_is_finished_once,
+    an_upload_is_finished_or_cancelled,
 }
 
 /// Sends requests at the same time, over connections that are open already.
@@ -100,7 +101,41 @@ async fn an_upload_is_finished_once(kind: Kind) {
     let created = answers.iter().filter(|answer| answer.status == 201).count();
     assert_eq!(created, 1);
     for answer in answers.iter().filter(|answer| answer.status != 201) {
-        assert!(matches!(answer.status, 404 | 409), "{answer}");
+        refused(answer);
     }
     mona.has_blob(&name, &bytes).await;
+}
+
+/// By somebody who writes to the upload now, or by the end of it.
+#[track_caller]
+fn refused(answer: &Answer) {
+    let code = match answer.status {
+        409 => "BLOB_UPLOAD_INVALID",
+        _ => "BLOB_UPLOAD_UNKNOWN",
+    };
+    assert_eq!(answer.json()["errors"][0]["code"], code, "{answer}");
+    assert!(matches!(answer.status, 404 | 409), "{answer}");
+}
+
+async fn an_upload_is_finished_or_cancelled(kind: Kind) {
+    let (name, mona) = Registry::on(kind).await.new_repository().await;
+    mona.push_image(&name, "v1").await;
+    for _ in 0..10 {
+        let bytes = unique_bytes();
+        let upload = mona.start(&name).await;
+        mona.patch(&upload, None, bytes.clone()).await.is(202);
+        let put = (Method::PUT, format!("{upload}?digest={}", digest(&bytes)));
+        let requests = [vec![put], vec![(Method::DELETE, upload.clone()); 5]].concat();
+        let send = |(method, path): (Method, String)| {
+            let mona = &mona;
+            async move { mona.send(method, &path, &[], "").await }
+        };
+        let answers = at_once(&mona, requests.into_iter().map(send)).await;
+        let (done, others): (Vec<_>, Vec<_>) = answers.iter().partition(|a| matches!(a.status, 201 | 204));
+        assert_eq!(done.len(), 1, "{:?}", done.iter().map(|a| a.status).collect::<Vec<_>>());
+        others.into_iter().for_each(refused);
+        if answers[0].status == 201 {
+            mona.has_blob(&name, &bytes).await;
+        }
+    }
 }
