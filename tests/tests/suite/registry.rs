@@ -51,4 +51,5 @@ mod backups;
 mod broken_off;
 mod crash;
 mod races;
+mod slow;
 mod space;

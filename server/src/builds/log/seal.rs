@@ -52,7 +52,7 @@ async fn write(app: &App, attempt_id: Uuid, key: &str) -> Result<Index> {
             index.add(number, record, line.len() as u64);
         }
         after = batch.last;
-        writer.write(Bytes::from(batch.body)).await;
+        writer.write(Bytes::from(batch.body)).await?;
     }
     writer.finish().await?;
     Ok(index)

@@ -196,7 +196,7 @@ async fn restore_object(storage: &Storage, object: &Stored, entry: &mut Entry<'_
     loop {
         match entry.read(&mut buffer).context("reading the backup")? {
             0 => break,
-            n => writer.write(Bytes::copy_from_slice(&buffer[..n])).await,
+            n => writer.write(Bytes::copy_from_slice(&buffer[..n])).await?,
         }
     }
     let (hash, size) = writer.finish().await?;
