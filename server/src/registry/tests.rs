@@ -1,7 +1,7 @@
 //! Repositories that come and go: first pushes that break off, and what goes with a deleted one.
 
 mod lists;
-mod uploads_held;
+pub(super) mod uploads_held;
 
 use super::{repositories, uploads};
 use crate::clock::{DAY, HOUR};

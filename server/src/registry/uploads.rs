@@ -3,8 +3,10 @@
 //! Bytes go to storage as they arrive and are hashed once on the way; only `finish` makes them visible as a blob.
 
 mod held;
+mod open;
 
-pub use held::{Body, OpenUploads};
+pub use held::Body;
+pub use open::OpenUploads;
 
 use super::blobs::{self, OwnBlob};
 use super::repositories;
@@ -16,8 +18,8 @@ use crate::names::Digest;
 use crate::policy::{Allowed, Principal, PullImage, PushImage};
 use crate::storage;
 use bytes::Bytes;
-use held::{give_up, hash_so_far, lock, release, write};
-use sha2::{Digest as _, Sha256};
+use held::{Held, give_up, hash_so_far, lock, release, write};
+use sha2::Digest as _;
 use uuid::Uuid;
 
 /// Uploads that nobody goes on with are forgotten, and so are repositories that never got a manifest.
@@ -46,7 +48,6 @@ pub async fn start(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Uplo
     let tx = app.db.begin().await?;
     let row = db::uploads::insert(&tx, row).await?;
     tx.commit().await?;
-    app.uploads.keep(row.id, 0, Sha256::new());
     Ok(row)
 }
 
@@ -88,8 +89,8 @@ pub async fn append(app: &App, upload: &rows::Upload, chunk: Chunk<impl Body>, l
     let held = lock(app, upload, chunk.from, location).await?;
     let (held, hash) = write(app, held, chunk.body).await?;
     release(app, &held).await?;
-    app.uploads.keep(held.id, held.offset_bytes, hash);
-    Ok(held)
+    app.uploads.keep(held.row.id, held.row.offset_bytes, hash);
+    Ok(held.row)
 }
 
 /// Makes the bytes a blob of the repository, if they are what `digest` says. `last` is what comes with the closing request.
@@ -108,7 +109,7 @@ pub async fn finish(
     let held = lock(app, upload, last.as_ref().and_then(|chunk| chunk.from), location).await?;
     let (held, hash) = match last {
         Some(chunk) => write(app, held, chunk.body).await?,
-        None => match hash_so_far(app, &held).await {
+        None => match hash_so_far(app, &held.row).await {
             Ok(hash) => (held, hash),
             Err(error) => return Err(give_up(app, &held, error).await),
         },
@@ -121,7 +122,7 @@ pub async fn finish(
             format!("the bytes hash to {got}, not to {digest}; the upload was dropped, start a new one"),
         ));
     }
-    match seal(app, allowed, &held, digest).await {
+    match seal(app, allowed, &held.row, digest).await {
         Ok(()) => Ok(()),
         Err(error) => Err(give_up(app, &held, error).await),
     }
@@ -149,22 +150,24 @@ async fn seal(app: &App, allowed: &Allowed<PushImage>, held: &rows::Upload, dige
 
 /// Drops an upload and its bytes, unless a request writes to it or has finished it meanwhile: then the bytes may be a blob's.
 pub async fn cancel(app: &App, upload: &rows::Upload) -> Result<()> {
+    let _place = app.uploads.hold(upload.id).ok_or_else(busy)?;
     let tx = app.db.begin().await?;
     if !db::uploads::delete_free(&tx, upload.id, upload.version, app.clock.now()).await? {
         return Err(if db::uploads::exists(&tx, upload.id).await? { busy() } else { unknown() });
     }
     tx.commit().await?;
+    app.uploads.forget(upload.id);
     app.storage.remove(&upload.storage_key).await
 }
 
 /// Drops an upload that the caller holds.
-async fn discard(app: &App, held: &rows::Upload) -> Result<()> {
+async fn discard(app: &App, held: &Held<'_>) -> Result<()> {
     let tx = app.db.begin().await?;
-    if !db::uploads::delete_held(&tx, held.id, held.version).await? {
+    if !db::uploads::delete_held(&tx, held.row.id, held.row.version).await? {
         return Err(unknown());
     }
     tx.commit().await?;
-    app.storage.remove(&held.storage_key).await
+    app.storage.remove(&held.row.storage_key).await
 }
 
 /// Links a blob of another repository: needs both proofs. False when it is not there.

@@ -2,7 +2,8 @@
 
 use super::super::uploads::{self, Chunk};
 use super::Scene;
-use crate::db::{RepositoryState, rows};
+use crate::app::App;
+use crate::db::{self, RepositoryState, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
 use crate::policy::{Allowed, PullImage, PushImage};
@@ -12,42 +13,47 @@ use futures_util::{Stream, TryStreamExt as _, stream};
 crate::testing::on_postgres! {
     cancelling_a_finished_upload_leaves_its_blob,
     a_push_brings_lost_bytes_back,
+    an_upload_is_held_however_old_its_lease_is,
 }
 
 const BYTES: &[u8] = b"some bytes of a layer";
 
-struct Push {
+pub(in super::super) struct Push {
     scene: Scene,
     repository: rows::Repository,
     allowed: Allowed<PushImage>,
 }
 
 impl Push {
-    async fn new() -> Self {
+    pub(in super::super) async fn new() -> Self {
         let scene = Scene::new().await;
         let repository = scene.repository(scene.namespace.id, "hello", RepositoryState::Live, 0).await;
         let allowed = scene.allowed(Some(&repository));
         Self { scene, repository, allowed }
     }
 
-    async fn start(&self) -> rows::Upload {
-        uploads::start(&self.scene.app, &self.allowed).await.unwrap()
+    pub(in super::super) fn app(&self) -> &App {
+        &self.scene.app
+    }
+
+    pub(in super::super) async fn start(&self) -> rows::Upload {
+        uploads::start(self.app(), &self.allowed).await.unwrap()
     }
 
     async fn finish(&self, upload: &rows::Upload) -> Result<()> {
         let last = Some(Chunk { from: None, body: all(BYTES) });
-        uploads::finish(&self.scene.app, &self.allowed, upload, last, &Digest::of(BYTES), "/").await
+        uploads::finish(self.app(), &self.allowed, upload, last, &Digest::of(BYTES), "/").await
     }
 
     async fn blob(&self) -> rows::Blob {
         let allowed = self.scene.allowed::<PullImage>(Some(&self.repository));
-        super::super::blobs::find(&self.scene.app, &allowed, &Digest::of(BYTES)).await.unwrap()
+        super::super::blobs::find(self.app(), &allowed, &Digest::of(BYTES)).await.unwrap()
     }
 
     async fn read(&self) -> Result<Vec<Bytes>> {
         let blob = self.blob().await;
         let length = u64::try_from(blob.size_bytes).unwrap();
-        let stream = super::super::blobs::read(&self.scene.app, &blob, 0, length).await?;
+        let stream = super::super::blobs::read(self.app(), &blob, 0, length).await?;
         Ok(stream.try_collect().await.unwrap())
     }
 }
@@ -61,7 +67,7 @@ async fn cancelling_a_finished_upload_leaves_its_blob() {
     let push = Push::new().await;
     let upload = push.start().await;
     push.finish(&upload).await.unwrap();
-    let cancelled = uploads::cancel(&push.scene.app, &upload).await;
+    let cancelled = uploads::cancel(push.app(), &upload).await;
     assert!(matches!(cancelled, Err(Error::Registry { code: OciCode::BlobUploadUnknown, .. })));
     assert_eq!(push.read().await.unwrap(), [BYTES]);
 }
@@ -70,8 +76,35 @@ async fn cancelling_a_finished_upload_leaves_its_blob() {
 async fn a_push_brings_lost_bytes_back() {
     let push = Push::new().await;
     push.finish(&push.start().await).await.unwrap();
-    push.scene.app.storage.remove(&push.blob().await.storage_key).await.unwrap();
+    push.app().storage.remove(&push.blob().await.storage_key).await.unwrap();
     assert!(push.read().await.is_err());
     push.finish(&push.start().await).await.unwrap();
     assert_eq!(push.read().await.unwrap(), [BYTES]);
+}
+
+#[tokio::test]
+async fn an_upload_is_held_however_old_its_lease_is() {
+    let push = Push::new().await;
+    let upload = push.start().await;
+    let (open, gate) = tokio::sync::oneshot::channel::<()>();
+    let body = Box::pin(stream::once(async {
+        gate.await.ok();
+        Ok(Bytes::from_static(BYTES))
+    }));
+    let slow = uploads::append(push.app(), &upload, Chunk { from: None, body }, "/");
+    let meanwhile = async {
+        while db::uploads::find(&push.app().db, push.repository.id, upload.id).await.unwrap().unwrap().version == 0 {
+            tokio::task::yield_now().await;
+        }
+        let tx = push.app().db.begin().await.unwrap();
+        db::uploads::forget_locks(&tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let same = db::uploads::find(&push.app().db, push.repository.id, upload.id).await.unwrap().unwrap();
+        let second = uploads::append(push.app(), &same, Chunk { from: None, body: all(BYTES) }, "/").await;
+        assert!(matches!(second, Err(Error::Conflict(_))));
+        assert!(matches!(uploads::cancel(push.app(), &same).await, Err(Error::Conflict(_))));
+        drop(open);
+    };
+    let (first, ()) = tokio::join!(slow, meanwhile);
+    assert_eq!(first.unwrap().offset_bytes, i64::try_from(BYTES.len()).unwrap());
 }

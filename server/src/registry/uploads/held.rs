@@ -1,6 +1,7 @@
 //! An upload in the hands of one request: nobody else writes to it or closes it meanwhile.
 
-use super::{busy, unknown};
+use super::open::Place;
+use super::{busy, refuse_when_full, unknown};
 use crate::app::App;
 use crate::clock::MINUTE;
 use crate::db::{self, rows};
@@ -10,44 +11,35 @@ use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use sha2::{Digest as _, Sha256};
-use std::collections::HashMap;
-use std::sync::Mutex;
 use std::time::Duration;
-use uuid::Uuid;
 
 /// A writer whose process is gone has lost the upload after so long; a living one extends it.
 const LEASE: i64 = 2 * MINUTE;
 /// A client that sends nothing for so long is gone.
 const SILENCE: Duration = Duration::from_mins(1);
-// About 150 bytes each.
-const MOST_HASHES: usize = 20_000;
-
-/// Hashes of uploads between two requests, so that bytes are hashed once; after a restart they are hashed again from storage.
-#[derive(Default)]
-pub struct OpenUploads(Mutex<HashMap<Uuid, (i64, Sha256)>>);
-
-impl OpenUploads {
-    pub(super) fn keep(&self, id: Uuid, offset: i64, hash: Sha256) {
-        let mut open = self.0.lock().expect("no holder panics");
-        if open.len() >= MOST_HASHES {
-            open.clear();
-        }
-        open.insert(id, (offset, hash));
-    }
-
-    fn take(&self, id: Uuid, offset: i64) -> Option<Sha256> {
-        let known = self.0.lock().expect("no holder panics").remove(&id)?;
-        (known.0 == offset).then_some(known.1)
-    }
-}
+/// How often one stream asks for the room that is left: so much it can take from what has to stay free.
+const LOOK_EVERY: usize = 16 << 20;
+/// docker and its kin read no answer before they have sent it all; what they send for so long is thrown away.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// What a client sends.
 pub trait Body: Stream<Item = Result<Bytes, PayloadError>> + Unpin {}
 
 impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Body for S {}
 
+/// An upload that is held, in the database and in this process.
+pub(super) struct Held<'a> {
+    pub(super) row: rows::Upload,
+    _place: Place<'a>,
+}
+
 /// Takes the upload for writing at its end, which is where the client wants to go on.
-pub(super) async fn lock(app: &App, upload: &rows::Upload, from: Option<u64>, location: &str) -> Result<rows::Upload> {
+pub(super) async fn lock<'a>(
+    app: &'a App,
+    upload: &rows::Upload,
+    from: Option<u64>,
+    location: &str,
+) -> Result<Held<'a>> {
     let wrong = |stored: i64| {
         let offset = u64::try_from(stored).unwrap_or_default();
         Error::WrongOffset { offset, location: location.to_owned() }
@@ -55,61 +47,96 @@ pub(super) async fn lock(app: &App, upload: &rows::Upload, from: Option<u64>, lo
     if from.is_some_and(|from| i64::try_from(from) != Ok(upload.offset_bytes)) {
         return Err(wrong(upload.offset_bytes));
     }
+    let place = app.uploads.hold(upload.id).ok_or_else(busy)?;
     let now = app.clock.now();
     let tx = app.db.begin().await?;
-    let Some(held) = db::uploads::lock(&tx, upload.id, now, now + LEASE).await? else {
+    let Some(row) = db::uploads::lock(&tx, upload.id, now, now + LEASE).await? else {
         return Err(if db::uploads::exists(&tx, upload.id).await? { busy() } else { unknown() });
     };
-    if held.offset_bytes != upload.offset_bytes {
-        return Err(wrong(held.offset_bytes));
+    if row.offset_bytes != upload.offset_bytes {
+        return Err(wrong(row.offset_bytes));
     }
     tx.commit().await?;
-    Ok(held)
+    Ok(Held { row, _place: place })
 }
 
-async fn receive(app: &App, held: &rows::Upload, writer: &mut storage::Writer, mut body: impl Body) -> Result<()> {
+async fn receive(app: &App, held: &rows::Upload, writer: &mut storage::Writer, body: &mut impl Body) -> Result<()> {
     let broke_off = |why: &str| Error::registry(OciCode::BlobUploadInvalid, format!("the upload broke off: {why}"));
     let mut extended = app.clock.now();
+    let mut unseen = 0;
     loop {
         let next = tokio::time::timeout(SILENCE, body.next()).await;
         let Some(chunk) = next.map_err(|_late| broke_off("nothing came for a minute"))? else { return Ok(()) };
-        writer.write(chunk.map_err(|e| broke_off(&e.to_string()))?).await;
+        let chunk = chunk.map_err(|e| broke_off(&e.to_string()))?;
+        unseen += chunk.len();
+        if unseen > LOOK_EVERY {
+            unseen = 0;
+            refuse_when_full(app)?;
+        }
+        writer.write(chunk).await?;
         let now = app.clock.now();
         if now - extended > LEASE / 4 {
             extended = now;
-            let tx = app.db.begin().await?;
-            db::uploads::extend(&tx, held.id, held.version, now + LEASE).await?;
-            tx.commit().await?;
+            extend(app, held).await?;
         }
     }
 }
 
+async fn extend(app: &App, held: &rows::Upload) -> Result<()> {
+    let tx = app.db.begin().await?;
+    if !db::uploads::extend(&tx, held.id, held.version, app.clock.now() + LEASE).await? {
+        return Err(busy());
+    }
+    tx.commit().await
+}
+
 /// Writes to an upload that is held; it stays so unless this fails.
-pub(super) async fn write(app: &App, held: rows::Upload, body: impl Body) -> Result<(rows::Upload, Sha256)> {
-    let hash = match hash_so_far(app, &held).await {
+pub(super) async fn write<'a>(app: &App, held: Held<'a>, mut body: impl Body) -> Result<(Held<'a>, Sha256)> {
+    let hash = match hash_so_far(app, &held.row).await {
         Ok(hash) => hash,
         Err(error) => return Err(give_up(app, &held, error).await),
     };
-    let offset = u64::try_from(held.offset_bytes).unwrap_or_default();
-    let mut writer = app.storage.write(&held.storage_key, offset, hash);
-    let received = receive(app, &held, &mut writer, body).await;
+    let offset = u64::try_from(held.row.offset_bytes).unwrap_or_default();
+    let mut writer = app.storage.write(&held.row.storage_key, offset, hash.clone());
+    let broke_off = match receive(app, &held.row, &mut writer, &mut body).await {
+        Ok(()) => None,
+        // What arrived before a client broke off stays: the upload goes on from there.
+        Err(error @ Error::Registry { .. }) => Some(error),
+        // The bytes are somebody else's by now.
+        Err(error @ Error::Conflict(_)) => return Err(error),
+        Err(error) => {
+            let cut = writer.undo().await;
+            return Err(refuse(app, &held, hash, body, cut.err().unwrap_or(error)).await);
+        }
+    };
     let (hash, written) = match writer.finish().await {
         Ok(done) => done,
-        Err(error) => return Err(give_up(app, &held, error).await),
+        Err(error) => return Err(refuse(app, &held, hash, body, error).await),
     };
-    let held = rows::Upload { offset_bytes: held.offset_bytes + i64::try_from(written).unwrap_or(i64::MAX), ..held };
-    match received {
-        Ok(()) => Ok((held, hash)),
-        Err(error) => {
-            // What arrived before a client broke off stays: the upload goes on from there.
-            app.uploads.keep(held.id, held.offset_bytes, hash);
+    let offset_bytes = held.row.offset_bytes + i64::try_from(written).unwrap_or(i64::MAX);
+    let held = Held { row: rows::Upload { offset_bytes, ..held.row }, ..held };
+    match broke_off {
+        None => Ok((held, hash)),
+        Some(error) => {
+            app.uploads.keep(held.row.id, offset_bytes, hash);
             Err(give_up(app, &held, error).await)
         }
     }
 }
 
+/// Lets go of an upload whose new bytes could not be kept: it is as it was before the request.
+async fn refuse(app: &App, held: &Held<'_>, before: Sha256, mut body: impl Body, error: Error) -> Error {
+    app.uploads.keep(held.row.id, held.row.offset_bytes, before);
+    let error = give_up(app, held, error).await;
+    if matches!(error, Error::Full) {
+        let rest = async { while let Some(Ok(_)) = body.next().await {} };
+        let _all_or_late = tokio::time::timeout(LINGER, rest).await;
+    }
+    error
+}
+
 /// Lets go after a failure, which stays the one to tell of.
-pub(super) async fn give_up(app: &App, held: &rows::Upload, error: Error) -> Error {
+pub(super) async fn give_up(app: &App, held: &Held<'_>, error: Error) -> Error {
     if let Err(second) = release(app, held).await {
         tracing::debug!("an upload was not let go: {}", second.for_log());
     }
@@ -117,10 +144,11 @@ pub(super) async fn give_up(app: &App, held: &rows::Upload, error: Error) -> Err
 }
 
 /// Commits the offset that is stored.
-pub(super) async fn release(app: &App, held: &rows::Upload) -> Result<()> {
+pub(super) async fn release(app: &App, held: &Held<'_>) -> Result<()> {
+    let row = &held.row;
     let tx = app.db.begin().await?;
-    if !db::uploads::unlock(&tx, held.id, held.version, held.offset_bytes, app.clock.now()).await? {
-        return Err(Error::Conflict("another request took this upload over".into()));
+    if !db::uploads::unlock(&tx, row.id, row.version, row.offset_bytes, app.clock.now()).await? {
+        return Err(busy());
     }
     tx.commit().await
 }
@@ -132,5 +160,21 @@ pub(super) async fn hash_so_far(app: &App, held: &rows::Upload) -> Result<Sha256
         // An upload without bytes has no file yet.
         (None, Ok(0) | Err(_)) => Ok(Sha256::new()),
         (None, Ok(length)) => app.storage.hash(&held.storage_key, length).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::tests::uploads_held::Push;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_lost_lease_is_noticed() {
+        let push = Push::new().await;
+        let upload = push.start().await;
+        let held = lock(push.app(), &upload, None, "/").await.unwrap();
+        extend(push.app(), &held.row).await.unwrap();
+        let taken_over = rows::Upload { version: held.row.version - 1, ..held.row.clone() };
+        assert!(matches!(extend(push.app(), &taken_over).await, Err(Error::Conflict(_))));
     }
 }

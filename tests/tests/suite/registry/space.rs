@@ -35,20 +35,25 @@ async fn uploads_are_refused_and_pulls_go_on() {
     mona.put_manifest(&name, "v2", OCI_MANIFEST, &image.manifest.to_string()).await.is(201);
 }
 
-/// A data folder whose storage has one mebibyte; unmounted and removed in the end.
+/// A data folder whose storage is small; unmounted and removed in the end.
 struct Small(tempfile::TempDir);
 
 impl Small {
-    async fn new() -> Self {
+    async fn new(mib: u32) -> Self {
         let small = Self(tempfile::tempdir().expect("a temporary folder"));
         std::fs::create_dir(small.storage()).expect("the folder is new");
-        let mount = Run::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]);
+        let mount = Run::new("mount").args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"]);
         mount.args([small.storage()]).output().await.ok();
         small
     }
 
     fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    fn free(&self) -> u64 {
+        let stat = rustix::fs::statvfs(self.storage()).expect("the folder is there");
+        stat.f_bavail * stat.f_frsize
     }
 
     fn storage(&self) -> PathBuf {
@@ -64,7 +69,7 @@ impl Drop for Small {
 
 #[tokio::test]
 async fn a_disk_that_fills_up_on_the_way_says_the_same() {
-    let small = Small::new().await;
+    let small = Small::new(1).await;
     let (server, registry) = own(Kind::Sqlite, |builder| {
         builder.env("SLIPWAY_DATA_DIR", small.path()).env("SLIPWAY_STORAGE_MIN_FREE_BYTES", "0")
     })
@@ -79,6 +84,38 @@ async fn a_disk_that_fills_up_on_the_way_says_the_same() {
     assert!(answer.text().contains(TEXT), "{answer}");
     mona.has_blob(&name, &image.layer).await;
     says_why(&registry).await;
+    drop(server);
+}
+
+#[tokio::test]
+async fn one_stream_leaves_the_room_that_has_to_stay_free() {
+    let (small, floor) = (Small::new(128).await, 64 << 20);
+    let (server, registry) = own(Kind::Sqlite, |builder| {
+        builder.env("SLIPWAY_DATA_DIR", small.path()).env("SLIPWAY_STORAGE_MIN_FREE_BYTES", floor.to_string())
+    })
+    .await;
+    let (name, mona) = registry.new_repository().await;
+    let upload = mona.start(&name).await;
+    mona.patch(&upload, None, vec![7; 1000]).await.is(202);
+    let before = small.free();
+    let least = async {
+        let mut least = before;
+        loop {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            least = small.free().min(least);
+            if least < floor / 2 {
+                return least;
+            }
+        }
+    };
+    let answer = tokio::select! {
+        answer = mona.patch(&upload, None, vec![7; 256 << 20]) => answer.fails(403, "DENIED"),
+        least = least => panic!("{least} bytes were left"),
+    };
+    assert!(answer.text().contains(TEXT), "{answer}");
+    assert_eq!(small.free(), before, "what nobody can use gives its room back");
+    assert_eq!(mona.get(&upload).await.is(204).header("range"), "0-999");
+    mona.finish(&upload, &digest(vec![7; 1000]), "").await.is(201);
     drop(server);
 }
 
