@@ -14,7 +14,7 @@ use crate::error::Result;
 use std::path::Path;
 use uuid::Uuid;
 
-/// A driver; `s3` stands beside `fs`.
+/// The driver; another one would stand beside `fs`.
 pub enum Storage {
     FileSystem(FileSystem),
 }
