@@ -2,6 +2,7 @@
 
 pub mod faces;
 mod head;
+mod patience;
 pub mod request_id;
 pub mod routes;
 pub mod server;

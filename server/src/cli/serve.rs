@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 
 pub async fn run(mut config: Config) -> Result<()> {
     start_log(&config);
+    raise_open_files();
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let _lock = lock::take(&config)?;
     let internal = http::server::bind_internal(&mut config)?;
@@ -65,6 +66,17 @@ fn start_log(config: &Config) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let builder = builder.with_ansi(std::io::stderr().is_terminal());
     if config.log_json { builder.json().init() } else { builder.init() }
+}
+
+/// Each connection and each object that is read or written is an open file. The usual soft limit, 1024, is for programs
+/// that use `select(2)`.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(e) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!("the limit of open files stays as it is: {e}");
+    }
 }
 
 /// What an operator or a terminal sends to stop us.

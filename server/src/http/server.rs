@@ -1,6 +1,6 @@
 //! Listening, with or without TLS, until told to stop.
 
-use super::{faces, head, request_id, routes};
+use super::{faces, head, patience, request_id, routes};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Context, Result};
@@ -34,6 +34,7 @@ pub fn start(app: &Arc<App>, internal: Option<TcpListener>) -> Result<Server> {
             .app_data(data.clone())
             .app_data(web::FormConfig::default().limit(64 << 10))
             // The last one is the outermost.
+            .wrap(from_fn(patience::middleware))
             .wrap(from_fn(guard::same_origin))
             .wrap(from_fn(faces::middleware))
             .wrap(from_fn(guard::headers))
