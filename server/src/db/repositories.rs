@@ -176,3 +176,9 @@ pub async fn visible_names(c: &impl Ask, user_id: Option<Uuid>, after: &str, lim
     let rows = Name::find_by_statement(statement).all(c.connection()).await?;
     Ok(rows.into_iter().map(|row| row.full_name).collect())
 }
+
+/// From now on each question for somebody's role fails, as it does when the database is away.
+#[cfg(test)]
+pub(crate) async fn lose_roles(tx: &Tx) {
+    tx.connection().execute_unprepared("DROP TABLE namespace_grant").await.unwrap();
+}

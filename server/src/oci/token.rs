@@ -7,7 +7,7 @@ use crate::auth::address::client_address;
 use crate::auth::bearer::{self, Credential, LIFETIME_SECS};
 use crate::auth::extract::repository_access;
 use crate::auth::tokens;
-use crate::error::{Error, Result};
+use crate::error::{Error, OciCode, Result};
 use crate::names::RepositoryName;
 use crate::policy::{self, Access, DeleteImage, Principal, PullImage, PushImage};
 use crate::registry::repositories;
@@ -109,7 +109,11 @@ async fn grant(app: &App, principal: &Principal, scope: &str) -> Result<Option<A
     let mut granted = Vec::new();
     let existing = repository_access(app, principal, &parsed).await?;
     let pushable = match &existing {
-        None if wants("push") => repositories::for_push(app, principal, &parsed).await.unwrap_or_default(),
+        None if wants("push") => match repositories::for_push(app, principal, &parsed).await {
+            // A reserved word grants nothing; a database that is away is no answer at all.
+            Err(Error::Registry { code: OciCode::NameInvalid, .. }) => None,
+            found => found?,
+        },
         other => other.clone(),
     };
     // A repository that the push will make may be asked about by the same client right after.
@@ -124,4 +128,34 @@ async fn grant(app: &App, principal: &Principal, scope: &str) -> Result<Option<A
         granted.push("delete".to_owned());
     }
     Ok((!granted.is_empty()).then(|| Access { name: name.to_owned(), actions: granted }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{self, NamespaceKind, rows};
+    use crate::policy::{Bound, Who};
+    use crate::testing::TestApp;
+    use uuid::Uuid;
+
+    #[tokio::test]
+    async fn a_database_that_is_away_takes_no_right() {
+        let app = TestApp::start().await;
+        let tx = app.db.begin().await.unwrap();
+        let row = rows::Namespace {
+            id: Uuid::now_v7(),
+            name: "mona".into(),
+            kind: NamespaceKind::Local,
+            forge_url: None,
+            forge_account_id: None,
+            created_at: 0,
+        };
+        db::namespaces::insert(&tx, row).await.unwrap();
+        db::repositories::lose_roles(&tx).await;
+        tx.commit().await.unwrap();
+        let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
+        let principal = Principal { who, bound: Bound::None };
+        assert!(matches!(grant(&app, &principal, "repository:new/hello:push").await, Ok(None)));
+        assert!(matches!(grant(&app, &principal, "repository:mona/hello:push").await, Err(Error::Internal { .. })));
+    }
 }
