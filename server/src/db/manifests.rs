@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::names::Digest;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::Query;
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<Option<rows::Manifest>> {
@@ -17,7 +17,32 @@ pub async fn find(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<Opt
         .await?)
 }
 
-/// Those of `digests` that the repository has.
+/// What is told of a manifest without its body, which may have 4 MiB.
+#[derive(FromQueryResult)]
+pub struct Facts {
+    pub digest: String,
+    pub size_bytes: i64,
+    pub image_size_bytes: i64,
+}
+
+fn facts_of(repository_id: Uuid) -> Select<manifest::Entity> {
+    manifest::Entity::find()
+        .select_only()
+        .columns([manifest::Column::Digest, manifest::Column::SizeBytes, manifest::Column::ImageSizeBytes])
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+}
+
+/// Those of `digests` that the repository has, without their bodies.
+pub async fn facts(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> Result<Vec<Facts>> {
+    let mut found = Vec::new();
+    for some in digests.chunks(500) {
+        let query = facts_of(repository_id).filter(manifest::Column::Digest.is_in(some));
+        found.extend(query.into_model().all(c.connection()).await?);
+    }
+    Ok(found)
+}
+
+/// Those of `digests` that the repository has, by digest; the caller knows that they are not too large together.
 pub async fn find_all(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> Result<Vec<rows::Manifest>> {
     let mut found = Vec::new();
     for some in digests.chunks(500) {
@@ -25,6 +50,7 @@ pub async fn find_all(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> 
             manifest::Entity::find()
                 .filter(manifest::Column::RepositoryId.eq(repository_id))
                 .filter(manifest::Column::Digest.is_in(some))
+                .order_by_asc(manifest::Column::Digest)
                 .all(c.connection())
                 .await?,
         );
@@ -32,22 +58,22 @@ pub async fn find_all(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> 
     Ok(found)
 }
 
-/// Manifests whose `subject` is `digest`, by digest from `after` on.
+/// Manifests whose `subject` is `digest`, of this type if one is named, by digest from `after` on.
 pub async fn referrers(
     c: &impl Ask,
     repository_id: Uuid,
     digest: &Digest,
+    artifact_type: Option<&str>,
     after: &str,
     limit: u64,
-) -> Result<Vec<rows::Manifest>> {
-    Ok(manifest::Entity::find()
-        .filter(manifest::Column::RepositoryId.eq(repository_id))
+) -> Result<Vec<Facts>> {
+    let mut query = facts_of(repository_id)
         .filter(manifest::Column::SubjectDigest.eq(digest.as_str()))
-        .filter(manifest::Column::Digest.gt(after))
-        .order_by_asc(manifest::Column::Digest)
-        .limit(limit)
-        .all(c.connection())
-        .await?)
+        .filter(manifest::Column::Digest.gt(after));
+    if let Some(artifact_type) = artifact_type {
+        query = query.filter(manifest::Column::ArtifactType.eq(artifact_type));
+    }
+    Ok(query.order_by_asc(manifest::Column::Digest).limit(limit).into_model().all(c.connection()).await?)
 }
 
 /// Subject and digest of the manifests of these artifact types whose `subject` is one of `digests`, without their bodies.
@@ -86,6 +112,18 @@ pub async fn insert(tx: &Tx, row: rows::Manifest, edges: Vec<rows::Edge>) -> Res
     for some in edges.chunks(100) {
         manifest_edge::Entity::insert_many(some.to_vec()).exec_without_returning(tx.connection()).await?;
     }
+    Ok(())
+}
+
+/// Notes what it is pushed as: bytes that do not name their own type have that of the last push.
+pub async fn set_type(tx: &Tx, id: Uuid, media_type: &str, artifact_type: Option<&str>) -> Result<()> {
+    let row = manifest::ActiveModel {
+        id: sea_orm::ActiveValue::Set(id),
+        media_type: sea_orm::ActiveValue::Set(media_type.to_owned()),
+        artifact_type: sea_orm::ActiveValue::Set(artifact_type.map(str::to_owned)),
+        ..Default::default()
+    };
+    row.update(tx.connection()).await?;
     Ok(())
 }
 

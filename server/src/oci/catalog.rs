@@ -19,11 +19,7 @@ pub async fn list(principal: Principal, request: HttpRequest, app: Data<App>) ->
     let page = paging::parse(&path::query(&request)?)?;
     let mut names = repositories::visible_names(&app, &principal, &page.after, page.limit + 1).await?;
     let mut answer = HttpResponse::Ok();
-    if names.len() as u64 > page.limit {
-        names.pop();
-        if let Some(last) = names.last() {
-            paging::link(&mut answer, "/v2/_catalog", &page, last, "");
-        }
-    }
+    let has_more = page.cut(&mut names);
+    paging::link(&mut answer, "/v2/_catalog", &page, has_more, names.last().map(String::as_str), "");
     Ok(answer.json(json!({"repositories": names})))
 }

@@ -29,8 +29,70 @@ pub(super) fn parse(query: &HashMap<String, String>) -> Result<Page> {
     Ok(Page { limit, after })
 }
 
-/// The link to the page after `last` (RFC 8288), relative.
-pub(super) fn link(answer: &mut HttpResponseBuilder, path: &str, page: &Page, last: &str, more: &str) {
+impl Page {
+    /// Cuts a list that was asked one entry longer down to the page, and tells whether there was more.
+    pub(super) fn cut<T>(&self, list: &mut Vec<T>) -> bool {
+        let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let has_more = list.len() > most;
+        list.truncate(most);
+        has_more
+    }
+}
+
+/// The link to the page after `last` (RFC 8288), relative, if there is one; `more` is the rest of the query.
+pub(super) fn link(
+    answer: &mut HttpResponseBuilder,
+    path: &str,
+    page: &Page,
+    has_more: bool,
+    last: Option<&str>,
+    more: &str,
+) {
+    let Some(last) = last.filter(|_| has_more) else { return };
     let last = serde_urlencoded::to_string([("last", last)]).unwrap_or_default();
     answer.insert_header((header::LINK, format!("<{path}?n={}&{last}{more}>; rel=\"next\"", page.limit)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(query: &[(&str, &str)]) -> Option<(u64, String)> {
+        let query = query.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        parse(&query).ok().map(|page| (page.limit, page.after))
+    }
+
+    #[test]
+    fn a_page_has_a_most_and_plain_numbers_only() {
+        assert_eq!(page(&[]), Some((MOST, String::new())));
+        for (n, limit) in [("0", 0), ("1", 1), ("007", 7), ("999", 999), ("1000", MOST), ("1001", MOST)] {
+            assert_eq!(page(&[("n", n)]), Some((limit, String::new())), "{n}");
+        }
+        for n in ["2147483647", "18446744073709551616", "99999999999999999999999999"] {
+            assert_eq!(page(&[("n", n)]), Some((MOST, String::new())), "{n}");
+        }
+        for n in ["", "-1", "+1", " 1", "1.5", "1e3", "0x10", "abc", "\0", "\u{661}"] {
+            assert_eq!(page(&[("n", n)]), None, "{n:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_starts_after_any_text_that_a_name_could_be() {
+        let longest = "a".repeat(1_024);
+        for last in ["", "v1", "a/b", "%25", "' OR 1=1--", "\u{e9}", &longest] {
+            assert_eq!(page(&[("last", last)]), Some((MOST, last.to_owned())), "{last}");
+        }
+        for last in ["\0", "a\n", "\u{85}", &format!("{longest}a")] {
+            assert_eq!(page(&[("last", last)]), None, "{last:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_cut_to_its_page() {
+        for (limit, entries, left) in [(2, 3, (2, true)), (2, 2, (2, false)), (0, 1, (0, true)), (2, 0, (0, false))] {
+            let mut list = vec![(); entries];
+            let has_more = Page { limit, after: String::new() }.cut(&mut list);
+            assert_eq!((list.len(), has_more), left, "{entries} of {limit}");
+        }
+    }
 }

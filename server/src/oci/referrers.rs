@@ -17,22 +17,18 @@ pub async fn list(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<A
     let query = path::query(&request)?;
     let page = paging::parse(&query)?;
     let filter = query.get("artifactType");
-    let mut found = manifests::referrers_page(&app, &allowed, &subject, &page.after, page.limit + 1).await?;
+    let wanted = filter.map(String::as_str);
+    let (found, has_more) =
+        manifests::referrers_page(&app, &allowed, &subject, wanted, &page.after, page.limit).await?;
     let mut answer = HttpResponse::Ok();
-    if found.len() as u64 > page.limit {
-        found.pop();
-        if let Some(last) = found.last() {
-            let path = format!("/v2/{}/referrers/{subject}", allowed.on().name);
-            let more = filter.and_then(|f| serde_urlencoded::to_string([("artifactType", f)]).ok());
-            let more = more.map_or_else(String::new, |m| format!("&{m}"));
-            paging::link(&mut answer, &path, &page, &last.digest, &more);
-        }
-    }
+    let path = format!("/v2/{}/referrers/{subject}", allowed.on().name);
+    let more = filter.and_then(|f| serde_urlencoded::to_string([("artifactType", f)]).ok());
+    let more = more.map_or_else(String::new, |m| format!("&{m}"));
+    paging::link(&mut answer, &path, &page, has_more, found.last().map(|m| m.digest.as_str()), &more);
     if filter.is_some() {
         answer.insert_header(("oci-filters-applied", "artifactType"));
     }
-    let wanted = |m: &&rows::Manifest| filter.is_none() || m.artifact_type.as_ref() == filter;
-    let manifests: Vec<Value> = found.iter().filter(wanted).map(descriptor).collect();
+    let manifests: Vec<Value> = found.iter().map(descriptor).collect();
     let index = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests});
     Ok(answer.content_type(OCI_INDEX).body(index.to_string()))
 }
@@ -46,9 +42,9 @@ fn descriptor(manifest: &rows::Manifest) -> Value {
     if let Some(artifact_type) = &manifest.artifact_type {
         descriptor["artifactType"] = json!(artifact_type);
     }
-    let body: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();
-    if let Some(annotations) = body.get("annotations").filter(|a| a.is_object()) {
-        descriptor["annotations"] = annotations.clone();
+    let mut body: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();
+    if let Some(annotations) = body.get_mut("annotations").filter(|a| a.is_object()) {
+        descriptor["annotations"] = annotations.take();
     }
     descriptor
 }

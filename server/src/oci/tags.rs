@@ -14,11 +14,8 @@ pub async fn list(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<A
     let page = paging::parse(&path::query(&request)?)?;
     let mut names = crate::registry::tags::names(&app, &allowed, &page.after, page.limit + 1).await?;
     let mut answer = HttpResponse::Ok();
-    if names.len() as u64 > page.limit {
-        names.pop();
-        if let Some(last) = names.last() {
-            paging::link(&mut answer, &format!("/v2/{}/tags/list", on.name), &page, last, "");
-        }
-    }
+    let has_more = page.cut(&mut names);
+    let path = format!("/v2/{}/tags/list", on.name);
+    paging::link(&mut answer, &path, &page, has_more, names.last().map(String::as_str), "");
     Ok(answer.json(json!({"name": on.name.to_string(), "tags": names})))
 }

@@ -10,12 +10,12 @@ use crate::names::{Digest, TagName};
 use crate::policy::{Allowed, ReadRepository};
 use serde::Deserialize;
 use serde_json::Value;
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// An image and the tags that point at it, the newest first.
 pub struct Image {
     pub tags: Vec<rows::Tag>,
+    /// Without its body on a page of many.
     pub manifest: rows::Manifest,
     pub platforms: Vec<Platform>,
 }
@@ -74,18 +74,16 @@ pub async fn page(
         TagOrder::Version if total <= MOST_BY_VERSION => by_version(app, repository_id, part, offset, limit).await?,
         _ => db::tags::page(&app.db, repository_id, part, order != TagOrder::Newest, offset, limit).await?,
     };
-    let digests: Vec<String> = tags.iter().map(|tag| tag.digest.clone()).collect();
-    let manifests = db::manifests::find_all(&app.db, repository_id, &digests).await?;
-    let mut manifests: HashMap<String, rows::Manifest> =
-        manifests.into_iter().map(|manifest| (manifest.digest.clone(), manifest)).collect();
     let mut images: Vec<Image> = Vec::new();
     for tag in tags {
         if let Some(known) = images.iter_mut().find(|i| i.manifest.digest == tag.digest) {
             known.tags.push(tag);
             continue;
         }
-        let Some(manifest) = manifests.remove(&tag.digest) else { continue };
+        // One at a time, and its body goes again: a page of them may have 4 MiB each.
+        let Some(mut manifest) = db::manifests::find(&app.db, repository_id, &tag.digest).await? else { continue };
         let platforms = platforms(app, repository_id, &manifest).await?;
+        manifest.body = Vec::new();
         images.push(Image { tags: vec![tag], manifest, platforms });
     }
     Ok((images, total))

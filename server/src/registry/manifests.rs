@@ -6,6 +6,7 @@ mod store;
 pub use check::check_pushed;
 pub use store::{insert_own, put};
 
+use super::document::MOST_BYTES;
 use super::tags;
 use crate::app::App;
 use crate::db::{self, rows};
@@ -69,13 +70,27 @@ pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, reference: &Refer
     Ok(())
 }
 
-/// Manifests that name `subject`, by digest from `after` on.
+/// Manifests that name `subject`, of this type if one is named, by digest from `after` on; and whether there are more.
+/// A page ends after `limit` of them, or with 4 MiB of their bodies.
 pub async fn referrers_page(
     app: &App,
     allowed: &Allowed<PullImage>,
     subject: &Digest,
+    artifact_type: Option<&str>,
     after: &str,
     limit: u64,
-) -> Result<Vec<rows::Manifest>> {
-    db::manifests::referrers(&app.db, allowed.on().id, subject, after, limit).await
+) -> Result<(Vec<rows::Manifest>, bool)> {
+    let repository_id = allowed.on().id;
+    let facts = db::manifests::referrers(&app.db, repository_id, subject, artifact_type, after, limit + 1).await?;
+    let mut bytes = 0;
+    let fits = |(number, one): &(usize, &db::manifests::Facts)| {
+        bytes += usize::try_from(one.size_bytes).unwrap_or(usize::MAX);
+        // One at least, or there would be no next page.
+        *number == 0 || bytes <= MOST_BYTES
+    };
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
+    let wanted: Vec<String> =
+        facts.iter().take(most).enumerate().take_while(fits).map(|(_, one)| one.digest.clone()).collect();
+    let found = db::manifests::find_all(&app.db, repository_id, &wanted).await?;
+    Ok((found, wanted.len() < facts.len()))
 }

@@ -120,7 +120,7 @@ async fn a_signature_is_what_cosign_expects() {
     let payload: Value = serde_json::from_slice(&payload).unwrap();
     assert_eq!(payload["critical"]["identity"]["docker-reference"], "localhost:8080/acme/web");
     assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
-    let referrers = db::manifests::referrers(&app.db, repository.id, &digest, "", 10).await.unwrap();
+    let referrers = db::manifests::referrers(&app.db, repository.id, &digest, None, "", 10).await.unwrap();
     assert_eq!(referrers.len(), 1);
 }
 

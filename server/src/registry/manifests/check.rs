@@ -24,7 +24,7 @@ pub(super) async fn references(tx: &Tx, repository_id: Uuid, document: &Document
         return Err(lacks("a blob that is being collected"));
     }
     let wanted: Vec<String> = manifests.iter().map(|e| e.digest.to_string()).collect();
-    let children = db::manifests::find_all(tx, repository_id, &wanted).await?;
+    let children = db::manifests::facts(tx, repository_id, &wanted).await?;
     let known: HashSet<&str> = children.iter().map(|c| c.digest.as_str()).collect();
     if let Some(absent) = wanted.iter().find(|d| !known.contains(d.as_str())) {
         return Err(lacks(&format!("manifest {absent}")));

@@ -94,9 +94,12 @@ async fn insert(
 ) -> Result<()> {
     let image_size = check::references(tx, repository.id, document).await?;
     if let Some(known) = db::manifests::find(tx, repository.id, digest.as_str()).await? {
-        // The same bytes again: what is new is who pushed them.
+        // The same bytes again: what is new is who pushed them, and as what.
         if let Some(attempt) = by.attempt_id() {
             db::manifests::set_attempt(tx, known.id, attempt).await?;
+        }
+        if (&known.media_type, &known.artifact_type) != (&document.media_type, &document.artifact_type) {
+            db::manifests::set_type(tx, known.id, &document.media_type, document.artifact_type.as_deref()).await?;
         }
         return Ok(());
     }

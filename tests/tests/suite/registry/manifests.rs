@@ -15,6 +15,7 @@ both! {
     docker_manifests_are_not_converted,
     an_index_needs_its_children,
     any_media_type_is_taken,
+    a_wrong_media_type_is_mended_by_another_push,
     a_manifest_needs_its_blobs,
     foreign_layers_need_no_blob,
     the_largest_manifest_is_4_mib,
@@ -100,6 +101,23 @@ async fn an_index_needs_its_children(kind: Kind) {
     assert_eq!((answer.header("content-type"), answer.text()), (OCI_INDEX, both.to_string()));
     let of_indexes = index(std::slice::from_ref(&both));
     mona.push_manifest(&name, "nested", &of_indexes).await;
+}
+
+async fn a_wrong_media_type_is_mended_by_another_push(kind: Kind) {
+    let (name, mona, image) = Registry::on(kind).await.with_image().await;
+    let mut silent = image.manifest.clone();
+    silent.as_object_mut().expect("an object").remove("mediaType");
+    silent["subject"] = descriptor(OCI_MANIFEST, &image.digest, 1);
+    let listed = async || {
+        let answer = mona.get(&format!("/v2/{name}/referrers/{}", image.digest)).await.is(200);
+        answer.json()["manifests"][0]["artifactType"].clone()
+    };
+    mona.put_manifest(&name, "v2", "application/vnd.acme.thing.v3+json", &silent.to_string()).await.is(201);
+    assert_eq!(listed().await, Value::Null);
+    mona.put_manifest(&name, "v2", OCI_MANIFEST, &silent.to_string()).await.is(201);
+    let answer = mona.get(&format!("/v2/{name}/manifests/v2")).await.is(200);
+    assert_eq!(answer.header("content-type"), OCI_MANIFEST);
+    assert_eq!(listed().await, silent["config"]["mediaType"]);
 }
 
 async fn any_media_type_is_taken(kind: Kind) {
