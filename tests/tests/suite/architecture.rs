@@ -72,7 +72,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("db", &["policy"]),
     ("forge", &["app", "db"]),
     ("auth", &["app", "db", "http", "policy"]),
-    ("accounts", &["app", "auth", "config", "db", "jobs", "policy"]),
+    ("accounts", &["app", "auth", "config", "db", "forge", "jobs", "policy"]),
     ("namespaces", &["app", "db", "policy"]),
     ("sources", &["app", "builds", "db", "forge", "jobs", "policy"]),
     ("builds", &["app", "auth", "config", "db", "jobs", "policy", "registry", "sources", "storage", "trust", "wake"]),
