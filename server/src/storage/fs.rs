@@ -16,6 +16,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Mutex;
 
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
@@ -30,6 +31,9 @@ impl FileSystem {
     pub(super) fn open(root: &Path) -> Result<Self> {
         for kind in ["blobs", "logs"] {
             std::fs::create_dir_all(root.join(kind)).context("making the storage folder")?;
+        }
+        for folder in ["blobs", "logs", "."] {
+            File::open(root.join(folder)).and_then(|folder| folder.sync_all()).context("making the storage folder")?;
         }
         Ok(Self { root: root.to_owned() })
     }
@@ -126,13 +130,23 @@ fn storage_error(e: io::Error) -> Error {
 
 fn open_for_writing(path: &Path, offset: u64) -> io::Result<File> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        make_folder(folder)?;
     }
     let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     // What a broken-off request left behind the committed offset goes.
     file.set_len(offset)?;
     file.seek(SeekFrom::Start(offset))?;
     Ok(file)
+}
+
+/// Makes a folder that lasts: whoever finds it there may rely on it.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _making = ONE_AT_A_TIME.lock().expect("no maker panics");
+    match std::fs::create_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.and_then(|()| folder.parent().map_or(Ok(()), |above| File::open(above)?.sync_all())),
+    }
 }
 
 fn make_durable(file: &File, path: &Path) -> io::Result<()> {
