@@ -2,9 +2,11 @@
 
 use crate::app::App;
 use crate::config::Config;
+use crate::db::{NamespaceKind, RepositoryState, Visibility, rows};
 use std::cell::Cell;
 use std::sync::Arc;
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// Derefs to the app; the folder is removed at the end.
 pub(crate) struct TestApp {
@@ -30,6 +32,33 @@ impl TestApp {
         let app = App::open(config).await.unwrap();
         crate::db::connect::migrate(&app.db).await.unwrap();
         Self { app, _dir: dir }
+    }
+}
+
+/// A namespace of no forge.
+pub(crate) fn namespace(name: &str) -> rows::Namespace {
+    rows::Namespace {
+        id: Uuid::now_v7(),
+        name: name.into(),
+        kind: NamespaceKind::Local,
+        forge_url: None,
+        forge_account_id: None,
+        created_at: 0,
+    }
+}
+
+/// A private repository with nothing in it; `name` is without the namespace.
+pub(crate) fn repository(namespace_id: Uuid, name: &str) -> rows::Repository {
+    rows::Repository {
+        id: Uuid::now_v7(),
+        namespace_id,
+        name: name.into(),
+        visibility: Visibility::Private,
+        state: RepositoryState::Live,
+        description: None,
+        next_build_number: 1,
+        created_at: 0,
+        updated_at: 0,
     }
 }
 

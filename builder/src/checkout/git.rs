@@ -87,6 +87,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("fetch.recurseSubmodules", "false"),
     // Each fetch is one pack, so that the number of packs tells when a mirror is to be renewed.
     ("fetch.unpackLimit", "1"),
+    // Each thread may take memory of its own.
+    ("pack.threads", "2"),
     ("gc.auto", "0"),
     ("maintenance.auto", "false"),
 ];

@@ -112,14 +112,25 @@ pub(crate) fn missing() -> Option<String> {
     [MEMORY, PROCESSES].into_iter().find_map(|controller| {
         let tree = with(&trees, controller).err().map(|error| error.to_string());
         tree.or_else(|| {
-            let mount = &with(&trees, controller).ok()?.mount;
-            let writable = rustix::fs::access(mount, rustix::fs::Access::WRITE_OK);
-            writable.err().map(|error| format!("{} cannot be written: {error}", mount.display()))
+            let tree = with(&trees, controller).ok()?;
+            let writable = rustix::fs::access(&tree.mount, rustix::fs::Access::WRITE_OK);
+            let closed = writable.err().map(|error| format!("{} cannot be written: {error}", tree.mount.display()));
+            closed.or_else(|| tree.cannot_hand_on(controller))
         })
     })
 }
 
 impl Tree {
+    /// In v2 only the machine's own root may hold processes and hand a controller to groups below.
+    fn cannot_hand_on(&self, controller: &str) -> Option<String> {
+        let read = |name: &str| std::fs::read_to_string(self.mount.join(name)).unwrap_or_default();
+        let is_handed_on = read("cgroup.subtree_control").split_ascii_whitespace().any(|name| name == controller);
+        let is_container = self.mount.join("cgroup.type").exists();
+        let has_processes = !read("cgroup.procs").trim().is_empty();
+        (self.is_v2 && is_container && has_processes && !is_handed_on)
+            .then(|| format!("{} holds processes, so no group below it can be bounded", self.mount.display()))
+    }
+
     /// Makes a group in which a controller can bound something.
     fn make(&self, group: &Path, controller: &str) -> Result<PathBuf> {
         let dir = self.mount.join(group);
@@ -224,6 +235,19 @@ mod tests {
         // A group that hands controllers down can hold no process: the last one is where they are.
         assert!(!group.join("cgroup.subtree_control").exists());
         assert!(!dir.path().join("cgroup.subtree_control").exists());
+    }
+
+    #[test]
+    fn a_containers_root_with_processes_hands_nothing_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let tree = Tree { mount: dir.path().to_owned(), controllers: Vec::new(), is_v2: true };
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        write("cgroup.procs", "1\n");
+        assert_eq!(tree.cannot_hand_on(PROCESSES), None, "the machine's own root may");
+        write("cgroup.type", "domain\n");
+        assert!(tree.cannot_hand_on(PROCESSES).unwrap().contains("holds processes"));
+        write("cgroup.subtree_control", "memory pids\n");
+        assert_eq!(tree.cannot_hand_on(PROCESSES), None);
     }
 
     #[test]

@@ -68,8 +68,9 @@ pub(super) fn wrapped(network: &Path, mounts: &[(PathBuf, PathBuf)]) -> Command 
     command.arg(format!("--net={}", network.display()));
     command.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
     command.args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
-    // The kernel shall take steps, which inherit it, before the server.
-    let script = "echo 500 2>/dev/null >/proc/self/oom_score_adj; while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" && shift 2 || exit; done; shift; exec \"$@\"";
+    // Steps inherit both: the kernel shall take them before the server, and programs that close each file that could be
+    // open shall not have a million to close. BuildKit raises the limit for itself.
+    let script = "ulimit -S -n 1024; echo 500 2>/dev/null >/proc/self/oom_score_adj; while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" && shift 2 || exit; done; shift; exec \"$@\"";
     command.args(["sh", "-c", script, "sh"]);
     for (shown, place) in mounts {
         command.args([shown, place]);

@@ -101,22 +101,29 @@ pub async fn at_start(app: &App) -> Result<()> {
 pub struct LastSweep(Mutex<Option<(Millis, Instant)>>);
 
 impl LastSweep {
-    /// Notes a sweep. Whether the clocks went apart since the last one: the machine slept, or its clock was set.
-    pub(super) fn jumped(&self, wall: Millis, steady: Instant) -> bool {
+    /// Notes a sweep. By how much the clock on the wall went ahead of the other one since the last sweep (less than 0:
+    /// behind it), if that is much: the machine slept, or its clock was set.
+    pub(super) fn jumped(&self, wall: Millis, steady: Instant) -> Option<Millis> {
         let last = self.0.lock().expect("no holder panics").replace((wall, steady));
-        last.is_some_and(|(last_wall, last_steady)| {
-            let steady = steady.saturating_duration_since(last_steady).as_millis();
-            wall.saturating_sub(last_wall).abs_diff(i64::try_from(steady).unwrap_or(i64::MAX)) > MOST_DRIFT
-        })
+        let (last_wall, last_steady) = last?;
+        let steady = steady.saturating_duration_since(last_steady).as_millis();
+        let by = wall.saturating_sub(last_wall).saturating_sub(i64::try_from(steady).unwrap_or(i64::MAX));
+        (by.unsigned_abs() > MOST_DRIFT).then_some(by)
     }
 }
 
 /// Ends attempts whose builder is silent, or does not stop when it should.
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.clock.now();
-    if app.last_sweep.jumped(now, Instant::now()) {
-        tracing::warn!("the clock jumped, or the machine slept: running builds get time to be heard");
-        return extend_all(app).await;
+    if let Some(by) = app.last_sweep.jumped(now, Instant::now()) {
+        tracing::warn!(
+            "the clock jumped by {} s, or the machine slept: running builds lose no time by it",
+            by / SECOND
+        );
+        let tx = app.db.begin().await?;
+        db::attempts::shift_all(&tx, by).await?;
+        db::attempts::extend_begun(&tx, OFFER, now + LEASE).await?;
+        return tx.commit().await;
     }
     let deadline = i64::try_from(app.config.builds.deadline_secs).unwrap_or(i64::MAX / 2_000) * SECOND;
     for attempt in db::attempts::open(&app.db).await? {

@@ -10,10 +10,10 @@ mod tags;
 
 use super::{NewBuild, enqueue, queue, supersede};
 use crate::clock::MINUTE;
-use crate::db::{self, HookState, NamespaceKind, RepositoryState, Role, SourceState, Trigger, Visibility, rows};
+use crate::db::{self, HookState, Role, SourceState, Trigger, Visibility, rows};
 use crate::error::Result;
 use crate::policy::{self, Allowed, Bound, ManageBuilds, Principal, RepositoryAccess, Who};
-use crate::testing::TestApp;
+use crate::testing::{self, TestApp};
 use slipway_protocol::{Assignment, Line, Record, RecordBatch, StepDone, StepStarted, Stream};
 use uuid::Uuid;
 
@@ -49,26 +49,9 @@ impl Scene {
 
     async fn add(&mut self, namespace: &str) {
         let tx = self.app.db.begin().await.unwrap();
-        let namespace = rows::Namespace {
-            id: Uuid::now_v7(),
-            name: namespace.into(),
-            kind: NamespaceKind::Local,
-            forge_url: None,
-            forge_account_id: None,
-            created_at: 0,
-        };
+        let namespace = testing::namespace(namespace);
         let namespace = db::namespaces::insert(&tx, namespace).await.unwrap();
-        let repository = rows::Repository {
-            id: Uuid::now_v7(),
-            namespace_id: namespace.id,
-            name: "web".into(),
-            visibility: Visibility::Private,
-            state: RepositoryState::Live,
-            description: None,
-            next_build_number: 1,
-            created_at: 0,
-            updated_at: 0,
-        };
+        let repository = testing::repository(namespace.id, "web");
         let repository = db::repositories::insert(&tx, repository).await.unwrap();
         let source = source(namespace.id);
         let rule = rule(source.id, repository.id);

@@ -5,7 +5,7 @@ use super::{Ask, AttemptEnd, Tx, rows};
 use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -68,6 +68,30 @@ pub async fn extend_all(tx: &Tx, lease_until: Millis) -> Result<()> {
         .col_expr(build_attempt::Column::LeaseUntil, Expr::value(lease_until))
         .filter(build_attempt::Column::EndedAt.is_null())
         .filter(build_attempt::Column::LeaseUntil.lt(lease_until))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// As `extend_all`, but for attempts that were offered for `offer` and not begun.
+pub async fn extend_begun(tx: &Tx, offer: Millis, lease_until: Millis) -> Result<()> {
+    let offered_until = Expr::col(build_attempt::Column::StartedAt).add(offer);
+    build_attempt::Entity::update_many()
+        .col_expr(build_attempt::Column::LeaseUntil, Expr::value(lease_until))
+        .filter(build_attempt::Column::EndedAt.is_null())
+        .filter(build_attempt::Column::LeaseUntil.lt(lease_until))
+        .filter(Expr::col(build_attempt::Column::LeaseUntil).gt(offered_until))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Moves start and lease of every running attempt by so much.
+pub async fn shift_all(tx: &Tx, by: Millis) -> Result<()> {
+    build_attempt::Entity::update_many()
+        .col_expr(build_attempt::Column::StartedAt, Expr::col(build_attempt::Column::StartedAt).add(by))
+        .col_expr(build_attempt::Column::LeaseUntil, Expr::col(build_attempt::Column::LeaseUntil).add(by))
+        .filter(build_attempt::Column::EndedAt.is_null())
         .exec(tx.connection())
         .await?;
     Ok(())

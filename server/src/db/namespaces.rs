@@ -6,6 +6,7 @@ use super::{Ask, OnConstraint, Role, Tx, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
+use sea_orm::sea_query::OnConflict;
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
@@ -45,8 +46,13 @@ pub async fn insert(tx: &Tx, row: rows::Namespace) -> Result<rows::Namespace> {
         .on_unique("namespace_name", || Error::Conflict(format!("the name `{name}` is taken")))
 }
 
+/// A second grant is as one: two clicks at once may both find none.
 pub async fn insert_grant(tx: &Tx, row: rows::Grant) -> Result<()> {
-    row.into_active_model().reset_all().insert(tx.connection()).await?;
+    let pair = [namespace_grant::Column::NamespaceId, namespace_grant::Column::UserId];
+    namespace_grant::Entity::insert(row.into_active_model().reset_all())
+        .on_conflict(OnConflict::columns(pair).do_nothing().to_owned())
+        .exec_without_returning(tx.connection())
+        .await?;
     Ok(())
 }
 

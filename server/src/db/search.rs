@@ -13,10 +13,16 @@ pub fn begins(column: impl ColumnTrait, text: &str) -> SimpleExpr {
     like(column, &format!("{}%", literal(text)))
 }
 
+/// SQLite knows capitals of ASCII only, so what is written just as it stands there is looked for too.
 fn like(column: impl ColumnTrait, pattern: &str) -> SimpleExpr {
-    SimpleExpr::from(Func::lower(column.into_expr())).like(LikeExpr::new(pattern).escape('\\'))
+    let lower = SimpleExpr::from(Func::lower(column.into_expr())).like(escaped(&pattern.to_lowercase()));
+    lower.or(column.into_expr().like(escaped(pattern)))
+}
+
+fn escaped(pattern: &str) -> LikeExpr {
+    LikeExpr::new(pattern).escape('\\')
 }
 
 fn literal(text: &str) -> String {
-    text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }

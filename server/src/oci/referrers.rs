@@ -3,7 +3,7 @@
 use super::{paging, path};
 use crate::app::App;
 use crate::db::rows;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy::{Allowed, PullImage};
 use crate::registry::document::OCI_INDEX;
 use crate::registry::manifests;
@@ -17,6 +17,10 @@ pub async fn list(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<A
     let query = path::query(&request)?;
     let page = paging::parse(&query)?;
     let filter = query.get("artifactType");
+    // PostgreSQL has no text with a NUL in it, and no media type has any of these (RFC 6838, section 4.2).
+    if filter.is_some_and(|f| f.len() > 255 || f.contains(char::is_control)) {
+        return Err(Error::invalid("`artifactType` is a media type"));
+    }
     let wanted = filter.map(String::as_str);
     let (found, has_more) =
         manifests::referrers_page(&app, &allowed, &subject, wanted, &page.after, page.limit).await?;

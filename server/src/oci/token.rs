@@ -133,23 +133,16 @@ async fn grant(app: &App, principal: &Principal, scope: &str) -> Result<Option<A
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{self, NamespaceKind, rows};
+    use crate::db;
     use crate::policy::{Bound, Who};
-    use crate::testing::TestApp;
+    use crate::testing::{self, TestApp};
     use uuid::Uuid;
 
     #[tokio::test]
     async fn a_database_that_is_away_takes_no_right() {
         let app = TestApp::start().await;
         let tx = app.db.begin().await.unwrap();
-        let row = rows::Namespace {
-            id: Uuid::now_v7(),
-            name: "mona".into(),
-            kind: NamespaceKind::Local,
-            forge_url: None,
-            forge_account_id: None,
-            created_at: 0,
-        };
+        let row = testing::namespace("mona");
         db::namespaces::insert(&tx, row).await.unwrap();
         db::repositories::lose_roles(&tx).await;
         tx.commit().await.unwrap();

@@ -5,10 +5,10 @@ pub(super) mod uploads_held;
 
 use super::{repositories, uploads};
 use crate::clock::{DAY, HOUR};
-use crate::db::{self, NamespaceKind, RepositoryState, Role, Visibility, rows};
+use crate::db::{self, RepositoryState, Role, Visibility, rows};
 use crate::names::{Digest, RepositoryName};
 use crate::policy::{self, Action, Allowed, BUILD_CACHE, Bound, Principal, PushImage, RepositoryAccess, Who};
-use crate::testing::TestApp;
+use crate::testing::{self, TestApp};
 use uuid::Uuid;
 
 crate::testing::on_postgres! {
@@ -45,17 +45,8 @@ impl Scene {
     }
 
     async fn repository(&self, namespace_id: Uuid, name: &str, state: RepositoryState, at: i64) -> rows::Repository {
-        let row = rows::Repository {
-            id: Uuid::now_v7(),
-            namespace_id,
-            name: name.into(),
-            visibility: Visibility::Private,
-            state,
-            description: None,
-            next_build_number: 1,
-            created_at: at,
-            updated_at: at,
-        };
+        let plain = testing::repository(namespace_id, name);
+        let row = rows::Repository { state, created_at: at, updated_at: at, ..plain };
         let tx = self.app.db.begin().await.unwrap();
         let row = db::repositories::insert(&tx, row).await.unwrap();
         tx.commit().await.unwrap();
@@ -83,14 +74,7 @@ impl Scene {
 }
 
 async fn namespace(app: &TestApp, name: &str) -> rows::Namespace {
-    let row = rows::Namespace {
-        id: Uuid::now_v7(),
-        name: name.into(),
-        kind: NamespaceKind::Local,
-        forge_url: None,
-        forge_account_id: None,
-        created_at: 0,
-    };
+    let row = testing::namespace(name);
     let tx = app.db.begin().await.unwrap();
     let row = db::namespaces::insert(&tx, row).await.unwrap();
     tx.commit().await.unwrap();

@@ -3,11 +3,11 @@
 mod lists;
 
 use super::*;
-use crate::db::{self, NamespaceKind, RepositoryState, Visibility, rows};
+use crate::db::{self, Visibility, rows};
 use crate::names::{Digest, TagName};
 use crate::policy::Principal;
 use crate::registry::{blobs, manifests};
-use crate::testing::TestApp;
+use crate::testing::{self, TestApp};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -26,26 +26,9 @@ crate::testing::on_postgres! {
 async fn repository(app: &TestApp) -> rows::Repository {
     ensure_key(app).await.unwrap();
     let tx = app.db.begin().await.unwrap();
-    let namespace = rows::Namespace {
-        id: Uuid::now_v7(),
-        name: "acme".into(),
-        kind: NamespaceKind::Local,
-        forge_url: None,
-        forge_account_id: None,
-        created_at: 0,
-    };
+    let namespace = testing::namespace("acme");
     let namespace = db::namespaces::insert(&tx, namespace).await.unwrap();
-    let row = rows::Repository {
-        id: Uuid::now_v7(),
-        namespace_id: namespace.id,
-        name: "web".into(),
-        visibility: Visibility::Public,
-        state: RepositoryState::Live,
-        description: None,
-        next_build_number: 1,
-        created_at: 0,
-        updated_at: 0,
-    };
+    let row = rows::Repository { visibility: Visibility::Public, ..testing::repository(namespace.id, "web") };
     let row = db::repositories::insert(&tx, row).await.unwrap();
     tx.commit().await.unwrap();
     row

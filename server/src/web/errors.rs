@@ -3,10 +3,12 @@
 use super::views::errors::{Broken, NotFound, Refused};
 use super::views::layout::{Layout, Viewer};
 use super::{next, page};
+use crate::app::App;
 use crate::error::{Error, ForgeError, OciCode};
 use crate::policy::{Principal, Who};
 use actix_web::http::uri::PathAndQuery;
 use actix_web::http::{Method, header};
+use actix_web::web::Data;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError as _};
 use url::{Position, Url};
 
@@ -63,7 +65,12 @@ fn back(request: &HttpRequest) -> String {
     }
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let from = header(header::REFERER).and_then(|from| Url::parse(from).ok());
-    let ours = from.filter(|url| Some(&url[Position::BeforeHost..Position::AfterPort]) == header(header::HOST));
+    let public = request.app_data::<Data<App>>().map(|app| app.config.public_host());
+    let ours = from.filter(|url| {
+        let host = &url[Position::BeforeHost..Position::AfterPort];
+        // Proxies may leave the port out of `Host`, or say a name of their own.
+        Some(host) == header(header::HOST) || Some(host) == public.as_deref()
+    });
     next::safe(ours.as_ref().map(|url| &url[Position::BeforePath..Position::AfterQuery]))
 }
 

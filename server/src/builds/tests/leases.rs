@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::builds::{cancel, lease, log};
+use crate::clock::HOUR;
 use crate::db::Ask as _;
 use crate::db::AttemptEnd;
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, TimedOut};
@@ -113,9 +114,14 @@ async fn after_a_sleep_of_the_machine_builders_get_time_to_be_heard() {
     let scene = Scene::new().await;
     let build = scene.queue(1).await;
     let attempt = scene.claim_as("far").await.unwrap().attempt_id;
-    scene.run_out(attempt).await;
-    // As if the last sweep had been ten minutes ago, and no time had passed for the machine.
-    assert!(!scene.app.last_sweep.jumped(scene.app.clock.now() - 10 * MINUTE, Instant::now()));
+    // As if it had begun, then the machine slept for longer than any build may take.
+    let slept_at = scene.app.clock.now() - 48 * HOUR;
+    let tx = scene.app.db.begin().await.unwrap();
+    db::attempts::set_started(&tx, attempt, slept_at - MINUTE).await.unwrap();
+    db::attempts::extend(&tx, attempt, slept_at + MINUTE).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(scene.app.last_sweep.jumped(slept_at, Instant::now()).is_none());
+    lease::sweep(&scene.app).await.unwrap();
     lease::sweep(&scene.app).await.unwrap();
     assert_eq!(scene.build(build.id).await.state, Running);
     lease::heartbeat(&scene.app, &scene.attempt(attempt).await).await.unwrap();

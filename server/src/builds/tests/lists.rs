@@ -15,7 +15,7 @@ async fn builds_are_found_by_branch_title_commit_and_number() {
     let other = NewBuild {
         ref_name: "refs/heads/login_page".parse().unwrap(),
         commit: "abcdef0123456789abcdef0123456789abcdef01".parse().unwrap(),
-        title: "Let people in".into(),
+        title: "Let people in: Übergang".into(),
         ..new_build(wired, 2)
     };
     for new in [new_build(wired, 1), other] {
@@ -29,6 +29,7 @@ async fn builds_are_found_by_branch_title_commit_and_number() {
     };
     assert_eq!(found("LOGIN_").await, [2]);
     assert_eq!(found("people").await, [2]);
+    assert_eq!(found("Über").await, [2]);
     assert_eq!(found("abcdef0").await, [2]);
     assert_eq!(found("bcdef0").await, [0_i64; 0], "a commit is found from its beginning");
     assert_eq!(found("#1").await, [1]);

@@ -5,6 +5,7 @@ use crate::db::{HookState, NamespaceKind, RepositoryState, Role, Visibility};
 use crate::error::Error;
 use crate::names::Digest;
 use crate::sources::{import, listing};
+use crate::testing;
 
 crate::testing::on_postgres! {
     an_import_makes_everything_and_its_first_build,
@@ -139,14 +140,7 @@ async fn a_taken_name_gets_a_number() {
     let scene = Scene::start(NEVER).await;
     scene.code("mona", "web", false);
     let tx = scene.app.db.begin().await.unwrap();
-    let row = rows::Namespace {
-        id: Uuid::now_v7(),
-        name: "mona".into(),
-        kind: NamespaceKind::Local,
-        forge_url: None,
-        forge_account_id: None,
-        created_at: 0,
-    };
+    let row = testing::namespace("mona");
     db::namespaces::insert(&tx, row).await.unwrap();
     tx.commit().await.unwrap();
     let mona = scene.someone("mona").await;
@@ -163,17 +157,7 @@ async fn an_import_takes_the_name_of_a_push_that_broke_off() {
     let (first, _) = scene.import(&mona, "mona/first").await.unwrap();
     let db = &scene.app.db;
     let namespace_id = scene.admin(&mona, &first).await.on().namespace_id;
-    let row = rows::Repository {
-        id: Uuid::now_v7(),
-        namespace_id,
-        name: "web".into(),
-        visibility: Visibility::Private,
-        state: RepositoryState::Provisional,
-        description: None,
-        next_build_number: 1,
-        created_at: 0,
-        updated_at: 0,
-    };
+    let row = rows::Repository { state: RepositoryState::Provisional, ..testing::repository(namespace_id, "web") };
     let digest = Digest::of(b"layer");
     let tx = db.begin().await.unwrap();
     db::repositories::insert(&tx, row.clone()).await.unwrap();
