@@ -158,6 +158,11 @@ pub fn plain(url: &str) -> String {
     url.trim_end_matches('/').to_owned()
 }
 
+/// Where people see which organisations let an app in, and ask the others (GitHub's "Authorized OAuth Apps").
+pub fn approval_page(forge_url: &str, client_id: &str) -> String {
+    format!("{}/settings/connections/applications/{client_id}", plain(forge_url))
+}
+
 impl Commit {
     /// The first line of the message, as far as a page shows it.
     pub fn title(&self) -> String {

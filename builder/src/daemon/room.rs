@@ -87,17 +87,17 @@ impl Pool {
 /// Bytes in files that changed since then. It is the change of the file itself that counts: its other time can be set.
 fn written_since(dir: &Path, since: SystemTime) -> u64 {
     let since = since.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs().cast_signed());
-    changed_since(dir, since)
-}
-
-fn changed_since(dir: &Path, since: i64) -> u64 {
     let mut bytes = 0;
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        let Ok(meta) = entry.metadata() else { continue };
-        if meta.is_dir() {
-            bytes += changed_since(&entry.path(), since);
-        } else if meta.ctime() >= since {
-            bytes += meta.blocks() * 512;
+    // Steps nest folders as deep as they like: neither the stack nor the open files may grow with that.
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(meta) = entry.metadata() else { continue };
+            if meta.is_dir() {
+                folders.push(entry.path());
+            } else if meta.ctime() >= since {
+                bytes += meta.blocks() * 512;
+            }
         }
     }
     bytes
@@ -121,5 +121,21 @@ mod tests {
         let now = SystemTime::now();
         assert!(written_since(dir.path(), now - Duration::from_mins(1)) >= 1 << 20);
         assert_eq!(written_since(dir.path(), now + Duration::from_mins(1)), 0);
+    }
+
+    #[test]
+    fn folders_may_be_as_deep_as_a_path_is_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut deep = dir.path().to_owned();
+        while deep.as_os_str().len() < 4_000 {
+            deep.push("d");
+        }
+        std::fs::create_dir_all(&deep).unwrap();
+        std::fs::write(deep.join("x"), [1; 4096]).unwrap();
+        let small = || assert!(written_since(dir.path(), UNIX_EPOCH) >= 4096);
+        // A tenth of what the thread has that asks.
+        std::thread::scope(|s| {
+            std::thread::Builder::new().stack_size(200 << 10).spawn_scoped(s, small).unwrap().join().unwrap();
+        });
     }
 }

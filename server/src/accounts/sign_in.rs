@@ -222,10 +222,9 @@ async fn complete(
     let login = account.login;
     Ok(user_id.ok_or_else(|| match unsaid {
         None => Problem::NotAllowed { login },
-        Some(ForgeError::NotApproved) => Problem::NotApproved {
-            login,
-            url: format!("{forge_url}/settings/connections/applications/{}", github.client_id),
-        },
+        Some(ForgeError::NotApproved) => {
+            Problem::NotApproved { login, url: crate::forge::approval_page(&forge_url, &github.client_id) }
+        }
         Some(other) => of_forge(other),
     }))
 }

@@ -75,15 +75,11 @@ pub async fn heartbeat_until_cancel(app: &App, attempt: &rows::Attempt, patience
     heartbeat(app, attempt).await
 }
 
-async fn extend_all(app: &App) -> Result<()> {
-    let tx = app.db.begin().await?;
-    db::attempts::extend_all(&tx, app.clock.now() + LEASE).await?;
-    tx.commit().await
-}
-
 /// When the server starts: running builders elsewhere get time to be heard, and what died with the last process is queued again.
 pub async fn at_start(app: &App) -> Result<()> {
-    extend_all(app).await?;
+    let tx = app.db.begin().await?;
+    db::attempts::extend_all(&tx, app.clock.now() + LEASE).await?;
+    tx.commit().await?;
     // SQLite has one server: an embedded builder that left an open attempt is dead. With PostgreSQL it may be another server's.
     if app.db.is_postgres() {
         return Ok(());

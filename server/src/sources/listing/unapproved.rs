@@ -23,8 +23,7 @@ pub fn unapproved(connection: &rows::Connection) -> Vec<String> {
 /// Where a member sees which organisations let this app in, and asks the others.
 pub fn approval_url(app: &App, identity: &rows::Identity) -> Option<String> {
     let github = app.config.github.as_ref()?;
-    let forge_url = crate::forge::plain(&identity.forge_url);
-    Some(format!("{forge_url}/settings/connections/applications/{}", github.client_id))
+    Some(crate::forge::approval_page(&identity.forge_url, &github.client_id))
 }
 
 /// Asks the forge; rows of the last list are still there.
