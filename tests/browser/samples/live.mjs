@@ -6,6 +6,8 @@ const messages = fs.readFileSync(samples + '/stream.sse', 'utf8').split('\n\n').
 const number = message => +(message.match(/^id: 1-(\d+)/m)?.[1] ?? 0);
 const pause = ms => new Promise(done => setTimeout(done, ms));
 let cuts = 0, refusals = 0, delay = 1, connections = [], polls = 0;
+// What the page is looked at for before the first message comes.
+let ready = Promise.resolve();
 
 const site = await serve({
   async '/events'(request, response, url) {
@@ -13,6 +15,7 @@ const site = await serve({
     const last = request.headers['last-event-id'] ?? url.searchParams.get('after');
     connections.push(last);
     response.writeHead(200, { 'content-type': 'text/event-stream' });
+    await ready;
     let sent = 0;
     for (const message of messages.slice(messages.findIndex(m => number(m) > +last.split('-')[1]))) {
       if (response.destroyed) return;
@@ -34,9 +37,12 @@ const open = async path => { const page = await context.newPage(); page.on('page
 
 async function whole(what) {
   connections = [];
+  let begin;
+  ready = new Promise(done => { begin = done; });
   const page = await open('build-running');
   ok(`${what}: no way to errors without one`, await page.isHidden('#next-mark'));
   await page.evaluate(() => { const box = document.getElementById('announce'); if (!box.checked) box.click(); });
+  begin();
   await page.waitForFunction(() => document.getElementById('log-state').textContent.startsWith('Finished'), null, { timeout: 60_000 });
   await page.waitForFunction(() => document.getElementById('newer').textContent.includes('#150'));
   const seen = await page.evaluate(() => ({
