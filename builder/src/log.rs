@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Now, as records write it: UTC milliseconds.
 pub(crate) fn now() -> i64 {
+    #[expect(clippy::disallowed_methods, reason = "the one clock of records")]
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -59,7 +59,7 @@ impl App {
             .context("making an HTTP client")?;
         Ok(Arc::new(Self {
             bearer_key: master_key.derive("registry bearer"),
-            clock: Clock,
+            clock: Clock::default(),
             db,
             storage,
             master_key,

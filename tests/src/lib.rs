@@ -3,6 +3,8 @@
 //! Every program here runs on loopback, in a temporary folder, with a home of its own, and dies with
 //! the test process however that ends. Nothing here knows what a test wants to prove.
 
+#![expect(clippy::disallowed_methods, reason = "tests wait and measure")]
+
 mod browser;
 mod builder;
 mod buildkit;

@@ -40,6 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         exports: options.exports,
         ..BuildRequest::default()
     };
+    #[expect(clippy::disallowed_methods, reason = "measures")]
     let start = Instant::now();
     let build = solve(&client, request);
     match options.cancel_after {

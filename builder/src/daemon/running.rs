@@ -1,5 +1,7 @@
 //! One daemon that runs.
 
+#![expect(clippy::disallowed_methods, reason = "how long a daemon is idle or busy is measured here alone")]
+
 use super::cgroup::Steps;
 use super::network::Network;
 use super::process::{Process, Spawner, wrapped};

@@ -111,7 +111,7 @@ impl LastSweep {
 /// Ends attempts whose builder is silent, or does not stop when it should.
 pub async fn sweep(app: &App) -> Result<()> {
     let now = app.clock.now();
-    if let Some(by) = app.last_sweep.jumped(now, Instant::now()) {
+    if let Some(by) = app.last_sweep.jumped(now, app.clock.steady()) {
         tracing::warn!(
             "the clock jumped by {} s, or the machine slept: running builds lose no time by it",
             by / SECOND

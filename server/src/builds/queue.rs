@@ -38,7 +38,7 @@ pub async fn wait_for_work(
     platforms: &[String],
     patience: Duration,
 ) -> Result<Option<Assignment>> {
-    let deadline = tokio::time::Instant::now() + patience;
+    let deadline = app.clock.steady() + patience;
     loop {
         let news = app.wake.builds.notified();
         tokio::pin!(news);
@@ -47,7 +47,7 @@ pub async fn wait_for_work(
         if let Some(assignment) = claim_next(app, builder, platforms).await? {
             return Ok(Some(assignment));
         }
-        let now = tokio::time::Instant::now();
+        let now = app.clock.steady();
         if now >= deadline {
             return Ok(None);
         }
@@ -55,7 +55,7 @@ pub async fn wait_for_work(
         let look_again = deadline.min(now + Duration::from_secs(1));
         tokio::select! {
             () = news => {}
-            () = tokio::time::sleep_until(look_again) => {}
+            () = tokio::time::sleep_until(look_again.into()) => {}
             () = app.wake.stopped() => return Ok(None),
         }
     }

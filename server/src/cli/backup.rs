@@ -71,7 +71,7 @@ pub async fn backup(config: Config, file: &Path) -> Result<String> {
     let about = About {
         version: VERSION,
         slipway: env!("CARGO_PKG_VERSION").into(),
-        made_at: Clock.now(),
+        made_at: Clock::default().now(),
         database: db.kind().into(),
     };
     let mut archive = Writer::create(file)?;

@@ -3,7 +3,8 @@
 use crate::error::ForgeError;
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use std::time::{SystemTime, UNIX_EPOCH};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -32,10 +33,16 @@ fn refused_for_now(headers: &HeaderMap, body: &Body) -> Option<u64> {
         return Some(secs);
     }
     if number("x-ratelimit-remaining") == Some(0) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-        return Some(number("x-ratelimit-reset").map_or(60, |reset| reset.saturating_sub(now)));
+        let wait = number("x-ratelimit-reset").zip(answered_at(headers)).map(|(reset, now)| reset.saturating_sub(now));
+        return Some(wait.unwrap_or(60));
     }
     body.message.to_lowercase().contains("rate limit").then_some(60)
+}
+
+/// By the forge's clock, as its reset time is: seconds since 1970.
+fn answered_at(headers: &HeaderMap) -> Option<u64> {
+    let date = headers.get(http::header::DATE)?.to_str().ok()?.replace("GMT", "+0000");
+    u64::try_from(OffsetDateTime::parse(&date, &Rfc2822).ok()?.unix_timestamp()).ok()
 }
 
 fn forbidden(status: StatusCode, body: &Body) -> ForgeError {
@@ -75,13 +82,16 @@ mod tests {
     fn refusals_have_a_meaning() {
         let restricted = r#"{"message":"… the `acme` organization has enabled OAuth App access restrictions, …"}"#;
         let hook = r#"{"message":"Validation Failed","errors":[{"resource":"Hook","message":"url is not supported"}]}"#;
+        let date = ("date", "Thu, 01 Jan 1970 00:00:02 GMT");
         for (status, headers, body, expected) in [
             (401, &[][..], "{}", "Revoked"),
             (404, &[], "not even JSON", "NotFound"),
             (403, &[], restricted, "NotApproved"),
             (403, &[], r#"{"message":"Must have admin rights"}"#, r#"Refused("Must have admin rights")"#),
             (403, &[("retry-after", "7")], "{}", "RateLimited(7)"),
-            (403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1")], "{}", "RateLimited(1)"),
+            (403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9"), date], "{}", "RateLimited(7)"),
+            (403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1"), date], "{}", "RateLimited(1)"),
+            (403, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "9")], "{}", "RateLimited(60)"),
             (403, &[("x-ratelimit-remaining", "12")], r#"{"message":"no"}"#, r#"Refused("no")"#),
             (403, &[], r#"{"message":"You have exceeded a secondary rate limit."}"#, "RateLimited(60)"),
             (429, &[], "", "RateLimited(60)"),

@@ -34,6 +34,7 @@ fn within(deadline: Duration, payload: Payload) -> Payload {
     if matches!(payload, Payload::None) {
         return payload;
     }
+    #[expect(clippy::disallowed_methods, reason = "a wait of this moment")]
     let end = Instant::now() + deadline;
     let chunks = stream::unfold(Some(payload), move |payload| async move {
         let mut payload = payload?;

@@ -21,6 +21,7 @@ pub async fn middleware<B: MessageBody>(req: ServiceRequest, next: Next<B>) -> R
     let id = hex::encode(crate::secrets::random::<8>());
     req.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (req.method().clone(), req.path().to_owned());
+    #[expect(clippy::disallowed_methods, reason = "measures the request")]
     let started = std::time::Instant::now();
     // At the highest level, so that the id stands beside errors however little is logged.
     let span = tracing::error_span!("request", request.id = %id);

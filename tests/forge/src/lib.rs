@@ -4,6 +4,8 @@
 //! `slipway-forge` program. It speaks as GitHub Enterprise does: pages and git at `/`,
 //! the API below `/api/v3`. It trusts whoever reaches it, so it listens on loopback.
 
+#![expect(clippy::disallowed_methods, reason = "another program, whose times no test sets")]
+
 mod access;
 mod api;
 mod app;

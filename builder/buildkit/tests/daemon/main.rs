@@ -132,6 +132,7 @@ async fn idle(daemon: &Daemon) -> Vec<CacheRecord> {
 }
 
 async fn within_a_second(what: &str, is_so: impl Fn() -> bool) {
+    #[expect(clippy::disallowed_methods, reason = "measures")]
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < Duration::from_secs(1), "after a second not yet: {what}");

@@ -8,7 +8,7 @@ use crate::db::AttemptEnd;
 use crate::db::BuildState::{Cancelled, Failed, Queued, Running, TimedOut};
 use crate::error::Error;
 use slipway_protocol::Outcome;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 crate::testing::on_postgres! {
     a_lost_build_is_queued_again_once,
@@ -120,7 +120,7 @@ async fn after_a_sleep_of_the_machine_builders_get_time_to_be_heard() {
     db::attempts::set_started(&tx, attempt, slept_at - MINUTE).await.unwrap();
     db::attempts::extend(&tx, attempt, slept_at + MINUTE).await.unwrap();
     tx.commit().await.unwrap();
-    assert!(scene.app.last_sweep.jumped(slept_at, Instant::now()).is_none());
+    assert!(scene.app.last_sweep.jumped(slept_at, scene.app.clock.steady()).is_none());
     lease::sweep(&scene.app).await.unwrap();
     lease::sweep(&scene.app).await.unwrap();
     assert_eq!(scene.build(build.id).await.state, Running);

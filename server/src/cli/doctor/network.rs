@@ -3,9 +3,10 @@
 use super::{Finding, WEBHOOKS};
 use crate::accounts::oauth;
 use crate::cli::lock;
+use crate::clock::{Clock, Millis, SECOND};
 use crate::config::{Config, GitHub};
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use url::{Host, Url};
@@ -74,7 +75,7 @@ async fn forge(github: &GitHub) -> Vec<Finding> {
             } else {
                 Finding::warn(WHAT, format!("{address} answers {status}"), "try again later")
             }];
-            findings.extend(date.and_then(|date| clock(&date, SystemTime::now())));
+            findings.extend(date.and_then(|date| clock(&date, Clock::default().now())));
             findings
         }
         Err(e) => vec![Finding::fail(
@@ -86,9 +87,9 @@ async fn forge(github: &GitHub) -> Vec<Finding> {
 }
 
 /// This machine's clock beside the forge's.
-fn clock(date: &str, now: SystemTime) -> Option<Finding> {
+fn clock(date: &str, now: Millis) -> Option<Finding> {
     let theirs = OffsetDateTime::parse(&date.replace("GMT", "+0000"), &Rfc2822).ok()?;
-    let skew = (OffsetDateTime::from(now) - theirs).whole_seconds();
+    let skew = now / SECOND - theirs.unix_timestamp();
     Some(if skew.abs() <= MOST_SKEW_SECS {
         Finding::ok("clock", format!("{} s from the forge's", skew.abs()))
     } else {
@@ -182,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_wrong_clock_is_told() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let now = 1_000_000_000 * SECOND;
         let level = |date| clock(date, now).map(|f| f.level);
         assert_eq!(level("Sun, 09 Sep 2001 01:46:40 GMT"), Some(Level::Ok));
         assert_eq!(level("Sun, 09 Sep 2001 01:50:40 GMT"), Some(Level::Fail));

@@ -19,7 +19,7 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
         findings.push(signing_keys(&keys, MasterKey::load(&master_key_file(config))));
     }
     if let Ok(sources) = sources {
-        findings.extend(hooks(&sources.iter().map(Hook::of).collect::<Vec<_>>(), config, Clock.now()));
+        findings.extend(hooks(&sources.iter().map(Hook::of).collect::<Vec<_>>(), config, Clock::default().now()));
     }
     findings
 }

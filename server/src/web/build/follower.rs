@@ -64,6 +64,7 @@ impl Follower {
         out: mpsc::Sender<Bytes>,
         request: HttpRequest,
     ) -> Self {
+        let now = app.clock.steady();
         Self {
             checked_at: app.clock.now(),
             app,
@@ -79,8 +80,8 @@ impl Follower {
             shown: None,
             newer: None,
             moving: String::new(),
-            moved_at: Instant::now(),
-            sent_at: Instant::now(),
+            moved_at: now,
+            sent_at: now,
         }
     }
 
@@ -114,15 +115,19 @@ impl Follower {
                 () = sleep(if is_open(self.build.state) { MOVE_EVERY } else { PING }) => {}
                 () = self.app.wake.stopped() => return,
             }
-            if self.sent_at.elapsed() >= PING && self.send(": ping\n\n".to_owned()).await.is_err() {
+            if self.since(self.sent_at) >= PING && self.send(": ping\n\n".to_owned()).await.is_err() {
                 return;
             }
         }
     }
 
+    fn since(&self, at: Instant) -> Duration {
+        self.app.clock.steady().saturating_duration_since(at)
+    }
+
     /// A reader who takes nothing for so long is gone.
     async fn send(&mut self, text: String) -> Sent {
-        self.sent_at = Instant::now();
+        self.sent_at = self.app.clock.steady();
         let sent = tokio::time::timeout(STALLED, self.out.send(Bytes::from(text))).await;
         sent.ok().and_then(Result::ok).ok_or(Gone)
     }
@@ -244,7 +249,7 @@ impl Follower {
 
     /// What moves while the state stays, when it reads otherwise than before.
     async fn moving(&mut self) -> Result<Option<String>> {
-        if !is_open(self.build.state) || self.moved_at.elapsed() < MOVE_EVERY {
+        if !is_open(self.build.state) || self.since(self.moved_at) < MOVE_EVERY {
             return Ok(None);
         }
         let view = self.view().await?;
@@ -253,7 +258,7 @@ impl Follower {
 
     fn moved(&mut self, view: &BuildView) -> Result<bool> {
         let moving = SwapMoving { build: view }.render().context("rendering")?;
-        self.moved_at = Instant::now();
+        self.moved_at = self.app.clock.steady();
         Ok(std::mem::replace(&mut self.moving, moving) != self.moving)
     }
 

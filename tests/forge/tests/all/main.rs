@@ -1,5 +1,7 @@
 //! The forge as its users see it: over HTTP and with the real git.
 
+#![expect(clippy::disallowed_methods, reason = "tests measure")]
+
 mod api;
 mod faults;
 mod git;
