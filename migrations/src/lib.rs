@@ -9,6 +9,7 @@ mod m20261121_000002_create_registry;
 mod m20261121_000003_create_sources;
 mod m20261121_000004_create_builds;
 mod m20261121_000005_create_operations;
+mod m20261130_000001_add_job_lane;
 mod schema;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_create_sources::Migration),
             Box::new(m20261121_000004_create_builds::Migration),
             Box::new(m20261121_000005_create_operations::Migration),
+            Box::new(m20261130_000001_add_job_lane::Migration),
         ]
     }
 }

@@ -3,6 +3,7 @@
 //! One file a task; each is safe to run twice. Cron entries only enqueue.
 
 mod ensure_hook;
+mod lanes;
 mod list_repositories;
 mod poll_source;
 mod process_delivery;
@@ -13,6 +14,7 @@ mod schedule;
 mod seal_log;
 mod set_commit_status;
 mod sweep_leases;
+mod take_up;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +53,8 @@ pub enum Task {
     SealLog { attempt_id: Uuid },
     /// Ends attempts whose builder is silent.
     SweepLeases,
+    /// Tries again what gave up.
+    TakeUp,
     /// Shows a build's state on its commit.
     SetCommitStatus { build_id: Uuid },
 }
@@ -84,6 +88,7 @@ impl Task {
             Self::ListRepositories { .. } => "list_repositories",
             Self::SealLog { .. } => "seal_log",
             Self::SweepLeases => "sweep_leases",
+            Self::TakeUp => "take_up",
             Self::ScanRepositories { .. } => "scan_repositories",
             Self::EnsureHook { .. } => "ensure_hook",
             Self::RemoveHook { .. } => "remove_hook",
@@ -101,12 +106,19 @@ pub async fn enqueue(app: &App, tx: &Tx, task: &Task, key: Option<String>) -> Re
     enqueue_at(app, tx, task, key, app.clock.now()).await
 }
 
-/// As `enqueue`, not before `run_at`.
+/// As `enqueue`, not before `run_at`, which is at most an hour ahead: a time beyond that is taken for one of a wrong clock.
 pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, run_at: i64) -> Result<()> {
-    let payload = serde_json::to_string(task).expect("a task is plain data");
-    db::jobs::add(tx, task.name(), payload, key, run_at, app.clock.now()).await?;
+    let now = app.clock.now();
+    let new = db::jobs::NewJob {
+        lane: task.lane(),
+        kind: task.name(),
+        payload: serde_json::to_string(task).expect("a task is plain data"),
+        dedupe_key: key,
+        run_at: run_at.min(now + db::jobs::LONGEST_WAIT),
+    };
+    db::jobs::add(tx, new, now).await?;
     let wake = app.wake.clone();
-    tx.on_commit(move || wake.jobs.notify_one());
+    tx.on_commit(move || wake.jobs_added());
     Ok(())
 }
 
@@ -132,6 +144,7 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
         Task::SetCommitStatus { build_id } => set_commit_status::run(app, *build_id).await,
         Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
         Task::SweepLeases => sweep_leases::run(app).await,
+        Task::TakeUp => take_up::run(app).await,
     }
 }
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 #[derive(Default)]
 pub struct Wake {
-    /// Jobs were added.
-    pub jobs: Notify,
+    /// Counts the times that jobs were added. A count, so that no lane misses one that came while it looked.
+    jobs: watch::Sender<u64>,
     /// Builds were queued.
     pub builds: Notify,
     topics: Mutex<HashMap<Uuid, watch::Sender<u64>>>,
@@ -18,6 +18,16 @@ pub struct Wake {
 }
 
 impl Wake {
+    /// Jobs were added.
+    pub fn jobs_added(&self) {
+        self.jobs.send_modify(|n| *n += 1);
+    }
+
+    /// Follows the adding of jobs.
+    pub fn follow_jobs(&self) -> watch::Receiver<u64> {
+        self.jobs.subscribe()
+    }
+
     /// Follows a build or a repository: the number grows with each change.
     pub fn follow(&self, topic: Uuid) -> watch::Receiver<u64> {
         let mut topics = self.topics.lock().expect("no holder panics");

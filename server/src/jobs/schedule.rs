@@ -7,8 +7,12 @@ use std::sync::Arc;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 /// Six fields: the first one is seconds.
-const ENTRIES: &[(&str, Task)] =
-    &[("0 */10 * * * *", Task::Prune), ("*/15 * * * * *", Task::SweepLeases), ("* * * * * *", Task::PollDueSources)];
+const ENTRIES: &[(&str, Task)] = &[
+    ("0 */10 * * * *", Task::Prune),
+    ("*/15 * * * * *", Task::SweepLeases),
+    ("* * * * * *", Task::PollDueSources),
+    ("0 7 * * * *", Task::TakeUp),
+];
 
 /// Starts the clock; it stops when the scheduler is dropped.
 pub async fn start(app: &Arc<App>) -> Result<JobScheduler> {

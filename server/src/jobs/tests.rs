@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::clock::DAY;
+use crate::db::Lane;
+use crate::db::jobs::End;
 use crate::testing::TestApp;
 
 crate::testing::on_postgres! {
@@ -15,12 +17,9 @@ async fn jobs_that_ended_long_ago_are_forgotten_however_they_ended() {
     let end = async |is_good: bool, at: i64| {
         let tx = app.db.begin().await.unwrap();
         enqueue(&app, &tx, &Task::SweepLeases, None).await.unwrap();
-        let job = db::jobs::claim_next(&tx, now + 1_000, now + 2_000).await.unwrap().unwrap();
-        if is_good {
-            db::jobs::finish(&tx, job.id, at).await.unwrap();
-        } else {
-            db::jobs::fail(&tx, job.id, "it broke".into(), at).await.unwrap();
-        }
+        let claimed = db::jobs::claim_next(&tx, Lane::Leases, now + 1_000).await.unwrap().unwrap();
+        let end = if is_good { End::Done } else { End::Failed("it broke".into()) };
+        assert!(db::jobs::end(&tx, &claimed.job, end, at).await.unwrap());
         tx.commit().await.unwrap();
     };
     for days in [1, 8, 91] {

@@ -1,9 +1,10 @@
 //! Jobs, events, keys.
 
-use super::values::{JobState, PrincipalKind};
+use super::values::{JobState, Lane, PrincipalKind};
 use uuid::Uuid;
 
 entity!(job "job" {
+    lane: Lane,
     kind: String,
     payload: String,
     dedupe_key: Option<String>,

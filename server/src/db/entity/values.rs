@@ -140,12 +140,26 @@ words! {
 }
 
 words! {
-    /// Where a job is.
+    /// Where a job is. `GaveUp`: its tries are used up, and the hourly look takes it up again; `Failed`: trying is no use.
     JobState {
         Waiting = "waiting",
         Running = "running",
         Done = "done",
+        GaveUp = "gave_up",
         Failed = "failed",
+    }
+}
+
+words! {
+    /// Jobs of different lanes do not wait for each other.
+    Lane {
+        Leases = "leases",
+        Upkeep = "upkeep",
+        Deliveries = "deliveries",
+        Forge = "forge",
+        Listing = "listing",
+        Polling = "polling",
+        Long = "long",
     }
 }
 
