@@ -46,7 +46,7 @@ impl App {
         make_data_dir(&config.data_dir)?;
         make_private_dir(&keys)?;
         make_private_dir(&config.data_dir.join("storage"))?;
-        make_private_database(&config.database_url)?;
+        make_private_database(&config)?;
         let master_key = MasterKey::load_or_create(&master_key_file(&config))?;
         let db = crate::db::connect::open(&config.database_url, config.database_connections).await?;
         let storage = Storage::file_system(&config.data_dir.join("storage"))?;
@@ -104,9 +104,9 @@ fn make_dir(dir: &Path, mode: u32) -> Result<()> {
 }
 
 // SQLite gives its other files the mode of the first one.
-fn make_private_database(url: &str) -> Result<()> {
-    match url.strip_prefix("sqlite:").map(|path| Path::new(path.trim_start_matches("//"))) {
-        Some(file) if !file.exists() => crate::secrets::write_private(file, b""),
+fn make_private_database(config: &Config) -> Result<()> {
+    match config.sqlite_file() {
+        Some(file) if !file.exists() => crate::secrets::write_private(&file, b""),
         _ => Ok(()),
     }
 }

@@ -5,12 +5,11 @@ mod backup;
 mod doctor;
 mod embedded;
 mod lock;
+mod migrate;
 mod serve;
 mod socket;
 
-use crate::app::App;
 use crate::config::Config;
-use crate::error::Result;
 use clap::{Parser, Subcommand};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -33,8 +32,14 @@ enum Command {
     #[command(after_help = "Example:\n  slipway serve --config /etc/slipway.toml")]
     Serve,
     /// Bring the database to this version's schema; `serve` does it too.
-    #[command(after_help = "Example:\n  slipway migrate")]
-    Migrate,
+    ///
+    /// A copy of an SQLite database is kept in `before-migration` in the data folder.
+    #[command(after_help = "Example:\n  slipway migrate --check")]
+    Migrate {
+        /// Only tell what would be done; a server may be running.
+        #[arg(long)]
+        check: bool,
+    },
     /// People, namespaces, repositories and tokens, without a browser.
     #[command(subcommand)]
     Admin(admin::Admin),
@@ -73,7 +78,8 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async move {
         match arguments.command {
             Command::Serve => serve::run(config).await.map(|()| None),
-            Command::Migrate => migrate(config).await.map(Some),
+            Command::Migrate { check: true } => migrate::check(config).await.map(Some),
+            Command::Migrate { check: false } => migrate::run(config).await.map(Some),
             Command::Admin(command) => admin::run(config, command).await.map(Some),
             Command::Doctor { json } => return doctor::run(&config, json).await,
             Command::Backup { file } => backup::backup(config, &file).await.map(Some),
@@ -85,14 +91,6 @@ pub fn main() -> ExitCode {
     // Whatever a stopped server still does in the background is not waited for.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     result
-}
-
-async fn migrate(config: Config) -> Result<String> {
-    let _lock = lock::take(&config)?;
-    let app = App::open(config).await?;
-    let pending = crate::db::connect::pending_migrations(&app.db).await?;
-    crate::db::connect::migrate(&app.db).await?;
-    Ok(format!("{pending} migrations were applied; the database is up to date"))
 }
 
 #[expect(clippy::print_stderr, reason = "this is where the command line speaks")]

@@ -87,6 +87,11 @@ impl Config {
         Self::from_values(Values::load(file, std::env::vars_os())?)
     }
 
+    /// The file of the database, where that is SQLite.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
+        self.database_url.strip_prefix("sqlite:").map(|path| PathBuf::from(path.trim_start_matches("//")))
+    }
+
     fn from_values(mut v: Values) -> Result<Self, String> {
         let data_dir = std::path::absolute(v.text("data_dir")).map_err(|e| format!("data_dir: {e}"))?;
         let listen: SocketAddr = v.parse("listen", "an address and port such as `127.0.0.1:8080`")?;

@@ -35,6 +35,6 @@ pub use paths::{cache, free_port, own_program, tool};
 pub use postgres::Postgres;
 pub use project::{Build, Project};
 pub use run::{Output, Run};
-pub use server::{Server, ServerBuilder};
+pub use server::{Server, ServerBuilder, unpack};
 pub use stage::{BUSYBOX, Stage};
 pub use visitor::{Page, Visitor};

@@ -30,6 +30,8 @@ pub struct ServerBuilder {
     port: u16,
     public_url: Option<String>,
     authority: Option<PathBuf>,
+    /// An archive that the data folder is unpacked from.
+    data: Option<PathBuf>,
 }
 
 /// A running server. `Drop` kills it, shows the end of its log if the test failed, and removes its folder.
@@ -74,6 +76,20 @@ impl ServerBuilder {
             .public_url(url)
     }
 
+    /// A port that was chosen before, since stored things name it.
+    #[must_use]
+    pub fn on_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Starts on the data folder that an archive (`tar.gz`) holds as `data`.
+    #[must_use]
+    pub fn data(mut self, archive: &Path) -> Self {
+        self.data = Some(archive.to_owned());
+        self
+    }
+
     /// The port that the server will have: for settings elsewhere that must name it first.
     pub fn port(&self) -> u16 {
         self.port
@@ -82,6 +98,9 @@ impl ServerBuilder {
     /// Starts it and waits until it is ready; panics with its log if it does not become so.
     pub async fn start(self) -> Server {
         let folder = tempfile::Builder::new().prefix("slipway-").tempdir().expect("a temporary folder").keep();
+        if let Some(archive) = &self.data {
+            unpack(archive, "data", &folder).await;
+        }
         let base = self.public_url.unwrap_or_else(|| format!("http://localhost:{}", self.port));
         let mut own: Vec<(OsString, OsString)> = vec![
             ("SLIPWAY_DATA_DIR".into(), folder.join("data").into()),
@@ -101,7 +120,7 @@ impl ServerBuilder {
 
 impl Server {
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { env: Vec::new(), port: paths::free_port(), public_url: None, authority: None }
+        ServerBuilder { env: Vec::new(), port: paths::free_port(), public_url: None, authority: None, data: None }
     }
 
     pub async fn start() -> Self {
@@ -257,6 +276,15 @@ impl Drop for Server {
             None => remove(&self.folder),
         }
     }
+}
+
+/// Takes one folder out of an archive.
+pub async fn unpack(archive: &Path, name: &str, into: &Path) {
+    Run::new("tar")
+        .args(["-xzf".into(), archive.as_os_str().to_owned(), "-C".into(), into.into(), name.into()])
+        .output()
+        .await
+        .ok();
 }
 
 fn remove(folder: &Path) {

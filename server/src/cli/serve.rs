@@ -1,10 +1,10 @@
 //! `slipway serve`: everything in one process.
 
-use super::{embedded, lock, socket};
+use super::{embedded, lock, migrate, socket};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Context, Result};
-use crate::{builds, db, http, jobs, trust};
+use crate::{builds, http, jobs, trust};
 use std::io::IsTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -16,7 +16,7 @@ pub async fn run(mut config: Config) -> Result<()> {
     let _lock = lock::take(&config)?;
     let internal = http::server::bind_internal(&mut config)?;
     let app = App::open(config).await?;
-    db::connect::migrate(&app.db).await?;
+    migrate::bring_up(&app).await?;
     let commands = socket::listen(&app)?;
     print_first_link(&app).await?;
     crate::registry::uploads::at_start(&app).await?;

@@ -4,8 +4,8 @@ use super::Db;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DatabaseTransaction, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
 };
 use slipway_migrations::{Migrator, MigratorTrait};
 use std::time::Duration;
@@ -51,10 +51,41 @@ pub async fn migrate(db: &Db) -> Result<()> {
     Migrator::up(&db.write, None).await.map_err(|e| Error::internal("migrating the database", e))
 }
 
-/// How many migrations are not applied yet.
-pub async fn pending_migrations(db: &Db) -> Result<usize> {
-    let pending = Migrator::get_pending_migrations(&db.write).await;
-    Ok(pending.map_err(|e| Error::internal("asking for migrations", e))?.len())
+/// Which migrations a database has had, and which it lacks, by name and oldest first.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Migrations {
+    pub applied: Vec<String>,
+    pub pending: Vec<String>,
+}
+
+/// Compares the database with this program; changes nothing. A database that a newer program has migrated is an error.
+pub async fn migrations(db: &Db) -> Result<Migrations> {
+    let known: Vec<String> = Migrator::migrations().iter().map(|m| m.name().to_owned()).collect();
+    let applied = applied(db).await?;
+    if let Some(newer) = applied.iter().find(|name| !known.contains(name)) {
+        return Err(Error::Conflict(format!(
+            "a newer slipway has migrated this database (`{newer}`): start that version, or go back to the copy or \
+             backup that was made before"
+        )));
+    }
+    let pending = known.into_iter().filter(|name| !applied.contains(name)).collect();
+    Ok(Migrations { applied, pending })
+}
+
+async fn applied(db: &Db) -> Result<Vec<String>> {
+    const TABLE: &str = "seaql_migrations";
+    let exists = if db.is_postgres {
+        format!("SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = '{TABLE}'")
+    } else {
+        format!("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{TABLE}'")
+    };
+    let backend = db.read.get_database_backend();
+    if db.read.query_one_raw(Statement::from_string(backend, exists)).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let all = Statement::from_string(backend, format!("SELECT version FROM {TABLE} ORDER BY version"));
+    let rows = db.read.query_all_raw(all).await?;
+    Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?)
 }
 
 async fn pool(url: &str, connections: u32) -> Result<DatabaseConnection> {

@@ -6,3 +6,4 @@ mod folder;
 mod log;
 mod settings;
 mod stop;
+mod upgrade;

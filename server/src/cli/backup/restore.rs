@@ -15,7 +15,7 @@ use sha2::Digest as _;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 type Entry<'a> = tar::Entry<'a, BufReader<File>>;
 
@@ -50,14 +50,14 @@ pub async fn restore(config: Config, file: &Path) -> Result<String> {
 
 async fn refuse_filled(config: &Config) -> Result<()> {
     let filled = std::fs::read_dir(&config.data_dir).is_ok_and(|mut entries| entries.next().is_some());
-    let database = sqlite_file(config).filter(|file| file.exists());
+    let database = config.sqlite_file().filter(|file| file.exists());
     if filled || database.is_some() {
         return Err(Error::invalid(format!(
             "{} is not empty: a backup is restored into an empty data folder; set `data_dir` to a new one, or move the old one away",
             database.unwrap_or_else(|| config.data_dir.clone()).display()
         )));
     }
-    if sqlite_file(config).is_none() {
+    if config.sqlite_file().is_none() {
         let db = db::connect::open(&config.database_url, 1).await?;
         let filled = backup::has_tables(&db).await?;
         backup::close(db).await?;
@@ -73,7 +73,7 @@ async fn refuse_filled(config: &Config) -> Result<()> {
 
 /// On SQLite the file went with the folder.
 async fn empty_database(config: &Config) -> Result<()> {
-    if sqlite_file(config).is_some() {
+    if config.sqlite_file().is_some() {
         return Ok(());
     }
     let db = db::connect::open(&config.database_url, 1).await?;
@@ -81,10 +81,6 @@ async fn empty_database(config: &Config) -> Result<()> {
         backup::empty(&db).await?;
     }
     backup::close(db).await
-}
-
-fn sqlite_file(config: &Config) -> Option<PathBuf> {
-    config.database_url.strip_prefix("sqlite:").map(|path| PathBuf::from(path.trim_start_matches("//")))
 }
 
 async fn fill(config: &Config, file: &Path) -> Result<Complete> {
@@ -168,7 +164,7 @@ fn check_about(config: &Config, bytes: &[u8]) -> Result<()> {
 
 /// Puts the database in its place, and brings it to this version's schema.
 async fn restore_database(config: &Config, name: &str, entry: &mut Entry<'_>) -> Result<Db> {
-    let place = match (name, sqlite_file(config)) {
+    let place = match (name, config.sqlite_file()) {
         (DATABASE, Some(file)) => file,
         (DUMP, None) => config.data_dir.join("restoring.pgdump"),
         _ => return Err(damaged("its database is of another kind")),

@@ -71,7 +71,7 @@ async fn database(config: &Config) -> Finding {
     let pending = async {
         let db = db::connect::open(&config.database_url, 1).await?;
         db.ping().await?;
-        let pending = db::connect::pending_migrations(&db).await?;
+        let pending = db::connect::migrations(&db).await?.pending.len();
         let kind = db.kind();
         db::backup::close(db).await?;
         Ok::<_, Error>((kind, pending))

@@ -29,7 +29,7 @@ async fn open(config: &Config) -> Option<Db> {
         return None;
     }
     let db = db::connect::open(&config.database_url, 1).await.ok()?;
-    (db::connect::pending_migrations(&db).await.ok()? == 0).then_some(db)
+    db::connect::migrations(&db).await.ok()?.pending.is_empty().then_some(db)
 }
 
 fn signing_keys(keys: &[rows::SigningKey], master: Result<MasterKey>) -> Finding {

@@ -41,7 +41,7 @@ async fn each_migration_goes_down_and_up_again_to_the_same_schema() {
     let all = u32::try_from(Migrator::migrations().len()).unwrap();
     for steps in 1..=all {
         Migrator::down(&db.write, Some(steps)).await.unwrap();
-        assert_eq!(pending_migrations(db).await.unwrap(), steps as usize);
+        assert_eq!(migrations(db).await.unwrap().pending.len(), steps as usize);
         assert_ne!(schema(db).await, first, "the last {steps} migrations take nothing away");
         migrate(db).await.unwrap();
         assert_eq!(schema(db).await, first, "after {steps} steps down and up");
@@ -49,6 +49,16 @@ async fn each_migration_goes_down_and_up_again_to_the_same_schema() {
     Migrator::down(&db.write, None).await.unwrap();
     let left: Vec<_> = schema(db).await.into_iter().filter(|line| !line.contains("seaql_migrations")).collect();
     assert!(left.is_empty(), "left behind: {left:#?}");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_program_is_refused_in_words() {
+    let app = TestApp::start().await;
+    assert_eq!(migrations(&app.db).await.unwrap().pending, Vec::<String>::new());
+    let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_add_more', 0)";
+    app.db.write.execute_unprepared(newer).await.unwrap();
+    let refused = migrations(&app.db).await.unwrap_err().to_string();
+    assert!(refused.contains("a newer slipway") && refused.contains("m29990101_000001_add_more"), "{refused}");
 }
 
 #[test]
@@ -65,4 +75,5 @@ fn both_databases_have_the_same_columns_and_indexes() {
 
 crate::testing::on_postgres! {
     each_migration_goes_down_and_up_again_to_the_same_schema,
+    a_database_of_a_newer_program_is_refused_in_words,
 }
