@@ -29,6 +29,8 @@ pub struct Config {
     pub run_dir: PathBuf,
     /// A daemon without a build for so long is stopped; its state stays.
     pub idle_timeout: Duration,
+    /// More daemons without a build are stopped before that, the longest idle first: each holds memory.
+    pub most_idle: usize,
     /// How much each daemon may keep.
     pub gc: GcSizes,
     /// Memory of all RUN steps together; 0 for three quarters of the machine's.
@@ -79,6 +81,7 @@ impl Config {
             network: Ipv4Addr::new(10, 180, 0, 0),
             run_dir: PathBuf::from("/run/slipway"),
             idle_timeout: Duration::from_mins(10),
+            most_idle: 4,
             gc: GcSizes { reserved: 2 * GIB, max_used: 20 * GIB, min_free: 5 * GIB },
             memory_bytes: 0,
             processes: 4096,

@@ -24,6 +24,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Where daemons come from: `process` starts them as children of this program.
 pub(crate) enum DaemonProvider {
@@ -128,13 +129,26 @@ impl Pool {
     }
 
     async fn stop_idle(&self) {
-        for place in self.all() {
+        let mut idle = Vec::new();
+        for domain in self.all() {
             // Who holds the lock is starting a build.
-            let Ok(mut place) = place.try_lock() else {
+            let Ok(mut place) = domain.try_lock() else {
                 continue;
             };
             let done = |daemon: &mut Arc<Running>| !daemon.is_alive() || daemon.idle_for() > self.config.idle_timeout;
             if let Some(daemon) = place.take_if(done) {
+                daemon.stop().await;
+            }
+            if let Some(daemon) = place.as_ref().filter(|daemon| daemon.is_idle()) {
+                idle.push((daemon.idle_for(), domain.clone()));
+            }
+        }
+        for domain in beyond(self.config.most_idle, idle) {
+            let Ok(mut place) = domain.try_lock() else {
+                continue;
+            };
+            // A build may have come for it meanwhile.
+            if let Some(daemon) = place.take_if(|daemon| daemon.is_idle()) {
                 daemon.stop().await;
             }
         }
@@ -148,5 +162,25 @@ impl Pool {
         });
         futures_util::future::join_all(stopping).await;
         cgroup::remove_own();
+    }
+}
+
+/// Those that are too many, the longest idle first.
+fn beyond<T>(most: usize, mut idle: Vec<(Duration, T)>) -> Vec<T> {
+    let surplus = idle.len().saturating_sub(most);
+    idle.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+    idle.into_iter().take(surplus).map(|(_, one)| one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_idle_go_first() {
+        let idle = || [3, 9, 1, 5].map(|secs| (Duration::from_secs(secs), secs)).to_vec();
+        assert_eq!(beyond(2, idle()), [9, 5]);
+        assert_eq!(beyond(4, idle()), [0; 0]);
+        assert_eq!(beyond(0, idle()), [9, 5, 3, 1]);
     }
 }

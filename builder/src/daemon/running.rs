@@ -130,6 +130,10 @@ impl Running {
         *self.last_used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
+    pub(super) fn is_idle(&self) -> bool {
+        self.users.load(Ordering::Acquire) == 0
+    }
+
     pub(super) fn idle_for(&self) -> Duration {
         if self.users.load(Ordering::Acquire) > 0 {
             return Duration::ZERO;

@@ -75,12 +75,14 @@ pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
 }
 
 /// Sources that should be looked at: those without a working hook that were last polled before `polled_before`,
-/// those that cannot be reached before `retried_before`, and all others before `reconciled_before`.
+/// those that cannot be reached before `retried_before`, and all others before `reconciled_before`. What was polled after
+/// `wrong_after` was written by a wrong clock, and should be looked at too.
 pub async fn due(
     c: &impl Ask,
     polled_before: Millis,
     retried_before: Millis,
     reconciled_before: Millis,
+    wrong_after: Millis,
     limit: u64,
 ) -> Result<Vec<rows::Source>> {
     let before = |limit: Millis| source::Column::PolledAt.is_null().or(source::Column::PolledAt.lte(limit));
@@ -91,7 +93,8 @@ pub async fn due(
         .add(source::Column::State.eq(SourceState::Unreachable).and(before(retried_before)))
         // Only a look at the connection, unless that has come back.
         .add(source::Column::State.eq(SourceState::Disconnected).and(before(polled_before)))
-        .add(source::Column::State.eq(SourceState::Gone).and(before(reconciled_before)));
+        .add(source::Column::State.eq(SourceState::Gone).and(before(reconciled_before)))
+        .add(source::Column::PolledAt.gt(wrong_after));
     Ok(source::Entity::find()
         .filter(soon)
         .order_by_with_nulls(source::Column::PolledAt, Order::Asc, NullOrdering::First)

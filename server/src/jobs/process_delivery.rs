@@ -84,7 +84,7 @@ async fn is_true_now(app: &App, source: &rows::Source, push: &Push, received_at:
         return Ok(true);
     }
     let is_as_before = now.as_deref() == push.before.as_ref().map(CommitHash::as_str);
-    if is_as_before && app.clock.now() - received_at < BEHIND {
+    if is_as_before && (app.clock.now() - received_at).abs() < BEHIND {
         return Err(ForgeError::RateLimited(5).into());
     }
     Ok(false)

@@ -3,7 +3,7 @@
 
 use super::{Link, pushes};
 use crate::app::App;
-use crate::clock::{MINUTE, Millis, SECOND};
+use crate::clock::{HOUR, MINUTE, Millis, SECOND};
 use crate::db::{self, HookState, SourceState, rows};
 use crate::error::{Error, ForgeError, Result};
 use crate::forge::{Changed, Commit, Heads};
@@ -20,6 +20,8 @@ const RETRY: Millis = MINUTE;
 const SETTLE: Millis = MINUTE;
 /// Refs that one look takes in; the next look takes the rest.
 const MOST_CHANGES: usize = 100;
+/// A forge that asks us to wait is not asked to wait longer than an hour.
+const LONGEST_WAIT: Millis = 61 * MINUTE;
 const AT_ONCE: usize = 4;
 const BATCH: u64 = 200;
 
@@ -27,7 +29,7 @@ const BATCH: u64 = 200;
 pub async fn due(app: &App, limit: u64) -> Result<Vec<rows::Source>> {
     let now = app.clock.now();
     let poll = i64::try_from(app.config.poll_secs).unwrap_or(i64::MAX / 2_000).saturating_mul(SECOND);
-    db::sources::due(&app.db, now - poll, now - poll.max(RETRY), now - RECONCILE, limit).await
+    db::sources::due(&app.db, now - poll, now - poll.max(RETRY), now - RECONCILE, now + LONGEST_WAIT, limit).await
 }
 
 /// Whether sources are due, and nobody here is at it.
@@ -140,7 +142,7 @@ async fn compare(app: &App, source: &rows::Source, link: &Link, heads: &Heads, b
     outcome.is_whole &= changed.len() <= MOST_CHANGES;
     for (name, commit) in changed.into_iter().take(MOST_CHANGES) {
         let before = known.get(name.as_str());
-        if before.is_some_and(|k| k.updated_at > began - margin) {
+        if before.is_some_and(|k| is_fresh(k, began, margin)) {
             outcome.is_whole = false;
             continue;
         }
@@ -162,11 +164,17 @@ async fn compare(app: &App, source: &rows::Source, link: &Link, heads: &Heads, b
     if heads.is_complete {
         let there: HashSet<&str> = heads.refs.iter().map(|(name, _)| name.as_str()).collect();
         let gone = known.values().filter(|k| !there.contains(k.name.as_str()));
-        let (old, fresh): (Vec<_>, Vec<_>) = gone.partition(|k| k.updated_at <= began - margin);
+        let (old, fresh): (Vec<_>, Vec<_>) = gone.partition(|k| !is_fresh(k, began, margin));
         outcome.is_whole &= fresh.is_empty();
         outcome.is_whole &= forget(app, source, &old).await?;
     }
     Ok(outcome)
+}
+
+/// Whether the ref moved after a look began, or so shortly before that the forge may not show it. A time far ahead is of a
+/// clock that was wrong then.
+fn is_fresh(known: &rows::SourceRef, began: Millis, margin: Millis) -> bool {
+    known.updated_at > began - margin && known.updated_at < began + HOUR
 }
 
 /// False when one of them has moved since we looked.

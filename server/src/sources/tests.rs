@@ -204,7 +204,7 @@ async fn row_of(app: &App, who: &Someone, full_name: &str) -> Option<rows::Forge
 }
 
 async fn source_of(app: &App, full_name: &str) -> Option<rows::Source> {
-    let all = db::sources::due(&app.db, i64::MAX, i64::MAX, i64::MAX, 100).await.unwrap();
+    let all = db::sources::due(&app.db, i64::MAX, i64::MAX, i64::MAX, i64::MAX, 100).await.unwrap();
     all.into_iter().find(|s| s.full_name == full_name)
 }
 

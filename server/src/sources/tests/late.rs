@@ -72,6 +72,6 @@ async fn sources_that_were_never_looked_at_come_first() {
     db::sources::forget_polls(&tx).await.unwrap();
     db::sources::touch_polled(&tx, old.id, 1).await.unwrap();
     tx.commit().await.unwrap();
-    let due = db::sources::due(&scene.app.db, i64::MAX, i64::MAX, i64::MAX, 1).await.unwrap();
+    let due = db::sources::due(&scene.app.db, i64::MAX, i64::MAX, i64::MAX, i64::MAX, 1).await.unwrap();
     assert_eq!(due[0].full_name, "mona/new");
 }

@@ -10,6 +10,7 @@ crate::testing::on_postgres! {
     a_revoked_permission_asks_to_connect_again,
     a_code_repository_that_is_gone_is_shown_as_gone,
     a_rate_limit_is_waited_for,
+    a_clock_that_was_set_back_stops_no_polling,
     a_forge_that_hangs_leaves_workers_to_other_jobs,
     a_source_is_looked_at_by_one,
     who_repairs_a_source_replaces_a_connection_that_sees_it_no_more,
@@ -51,6 +52,24 @@ async fn a_forge_that_is_down_comes_back() {
     tx.commit().await.unwrap();
     let source = scene.poll("mona/web").await;
     assert_eq!(source.state, SourceState::Active);
+    scene.build_of(&name, "refs/heads/main", &head).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_stops_no_polling() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = connected(&scene).await;
+    let right = scene.app.clock.now();
+    scene.app.clock.set(right + 365 * crate::clock::DAY);
+    let ahead = code.change("main").file("a", "1").commit("While the clock is wrong");
+    scene.build_of(&name, "refs/heads/main", &ahead).await;
+    scene.poll("mona/web").await;
+    scene.app.clock.set(right);
+    let due = crate::sources::polling::due(&scene.app, 10).await.unwrap();
+    assert!(due.iter().any(|source| source.full_name == "mona/web"), "it is looked at in a year");
+    // Nor is a ref that moved then taken for one that moves now.
+    let head = code.change("main").file("a", "2").quietly().commit("With the right clock");
+    scene.poll("mona/web").await;
     scene.build_of(&name, "refs/heads/main", &head).await;
 }
 

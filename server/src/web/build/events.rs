@@ -6,7 +6,6 @@ use super::super::origin::Origin;
 use super::follower::Follower;
 use super::{BuildPath, find};
 use crate::app::App;
-use crate::clock::Millis;
 use crate::error::Result;
 use crate::policy::{Allowed, ReadRepository};
 use actix_web::http::header;
@@ -20,11 +19,11 @@ use tokio::sync::mpsc;
 /// Messages are gathered for so long, so that a page is not redrawn for each line.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// Rights are looked at again after so long.
-pub(super) const CHECK_AFTER: Millis = 15 * crate::clock::SECOND;
+pub(super) const CHECK_AFTER: Duration = Duration::from_secs(15);
 pub(super) const STALLED: Duration = Duration::from_secs(30);
 pub(super) const PING: Duration = Duration::from_secs(15);
 /// After this a page connects anew; nobody holds a stream for ever.
-pub(super) const LONGEST: i64 = crate::clock::HOUR;
+pub(super) const LONGEST: Duration = Duration::from_hours(1);
 
 #[derive(Deserialize)]
 pub struct After {

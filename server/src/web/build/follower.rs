@@ -8,7 +8,6 @@ use super::live::{LiveLog, fitting};
 use super::{attempts, log, view};
 use crate::app::App;
 use crate::builds;
-use crate::clock::Millis;
 use crate::db::{BuildState, rows};
 use crate::error::{Context, Result};
 use crate::policy::{Allowed, ReadRepository};
@@ -44,7 +43,7 @@ pub(super) struct Follower {
     /// The last reading may have left some.
     is_full: bool,
     request: HttpRequest,
-    checked_at: Millis,
+    checked_at: Instant,
     /// State, cancel wish and number of attempts that the page shows.
     shown: Option<(BuildState, bool, i64)>,
     newer: Option<(i64, BuildState)>,
@@ -66,7 +65,7 @@ impl Follower {
     ) -> Self {
         let now = app.clock.steady();
         Self {
-            checked_at: app.clock.now(),
+            checked_at: now,
             app,
             allowed,
             build,
@@ -88,8 +87,9 @@ impl Follower {
     pub(super) async fn run(mut self) {
         let mut build_changed = self.app.wake.follow(self.build.id);
         let mut repository_changed = self.app.wake.follow(self.build.repository_id);
-        let until = self.app.clock.now() + LONGEST;
-        while self.app.clock.now() < until {
+        // By the steady clock: one that is set back must not keep a right alive.
+        let began = self.app.clock.steady();
+        while self.since(began) < LONGEST {
             if !self.may_still_read().await {
                 return;
             }
@@ -134,11 +134,10 @@ impl Follower {
 
     /// Who was signed out, or lost the right, reads no further; asked anew now and then.
     async fn may_still_read(&mut self) -> bool {
-        let now = self.app.clock.now();
-        if now - self.checked_at < CHECK_AFTER {
+        if self.since(self.checked_at) < CHECK_AFTER {
             return true;
         }
-        self.checked_at = now;
+        self.checked_at = self.app.clock.steady();
         // Code that turned private is told no further either.
         match Origin::of(&self.app, self.allowed.principal(), self.allowed.on(), &self.build).await {
             Ok(origin) => self.origin = origin,

@@ -23,13 +23,14 @@ pub async fn stream(allowed: Allowed<ReadRepository>, request: HttpRequest, app:
 
 async fn follow(app: Data<App>, allowed: Allowed<ReadRepository>, request: HttpRequest, out: mpsc::Sender<Bytes>) {
     let mut changed = app.wake.follow(allowed.on().id);
-    let until = app.clock.now() + LONGEST;
-    let mut checked_at = app.clock.now();
+    // By the steady clock: one that is set back must not keep a right alive.
+    let began = app.clock.steady();
+    let mut checked_at = began;
     // What came between the page and this stream would be missing.
     let mut ping = false;
-    while app.clock.now() < until {
-        if app.clock.now() - checked_at >= CHECK_AFTER {
-            checked_at = app.clock.now();
+    while app.clock.steady().saturating_duration_since(began) < LONGEST {
+        if app.clock.steady().saturating_duration_since(checked_at) >= CHECK_AFTER {
+            checked_at = app.clock.steady();
             let still = check_again::<ReadRepository>(&app, &request, &allowed).await;
             if !still.unwrap_or_default() {
                 return;
