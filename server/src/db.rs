@@ -2,6 +2,14 @@
 //!
 //! `sea_orm` is named only below this module. SQLite has one writer connection and many readers;
 //! a transaction there is `BEGIN IMMEDIATE`, because a deferred one fails when it is upgraded.
+//!
+//! On PostgreSQL a transaction that holds several rows takes them in one order, or two of them wait for each other:
+//!
+//! ```text
+//! source → repository → build → attempt → namespace → upload → blob → object
+//! ```
+//! Several rows of one table are locked by id. To insert a row that refers to another holds that one too, if weakly:
+//! only what deletes it has to wait.
 
 pub mod attempts;
 pub mod backup;

@@ -147,13 +147,14 @@ async fn seal(
     let now = app.clock.now();
     let by = Principal::SYSTEM;
     let tx = app.db.begin().await?;
+    // The repository before the build: whoever deletes it, or adds a build to it, comes in that order too.
+    db::repositories::lock(&tx, home.repository.id).await?;
     let mut build = lock(&tx, attempt).await?;
     if build.cancel_requested_at.is_some() {
         drop(tx);
         end(app, attempt, BuildState::Cancelled, Why::default(), None).await?;
         return Ok(Stored::Yes);
     }
-    db::repositories::lock(&tx, home.repository.id).await?;
     if db::manifests::find(&tx, home.repository.id, digest.as_str()).await?.is_none() {
         // The builder asks again, and then the check says why.
         return Err(Error::Unavailable("the image was removed while it was being signed".into()));

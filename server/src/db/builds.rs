@@ -59,7 +59,8 @@ pub async fn lock_queued_of_ref(tx: &Tx, repository_id: Uuid, ref_name: &str, bu
         .filter(build::Column::RepositoryId.eq(repository_id))
         .filter(build::Column::RefName.eq(ref_name))
         .filter(build::Column::State.eq(BuildState::Queued))
-        .filter(build::Column::Id.ne(but));
+        .filter(build::Column::Id.ne(but))
+        .order_by_asc(build::Column::Id);
     if tx.is_postgres() {
         query = query.lock_exclusive();
     }
@@ -71,7 +72,8 @@ pub async fn lock_queued_of_source(tx: &Tx, source_id: Uuid, ref_name: &str) -> 
     let mut query = build::Entity::find()
         .filter(build::Column::SourceId.eq(source_id))
         .filter(build::Column::RefName.eq(ref_name))
-        .filter(build::Column::State.eq(BuildState::Queued));
+        .filter(build::Column::State.eq(BuildState::Queued))
+        .order_by_asc(build::Column::Id);
     if tx.is_postgres() {
         query = query.lock_exclusive();
     }
