@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::secrets::MasterKey;
 use crate::storage::Storage;
 use crate::wake::Wake;
@@ -15,6 +15,8 @@ pub struct App {
     pub config: Config,
     pub clock: Clock,
     pub db: Db,
+    /// Names this data folder, and so the one process that works in it, beside other servers on the same PostgreSQL.
+    pub server_id: uuid::Uuid,
     pub storage: Storage,
     pub master_key: MasterKey,
     /// Signs registry bearers; no image-signing key.
@@ -61,6 +63,7 @@ impl App {
             bearer_key: master_key.derive("registry bearer"),
             clock: Clock::default(),
             db,
+            server_id: load_or_make_id(&config.data_dir.join("server-id"))?,
             storage,
             master_key,
             http,
@@ -78,6 +81,29 @@ impl App {
             config,
         }))
     }
+}
+
+impl App {
+    /// `Full` when less is free than has to stay free. Whatever brings new data asks: uploads, manifests, mounts, logs,
+    /// webhooks, imports. What people need to make room, and what ends work that was done, goes on: deleting,
+    /// cancelling, sign-ins, settings, the signature and the tags of an image that was built.
+    pub fn room(&self) -> Result<()> {
+        match self.storage.free_bytes()? {
+            Some(free) if free < self.config.min_free_bytes => Err(Error::Full),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The id in a file; made when the file is not there yet.
+fn load_or_make_id(file: &Path) -> Result<uuid::Uuid> {
+    let known = std::fs::read_to_string(file).ok().and_then(|text| text.trim().parse().ok());
+    if let Some(id) = known {
+        return Ok(id);
+    }
+    let id = uuid::Uuid::new_v4();
+    crate::secrets::write_private(file, id.to_string().as_bytes())?;
+    Ok(id)
 }
 
 pub fn master_key_file(config: &Config) -> PathBuf {

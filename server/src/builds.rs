@@ -20,6 +20,7 @@ pub mod lease;
 pub mod log;
 mod pages;
 pub mod queue;
+pub mod removal;
 mod rerun;
 mod snapshot;
 mod states;

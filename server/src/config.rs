@@ -44,6 +44,8 @@ pub struct Config {
     pub builder: Builder,
     pub builds: Builds,
     pub min_free_bytes: u64,
+    pub keep_removed_secs: u64,
+    pub uploads: Uploads,
     pub poll_secs: u64,
 }
 
@@ -69,6 +71,13 @@ pub struct SignIn {
     pub organizations: Vec<String>,
     pub site_admins: Vec<String>,
     pub everybody: bool,
+}
+
+/// What one account, or one attempt of a build, may have begun and not ended.
+#[derive(Clone, Debug)]
+pub struct Uploads {
+    pub open: u64,
+    pub bytes: u64,
 }
 
 /// What every build gets.
@@ -141,6 +150,11 @@ impl Config {
             builder,
             builds: builds::read(&mut v)?,
             min_free_bytes: v.parse("storage.min_free_bytes", "a number of bytes")?,
+            keep_removed_secs: v.parse("storage.keep_removed_secs", "a number of seconds")?,
+            uploads: Uploads {
+                open: v.at_least("uploads.open", 1, "a number of uploads from 1 on")?,
+                bytes: v.parse("uploads.bytes", "a number of bytes")?,
+            },
             poll_secs: v.at_least("sources.poll_secs", 1, "a number of seconds from 1 on")?,
             data_dir,
             public_url,

@@ -24,7 +24,9 @@ pub mod keys;
 pub mod logs;
 pub mod manifests;
 pub mod namespaces;
+pub mod objects;
 pub mod queue;
+pub mod removal;
 pub mod repositories;
 pub mod search;
 pub mod sessions;
@@ -35,6 +37,7 @@ pub mod uploads;
 pub mod users;
 
 pub use entity::values::*;
+pub use objects::ObjectKey;
 
 use crate::error::{Error, Result};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlErr};
@@ -53,7 +56,7 @@ pub mod rows {
     };
     pub use super::entity::operations::{event::Model as Event, job::Model as Job, signing_key::Model as SigningKey};
     pub use super::entity::registry::{
-        blob::Model as Blob, manifest::Model as Manifest, manifest_edge::Model as Edge,
+        blob::Model as Blob, manifest::Model as Manifest, manifest_edge::Model as Edge, object::Model as Object,
         repository::Model as Repository, tag::Model as Tag, tag_move::Model as TagMove, upload::Model as Upload,
     };
     pub use super::entity::sources::{
@@ -123,6 +126,18 @@ impl Db {
     #[cfg(test)]
     pub(crate) fn statements(&self) -> u64 {
         self.statements.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Until another transaction of this database waits for a lock.
+    #[cfg(test)]
+    pub(crate) async fn until_somebody_waits(&self) {
+        use sea_orm::Statement;
+        let sql =
+            "SELECT 1 AS one FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let ask = || Statement::from_string(sea_orm::DbBackend::Postgres, sql);
+        while self.read.query_one_raw(ask()).await.unwrap().is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     pub fn kind(&self) -> &'static str {

@@ -40,6 +40,9 @@ pub enum Error {
     WrongOffset { offset: u64, location: String },
     #[error("too many requests; try again in {retry_after_secs} s")]
     TooManyRequests { retry_after_secs: u64 },
+    /// Too much was begun and not ended; the text says what to end.
+    #[error("{0}")]
+    TooMany(String),
     /// There is no room for what should be stored, or nearly none. docker tries a 5xx again for a minute and then does
     /// not show the text, so the registry says it as a refusal.
     #[error("the disk is full, or almost full: nothing is stored until the operator makes room; reads go on")]
@@ -115,7 +118,7 @@ impl Error {
             Self::Conflict(_) => 409,
             Self::TooLarge(_) => 413,
             Self::RangeNotSatisfiable { .. } | Self::WrongOffset { .. } => 416,
-            Self::TooManyRequests { .. } => 429,
+            Self::TooManyRequests { .. } | Self::TooMany(_) => 429,
             Self::Full => 507,
             Self::Unavailable(_) => 503,
             Self::Forge(_) => 502,
@@ -136,7 +139,7 @@ impl Error {
             Self::TooLarge(_) => "too_large",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::WrongOffset { .. } => "wrong_offset",
-            Self::TooManyRequests { .. } => "too_many_requests",
+            Self::TooManyRequests { .. } | Self::TooMany(_) => "too_many_requests",
             Self::Full => "full",
             Self::Unavailable(_) => "unavailable",
             Self::Forge(_) => "forge",

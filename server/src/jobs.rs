@@ -8,12 +8,14 @@ mod list_repositories;
 mod poll_source;
 mod process_delivery;
 mod remove_hook;
+mod remove_repository;
 mod runner;
 mod scan_repositories;
 mod schedule;
 mod seal_log;
 mod set_commit_status;
 mod sweep_leases;
+mod sweep_objects;
 mod take_up;
 #[cfg(test)]
 mod tests;
@@ -41,6 +43,10 @@ pub enum Task {
     EnsureHook { source_id: Uuid },
     /// Removes the webhook of a source that is gone here.
     RemoveHook { connection_id: Uuid, forge_url: String, repository_remote_id: String, hook_remote_id: String },
+    /// Removes what a deleted repository held.
+    RemoveRepository { repository_id: Uuid },
+    /// Removes the bytes that nobody names.
+    SweepObjects,
     /// Reads what a forge sent.
     ProcessDelivery { delivery_id: Uuid },
     /// Compares the refs of one source.
@@ -92,6 +98,8 @@ impl Task {
             Self::ScanRepositories { .. } => "scan_repositories",
             Self::EnsureHook { .. } => "ensure_hook",
             Self::RemoveHook { .. } => "remove_hook",
+            Self::RemoveRepository { .. } => "remove_repository",
+            Self::SweepObjects => "sweep_objects",
             Self::ProcessDelivery { .. } => "process_delivery",
             Self::PollSource { .. } => "poll_source",
             Self::PollDueSources => "poll_due_sources",
@@ -137,6 +145,8 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
         Task::RemoveHook { connection_id, forge_url, repository_remote_id, hook_remote_id } => {
             remove_hook::run(app, *connection_id, forge_url, repository_remote_id, hook_remote_id).await
         }
+        Task::RemoveRepository { repository_id } => remove_repository::run(app, *repository_id).await,
+        Task::SweepObjects => sweep_objects::run(app).await,
         Task::ProcessDelivery { delivery_id } => process_delivery::run(app, *delivery_id).await,
         Task::PollSource { source_id } => poll_source::run(app, *source_id).await,
         Task::PollDueSources => poll_source::run_due(app).await,
@@ -146,6 +156,12 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
         Task::SweepLeases => sweep_leases::run(app).await,
         Task::TakeUp => take_up::run(app).await,
     }
+}
+
+/// Does a task as a worker would, at once.
+#[cfg(test)]
+pub(crate) async fn perform_now(app: &App, task: &Task) -> Result<(), JobError> {
+    perform(app, task).await
 }
 
 async fn prune(app: &App) -> Result<(), JobError> {

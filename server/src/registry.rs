@@ -7,6 +7,8 @@ pub mod blobs;
 pub mod document;
 pub mod images;
 pub mod manifests;
+pub mod objects;
+pub mod removal;
 pub mod repositories;
 pub mod tags;
 #[cfg(test)]

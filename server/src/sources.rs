@@ -150,13 +150,30 @@ pub async fn disconnect(app: &App, tx: &Tx, source_id: Uuid) -> Result<()> {
     db::sources::delete(tx, source_id).await
 }
 
-/// A repository is about to be deleted: sources that fill no other one are let go. Call it before its row goes.
-pub async fn forget_repository(app: &App, tx: &Tx, repository_id: Uuid) -> Result<()> {
-    for rule in db::sources::rules_into(tx, repository_id).await? {
-        let rules = db::sources::rules_of(tx, rule.source_id).await?;
-        if rules.iter().all(|r| r.repository_id == repository_id) {
-            disconnect(app, tx, rule.source_id).await?;
+/// A repository is being deleted, and its rules count no more: sources that fill no other one are let go.
+pub async fn forget_repository(app: &App, repository_id: Uuid) -> Result<()> {
+    for rule in db::sources::rules_left_by(&app.db, repository_id).await? {
+        while forget_deliveries(app, rule.source_id).await? > 0 {}
+        let tx = app.db.begin().await?;
+        // Whoever imports from it again holds it until its new rule is there.
+        db::sources::lock(&tx, rule.source_id).await?;
+        if db::sources::rules_of(&tx, rule.source_id).await?.is_empty() {
+            disconnect(app, &tx, rule.source_id).await?;
+        } else {
+            db::sources::delete_rule(&tx, rule.id).await?;
         }
+        tx.commit().await?;
     }
     Ok(())
+}
+
+/// Some deliveries of a source that is about to go: they may be large, and there may be thousands.
+async fn forget_deliveries(app: &App, source_id: Uuid) -> Result<u64> {
+    let tx = app.db.begin().await?;
+    if !db::sources::rules_of(&tx, source_id).await?.is_empty() {
+        return Ok(0);
+    }
+    let gone = db::sources::deliveries::forget_some(&tx, source_id, 50).await?;
+    tx.commit().await?;
+    Ok(gone)
 }

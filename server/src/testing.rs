@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::config::Config;
-use crate::db::{NamespaceKind, RepositoryState, Visibility, rows};
+use crate::db::{self, NamespaceKind, PrincipalKind, RepositoryState, Visibility, rows};
+use crate::names::Digest;
 use std::cell::Cell;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -23,7 +24,7 @@ impl TestApp {
     pub(crate) async fn start_with(more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("slipway.toml");
-        let settings = format!("data_dir = {:?}\n{more}\n[storage]\nmin_free_bytes = 0\n", dir.path().join("data"));
+        let settings = format!("data_dir = {:?}\n{more}\n[storage]\nmin_free_bytes = 1\n", dir.path().join("data"));
         std::fs::write(&file, settings).unwrap();
         let mut config = Config::load(Some(&file)).unwrap();
         if ON_POSTGRES.get() {
@@ -59,7 +60,49 @@ pub(crate) fn repository(namespace_id: Uuid, name: &str) -> rows::Repository {
         next_build_number: 1,
         created_at: 0,
         updated_at: 0,
+        maker_kind: None,
+        maker_id: None,
     }
+}
+
+/// So many tags `t00000…`, each on a manifest of its own, or all on the one that hashes from `one`.
+pub(crate) async fn add_tags(app: &App, repository_id: Uuid, number: usize, on_one: bool) {
+    let tx = app.db.begin().await.unwrap();
+    for n in 0..number {
+        let text = if on_one { "one".to_owned() } else { n.to_string() };
+        let digest = Digest::of(text.as_bytes()).to_string();
+        let manifest = rows::Manifest {
+            id: Uuid::now_v7(),
+            repository_id,
+            digest: digest.clone(),
+            media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+            artifact_type: None,
+            subject_digest: None,
+            body: b"{}".to_vec(),
+            size_bytes: 2,
+            image_size_bytes: 2,
+            principal_kind: PrincipalKind::System,
+            principal_id: None,
+            attempt_id: None,
+            created_at: 0,
+        };
+        if n == 0 || !on_one {
+            db::manifests::insert(&tx, manifest, Vec::new()).await.unwrap();
+        }
+        let tag = rows::Tag {
+            id: Uuid::now_v7(),
+            repository_id,
+            name: format!("t{n:05}"),
+            digest,
+            build_id: None,
+            source_id: None,
+            ref_name: None,
+            ref_number: None,
+            updated_at: 0,
+        };
+        db::tags::put(&tx, tag).await.unwrap();
+    }
+    tx.commit().await.unwrap();
 }
 
 impl std::ops::Deref for TestApp {

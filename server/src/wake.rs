@@ -42,6 +42,10 @@ impl Wake {
         self.builds.notify_waiters();
     }
 
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
     /// Ends when the server stops.
     pub async fn stopped(&self) {
         self.stopping.subscribe().wait_for(|stop| *stop).await.ok();

@@ -237,5 +237,7 @@ pub async fn check_again<A: Action<On = RepositoryAccess>>(
 ) -> Result<bool> {
     let principal = sessions::principal(app, request).await?.unwrap_or(Principal::ANONYMOUS);
     let found = repository_access(app, &principal, &allowed.on().name).await?;
-    Ok(found.is_some_and(|on| policy::check::<A>(&principal, on).is_ok()))
+    // Another repository may have the name by now.
+    let same = found.filter(|on| on.id == allowed.on().id);
+    Ok(same.is_some_and(|on| policy::check::<A>(&principal, on).is_ok()))
 }

@@ -14,7 +14,7 @@ pub struct Home {
 impl Home {
     pub(super) async fn of(c: &impl Ask, repository_id: Uuid) -> Result<Self> {
         let gone = || Error::not_found("the repository of this build");
-        let repository = db::repositories::find(c, repository_id).await?.ok_or_else(gone)?;
+        let repository = db::repositories::find_in_any_state(c, repository_id).await?.ok_or_else(gone)?;
         let namespace = db::namespaces::find(c, repository.namespace_id).await?.ok_or_else(gone)?;
         Ok(Self { repository, namespace })
     }

@@ -130,13 +130,20 @@ pub async fn sweep(app: &App) -> Result<()> {
         } else if attempt.lease_until < now {
             lose(app, &attempt, "its builder was not heard of any more").await?;
         } else if attempt.started_at + deadline + GRACE < now {
-            let why = finish::too_long(app);
+            let why = if app.room().is_ok() { finish::too_long(app) } else { no_room() };
             stop(app, &attempt, AttemptEnd::Lost, BuildState::TimedOut, why).await?;
         } else if cancel.is_some_and(|at| at + CANCEL_GRACE < now) {
             stop(app, &attempt, AttemptEnd::Cancelled, BuildState::Cancelled, Why::default()).await?;
         }
     }
     Ok(())
+}
+
+/// Why a build came to no end: its builder kept sending what could not be taken.
+fn no_room() -> Why {
+    let text = "the server's disk is almost full, so that the log could not be taken until the build's time was over; \
+        run it again when there is room";
+    Why::new("timed_out", text)
 }
 
 /// The builder is gone: the build is queued again, once.

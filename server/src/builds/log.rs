@@ -27,7 +27,11 @@ const LONGEST_TEXT: usize = 64 << 10;
 const LONGEST_NAME: usize = 4 << 10;
 
 /// Takes records of an attempt. What is known already is cut off; a gap is refused with what is known.
+///
+/// Without room they are refused with an answer that builders try again after: lines wait there, and the build with
+/// them. What ends a build (`add_notice`, its state, its signature) is small, and is written all the same.
 pub async fn append(app: &App, attempt: &rows::Attempt, batch: RecordBatch) -> Result<RecordsReply> {
+    app.room()?;
     let tx = app.db.begin().await?;
     let open = db::attempts::lock(&tx, attempt.id).await?.filter(|a| a.ended_at.is_none());
     let attempt = open.ok_or_else(not_present)?;

@@ -80,7 +80,10 @@ pub async fn claim_next(app: &App, builder: &str, platforms: &[String]) -> Resul
 
 /// Whether builds wait for the operator to make room.
 pub(super) fn too_little_space(app: &App) -> Result<bool> {
-    Ok(app.storage.free_bytes()?.is_some_and(|free| free < app.config.min_free_bytes))
+    match app.room() {
+        Err(Error::Full) => Ok(true),
+        other => other.map(|()| false),
+    }
 }
 
 /// The order in which waiting builds are handed out: whoever runs least comes first, and each turn takes one of each namespace.
@@ -120,11 +123,11 @@ async fn choose(
     platforms: &[String],
     failed: &mut Vec<rows::Build>,
 ) -> Result<Option<Taken>> {
-    let order = fair_order(&db::queue::waiting(tx).await?, &db::queue::running(tx).await?);
+    let running = db::queue::running(tx).await?;
+    let order = fair_order(&db::queue::waiting(tx).await?, &running);
     let limit = app.config.builds.per_namespace.max(1);
-    let mut full: Vec<Uuid> = Vec::new();
     for waiting in order {
-        if full.contains(&waiting.namespace_id) {
+        if running.get(&waiting.namespace_id).is_some_and(|running| *running >= limit) {
             continue;
         }
         let Some(mut build) = db::builds::lock_queued(tx, waiting.id).await? else { continue };
@@ -141,10 +144,6 @@ async fn choose(
             }
             continue;
         }
-        if db::queue::lock_and_count_running(tx, waiting.namespace_id).await? >= limit {
-            full.push(waiting.namespace_id);
-            continue;
-        }
         let source = match build.source_id {
             Some(id) => db::build_inputs::source(tx, id).await?,
             None => None,
@@ -155,6 +154,11 @@ async fn choose(
             failed.push(build);
             continue;
         };
+        if db::queue::lock_and_count_running(tx, waiting.namespace_id).await? >= limit {
+            // Another claim was faster. No other build now: two claims that each hold one namespace and want the other's
+            // would wait for each other. The next look comes soon.
+            return Ok(None);
+        }
         let home = Home::of(tx, build.repository_id).await?;
         let (attempt, token) = start(app, tx, &mut build, builder).await?;
         return Ok(Some(Taken { build, attempt, token, snapshot, source, home }));

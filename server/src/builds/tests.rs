@@ -1,11 +1,13 @@
 //! Builds as their services see them, on a real database.
 
 mod claims;
+mod deletion;
 mod leases;
 mod lists;
 mod logs;
 mod outcomes;
 mod queueing;
+mod room;
 mod tags;
 
 use super::{NewBuild, enqueue, queue, supersede};

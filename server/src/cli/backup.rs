@@ -58,6 +58,7 @@ pub async fn backup(config: Config, file: &Path) -> Result<String> {
     }
     let db = db::connect::open(&config.database_url, 2).await?;
     let storage = Storage::file_system(&config.data_dir.join("storage"))?;
+    room_for(&config, &db, file).await?;
     // Beside the backup, where there is room for it.
     let copy = Temporary(file.with_file_name(format!(".slipway-{}", hex::encode(secrets::random::<8>()))));
     secrets::write_private(&copy.0, b"")?;
@@ -94,6 +95,32 @@ pub async fn backup(config: Config, file: &Path) -> Result<String> {
     Ok(format!("{}: database, keys and {} objects, {} bytes", file.display(), complete.objects, complete.bytes))
 }
 
+/// Refuses a backup onto the disk of the data folder that would leave the server there without room. On another disk it
+/// fails by itself, and harms nobody.
+async fn room_for(config: &Config, db: &Db, file: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let doing = "asking for free space";
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let device = |path: &Path| std::fs::metadata(path).map(|found| found.dev()).context(doing);
+    if device(folder)? != device(&config.data_dir)? {
+        return Ok(());
+    }
+    let objects: u64 = backup::stored(db).await?.iter().map(|object| object.size).sum();
+    let database = config.database_url.strip_prefix("sqlite:").and_then(|path| std::fs::metadata(path).ok());
+    // Its copy, and the copy's place in the file.
+    let needed = objects + 2 * database.map_or(0, |file| file.len());
+    let stat = rustix::fs::statvfs(folder).context(doing)?;
+    let free = stat.f_bavail * stat.f_frsize;
+    if free.saturating_sub(needed) >= config.min_free_bytes {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the backup needs {needed} bytes, {free} are free in {}, and the server there needs `storage.min_free_bytes` of \
+         them: write it to another disk",
+        folder.display()
+    )))
+}
+
 /// Copies what is named; returns what could not be found.
 async fn objects(
     archive: &mut Writer,
@@ -108,7 +135,7 @@ async fn objects(
                 complete.objects += 1;
                 complete.bytes += object.size;
             }
-            None => missing.push(object.key.clone()),
+            None => missing.push(object.key.to_string()),
         }
     }
     Ok((complete, missing))

@@ -3,6 +3,7 @@
 mod data;
 mod machine;
 mod network;
+mod objects;
 mod registries;
 mod stored;
 
@@ -70,6 +71,7 @@ pub(super) async fn run(config: &Config, json: bool) -> ExitCode {
         findings.retain(|f| f.subject != WEBHOOKS);
     }
     findings.extend(stored);
+    findings.extend(Box::pin(objects::look(config)).await);
     findings.extend(registries::look(config).await);
     if json {
         super::out(&format!("{}\n", serde_json::to_string_pretty(&findings).expect("findings are plain data")));

@@ -83,7 +83,22 @@ pub const SETTINGS: &[Setting] = &[
     setting(
         "storage.min_free_bytes",
         "1000000000",
-        "below this much free space uploads and builds are refused; reads go on",
+        "below this much free space pushes, builds, logs and imports are refused; reads and deletions go on",
+    ),
+    setting(
+        "storage.keep_removed_secs",
+        "86400",
+        "how long bytes of what was deleted stay in storage: longer than a backup takes",
+    ),
+    setting(
+        "uploads.open",
+        "256",
+        "uploads that one account, or one build, may have begun and not ended; as many repositories may wait for their first manifest",
+    ),
+    setting(
+        "uploads.bytes",
+        "100000000000",
+        "bytes that one account, or one build, may hold in uploads and first pushes that have not ended",
     ),
     setting("sources.poll_secs", "30", "how often a source without a working webhook is asked for new commits"),
 ];

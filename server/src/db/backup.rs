@@ -1,9 +1,11 @@
 //! A copy of the database at one moment, and what it names in storage.
 
-use super::Db;
-use super::entity::{builds::sealed_log, registry::blob, registry::upload};
+use super::entity::builds::sealed_log;
+use super::entity::registry::{blob, object, upload};
+use super::{Db, ObjectKey, ObjectState, OwnerKind};
 use crate::error::{Context, Error, Result};
 use sea_orm::prelude::*;
+use sea_orm::sea_query::ExprTrait as _;
 use sea_orm::{AccessMode, DatabaseTransaction, DbBackend, IsolationLevel, QuerySelect, Statement, TransactionTrait};
 use slipway_migrations::{Migrator, MigratorTrait};
 use std::path::Path;
@@ -12,7 +14,7 @@ use url::Url;
 /// An object that rows name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stored {
-    pub key: String,
+    pub key: ObjectKey,
     pub size: u64,
     /// Sealed logs have none.
     pub digest: Option<String>,
@@ -66,7 +68,7 @@ pub async fn stored(db: &Db) -> Result<Vec<Stored>> {
 }
 
 async fn named(c: &impl ConnectionTrait) -> Result<Vec<Stored>> {
-    let blobs: Vec<(String, i64, String)> = blob::Entity::find()
+    let blobs: Vec<(ObjectKey, i64, String)> = blob::Entity::find()
         .select_only()
         .column(blob::Column::StorageKey)
         .column(blob::Column::SizeBytes)
@@ -74,7 +76,7 @@ async fn named(c: &impl ConnectionTrait) -> Result<Vec<Stored>> {
         .into_tuple()
         .all(c)
         .await?;
-    let logs: Vec<(String, i64)> = sealed_log::Entity::find()
+    let logs: Vec<(ObjectKey, i64)> = sealed_log::Entity::find()
         .select_only()
         .column(sealed_log::Column::StorageKey)
         .column(sealed_log::Column::SizeBytes)
@@ -87,9 +89,12 @@ async fn named(c: &impl ConnectionTrait) -> Result<Vec<Stored>> {
     Ok(blobs.chain(logs).collect())
 }
 
-/// Forgets uploads in flight: their bytes are not part of a backup, and clients start again.
+/// Forgets uploads in flight, and objects that no row names: their bytes are not part of a backup, and clients start
+/// again.
 pub async fn forget_uploads(db: &Db) -> Result<()> {
     upload::Entity::delete_many().exec(&db.write).await?;
+    let not_here = object::Column::State.ne(ObjectState::Owned).or(object::Column::OwnerKind.eq(OwnerKind::Upload));
+    object::Entity::delete_many().filter(not_here).exec(&db.write).await?;
     Ok(())
 }
 
@@ -110,11 +115,4 @@ pub fn postgres_arguments(url: &str) -> Result<(String, Option<String>)> {
     let password = url.password().map(decode);
     url.set_password(None).map_err(|()| Error::invalid("database.url has no host"))?;
     Ok((url.to_string(), password))
-}
-
-/// For tests: a blob without a push.
-#[cfg(test)]
-pub async fn insert_blob(db: &Db, row: super::rows::Blob) {
-    use sea_orm::{ActiveModelTrait as _, IntoActiveModel as _};
-    row.into_active_model().reset_all().insert(&db.write).await.unwrap();
 }

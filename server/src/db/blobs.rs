@@ -1,8 +1,8 @@
 //! Blobs, which are global, and the links through which repositories reach them.
 
 use super::entity::registry::{blob, repository_blob};
-use super::{Ask, BlobState, Tx, rows};
-use crate::clock::Millis;
+use super::{Ask, BlobState, ObjectKey, OwnerKind, Tx, objects, rows};
+use crate::clock::{DAY, Millis};
 use crate::error::{Error, Result};
 use crate::names::Digest;
 use sea_orm::ActiveValue::Set;
@@ -44,12 +44,18 @@ pub async fn find_all_linked(
 
 /// Makes the blob known, or finds it. The bytes lie at `storage_key` already: bytes before rows.
 /// The second value tells whether `storage_key` is the one in use; if not, its bytes are a copy that nobody needs.
-pub async fn upsert(tx: &Tx, digest: &Digest, size: i64, storage_key: &str, now: Millis) -> Result<(rows::Blob, bool)> {
+pub async fn upsert(
+    tx: &Tx,
+    digest: &Digest,
+    size: i64,
+    storage_key: &ObjectKey,
+    now: Millis,
+) -> Result<(rows::Blob, bool)> {
     let row = rows::Blob {
         id: Uuid::now_v7(),
         digest: digest.to_string(),
         size_bytes: size,
-        storage_key: storage_key.to_owned(),
+        storage_key: storage_key.clone(),
         state: BlobState::Live,
         version: 1,
         condemned_at: None,
@@ -61,6 +67,7 @@ pub async fn upsert(tx: &Tx, digest: &Digest, size: i64, storage_key: &str, now:
         .exec_without_returning(tx.connection())
         .await?;
     if inserted == 1 {
+        objects::own(tx, storage_key, OwnerKind::Blob, row.id).await?;
         return Ok((row, true));
     }
     let mut query = blob::Entity::find().filter(blob::Column::Digest.eq(digest.as_str()));
@@ -71,9 +78,10 @@ pub async fn upsert(tx: &Tx, digest: &Digest, size: i64, storage_key: &str, now:
     let found = query.one(tx.connection()).await?;
     let found = found.ok_or_else(|| Error::internal("storing a blob", "its row was removed meanwhile"))?;
     if found.state == BlobState::Live {
+        objects::release(tx, std::slice::from_ref(storage_key), now).await?;
         return Ok((found, false));
     }
-    // A condemned blob lives again. One that is being deleted gets the new bytes: the collector removes the old key only.
+    // A condemned blob lives again. One that is being deleted gets the new bytes.
     let is_going = found.state == BlobState::Deleting;
     let mut row = blob::ActiveModel {
         id: Set(found.id),
@@ -83,14 +91,20 @@ pub async fn upsert(tx: &Tx, digest: &Digest, size: i64, storage_key: &str, now:
         ..Default::default()
     };
     if is_going {
-        row.storage_key = Set(storage_key.to_owned());
+        objects::own(tx, storage_key, OwnerKind::Blob, found.id).await?;
+        objects::release(tx, std::slice::from_ref(&found.storage_key), now + DAY).await?;
+        row.storage_key = Set(storage_key.clone());
+    } else {
+        objects::release(tx, std::slice::from_ref(storage_key), now).await?;
     }
     Ok((row.update(tx.connection()).await?, is_going))
 }
 
-/// Gives a blob whose bytes are gone those that lie at `storage_key`.
-pub async fn set_storage_key(tx: &Tx, id: Uuid, storage_key: &str) -> Result<rows::Blob> {
-    let row = blob::ActiveModel { id: Set(id), storage_key: Set(storage_key.to_owned()), ..Default::default() };
+/// Gives a blob whose bytes are gone those that lie at `key`; what is left of the old ones may go from `remove_at` on.
+pub async fn set_storage_key(tx: &Tx, blob: &rows::Blob, key: &ObjectKey, remove_at: Millis) -> Result<rows::Blob> {
+    objects::own(tx, key, OwnerKind::Blob, blob.id).await?;
+    objects::release(tx, std::slice::from_ref(&blob.storage_key), remove_at).await?;
+    let row = blob::ActiveModel { id: Set(blob.id), storage_key: Set(key.clone()), ..Default::default() };
     Ok(row.update(tx.connection()).await?)
 }
 
@@ -152,7 +166,8 @@ pub async fn sizes(c: &impl Ask, repository_id: Uuid) -> Result<(i64, i64)> {
         "SELECT COALESCE(CAST(SUM(CASE WHEN links = 1 THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS own, \
          COALESCE(CAST(SUM(CASE WHEN links > 1 THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS shared FROM \
          (SELECT b.size_bytes, (SELECT COUNT(*) FROM repository_blob o JOIN repository r ON r.id = o.repository_id \
-         JOIN namespace n ON n.id = r.namespace_id WHERE o.blob_id = b.id AND n.name <> 'buildcache') AS links \
+         JOIN namespace n ON n.id = r.namespace_id WHERE o.blob_id = b.id AND r.state <> 'deleting' \
+         AND n.name <> 'buildcache') AS links \
          FROM blob b JOIN repository_blob l ON l.blob_id = b.id WHERE l.repository_id = {place}) AS x"
     );
     let row = one(c, sql, repository_id).await?;
@@ -164,9 +179,30 @@ pub async fn size_of_namespace(c: &impl Ask, namespace_id: Uuid) -> Result<i64> 
     let place = if c.is_postgres() { "$1" } else { "?" };
     let sql = format!(
         "SELECT COALESCE(CAST(SUM(size_bytes) AS BIGINT), 0) AS own, CAST(0 AS BIGINT) AS shared FROM blob WHERE id IN \
-         (SELECT l.blob_id FROM repository_blob l JOIN repository r ON r.id = l.repository_id WHERE r.namespace_id = {place})"
+         (SELECT l.blob_id FROM repository_blob l JOIN repository r ON r.id = l.repository_id \
+         WHERE r.state <> 'deleting' AND r.namespace_id = {place})"
     );
     Ok(one(c, sql, namespace_id).await?.map_or(0, |r| r.own))
+}
+
+/// Bytes of the blobs that these repositories link, each counted once.
+pub async fn size_of(c: &impl Ask, repositories: &[Uuid]) -> Result<i64> {
+    if repositories.is_empty() {
+        return Ok(0);
+    }
+    let links = Query::select()
+        .column(repository_blob::Column::BlobId)
+        .from(repository_blob::Entity)
+        .and_where(repository_blob::Column::RepositoryId.is_in(repositories.iter().copied()))
+        .to_owned();
+    let sum: Option<Option<i64>> = blob::Entity::find()
+        .select_only()
+        .column_as(Expr::col(blob::Column::SizeBytes).sum().cast_as("BIGINT"), "bytes")
+        .filter(blob::Column::Id.in_subquery(links))
+        .into_tuple()
+        .one(c.connection())
+        .await?;
+    Ok(sum.flatten().unwrap_or_default())
 }
 
 #[derive(sea_orm::FromQueryResult)]

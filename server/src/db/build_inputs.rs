@@ -16,6 +16,7 @@ pub async fn rules_of(c: &impl Ask, repository_id: Uuid) -> Result<Vec<rows::Rul
     Ok(rule::Entity::find()
         .filter(rule::Column::RepositoryId.eq(repository_id))
         .filter(rule::Column::IsEnabled.eq(true))
+        .filter(rule::Column::RepositoryId.not_in_subquery(super::sources::being_deleted()))
         .order_by_asc(rule::Column::CreatedAt)
         .all(c.connection())
         .await?)

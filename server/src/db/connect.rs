@@ -88,6 +88,15 @@ async fn applied(db: &Db) -> Result<Vec<String>> {
     Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?)
 }
 
+/// Goes back to the schema of the version that knew no objects.
+#[cfg(test)]
+pub(crate) async fn before_objects(db: &Db) {
+    use sea_orm::ConnectionTrait as _;
+    while db.write.execute_unprepared("SELECT 1 FROM object").await.is_ok() {
+        Migrator::down(&db.write, Some(1)).await.unwrap();
+    }
+}
+
 async fn pool(url: &str, connections: u32) -> Result<DatabaseConnection> {
     let mut options = ConnectOptions::new(url);
     options

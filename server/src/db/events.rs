@@ -5,7 +5,7 @@ use super::{Ask as _, Tx, rows};
 use crate::clock::Millis;
 use crate::error::Result;
 use crate::policy::Principal;
-use sea_orm::{ActiveModelTrait, IntoActiveModel};
+use sea_orm::{ActiveModelTrait, EntityTrait as _, IntoActiveModel};
 use uuid::Uuid;
 
 /// What happened to what.
@@ -24,7 +24,23 @@ pub struct NewEvent {
 const VERSION: i64 = 1;
 
 pub async fn add(tx: &Tx, by: &Principal, new: NewEvent, now: Millis) -> Result<()> {
-    let row = rows::Event {
+    let row: event::ActiveModel = row(by, new, now).into_active_model().reset_all();
+    row.insert(tx.connection()).await?;
+    Ok(())
+}
+
+/// As `add`, for a few hundred at once.
+pub async fn add_all(tx: &Tx, by: &Principal, new: Vec<NewEvent>, now: Millis) -> Result<()> {
+    let rows: Vec<event::ActiveModel> =
+        new.into_iter().map(|new| row(by, new, now).into_active_model().reset_all()).collect();
+    for some in rows.chunks(100) {
+        event::Entity::insert_many(some.to_vec()).exec_without_returning(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+fn row(by: &Principal, new: NewEvent, now: Millis) -> rows::Event {
+    rows::Event {
         id: Uuid::now_v7(),
         version: VERSION,
         kind: new.kind.to_owned(),
@@ -37,8 +53,5 @@ pub async fn add(tx: &Tx, by: &Principal, new: NewEvent, now: Millis) -> Result<
         request_id: crate::request_id::current(),
         body: new.body.to_string(),
         at: now,
-    };
-    let row: event::ActiveModel = row.into_active_model().reset_all();
-    row.insert(tx.connection()).await?;
-    Ok(())
+    }
 }

@@ -1,7 +1,7 @@
 //! Logs: batches of records while a build runs, steps for its page, and where the sealed log lies.
 
 use super::entity::builds::{build_step, log_batch, sealed_log};
-use super::{Ask, OnConstraint, Tx, rows};
+use super::{Ask, OnConstraint, OwnerKind, Tx, objects, rows};
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder};
@@ -42,6 +42,7 @@ pub async fn find_sealed(c: &impl Ask, attempt_id: Uuid) -> Result<Option<rows::
 }
 
 pub async fn insert_sealed(tx: &Tx, row: rows::SealedLog) -> Result<()> {
+    objects::own(tx, &row.storage_key, OwnerKind::Log, row.attempt_id).await?;
     row.into_active_model()
         .reset_all()
         .insert(tx.connection())

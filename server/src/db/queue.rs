@@ -33,7 +33,7 @@ SELECT id, namespace_id, created_at FROM (
     SELECT b.id, r.namespace_id, b.created_at,
            row_number() OVER (PARTITION BY r.namespace_id ORDER BY b.created_at, b.id) AS place
     FROM build b JOIN repository r ON r.id = b.repository_id
-    WHERE b.state = 'queued'
+    WHERE b.state = 'queued' AND r.state <> 'deleting'
 ) AS waiting
 WHERE place <= 50
 ORDER BY created_at, id";

@@ -1,7 +1,7 @@
 //! Repositories.
 
 use super::entity::registry::{repository, repository_blob, upload};
-use super::{Ask, OnConstraint, RepositoryState, Tx, Visibility, rows};
+use super::{Ask, OnConstraint, PrincipalKind, RepositoryState, Tx, Visibility, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
@@ -10,8 +10,18 @@ use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, Query};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
+/// One that is not being deleted.
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Repository>> {
+    Ok(repository::Entity::find_by_id(id).filter(is_kept()).one(c.connection()).await?)
+}
+
+/// As `find`, also one that is being deleted: for those that remove what belonged to it.
+pub async fn find_in_any_state(c: &impl Ask, id: Uuid) -> Result<Option<rows::Repository>> {
     Ok(repository::Entity::find_by_id(id).one(c.connection()).await?)
+}
+
+fn is_kept() -> sea_orm::sea_query::SimpleExpr {
+    repository::Column::State.ne(RepositoryState::Deleting)
 }
 
 /// `name` is without the namespace.
@@ -19,6 +29,7 @@ pub async fn find_by_name(c: &impl Ask, namespace_id: Uuid, name: &str) -> Resul
     Ok(repository::Entity::find()
         .filter(repository::Column::NamespaceId.eq(namespace_id))
         .filter(repository::Column::Name.eq(name))
+        .filter(is_kept())
         .one(c.connection())
         .await?)
 }
@@ -64,13 +75,17 @@ pub async fn insert(tx: &Tx, row: rows::Repository) -> Result<rows::Repository> 
 }
 
 /// Holds the repository until the transaction ends: on PostgreSQL two requests would else move one tag at once,
-/// each from what it was before both. SQLite has one writer anyway.
+/// each from what it was before both. SQLite has one writer anyway. An error when it is being deleted, or is gone.
 pub async fn lock(tx: &Tx, id: Uuid) -> Result<()> {
+    let mut query = repository::Entity::find_by_id(id).filter(is_kept());
     if tx.is_postgres() {
         // Not stronger: rows that refer to the repository may be inserted beside it.
-        repository::Entity::find_by_id(id).lock(LockType::NoKeyUpdate).one(tx.connection()).await?;
+        query = query.lock(LockType::NoKeyUpdate);
     }
-    Ok(())
+    match query.one(tx.connection()).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::not_found("this repository")),
+    }
 }
 
 /// A provisional repository has got its first manifest.
@@ -105,22 +120,59 @@ pub async fn take_over(tx: &Tx, id: Uuid, visibility: Visibility, now: Millis) -
     Ok(true)
 }
 
-/// Removes provisional repositories that got no byte since `before` and have no upload left.
-pub async fn forget_provisional(tx: &Tx, before: Millis) -> Result<u64> {
+/// Provisional repositories that got no byte since `before` and have no upload left.
+pub async fn left_provisional(c: &impl Ask, before: Millis, limit: u64) -> Result<Vec<rows::Repository>> {
     let uploads = Query::select().column(upload::Column::RepositoryId).from(upload::Entity).to_owned();
     let fresh = Query::select()
         .column(repository_blob::Column::RepositoryId)
         .from(repository_blob::Entity)
         .and_where(repository_blob::Column::CreatedAt.gte(before))
         .to_owned();
-    let gone = repository::Entity::delete_many()
+    Ok(repository::Entity::find()
         .filter(repository::Column::State.eq(RepositoryState::Provisional))
         .filter(repository::Column::UpdatedAt.lt(before))
         .filter(repository::Column::Id.not_in_subquery(uploads))
         .filter(repository::Column::Id.not_in_subquery(fresh))
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
+/// The provisional repositories that a principal made.
+pub async fn provisional_of(c: &impl Ask, kind: PrincipalKind, id: Option<Uuid>) -> Result<Vec<Uuid>> {
+    let maker = id.map_or_else(|| repository::Column::MakerId.is_null(), |id| repository::Column::MakerId.eq(id));
+    Ok(repository::Entity::find()
+        .select_only()
+        .column(repository::Column::Id)
+        .filter(repository::Column::State.eq(RepositoryState::Provisional))
+        .filter(repository::Column::MakerKind.eq(kind))
+        .filter(maker)
+        .into_tuple()
+        .all(c.connection())
+        .await?)
+}
+
+/// Takes name and sight from a repository that is in `state` still; its rows are for a job to remove.
+pub async fn begin_deletion(tx: &Tx, id: Uuid, state: RepositoryState) -> Result<bool> {
+    let changed = repository::Entity::update_many()
+        .col_expr(repository::Column::State, Expr::value(RepositoryState::Deleting.as_str()))
+        .filter(repository::Column::Id.eq(id))
+        .filter(repository::Column::State.eq(state))
         .exec(tx.connection())
         .await?;
-    Ok(gone.rows_affected)
+    Ok(changed.rows_affected == 1)
+}
+
+/// Repositories that are being deleted.
+pub async fn deleting(c: &impl Ask, limit: u64) -> Result<Vec<Uuid>> {
+    Ok(repository::Entity::find()
+        .select_only()
+        .column(repository::Column::Id)
+        .filter(repository::Column::State.eq(RepositoryState::Deleting))
+        .limit(limit)
+        .into_tuple()
+        .all(c.connection())
+        .await?)
 }
 
 pub async fn set_visibility(tx: &Tx, id: Uuid, visibility: Visibility, now: Millis) -> Result<()> {
@@ -136,11 +188,16 @@ pub async fn set_visibility(tx: &Tx, id: Uuid, visibility: Visibility, now: Mill
 
 /// Takes the next build number of a repository; callers hold a transaction, so numbers have no gap.
 pub async fn next_build_number(tx: &Tx, id: Uuid) -> Result<i64> {
-    repository::Entity::update_many()
+    let taken = repository::Entity::update_many()
         .col_expr(repository::Column::NextBuildNumber, Expr::col(repository::Column::NextBuildNumber).add(1))
         .filter(repository::Column::Id.eq(id))
+        .filter(is_kept())
         .exec(tx.connection())
         .await?;
+    if taken.rows_affected == 0 {
+        // What was to build into it is asked for again, and then nothing is.
+        return Err(Error::Unavailable("the repository was deleted a moment ago".into()));
+    }
     let next: Option<i64> = repository::Entity::find_by_id(id)
         .select_only()
         .column(repository::Column::NextBuildNumber)
@@ -148,11 +205,6 @@ pub async fn next_build_number(tx: &Tx, id: Uuid) -> Result<i64> {
         .one(tx.connection())
         .await?;
     next.map(|n| n - 1).ok_or_else(|| Error::not_found("the repository"))
-}
-
-pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
-    repository::Entity::delete_by_id(id).exec(tx.connection()).await?;
-    Ok(())
 }
 
 /// Full names of live repositories that are public, or in namespaces where `user_id` has a role; after `after`, in byte order.

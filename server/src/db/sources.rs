@@ -5,13 +5,13 @@ pub mod listing;
 pub mod refs;
 
 use super::entity::sources::{rule, source};
-use super::{Ask, HookState, OnConstraint, SourceState, Tx, rows};
+use super::{Ask, HookState, OnConstraint, RepositoryState, SourceState, Tx, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, LockType, NullOrdering};
-use sea_orm::{Condition, IntoActiveModel, Order, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{Condition, IntoActiveModel, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Source>> {
@@ -198,10 +198,21 @@ pub async fn insert_rule(tx: &Tx, row: rows::Rule) -> Result<rows::Rule> {
     Ok(row.into_active_model().reset_all().insert(tx.connection()).await?)
 }
 
-/// In the order in which they were made.
+/// Repositories whose rules count no more.
+pub(super) fn being_deleted() -> sea_orm::sea_query::SelectStatement {
+    use super::entity::registry::repository;
+    repository::Entity::find()
+        .select_only()
+        .column(repository::Column::Id)
+        .filter(repository::Column::State.eq(RepositoryState::Deleting))
+        .into_query()
+}
+
+/// In the order in which they were made, without those of repositories that are being deleted.
 pub async fn rules_of(c: &impl Ask, source_id: Uuid) -> Result<Vec<rows::Rule>> {
     Ok(rule::Entity::find()
         .filter(rule::Column::SourceId.eq(source_id))
+        .filter(rule::Column::RepositoryId.not_in_subquery(being_deleted()))
         .order_by_asc(rule::Column::Id)
         .all(c.connection())
         .await?)
@@ -210,9 +221,21 @@ pub async fn rules_of(c: &impl Ask, source_id: Uuid) -> Result<Vec<rows::Rule>> 
 pub async fn rules_into(c: &impl Ask, repository_id: Uuid) -> Result<Vec<rows::Rule>> {
     Ok(rule::Entity::find()
         .filter(rule::Column::RepositoryId.eq(repository_id))
+        .filter(rule::Column::RepositoryId.not_in_subquery(being_deleted()))
         .order_by_asc(rule::Column::Id)
         .all(c.connection())
         .await?)
+}
+
+/// The rules that filled a repository that is being deleted.
+pub async fn rules_left_by(c: &impl Ask, repository_id: Uuid) -> Result<Vec<rows::Rule>> {
+    let rules = rule::Entity::find().filter(rule::Column::RepositoryId.eq(repository_id));
+    Ok(rules.order_by_asc(rule::Column::SourceId).all(c.connection()).await?)
+}
+
+pub async fn delete_rule(tx: &Tx, id: Uuid) -> Result<()> {
+    rule::Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
 }
 
 pub async fn update_rule(tx: &Tx, row: rows::Rule) -> Result<()> {

@@ -85,11 +85,16 @@ pub async fn shown_names(c: &impl Ask, repository_id: Uuid, part: &str) -> Resul
 
 /// All tags on a digest.
 pub async fn of_digest(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<Vec<rows::Tag>> {
+    some_of_digest(c, repository_id, digest, 1_000).await
+}
+
+/// The first tags on a digest, by name.
+pub async fn some_of_digest(c: &impl Ask, repository_id: Uuid, digest: &str, limit: u64) -> Result<Vec<rows::Tag>> {
     Ok(tag::Entity::find()
         .filter(tag::Column::RepositoryId.eq(repository_id))
         .filter(tag::Column::Digest.eq(digest))
         .order_by_asc(tag::Column::Name)
-        .limit(1_000)
+        .limit(limit)
         .all(c.connection())
         .await?)
 }
@@ -115,6 +120,20 @@ pub async fn put(tx: &Tx, row: rows::Tag) -> Result<()> {
 
 pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
     tag::Entity::delete_by_id(id).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Deletes a few hundred tags.
+pub async fn delete_all(tx: &Tx, ids: &[Uuid]) -> Result<()> {
+    tag::Entity::delete_many().filter(tag::Column::Id.is_in(ids.iter().copied())).exec(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn add_moves(tx: &Tx, rows: Vec<rows::TagMove>) -> Result<()> {
+    let rows: Vec<tag_move::ActiveModel> = rows.into_iter().map(|row| row.into_active_model().reset_all()).collect();
+    for some in rows.chunks(100) {
+        tag_move::Entity::insert_many(some.to_vec()).exec_without_returning(tx.connection()).await?;
+    }
     Ok(())
 }
 

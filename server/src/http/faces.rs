@@ -111,7 +111,7 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::Unauthorized(_) => "UNAUTHORIZED",
         Error::Forbidden(_) | Error::Full => "DENIED",
         Error::NotFound(_) | Error::Gone(_) => "NAME_UNKNOWN",
-        Error::TooManyRequests { .. } => "TOOMANYREQUESTS",
+        Error::TooManyRequests { .. } | Error::TooMany(_) => "TOOMANYREQUESTS",
         Error::TooLarge(_) => "MANIFEST_INVALID",
         Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",
         // Only the addresses of uploads have an id.

@@ -21,11 +21,14 @@ impl Task {
     pub(super) fn lane(&self) -> Lane {
         match self {
             Self::SweepLeases => Lane::Leases,
-            Self::Prune | Self::SealLog { .. } | Self::ReconcileSources | Self::TakeUp => Lane::Upkeep,
+            Self::Prune | Self::SealLog { .. } | Self::ReconcileSources | Self::SweepObjects | Self::TakeUp => {
+                Lane::Upkeep
+            }
             Self::ProcessDelivery { .. } => Lane::Deliveries,
             Self::SetCommitStatus { .. } | Self::EnsureHook { .. } | Self::RemoveHook { .. } => Lane::Forge,
             Self::ListRepositories { .. } | Self::ScanRepositories { .. } => Lane::Listing,
             Self::PollSource { .. } | Self::PollDueSources => Lane::Polling,
+            Self::RemoveRepository { .. } => Lane::Long,
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio_cron_scheduler::{Job, JobScheduler};
 /// Six fields: the first one is seconds.
 const ENTRIES: &[(&str, Task)] = &[
     ("0 */10 * * * *", Task::Prune),
+    ("30 */10 * * * *", Task::SweepObjects),
     ("*/15 * * * * *", Task::SweepLeases),
     ("* * * * * *", Task::PollDueSources),
     ("0 7 * * * *", Task::TakeUp),

@@ -3,7 +3,7 @@
 use super::path;
 use crate::app::App;
 use crate::db::rows;
-use crate::error::{Error, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::policy::{Allowed, DeleteImage, PullImage};
 use crate::registry::document::MOST_BYTES;
 use crate::registry::manifests;
@@ -12,6 +12,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, BytesMut, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::{StreamExt as _, stream};
+use tracing::Instrument as _;
 
 fn headers(status: StatusCode, manifest: &rows::Manifest) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
@@ -57,7 +58,10 @@ pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<
 
 /// `DELETE …/manifests/{reference}`: a tag, or a manifest with all its tags.
 pub async fn delete(allowed: Allowed<DeleteImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
-    manifests::delete(&app, &allowed, &path::reference(&request)?).await?;
+    let reference = path::reference(&request)?;
+    // To the end, also when its client goes away: many tags take a while.
+    let deleted = async move { manifests::delete(&app, &allowed, &reference).await }.in_current_span();
+    actix_web::rt::spawn(deleted).await.context("deleting a manifest")??;
     Ok(HttpResponse::Accepted().finish())
 }
 

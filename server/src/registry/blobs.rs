@@ -1,8 +1,9 @@
 //! Reading blobs, and storing small ones of our own.
 
+use super::objects;
 use crate::app::App;
 use crate::clock::Millis;
-use crate::db::{self, BlobState, Tx, rows};
+use crate::db::{self, BlobState, ObjectKey, ObjectKind, Tx, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
 use crate::policy::{Allowed, DeleteImage, PullImage};
@@ -14,7 +15,7 @@ use uuid::Uuid;
 pub struct OwnBlob {
     pub digest: Digest,
     pub size_bytes: i64,
-    pub storage_key: String,
+    pub storage_key: ObjectKey,
 }
 
 fn unknown(digest: &Digest) -> Error {
@@ -49,7 +50,8 @@ pub(super) async fn name(app: &App, tx: &Tx, own: &OwnBlob, now: Millis) -> Resu
         return Ok((blob, in_use));
     }
     tracing::warn!(blob.digest = blob.digest, "the bytes of {} were not whole; a push brought them back", blob.digest);
-    Ok((db::blobs::set_storage_key(tx, blob.id, &own.storage_key).await?, true))
+    let until = objects::kept_until(app);
+    Ok((db::blobs::set_storage_key(tx, &blob, &own.storage_key, until).await?, true))
 }
 
 /// Removes the link from this repository, unless a manifest there still needs it; the bytes are the collector's business.
@@ -83,12 +85,13 @@ pub async fn read_small(app: &App, repository_id: Uuid, digest: &Digest, limit: 
     }
 }
 
-/// Stores bytes of ours, before the transaction that names them.
+/// Stores bytes of ours, before the transaction that names them. They are a few kilobytes, and not refused below the
+/// low-space mark: an image that was built and pushed is signed for the price of a row.
 pub async fn store_own(app: &App, bytes: Bytes) -> Result<OwnBlob> {
     let own = OwnBlob {
         digest: Digest::of(&bytes),
         size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        storage_key: storage::new_key("blobs"),
+        storage_key: db::objects::register(&app.db, ObjectKind::Blob, app.clock.now()).await?,
     };
     app.storage.put(&own.storage_key, bytes).await?;
     Ok(own)

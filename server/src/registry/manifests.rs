@@ -37,37 +37,42 @@ pub async fn find(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Opt
 
 /// Deletes a tag, or a manifest with all tags on it.
 pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, reference: &Reference) -> Result<()> {
-    let on = allowed.on();
-    let tx = app.db.begin().await?;
-    db::repositories::lock(&tx, on.id).await?;
     match reference {
         Reference::Tag(tag) => {
+            let on = allowed.on();
+            let tx = app.db.begin().await?;
+            db::repositories::lock(&tx, on.id).await?;
             let row = db::tags::find(&tx, on.id, tag.as_str()).await?.ok_or_else(|| unknown(reference))?;
             tags::delete(app, &tx, allowed, &row).await?;
+            tx.commit().await?;
         }
-        Reference::Digest(digest) => {
-            let row = db::manifests::find(&tx, on.id, digest.as_str()).await?.ok_or_else(|| unknown(reference))?;
-            if db::manifests::has_parent(&tx, on.id, digest).await? {
-                return Err(Error::Conflict(format!(
-                    "{digest} is part of an image index in this repository; delete that first"
-                )));
-            }
-            // The question answers with a page; what is deleted makes room for the next one.
-            loop {
-                let held = db::tags::of_digest(&tx, on.id, digest.as_str()).await?;
-                if held.is_empty() {
-                    break;
-                }
-                for tag in held {
-                    tags::delete(app, &tx, allowed, &tag).await?;
-                }
-            }
-            db::manifests::delete(&tx, row.id).await?;
-        }
+        // The tags go a few hundred at a time, so that other writers come in between, and the manifest with the last of
+        // them. A tag that is gone has its move, and one that is left still names a manifest that is there: whatever
+        // breaks off in the middle leaves nothing wrong, and deleting again does the rest.
+        Reference::Digest(digest) => while !delete_some(app, allowed, digest).await? {},
+    }
+    app.wake.changed(allowed.on().id);
+    Ok(())
+}
+
+/// Deletes some tags on a manifest, and the manifest when none is left: then the answer is true.
+async fn delete_some(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest) -> Result<bool> {
+    let on = allowed.on();
+    let unknown = || unknown(&Reference::Digest(digest.clone()));
+    let tx = app.db.begin().await?;
+    db::repositories::lock(&tx, on.id).await?;
+    let row = db::manifests::find(&tx, on.id, digest.as_str()).await?.ok_or_else(unknown)?;
+    if db::manifests::has_parent(&tx, on.id, digest).await? {
+        return Err(Error::Conflict(format!(
+            "{digest} is part of an image index in this repository; delete that first"
+        )));
+    }
+    let is_last = tags::delete_some(app, &tx, allowed, digest).await? == 0;
+    if is_last {
+        db::manifests::delete(&tx, row.id).await?;
     }
     tx.commit().await?;
-    app.wake.changed(on.id);
-    Ok(())
+    Ok(is_last)
 }
 
 /// Manifests that name `subject`, of this type if one is named, by digest from `after` on; and whether there are more.

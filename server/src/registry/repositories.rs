@@ -1,5 +1,7 @@
 //! Repositories that a push makes: provisional until their first manifest is there.
 
+use super::removal;
+use super::uploads::bounds;
 use crate::app::App;
 use crate::db::rows;
 use crate::db::{self, NamespaceKind, RepositoryState, Tx, Visibility};
@@ -71,6 +73,7 @@ async fn cache_namespace(app: &App) -> Result<Uuid> {
 /// The row to push into; made provisional, and private, when it is absent.
 pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Repository> {
     let on = allowed.on();
+    let by = allowed.principal();
     let namespace_id = if on.namespace_id.is_nil() { cache_namespace(app).await? } else { on.namespace_id };
     if let Some(found) = db::repositories::find_by_name(&app.db, namespace_id, &on.name.name).await? {
         return Ok(found);
@@ -86,12 +89,15 @@ pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Rep
         next_build_number: 1,
         created_at: now,
         updated_at: now,
+        maker_kind: Some(by.kind()),
+        maker_id: by.id(),
     };
     let tx = app.db.begin().await?;
     // Two layers of a first push come at once: the second finds what the first made.
     if let Some(found) = db::repositories::find_by_name(&tx, namespace_id, &on.name.name).await? {
         return Ok(found);
     }
+    bounds::one_more_repository(app, &tx, (by.kind(), by.id())).await?;
     match db::repositories::insert(&tx, row).await {
         Ok(made) => {
             tx.commit().await?;
@@ -149,10 +155,16 @@ pub async fn storage_of_namespace(app: &App, namespace_id: Uuid) -> Result<i64> 
     db::blobs::size_of_namespace(&app.db, namespace_id).await
 }
 
-/// Deletes a repository with its tags, builds, logs and build cache; blobs are the collector's business.
+/// Deletes a repository with its tags, builds, logs and build cache. From here on nobody sees it, and its name is free;
+/// a job removes its rows and files. Blobs are the collector's business.
 pub async fn delete(app: &App, allowed: &Allowed<AdministerRepository>) -> Result<()> {
     let on = allowed.on();
     let tx = app.db.begin().await?;
+    let gone = || Error::not_found(format!("repository `{}`", on.name));
+    let row = db::repositories::find(&tx, on.id).await?.ok_or_else(gone)?;
+    if !removal::begin(app, &tx, &row).await? {
+        return Err(gone());
+    }
     let event = db::events::NewEvent {
         kind: "repository.deleted",
         namespace_id: Some(on.namespace_id),
@@ -162,20 +174,7 @@ pub async fn delete(app: &App, allowed: &Allowed<AdministerRepository>) -> Resul
         body: serde_json::json!({}),
     };
     db::events::add(&tx, allowed.principal(), event, app.clock.now()).await?;
-    crate::sources::forget_repository(app, &tx, on.id).await?;
-    forget_cache(&tx, on.id).await?;
-    db::repositories::delete(&tx, on.id).await?;
     tx.commit().await?;
     app.wake.changed(on.id);
     Ok(())
-}
-
-// Stages of a private source must not stay reachable through a name that nobody owns any more.
-async fn forget_cache(tx: &Tx, repository_id: Uuid) -> Result<()> {
-    let Some(namespace) = db::namespaces::find_by_name(tx, BUILD_CACHE).await? else { return Ok(()) };
-    let name = repository_id.simple().to_string();
-    match db::repositories::find_by_name(tx, namespace.id, &name).await? {
-        Some(cache) => db::repositories::delete(tx, cache.id).await,
-        None => Ok(()),
-    }
 }

@@ -13,6 +13,9 @@ use crate::policy::{Allowed, DeleteImage, Principal, PullImage, ReadRepository};
 use serde_json::json;
 use uuid::Uuid;
 
+/// Tags that one transaction deletes with their manifest.
+const AT_ONCE: u64 = 200;
+
 /// Why a tag moves.
 pub struct Origin<'a> {
     pub cause: Cause,
@@ -97,6 +100,41 @@ pub async fn delete(app: &App, tx: &Tx, allowed: &Allowed<DeleteImage>, tag: &ro
     let subject = format!("{}:{}", on.name, tag.name);
     let change = (Some(tag.digest.clone()), None);
     note(tx, allowed.principal(), &repository, &subject, &tag.name, change, &origin, app.clock.now()).await
+}
+
+/// Deletes some of the tags on a manifest, each with its move and its event; how many went.
+pub async fn delete_some(app: &App, tx: &Tx, allowed: &Allowed<DeleteImage>, digest: &Digest) -> Result<usize> {
+    let on = allowed.on();
+    let (by, now) = (allowed.principal(), app.clock.now());
+    let held = db::tags::some_of_digest(tx, on.id, digest.as_str(), AT_ONCE).await?;
+    if held.is_empty() {
+        return Ok(0);
+    }
+    let event = |tag: &rows::Tag| db::events::NewEvent {
+        kind: "tag.deleted",
+        namespace_id: Some(on.namespace_id),
+        repository_id: Some(on.id),
+        subject: format!("{}:{}", on.name, tag.name),
+        cause: Some(Cause::Delete.to_string()),
+        body: json!({"tag": tag.name, "from": tag.digest, "to": null, "build": null}),
+    };
+    let gone = |tag: &rows::Tag| rows::TagMove {
+        id: Uuid::now_v7(),
+        repository_id: on.id,
+        tag: tag.name.clone(),
+        from_digest: Some(tag.digest.clone()),
+        to_digest: None,
+        cause: Cause::Delete,
+        build_id: None,
+        principal_kind: by.kind(),
+        principal_id: by.id(),
+        at: now,
+    };
+    db::tags::add_moves(tx, held.iter().map(gone).collect()).await?;
+    db::events::add_all(tx, by, held.iter().map(event).collect(), now).await?;
+    db::tags::delete_all(tx, &held.iter().map(|tag| tag.id).collect::<Vec<_>>()).await?;
+    db::repositories::touch(tx, on.id, now).await?;
+    Ok(held.len())
 }
 
 /// Names after `after`, in byte order.

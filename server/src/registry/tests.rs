@@ -1,11 +1,15 @@
 //! Repositories that come and go: first pushes that break off, and what goes with a deleted one.
 
+mod bounds;
 mod lists;
+mod objects;
+mod removal;
 pub(super) mod uploads_held;
 
 use super::{repositories, uploads};
 use crate::clock::{DAY, HOUR};
-use crate::db::{self, RepositoryState, Role, Visibility, rows};
+use crate::db::{self, ObjectKind, RepositoryState, Role, Visibility, rows};
+use crate::jobs::{self, Task};
 use crate::names::{Digest, RepositoryName};
 use crate::policy::{self, Action, Allowed, BUILD_CACHE, Bound, Principal, PushImage, RepositoryAccess, Who};
 use crate::testing::{self, TestApp};
@@ -25,13 +29,33 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let app = TestApp::start().await;
+        Self::with("").await
+    }
+
+    /// With more settings.
+    async fn with(settings: &str) -> Self {
+        let app = TestApp::start_with(settings).await;
         let namespace = namespace(&app, "mona").await;
         Self { app, namespace }
     }
 
     fn allowed<A: Action<On = RepositoryAccess>>(&self, row: Option<&rows::Repository>) -> Allowed<A> {
+        let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
         let name = row.map_or("hello", |row| row.name.as_str());
+        self.allowed_to(&Principal { who, bound: Bound::None }, row, name)
+    }
+
+    /// For a repository that may not be there yet.
+    fn allowed_by<A: Action<On = RepositoryAccess>>(&self, by: &Principal, name: &str) -> Allowed<A> {
+        self.allowed_to(by, None, name)
+    }
+
+    fn allowed_to<A: Action<On = RepositoryAccess>>(
+        &self,
+        by: &Principal,
+        row: Option<&rows::Repository>,
+        name: &str,
+    ) -> Allowed<A> {
         let on = RepositoryAccess {
             id: row.map_or_else(Uuid::nil, |row| row.id),
             namespace_id: self.namespace.id,
@@ -40,8 +64,7 @@ impl Scene {
             is_live: row.is_some_and(|row| row.state == RepositoryState::Live),
             role: Some(Role::Admin),
         };
-        let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
-        policy::check(&Principal { who, bound: Bound::None }, on).unwrap()
+        policy::check(by, on).unwrap()
     }
 
     async fn repository(&self, namespace_id: Uuid, name: &str, state: RepositoryState, at: i64) -> rows::Repository {
@@ -61,15 +84,26 @@ impl Scene {
 
     async fn link(&self, row: &rows::Repository, at: i64) -> Digest {
         let digest = Digest::of(row.id.as_bytes());
+        let key = db::objects::register(&self.app.db, ObjectKind::Blob, at).await.unwrap();
         let tx = self.app.db.begin().await.unwrap();
-        let (blob, _) = db::blobs::upsert(&tx, &digest, 1, "blobs/x", at).await.unwrap();
+        let (blob, _) = db::blobs::upsert(&tx, &digest, 1, &key, at).await.unwrap();
         db::blobs::link(&tx, row.id, blob.id, None, at).await.unwrap();
         tx.commit().await.unwrap();
         digest
     }
 
-    async fn exists(&self, row: &rows::Repository) -> bool {
+    /// What the job does that a deletion asks for.
+    async fn remove(&self, row: &rows::Repository) {
+        jobs::perform_now(&self.app, &Task::RemoveRepository { repository_id: row.id }).await.unwrap();
+    }
+
+    /// Whether it has a name still.
+    async fn is_seen(&self, row: &rows::Repository) -> bool {
         db::repositories::find(&self.app.db, row.id).await.unwrap().is_some()
+    }
+
+    async fn exists(&self, row: &rows::Repository) -> bool {
+        db::repositories::find_in_any_state(&self.app.db, row.id).await.unwrap().is_some()
     }
 }
 
@@ -90,6 +124,8 @@ async fn a_push_that_broke_off_leaves_no_name_behind() {
     let live = scene.repository(scene.namespace.id, "old", RepositoryState::Live, at).await;
     let new = scene.repository(scene.namespace.id, "new", RepositoryState::Provisional, at + DAY + HOUR).await;
     uploads::forget_old(&scene.app).await.unwrap();
+    assert!(!scene.is_seen(&left).await);
+    scene.remove(&left).await;
     assert!(!scene.exists(&left).await);
     assert!(scene.exists(&live).await && scene.exists(&new).await);
 }
@@ -134,6 +170,10 @@ async fn a_deleted_repository_takes_its_build_cache_along() {
     }
     let [(gone, gone_cache, gone_stage), (_, cache, stage)] = &pairs[..] else { panic!("two were made") };
     repositories::delete(&scene.app, &scene.allowed(Some(gone))).await.unwrap();
+    assert!(!scene.is_seen(gone).await && !scene.is_seen(gone_cache).await);
+    for row in [gone, gone_cache] {
+        scene.remove(row).await;
+    }
     assert!(!scene.exists(gone).await && !scene.exists(gone_cache).await);
     let linked = async |row: &rows::Repository, digest| {
         db::blobs::find_linked(&scene.app.db, row.id, digest).await.unwrap().is_some()

@@ -34,6 +34,7 @@ pub async fn import(
     forge_repository_id: Uuid,
     dockerfile: Option<String>,
 ) -> Result<(RepositoryName, i64)> {
+    app.room()?;
     let (listed, identity, connection) = listing::find(app, allowed, forge_repository_id).await?;
     let forge = Forge::of_connection(app, &identity.forge_url, &connection)?;
     let remote = forge.repository(&listed.remote_id).await?;
@@ -127,7 +128,9 @@ async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryNa
         None => new_source(app, &tx, &namespace, found).await?,
     };
     // Before its rules are read: two imports of one Dockerfile would both miss the other's.
-    let source = db::sources::lock(&tx, source.id).await?.ok_or_else(|| Error::not_found("the source"))?;
+    let source = db::sources::lock(&tx, source.id).await?;
+    // It was let go a moment ago, with the last repository that it filled: the next look makes a new one.
+    let source = source.ok_or_else(|| Error::Conflict("the source was disconnected meanwhile".into()))?;
     let rules = db::sources::rules_of(&tx, source.id).await?;
     if let Some(rule) = rules.iter().find(|r| r.dockerfile == found.dockerfile) {
         // Somebody else was faster; the role that came with this import stays.

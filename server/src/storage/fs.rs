@@ -6,6 +6,7 @@ mod writer;
 
 pub use writer::Writer;
 
+use crate::db::ObjectKey;
 use crate::error::{Context, Error, Result};
 use bytes::Bytes;
 use futures_util::Stream;
@@ -25,6 +26,8 @@ const READ_SIZE: usize = 1 << 20;
 
 pub struct FileSystem {
     root: PathBuf,
+    #[cfg(test)]
+    free: Mutex<Option<u64>>,
 }
 
 impl FileSystem {
@@ -35,19 +38,23 @@ impl FileSystem {
         for folder in ["blobs", "logs", "."] {
             File::open(root.join(folder)).and_then(|folder| folder.sync_all()).context("making the storage folder")?;
         }
-        Ok(Self { root: root.to_owned() })
+        Ok(Self {
+            root: root.to_owned(),
+            #[cfg(test)]
+            free: Mutex::default(),
+        })
     }
 
-    // Keys are made by `new_key` and come from our own rows.
-    fn path(&self, key: &str) -> PathBuf {
-        self.root.join(key)
+    // Keys come from our own rows.
+    fn path(&self, key: &ObjectKey) -> PathBuf {
+        self.root.join(key.as_str())
     }
 
-    pub(super) fn write(&self, key: &str, offset: u64, hash: Sha256) -> Writer {
+    pub(super) fn write(&self, key: &ObjectKey, offset: u64, hash: Sha256) -> Writer {
         Writer::new(self.path(key), offset, hash)
     }
 
-    pub(super) async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
+    pub(super) async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<()> {
         let path = self.path(key);
         blocking(move || {
             let mut file = open_for_writing(&path, 0)?;
@@ -57,12 +64,12 @@ impl FileSystem {
         .await
     }
 
-    pub(super) async fn get(&self, key: &str) -> Result<Bytes> {
+    pub(super) async fn get(&self, key: &ObjectKey) -> Result<Bytes> {
         let path = self.path(key);
         blocking(move || std::fs::read(path).map(Bytes::from)).await
     }
 
-    pub(super) async fn read(&self, key: &str, start: u64, length: u64) -> Result<Option<ByteStream>> {
+    pub(super) async fn read(&self, key: &ObjectKey, start: u64, length: u64) -> Result<Option<ByteStream>> {
         let path = self.path(key);
         let opened = tokio::task::spawn_blocking(move || {
             let mut file = File::open(path)?;
@@ -76,7 +83,7 @@ impl FileSystem {
         }
     }
 
-    pub(super) async fn length(&self, key: &str) -> Result<Option<u64>> {
+    pub(super) async fn length(&self, key: &ObjectKey) -> Result<Option<u64>> {
         let path = self.path(key);
         blocking(move || match std::fs::metadata(path) {
             Ok(file) => Ok(Some(file.len())),
@@ -86,7 +93,7 @@ impl FileSystem {
         .await
     }
 
-    pub(super) async fn hash(&self, key: &str, length: u64) -> Result<Sha256> {
+    pub(super) async fn hash(&self, key: &ObjectKey, length: u64) -> Result<Sha256> {
         let path = self.path(key);
         blocking(move || {
             let mut hash = Sha256::new();
@@ -102,7 +109,7 @@ impl FileSystem {
         .await
     }
 
-    pub(super) async fn remove(&self, key: &str) -> Result<()> {
+    pub(super) async fn remove(&self, key: &ObjectKey) -> Result<()> {
         let path = self.path(key);
         blocking(move || match std::fs::remove_file(path) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -111,9 +118,45 @@ impl FileSystem {
         .await
     }
 
+    pub(super) async fn folders(&self) -> Result<Vec<String>> {
+        let root = self.root.clone();
+        blocking(move || {
+            let mut found = Vec::new();
+            for kind in ["blobs", "logs"] {
+                found.extend(list(&root.join(kind))?.into_iter().map(|name| format!("{kind}/{name}")));
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    pub(super) async fn names_in(&self, folder: &str) -> Result<Vec<String>> {
+        let path = self.root.join(folder);
+        blocking(move || list(&path)).await
+    }
+
+    /// From now on it looks as if so much were free.
+    #[cfg(test)]
+    pub(super) fn pretend_free(&self, bytes: u64) {
+        *self.free.lock().unwrap() = Some(bytes);
+    }
+
     pub(super) fn free_bytes(&self) -> Result<u64> {
+        #[cfg(test)]
+        if let Some(free) = *self.free.lock().unwrap() {
+            return Ok(free);
+        }
         let stat = rustix::fs::statvfs(&self.root).context("asking for free space")?;
         Ok(stat.f_bavail * stat.f_frsize)
+    }
+}
+
+/// The names in a folder; none when it is not there.
+fn list(folder: &Path) -> io::Result<Vec<String>> {
+    match std::fs::read_dir(folder) {
+        Ok(entries) => entries.map(|e| e.map(|e| e.file_name().to_string_lossy().into_owned())).collect(),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(Vec::new()),
+        Err(e) => Err(e),
     }
 }
 

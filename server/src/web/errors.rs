@@ -81,7 +81,7 @@ fn heading(error: &Error) -> &'static str {
         Error::Forbidden(_) => "This is not allowed",
         Error::Conflict(_) => "That does not go together",
         Error::TooLarge(_) => "That is too large",
-        Error::TooManyRequests { .. } => "Too many requests",
+        Error::TooManyRequests { .. } | Error::TooMany(_) => "Too many requests",
         Error::Unavailable(_) | Error::Full => "Not now",
         Error::Forge(_) => "The forge said no",
         Error::Registry { code: OciCode::Unsupported, .. } => "There is no page here",

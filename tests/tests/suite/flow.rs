@@ -5,6 +5,7 @@ mod browser;
 mod cancel;
 mod clients;
 mod crashes;
+mod deletion;
 mod demo;
 mod live;
 mod order;

@@ -2,7 +2,7 @@
 
 use super::index::Index;
 use crate::app::App;
-use crate::db::{self, rows};
+use crate::db::{self, ObjectKey, rows};
 use crate::error::{Context, Error, Result};
 use futures_util::TryStreamExt as _;
 use slipway_protocol::{Line, Record};
@@ -109,7 +109,7 @@ async fn before_line(app: &App, attempt_id: Uuid, step: u32, line: u32) -> Resul
 pub(super) struct Cursor {
     attempt_id: Uuid,
     after: u64,
-    index: Option<(Index, String)>,
+    index: Option<(Index, ObjectKey)>,
 }
 
 impl Cursor {
@@ -143,13 +143,13 @@ impl Cursor {
 }
 
 /// The index of a sealed log, and where it lies.
-pub(super) async fn sealed(app: &App, attempt_id: Uuid) -> Result<Option<(Index, String)>> {
+pub(super) async fn sealed(app: &App, attempt_id: Uuid) -> Result<Option<(Index, ObjectKey)>> {
     let Some(row) = db::logs::find_sealed(&app.db, attempt_id).await? else { return Ok(None) };
     let index = serde_json::from_str(&row.index).context("reading the index of a log")?;
     Ok(Some((index, row.storage_key)))
 }
 
-async fn from_sealed(app: &App, index: &Index, key: &str, after: u64) -> Result<(u64, Vec<Record>)> {
+async fn from_sealed(app: &App, index: &Index, key: &ObjectKey, after: u64) -> Result<(u64, Vec<Record>)> {
     let Some((first, start, end)) = index.chunk_after(after) else { return Ok((1, Vec::new())) };
     let stream = app.storage.read(key, start, end - start).await?;
     let stream = stream.ok_or_else(|| Error::internal("reading a sealed log", format!("{key} is absent")))?;

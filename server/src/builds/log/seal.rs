@@ -3,8 +3,10 @@
 use super::index::Index;
 use super::read::parse;
 use crate::app::App;
-use crate::db::{self, rows};
+use crate::db::{self, ObjectKey, ObjectKind, rows};
 use crate::error::{Context, Error, Result};
+use crate::registry::objects;
+use crate::storage::Writer;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -18,9 +20,17 @@ pub async fn seal(app: &App, attempt_id: Uuid) -> Result<()> {
     if attempt.last_record == 0 || db::logs::find_sealed(&app.db, attempt_id).await?.is_some() {
         return Ok(());
     }
+    // The rows stay until there is room for the bytes beside them; the job is tried again.
+    app.room()?;
     // Bytes before rows: a crash in between leaves an object that nobody names, never a log that cannot be read.
-    let key = crate::storage::new_key("logs");
-    let index = write(app, attempt_id, &key).await?;
+    let key = db::objects::register(&app.db, ObjectKind::Log, app.clock.now()).await?;
+    let index = match write(app, attempt_id, &key).await {
+        Ok(index) => index,
+        Err(error) => {
+            objects::discard(app, &key).await.ok();
+            return Err(error);
+        }
+    };
     let row = rows::SealedLog {
         id: Uuid::now_v7(),
         attempt_id,
@@ -33,7 +43,7 @@ pub async fn seal(app: &App, attempt_id: Uuid) -> Result<()> {
     match db::logs::insert_sealed(&tx, row).await {
         Err(Error::Conflict(_)) => {
             drop(tx);
-            return app.storage.remove(&key).await;
+            return objects::discard(app, &key).await;
         }
         other => other?,
     }
@@ -41,8 +51,18 @@ pub async fn seal(app: &App, attempt_id: Uuid) -> Result<()> {
     tx.commit().await
 }
 
-async fn write(app: &App, attempt_id: Uuid, key: &str) -> Result<Index> {
+async fn write(app: &App, attempt_id: Uuid, key: &ObjectKey) -> Result<Index> {
     let mut writer = app.storage.write(key, 0, Sha256::new());
+    match fill(app, attempt_id, &mut writer).await {
+        Ok(index) => writer.finish().await.map(|_| index),
+        Err(error) => {
+            writer.undo().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn fill(app: &App, attempt_id: Uuid, writer: &mut Writer) -> Result<Index> {
     let mut index = Index::default();
     let mut after = 0;
     while let Some(batch) = db::logs::batch_after(&app.db, attempt_id, after).await? {
@@ -54,6 +74,5 @@ async fn write(app: &App, attempt_id: Uuid, key: &str) -> Result<Index> {
         after = batch.last;
         writer.write(Bytes::from(batch.body)).await?;
     }
-    writer.finish().await?;
     Ok(index)
 }

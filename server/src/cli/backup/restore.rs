@@ -105,7 +105,7 @@ async fn fill(config: &Config, file: &Path) -> Result<Complete> {
             }
             Some(("database", _)) if db.is_none() => {
                 let opened = restore_database(config, &name, &mut entry).await?;
-                named = backup::stored(&opened).await?.into_iter().map(|s| (s.key.clone(), s)).collect();
+                named = backup::stored(&opened).await?.into_iter().map(|s| (s.key.to_string(), s)).collect();
                 db = Some(opened);
             }
             Some(("storage", key)) => {
@@ -184,7 +184,7 @@ async fn restore_database(config: &Config, name: &str, entry: &mut Entry<'_>) ->
 }
 
 async fn restore_object(storage: &Storage, object: &Stored, entry: &mut Entry<'_>) -> Result<()> {
-    if !object.key.split('/').all(is_plain) {
+    if !object.key.as_str().split('/').all(is_plain) {
         return Err(damaged(&format!("`{}` is no key of storage", object.key)));
     }
     let mut writer = storage.write(&object.key, 0, sha2::Sha256::new());

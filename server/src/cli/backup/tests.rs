@@ -2,31 +2,19 @@
 
 use super::{backup, restore};
 use crate::config::Config;
-use crate::db::{self, BlobState, rows};
-use crate::names::Digest;
-use crate::storage;
+use crate::db::{self, ObjectKey};
+use crate::registry::blobs;
 use crate::testing::TestApp;
 use bytes::Bytes;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use uuid::Uuid;
 
-async fn add_blob(app: &TestApp, bytes: impl Into<Bytes>) -> String {
-    let key = storage::new_key("blobs");
-    let bytes = bytes.into();
-    app.storage.put(&key, bytes.clone()).await.unwrap();
-    let row = rows::Blob {
-        id: Uuid::now_v7(),
-        digest: Digest::of(&bytes).to_string(),
-        size_bytes: i64::try_from(bytes.len()).unwrap(),
-        storage_key: key.clone(),
-        state: BlobState::Live,
-        version: 1,
-        condemned_at: None,
-        created_at: 1,
-    };
-    db::backup::insert_blob(&app.db, row).await;
-    key
+async fn add_blob(app: &TestApp, bytes: impl Into<Bytes>) -> ObjectKey {
+    let own = blobs::store_own(app, bytes.into()).await.unwrap();
+    let tx = app.db.begin().await.unwrap();
+    db::blobs::upsert(&tx, &own.digest, own.size_bytes, &own.storage_key, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    own.storage_key
 }
 
 fn elsewhere(app: &TestApp, data_dir: &Path) -> Config {
@@ -92,6 +80,18 @@ async fn an_object_that_is_missing_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("slipway.tar");
     let error = backup(app.config.clone(), &file).await.unwrap_err().for_log();
-    assert!(error.contains("1 objects") && error.contains(&key), "{error}");
+    assert!(error.contains("1 objects") && error.contains(key.as_str()), "{error}");
     restore(elsewhere(&app, &dir.path().join("there")), &file).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_leaves_the_server_its_room() {
+    let app = TestApp::start().await;
+    add_blob(&app, &b"some bytes"[..]).await;
+    let file = app.config.data_dir.join("slipway.tar");
+    let strict = Config { min_free_bytes: u64::MAX, ..app.config.clone() };
+    let error = backup(strict, &file).await.unwrap_err().to_string();
+    assert!(error.contains("another disk"), "{error}");
+    assert!(!file.exists());
+    backup(app.config.clone(), &file).await.unwrap();
 }

@@ -24,7 +24,7 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     findings
 }
 
-async fn open(config: &Config) -> Option<Db> {
+pub(super) async fn open(config: &Config) -> Option<Db> {
     if super::data::is_missing(config) {
         return None;
     }

@@ -1,6 +1,7 @@
 //! Builds, attempts, steps, logs.
 
 use super::values::{AttemptEnd, BuildState, PrincipalKind, Trigger};
+use crate::db::objects::ObjectKey;
 use uuid::Uuid;
 
 entity!(build "build" {
@@ -67,7 +68,7 @@ entity!(log_batch "log_batch" {
 
 entity!(sealed_log "sealed_log" {
     attempt_id: Uuid,
-    storage_key: String,
+    storage_key: ObjectKey,
     records: i64,
     size_bytes: i64,
     index: String,

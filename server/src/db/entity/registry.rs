@@ -1,6 +1,9 @@
 //! Repositories and what is stored in them.
 
-use super::values::{BlobState, Cause, EdgeKind, PrincipalKind, RepositoryState, Visibility};
+use super::values::{
+    BlobState, Cause, EdgeKind, ObjectKind, ObjectState, OwnerKind, PrincipalKind, RepositoryState, Visibility,
+};
+use crate::db::objects::ObjectKey;
 use uuid::Uuid;
 
 entity!(repository "repository" {
@@ -12,12 +15,24 @@ entity!(repository "repository" {
     next_build_number: i64,
     created_at: i64,
     updated_at: i64,
+    maker_kind: Option<PrincipalKind>,
+    maker_id: Option<Uuid>,
+});
+
+entity!(object "object" {
+    storage_key: ObjectKey,
+    kind: ObjectKind,
+    state: ObjectState,
+    owner_kind: Option<OwnerKind>,
+    owner_id: Option<Uuid>,
+    created_at: i64,
+    remove_at: Option<i64>,
 });
 
 entity!(blob "blob" {
     digest: String,
     size_bytes: i64,
-    storage_key: String,
+    storage_key: ObjectKey,
     state: BlobState,
     version: i64,
     condemned_at: Option<i64>,
@@ -81,10 +96,11 @@ entity!(tag_move "tag_move" {
 
 entity!(upload "upload" {
     repository_id: Uuid,
-    storage_key: String,
+    storage_key: ObjectKey,
     offset_bytes: i64,
     version: i64,
     locked_until: Option<i64>,
+    locked_by: Option<Uuid>,
     principal_kind: PrincipalKind,
     principal_id: Option<Uuid>,
     attempt_id: Option<Uuid>,

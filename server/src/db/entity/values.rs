@@ -47,10 +47,38 @@ words! {
 }
 
 words! {
-    /// A provisional repository has no manifest yet and is seen by nobody.
+    /// A provisional repository has no manifest yet and is seen by nobody. One that is being deleted owns no name any
+    /// more, and is seen by nobody but the job that removes it.
     RepositoryState {
         Provisional = "provisional",
         Live = "live",
+        Deleting = "deleting",
+    }
+}
+
+words! {
+    /// What the bytes of an object are.
+    ObjectKind {
+        Blob = "blob",
+        Log = "log",
+    }
+}
+
+words! {
+    /// `unowned ⇄ owned`, and `unowned → removing`; then the row is gone.
+    ObjectState {
+        Unowned = "unowned",
+        Owned = "owned",
+        Removing = "removing",
+    }
+}
+
+words! {
+    /// Which table's row names an object.
+    OwnerKind {
+        Upload = "upload",
+        Blob = "blob",
+        Log = "log",
     }
 }
 

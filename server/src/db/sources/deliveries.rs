@@ -76,6 +76,21 @@ pub async fn prune(tx: &Tx, emptied_before: Millis, forgotten_before: Millis) ->
     Ok(())
 }
 
+/// Forgets some of the deliveries of a source that nobody waits for.
+pub async fn forget_some(tx: &Tx, source_id: Uuid, limit: u64) -> Result<u64> {
+    let some: Vec<Uuid> = hook_delivery::Entity::find()
+        .select_only()
+        .column(hook_delivery::Column::Id)
+        .filter(hook_delivery::Column::SourceId.eq(source_id))
+        .filter(hook_delivery::Column::Outcome.ne(WAITING))
+        .limit(limit)
+        .into_tuple()
+        .all(tx.connection())
+        .await?;
+    let gone = hook_delivery::Entity::delete_many().filter(hook_delivery::Column::Id.is_in(some));
+    Ok(gone.exec(tx.connection()).await?.rows_affected)
+}
+
 /// The last deliveries of a source, newest first.
 #[cfg(test)]
 pub(crate) async fn latest(c: &impl Ask, source_id: Uuid, limit: u64) -> Result<Vec<rows::HookDelivery>> {

@@ -40,6 +40,7 @@ pub async fn put(
         // No unsigned moment, whatever a builder does: the server moves the tags when it has signed.
         return Err(Error::Forbidden("a build pushes by digest; the server signs and moves its tags".into()));
     }
+    app.room()?;
     let repository = repositories::ensure(app, allowed).await?;
     let tx = app.db.begin().await?;
     db::repositories::lock(&tx, repository.id).await?;

@@ -3,6 +3,7 @@
 use super::super::uploads::{self, Chunk};
 use super::Scene;
 use crate::app::App;
+use crate::clock::HOUR;
 use crate::db::{self, RepositoryState, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
@@ -14,6 +15,7 @@ crate::testing::on_postgres! {
     cancelling_a_finished_upload_leaves_its_blob,
     a_push_brings_lost_bytes_back,
     an_upload_is_held_however_old_its_lease_is,
+    a_server_that_starts_frees_its_own_uploads_only,
 }
 
 const BYTES: &[u8] = b"some bytes of a layer";
@@ -40,9 +42,17 @@ impl Push {
         uploads::start(self.app(), &self.allowed).await.unwrap()
     }
 
-    async fn finish(&self, upload: &rows::Upload) -> Result<()> {
+    pub(super) async fn finish(&self, upload: &rows::Upload) -> Result<()> {
+        self.finish_as(upload, &Digest::of(BYTES)).await
+    }
+
+    pub(super) async fn finish_as(&self, upload: &rows::Upload, digest: &Digest) -> Result<()> {
         let last = Some(Chunk { from: None, body: all(BYTES) });
-        uploads::finish(self.app(), &self.allowed, upload, last, &Digest::of(BYTES), "/").await
+        uploads::finish(self.app(), &self.allowed, upload, last, digest, "/").await
+    }
+
+    pub(super) async fn append(&self, upload: &rows::Upload) -> rows::Upload {
+        uploads::append(self.app(), upload, Chunk { from: None, body: all(BYTES) }, "/").await.unwrap()
     }
 
     async fn blob(&self) -> rows::Blob {
@@ -97,7 +107,7 @@ async fn an_upload_is_held_however_old_its_lease_is() {
             tokio::task::yield_now().await;
         }
         let tx = push.app().db.begin().await.unwrap();
-        db::uploads::forget_locks(&tx).await.unwrap();
+        db::uploads::forget_locks(&tx, push.app().server_id).await.unwrap();
         tx.commit().await.unwrap();
         let same = db::uploads::find(&push.app().db, push.repository.id, upload.id).await.unwrap().unwrap();
         let second = uploads::append(push.app(), &same, Chunk { from: None, body: all(BYTES) }, "/").await;
@@ -107,4 +117,28 @@ async fn an_upload_is_held_however_old_its_lease_is() {
     };
     let (first, ()) = tokio::join!(slow, meanwhile);
     assert_eq!(first.unwrap().offset_bytes, i64::try_from(BYTES.len()).unwrap());
+}
+
+#[tokio::test]
+async fn a_server_that_starts_frees_its_own_uploads_only() {
+    let push = Push::new().await;
+    let (mine, others) = (push.start().await, push.start().await);
+    let (now, other) = (push.app().clock.now(), uuid::Uuid::now_v7());
+    let tx = push.app().db.begin().await.unwrap();
+    db::uploads::lock(&tx, mine.id, push.app().server_id, now, now + HOUR).await.unwrap().unwrap();
+    db::uploads::lock(&tx, others.id, other, now, now + HOUR).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    uploads::at_start(push.app()).await.unwrap();
+    let find = async |id| db::uploads::find(&push.app().db, push.repository.id, id).await.unwrap().unwrap();
+    uploads::cancel(push.app(), &find(mine.id).await).await.expect("whoever had it is gone");
+    let held = uploads::cancel(push.app(), &find(others.id).await).await;
+    assert!(matches!(held, Err(Error::Conflict(_))), "another server writes to it");
+}
+
+#[tokio::test]
+async fn a_data_folder_keeps_the_name_that_its_locks_have() {
+    let app = crate::testing::TestApp::start().await;
+    let again = App::open(app.config.clone()).await.unwrap();
+    assert_eq!(app.server_id, again.server_id);
+    assert_ne!(app.server_id, crate::testing::TestApp::start().await.server_id);
 }

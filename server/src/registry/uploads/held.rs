@@ -1,7 +1,7 @@
 //! An upload in the hands of one request: nobody else writes to it or closes it meanwhile.
 
 use super::open::Place;
-use super::{busy, refuse_when_full, unknown};
+use super::{bounds, busy, unknown};
 use crate::app::App;
 use crate::clock::MINUTE;
 use crate::db::{self, rows};
@@ -30,7 +30,7 @@ impl<S: Stream<Item = Result<Bytes, PayloadError>> + Unpin> Body for S {}
 /// An upload that is held, in the database and in this process.
 pub(super) struct Held<'a> {
     pub(super) row: rows::Upload,
-    _place: Place<'a>,
+    place: Place<'a>,
 }
 
 /// Takes the upload for writing at its end, which is where the client wants to go on.
@@ -50,34 +50,37 @@ pub(super) async fn lock<'a>(
     let place = app.uploads.hold(upload.id).ok_or_else(busy)?;
     let now = app.clock.now();
     let tx = app.db.begin().await?;
-    let Some(row) = db::uploads::lock(&tx, upload.id, now, now + LEASE).await? else {
+    let Some(row) = db::uploads::lock(&tx, upload.id, app.server_id, now, now + LEASE).await? else {
         return Err(if db::uploads::exists(&tx, upload.id).await? { busy() } else { unknown() });
     };
     if row.offset_bytes != upload.offset_bytes {
         return Err(wrong(row.offset_bytes));
     }
     tx.commit().await?;
-    Ok(Held { row, _place: place })
+    Ok(Held { row, place })
 }
 
-async fn receive(app: &App, held: &rows::Upload, writer: &mut storage::Writer, body: &mut impl Body) -> Result<()> {
+async fn receive(app: &App, held: &Held<'_>, writer: &mut storage::Writer, body: &mut impl Body) -> Result<()> {
     let broke_off = |why: &str| Error::registry(OciCode::BlobUploadInvalid, format!("the upload broke off: {why}"));
     let mut extended = app.clock.now();
-    let mut unseen = 0;
+    let (mut unseen, mut come) = (0, 0);
     loop {
         let next = tokio::time::timeout(SILENCE, body.next()).await;
         let Some(chunk) = next.map_err(|_late| broke_off("nothing came for a minute"))? else { return Ok(()) };
         let chunk = chunk.map_err(|e| broke_off(&e.to_string()))?;
         unseen += chunk.len();
+        come += chunk.len() as u64;
         if unseen > LOOK_EVERY {
             unseen = 0;
-            refuse_when_full(app)?;
+            app.room()?;
+            held.place.note(come);
+            bounds::more_bytes(app, (held.row.principal_kind, held.row.principal_id)).await?;
         }
         writer.write(chunk).await?;
         let now = app.clock.now();
         if now - extended > LEASE / 4 {
             extended = now;
-            extend(app, held).await?;
+            extend(app, &held.row).await?;
         }
     }
 }
@@ -98,7 +101,7 @@ pub(super) async fn write<'a>(app: &App, held: Held<'a>, mut body: impl Body) ->
     };
     let offset = u64::try_from(held.row.offset_bytes).unwrap_or_default();
     let mut writer = app.storage.write(&held.row.storage_key, offset, hash.clone());
-    let broke_off = match receive(app, &held.row, &mut writer, &mut body).await {
+    let broke_off = match receive(app, &held, &mut writer, &mut body).await {
         Ok(()) => None,
         // What arrived before a client broke off stays: the upload goes on from there.
         Err(error @ Error::Registry { .. }) => Some(error),
@@ -128,7 +131,7 @@ pub(super) async fn write<'a>(app: &App, held: Held<'a>, mut body: impl Body) ->
 async fn refuse(app: &App, held: &Held<'_>, before: Sha256, mut body: impl Body, error: Error) -> Error {
     app.uploads.keep(held.row.id, held.row.offset_bytes, before);
     let error = give_up(app, held, error).await;
-    if matches!(error, Error::Full) {
+    if matches!(error, Error::Full | Error::Forbidden(_)) {
         let rest = async { while let Some(Ok(_)) = body.next().await {} };
         let _all_or_late = tokio::time::timeout(LINGER, rest).await;
     }

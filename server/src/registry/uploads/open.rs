@@ -1,7 +1,8 @@
 //! What this process knows of uploads: who writes to one now, and hashes between two requests.
 
 use sha2::Sha256;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
@@ -17,7 +18,8 @@ pub struct OpenUploads(Mutex<Open>);
 struct Open {
     hashes: HashMap<Uuid, Known>,
     kept: u64,
-    held: HashSet<Uuid>,
+    /// With the bytes that a request brought and that are not committed yet.
+    held: HashMap<Uuid, u64>,
 }
 
 struct Known {
@@ -55,8 +57,19 @@ impl OpenUploads {
 
     /// Takes the upload in hand; `None` when another request has it.
     pub(super) fn hold(&self, id: Uuid) -> Option<Place<'_>> {
-        let is_free = self.open().held.insert(id);
-        is_free.then(|| Place { of: self, id })
+        match self.open().held.entry(id) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(free) => {
+                free.insert(0);
+                Some(Place { of: self, id })
+            }
+        }
+    }
+
+    /// Bytes that requests in hand brought to these uploads, as far as they told.
+    pub(super) fn coming(&self, ids: impl Iterator<Item = Uuid>) -> u64 {
+        let open = self.open();
+        ids.filter_map(|id| open.held.get(&id)).sum()
     }
 
     fn open(&self) -> MutexGuard<'_, Open> {
@@ -68,6 +81,13 @@ impl OpenUploads {
 pub(super) struct Place<'a> {
     of: &'a OpenUploads,
     id: Uuid,
+}
+
+impl Place<'_> {
+    /// So many bytes came since the last commit.
+    pub(super) fn note(&self, bytes: u64) {
+        self.of.open().held.insert(self.id, bytes);
+    }
 }
 
 impl Drop for Place<'_> {

@@ -85,6 +85,8 @@ pub(super) async fn new_repository(
         next_build_number: 1,
         created_at: now,
         updated_at: now,
+        maker_kind: None,
+        maker_id: None,
     };
     let row = match provisional {
         None => db::repositories::insert(tx, row).await?,

@@ -159,9 +159,10 @@ async fn an_import_takes_the_name_of_a_push_that_broke_off() {
     let namespace_id = scene.admin(&mona, &first).await.on().namespace_id;
     let row = rows::Repository { state: RepositoryState::Provisional, ..testing::repository(namespace_id, "web") };
     let digest = Digest::of(b"layer");
+    let key = db::objects::register(db, db::ObjectKind::Blob, 0).await.unwrap();
     let tx = db.begin().await.unwrap();
     db::repositories::insert(&tx, row.clone()).await.unwrap();
-    let (blob, _) = db::blobs::upsert(&tx, &digest, 5, "blobs/x", 0).await.unwrap();
+    let (blob, _) = db::blobs::upsert(&tx, &digest, 5, &key, 0).await.unwrap();
     db::blobs::link(&tx, row.id, blob.id, None, 0).await.unwrap();
     tx.commit().await.unwrap();
 

@@ -31,8 +31,18 @@ async fn uploads_are_refused_and_pulls_go_on() {
     }
     mona.get(&format!("/v2/{name}/manifests/v1")).await.is(200);
     mona.has_blob(&name, &image.layer).await;
-    // A manifest of what is there is a row: it makes no difference to the disk.
-    mona.put_manifest(&name, "v2", OCI_MANIFEST, &image.manifest.to_string()).await.is(201);
+    let manifest = mona.put_manifest(&name, "v2", OCI_MANIFEST, &image.manifest.to_string()).await.fails(403, "DENIED");
+    let other = registry.repository();
+    let both = registry.mona(&[&name, &other]).await;
+    let mount = format!("/v2/{other}/blobs/uploads/?mount={}&from={name}", digest(&image.layer));
+    let mount = both.post(&mount).await.fails(403, "DENIED");
+    for answer in [manifest, mount] {
+        assert!(answer.text().contains(TEXT), "{answer}");
+    }
+    // What makes room goes on.
+    mona.delete(&upload).await.is(204);
+    mona.delete(&format!("/v2/{name}/manifests/v1")).await.is(202);
+    mona.delete(&format!("/v2/{name}/manifests/{}", image.digest)).await.is(202);
 }
 
 /// A data folder whose storage is small; unmounted and removed in the end.

@@ -1,0 +1,111 @@
+//! Deletions of what is large: names are free at once, and other writers come in between.
+
+use super::super::{manifests, objects, removal, repositories, uploads};
+use super::Scene;
+use crate::clock::DAY;
+use crate::db::{self, Lane, RepositoryState, rows};
+use crate::names::{Digest, Reference};
+use crate::policy::{AdministerRepository, DeleteImage, PushImage};
+use crate::testing;
+
+crate::testing::on_postgres! {
+    a_deleted_repository_loses_its_name_at_once,
+    uploads_of_a_deleted_repository_go_with_it,
+    a_removal_that_broke_off_goes_on,
+    nothing_is_written_to_a_repository_that_is_being_deleted,
+    a_manifest_with_many_tags_takes_all_of_them_along,
+}
+
+/// A repository with so many tags, each on a manifest of its own, or all on one.
+async fn tagged(scene: &Scene, number: usize, on_one: bool) -> rows::Repository {
+    let repository = scene.repository(scene.namespace.id, "hello", RepositoryState::Live, 0).await;
+    testing::add_tags(&scene.app, repository.id, number, on_one).await;
+    repository
+}
+
+async fn delete(scene: &Scene, row: &rows::Repository) {
+    repositories::delete(&scene.app, &scene.allowed::<AdministerRepository>(Some(row))).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deleted_repository_loses_its_name_at_once() {
+    let scene = Scene::new().await;
+    let old = tagged(&scene, 3, false).await;
+    let namespace = scene.namespace.id;
+    delete(&scene, &old).await;
+    assert!(db::repositories::list(&scene.app.db, namespace, true).await.unwrap().is_empty());
+    assert!(
+        repositories::visible_names(&scene.app, &crate::policy::Principal::SYSTEM, "", 10).await.unwrap().is_empty()
+    );
+    let new = repositories::ensure(&scene.app, &scene.allowed::<PushImage>(None)).await.unwrap();
+    assert_ne!(new.id, old.id);
+    assert_eq!((new.name.as_str(), new.state), ("hello", RepositoryState::Provisional));
+    assert!(scene.exists(&old).await, "its rows are for the job");
+    let twice = repositories::delete(&scene.app, &scene.allowed::<AdministerRepository>(Some(&old))).await;
+    assert_eq!(twice.unwrap_err().status(), 404);
+    scene.remove(&old).await;
+    assert!(!scene.exists(&old).await && scene.is_seen(&new).await);
+    scene.remove(&old).await;
+}
+
+#[tokio::test]
+async fn uploads_of_a_deleted_repository_go_with_it() {
+    let scene = Scene::new().await;
+    let row = tagged(&scene, 1, false).await;
+    let upload = uploads::start(&scene.app, &scene.allowed::<PushImage>(Some(&row))).await.unwrap();
+    scene.app.storage.put(&upload.storage_key, "some bytes".into()).await.unwrap();
+    delete(&scene, &row).await;
+    scene.remove(&row).await;
+    assert!(!scene.exists(&row).await);
+    scene.app.clock.advance(2 * DAY);
+    objects::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.app.storage.length(&upload.storage_key).await.unwrap(), None);
+    assert!(db::objects::all(&scene.app.db).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_removal_that_broke_off_goes_on() {
+    let scene = Scene::new().await;
+    let row = tagged(&scene, 1_200, false).await;
+    delete(&scene, &row).await;
+    let tx = scene.app.db.begin().await.unwrap();
+    assert_eq!(db::removal::content(&tx, row.id, 100).await.unwrap(), 100);
+    // Its job gave up.
+    let now = scene.app.clock.now();
+    let claimed = db::jobs::claim_next(&tx, Lane::Long, now).await.unwrap().unwrap();
+    db::jobs::end(&tx, &claimed.job, db::jobs::End::Failed("it broke".into()), now).await.unwrap();
+    tx.commit().await.unwrap();
+    removal::go_on(&scene.app).await.unwrap();
+    removal::go_on(&scene.app).await.unwrap();
+    assert_eq!(db::jobs::count_open(&scene.app.db).await.unwrap(), 1, "it is asked for once");
+    scene.remove(&row).await;
+    assert!(!scene.exists(&row).await);
+}
+
+#[tokio::test]
+async fn nothing_is_written_to_a_repository_that_is_being_deleted() {
+    let scene = Scene::new().await;
+    let row = tagged(&scene, 1, false).await;
+    let deleting = scene.allowed::<DeleteImage>(Some(&row));
+    delete(&scene, &row).await;
+    let late = manifests::delete(&scene.app, &deleting, &Reference::Tag("t00000".parse().unwrap())).await;
+    assert_eq!(late.unwrap_err().status(), 404);
+    let tx = scene.app.db.begin().await.unwrap();
+    assert!(db::repositories::next_build_number(&tx, row.id).await.is_err());
+}
+
+#[tokio::test]
+async fn a_manifest_with_many_tags_takes_all_of_them_along() {
+    let scene = Scene::new().await;
+    let row = tagged(&scene, 1_050, true).await;
+    let digest = Digest::of(b"one");
+    let allowed = scene.allowed::<DeleteImage>(Some(&row));
+    manifests::delete(&scene.app, &allowed, &Reference::Digest(digest.clone())).await.unwrap();
+    assert_eq!(db::tags::count(&scene.app.db, row.id, "").await.unwrap(), 0);
+    assert!(db::manifests::find(&scene.app.db, row.id, digest.as_str()).await.unwrap().is_none());
+    for name in ["t00000", "t00777", "t01049"] {
+        let moves = db::tags::moves(&scene.app.db, row.id, name, 10).await.unwrap();
+        let [gone] = &moves[..] else { panic!("{name}: {moves:?}") };
+        assert_eq!((gone.from_digest.as_deref(), &gone.to_digest), (Some(digest.as_str()), &None));
+    }
+}
