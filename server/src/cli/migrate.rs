@@ -52,9 +52,10 @@ pub(super) async fn bring_up(app: &App) -> Result<usize> {
     // A new database is made by migrations too: nobody need hear of those, and there is nothing to copy.
     if let Some(last) = found.applied.last() {
         tracing::info!("the database gets {}: {}", count(&found.pending), found.pending.join(", "));
-        match app.config.sqlite_file() {
-            Some(file) => copy(app, &file, last).await?,
-            None => tracing::info!("PostgreSQL keeps no copy: what can be taken back is your last backup"),
+        if let Some(file) = app.config.sqlite_file() {
+            copy(app, &file, last).await?;
+        } else {
+            tracing::info!("PostgreSQL keeps no copy: what can be taken back is your last backup");
         }
     }
     let started = app.clock.steady();
