@@ -3,6 +3,7 @@
 mod cgroup;
 mod firewall;
 mod lease;
+mod metadata;
 mod network;
 mod process;
 mod relay;

@@ -1,6 +1,7 @@
 //! The way of the builds' packets through this machine: out to the world, but neither to other builds nor to the
-//! metadata service of a cloud. Anything on loopback is out of their reach by namespace.
+//! metadata services of clouds (`metadata.rs`). Anything on loopback is out of their reach by namespace.
 
+use super::metadata;
 use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
@@ -11,21 +12,26 @@ const CHAIN: &str = "SLIPWAY-BUILDS";
 pub(super) async fn guard(config: &Config) -> Result<()> {
     let builds = format!("{}/16", config.network);
     let (from, to) = (["-s", &builds], ["-d", &builds]);
-    let link_local = ["-d", "169.254.0.0/16"];
     let _exists = iptables(config, &["-N", CHAIN]).await;
     let between = [&from[..], &to, &["-j", "REJECT"]].concat();
-    let metadata = [&from[..], &link_local, &["-j", "REJECT"]].concat();
     // Where the machine's policy is to forward nothing, as with docker.
     let out = [&from[..], &["-j", "ACCEPT"]].concat();
-    for rule in [&between, &metadata, &out] {
+    for rule in [&between, &out] {
         ensure(config, &[], "-A", CHAIN, rule).await?;
+    }
+    for (network, length) in metadata::NETWORKS {
+        let network = format!("{network}/{length}");
+        let closed = [&from[..], &["-d", &network, "-j", "REJECT"]].concat();
+        // In front: an older version of this chain lets out what its list did not name.
+        ensure(config, &[], "-I", CHAIN, &closed).await?;
+        // The machine itself may have such an address.
+        ensure(config, &[], "-I", "INPUT", &closed).await?;
     }
     let back = [&to[..], &["-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"]].concat();
     if let Err(error) = ensure(config, &[], "-A", CHAIN, &back).await {
         // Needed only where the machine forwards nothing by itself.
         tracing::warn!("answers to builds may not come back: {error:#}");
     }
-    ensure(config, &[], "-I", "INPUT", &metadata).await?;
     ensure(config, &[], "-I", "FORWARD", &["-j", CHAIN]).await?;
     let outward = [&from[..], &["!"], &to, &["-j", "MASQUERADE"]].concat();
     ensure(config, &["-t", "nat"], "-A", "POSTROUTING", &outward).await

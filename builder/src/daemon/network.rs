@@ -68,10 +68,12 @@ fn has_route(host: Ipv4Addr) -> bool {
     table.lines().any(|line| line.split_ascii_whitespace().nth(1) == Some(destination.as_str()))
 }
 
-/// A new namespace, which lives as long as the file or anything inside.
+/// A new namespace, which lives as long as the file or anything inside. Its interfaces, loopback apart, have no IPv6:
+/// nothing there would keep builds from the metadata service of a cloud.
 async fn unshared() -> Result<File> {
     let mut command = Command::new("unshare");
-    command.args(["--net", "--", "cat"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let script = "echo 1 2>/dev/null >/proc/sys/net/ipv6/conf/default/disable_ipv6; exec cat";
+    command.args(["--net", "--", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().context("start unshare")?;
     let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
         bail!("unshare has no pipes");

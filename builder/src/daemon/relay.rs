@@ -3,6 +3,7 @@
 //!
 //! A socket belongs to the namespace it was made in, so listeners are made inside and served from outside.
 
+use super::metadata;
 use anyhow::{Context, Result};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::collections::BTreeSet;
@@ -79,7 +80,7 @@ pub(super) fn resolv_conf(address: Ipv4Addr) -> Option<String> {
 }
 
 /// The first name server, if a daemon's IPv4 way out does not lead there: loopback (systemd-resolved, Docker),
-/// link-local (some clouds, on the address that builds are kept from), IPv6.
+/// addresses that builds are kept from and that some clouds have their name server on, IPv6.
 fn name_server_out_of_reach() -> Option<SocketAddr> {
     let text = std::fs::read_to_string(RESOLV_CONF).unwrap_or_default();
     first_name_server(&text).filter(is_out_of_reach).map(|ip| SocketAddr::from((ip, DNS_PORT)))
@@ -87,7 +88,7 @@ fn name_server_out_of_reach() -> Option<SocketAddr> {
 
 fn is_out_of_reach(ip: &IpAddr) -> bool {
     match ip {
-        IpAddr::V4(ip) => ip.is_loopback() || ip.is_link_local(),
+        IpAddr::V4(ip) => ip.is_loopback() || metadata::is_closed(*ip),
         IpAddr::V6(_) => true,
     }
 }
@@ -202,7 +203,7 @@ mod tests {
 
     #[test]
     fn name_servers_that_a_daemon_does_not_reach_by_itself_are_relayed() {
-        for ip in ["127.0.0.53", "127.0.0.11", "169.254.169.254", "::1", "2001:db8::1"] {
+        for ip in ["127.0.0.53", "127.0.0.11", "169.254.169.254", "168.63.129.16", "::1", "2001:db8::1"] {
             assert!(is_out_of_reach(&ip.parse().unwrap()), "{ip}");
         }
         for ip in ["10.0.0.2", "192.168.1.1", "8.8.8.8"] {
