@@ -17,6 +17,8 @@ pub struct Config {
     pub work_dir: PathBuf,
     /// Where `buildkitd` and `runc` are; what is not there is looked for in `PATH`.
     pub bin_dir: Option<PathBuf>,
+    /// Folders that BuildKit and what it starts must not see, beside the work folder: those of the server.
+    pub hidden: Vec<PathBuf>,
     /// Shown in logs and on build pages.
     pub name: String,
     /// Builds at once.
@@ -75,6 +77,7 @@ impl Config {
             token: token.into(),
             work_dir: work_dir.into(),
             bin_dir: None,
+            hidden: Vec::new(),
             name: host_name(),
             slots: 2,
             cni_dir: PathBuf::from("/usr/lib/cni"),

@@ -11,6 +11,7 @@ mod room;
 mod running;
 mod settings;
 mod slots;
+mod view;
 
 pub(crate) use cgroup::missing as missing_bounds;
 pub(crate) use lease::Lease;

@@ -3,10 +3,11 @@
 //! It runs in process, mount and network namespaces of its own, so SIGKILL of its first process ends everything inside. The kernel sends
 //! that signal when the *thread* that started it ends, so one thread, as old as the pool, starts them all.
 
+use super::view::{self, View};
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -61,21 +62,17 @@ pub(super) struct Process {
 
 type Tail = Arc<Mutex<VecDeque<String>>>;
 
-/// What goes in front of the daemon's own command line. It gets a network namespace, and sees each of `mounts` (file or
-/// folder) in the place of another.
-pub(super) fn wrapped(network: &Path, mounts: &[(PathBuf, PathBuf)]) -> Command {
+/// What goes in front of the daemon's own command line. It gets a network namespace, and sees files as `view` says.
+pub(super) fn wrapped(network: &Path, view: &View) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={}", network.display()));
     command.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
     command.args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
     // Steps inherit both: the kernel shall take them before the server, and programs that close each file that could be
     // open shall not have a million to close. BuildKit raises the limit for itself.
-    let script = "ulimit -S -n 1024; echo 500 2>/dev/null >/proc/self/oom_score_adj; while [ \"$1\" != -- ]; do mount --bind \"$1\" \"$2\" && shift 2 || exit; done; shift; exec \"$@\"";
-    command.args(["sh", "-c", script, "sh"]);
-    for (shown, place) in mounts {
-        command.args([shown, place]);
-    }
-    command.arg("--");
+    let limits = "ulimit -S -n 1024; echo 500 2>/dev/null >/proc/self/oom_score_adj";
+    command.args(["sh", "-c", &format!("{limits}; {}", view::SCRIPT), "sh"]);
+    command.args(view.words()).arg("--");
     command
 }
 

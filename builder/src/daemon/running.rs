@@ -8,6 +8,7 @@ use super::process::{Process, Spawner, wrapped};
 use super::relay;
 use super::settings::{self, Registries};
 use super::slots::Slot;
+use super::view::{self, View};
 use crate::config::Config;
 use anyhow::{Context, Result, bail};
 use rustix::process::Signal;
@@ -65,7 +66,7 @@ impl Running {
         let file = state.join("buildkitd.toml");
         let text = settings::text(config, &network.slot, steps.as_ref(), &root, &registries);
         std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
-        let socket = socket_path(config, &state);
+        let socket = socket_path(config, &state)?;
         let _ = std::fs::remove_file(&socket);
 
         let command = command(config, &network, &state, &file, &socket)?;
@@ -180,14 +181,7 @@ fn command(
 ) -> Result<tokio::process::Command> {
     let program = config.program("buildkitd").context("buildkitd was not found")?;
     let root = state.join("root");
-    let mut mounts = vec![(state.join("cni"), PathBuf::from(PLUGIN_STATE))];
-    if let Some(text) = relay::resolv_conf(network.slot.address()) {
-        let file = state.join("resolv.conf");
-        std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
-        mounts.push((file, PathBuf::from(relay::RESOLV_CONF)));
-    }
-    std::fs::create_dir_all(PLUGIN_STATE).with_context(|| format!("make {PLUGIN_STATE}"))?;
-    let mut command = wrapped(&network.path(), &mounts);
+    let mut command = wrapped(&network.path(), &seen(config, network, state, socket)?);
     command.arg(program).arg("--config").arg(settings).arg("--root").arg(&root);
     command.arg("--addr").arg(format!("unix://{}", socket.display()));
     // Its own trace socket: the default one is shared by all daemons of a machine, and the second would not start.
@@ -211,6 +205,30 @@ fn command(
         command.env("SSL_CERT_FILE", bundle);
     }
     Ok(command)
+}
+
+/// What the daemon sees of this machine: its own state, and what it was started with.
+fn seen(config: &Config, network: &Network, state: &Path, socket: &Path) -> Result<View> {
+    std::fs::create_dir_all(PLUGIN_STATE).with_context(|| format!("make {PLUGIN_STATE}"))?;
+    let mut seen = View::default();
+    seen.bind(&state.join("cni"), Path::new(PLUGIN_STATE));
+    if let Some(text) = relay::resolv_conf(network.slot.address()) {
+        let file = state.join("resolv.conf");
+        std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
+        seen.bind(&file, Path::new(relay::RESOLV_CONF));
+    }
+    let cover = state.join("stage");
+    private_dir(&cover)?;
+    let programs = std::env::split_paths(&config.search_path()).collect::<Vec<_>>();
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let needed = [state.to_owned(), config.cni_dir.clone(), config.work_dir.join(crate::trust::BUNDLE)];
+    let kept: Vec<_> =
+        needed.into_iter().chain(socket.parent().map(Path::to_owned)).chain(programs).chain(named).collect();
+    let others = config.hidden.iter().chain([&config.work_dir, &config.run_dir]).cloned();
+    for folder in view::hidden(others) {
+        seen.hide(&folder, &kept, &cover);
+    }
+    Ok(seen)
 }
 
 /// Waits until it answers, or says why it does not.
@@ -239,13 +257,16 @@ async fn ready(process: &Process, socket: &Path) -> Result<Client> {
     }
 }
 
-fn socket_path(config: &Config, state: &Path) -> PathBuf {
+/// In the state, or where the path is too long in a folder of its own: the daemon sees none of the others.
+fn socket_path(config: &Config, state: &Path) -> Result<PathBuf> {
     let path = state.join("buildkitd.sock");
     if path.as_os_str().len() <= LONGEST_SOCKET_PATH {
-        return path;
+        return Ok(path);
     }
     let name = hex::encode(Sha256::digest(state.as_os_str().as_bytes()));
-    config.run_dir.join(format!("{}.sock", &name[..16]))
+    let folder = config.run_dir.join(&name[..16]);
+    private_dir(&folder)?;
+    Ok(folder.join("buildkitd.sock"))
 }
 
 fn private_dir(dir: &Path) -> Result<()> {

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::builds::fleet::Seen;
 use crate::error::{Context, Result};
 use slipway_builder::{Config, GcSizes};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -66,6 +67,7 @@ fn config(app: &App) -> Result<Config> {
     let work_dir = ours.data_dir.join("builder");
     std::fs::create_dir_all(&work_dir).context("making the builder's folder")?;
     let mut config = Config::new(ours.internal_url.clone(), app.builder_token.reveal(), work_dir);
+    config.hidden = hidden(ours);
     NAME.clone_into(&mut config.name);
     config.slots = ours.builder.slots;
     config.bin_dir.clone_from(&ours.builder.buildkit_bin_dir);
@@ -81,6 +83,15 @@ fn config(app: &App) -> Result<Config> {
     config.min_free_bytes = ours.min_free_bytes;
     config.ca_files.clone_from(&ours.builds.ca_files);
     Ok(config)
+}
+
+/// Where keys, database and blobs are. A database elsewhere is hidden with its folder.
+fn hidden(ours: &crate::config::Config) -> Vec<PathBuf> {
+    let database = ours.database_url.strip_prefix("sqlite:").map(|path| Path::new(path.trim_start_matches("//")));
+    let database = database.and_then(|file| std::path::absolute(file).ok());
+    std::iter::once(ours.data_dir.clone())
+        .chain(database.iter().filter_map(|f| f.parent()).map(Path::to_owned))
+        .collect()
 }
 
 #[cfg(test)]
