@@ -215,21 +215,11 @@ fn recorder(builder: &Builder, assignment: &Assignment) -> Recorder {
 
 /// Everything in an assignment that must not be read in a log.
 fn secret_values(assignment: &Assignment) -> Vec<Vec<u8>> {
-    let encoded = assignment.secrets.values().chain(&assignment.mask);
+    let encoded = assignment.secrets.values();
     let mut values: Vec<Vec<u8>> = encoded.filter_map(|value| STANDARD.decode(value).ok()).collect();
     values.push(assignment.attempt_token.clone().into_bytes());
     let passwords = assignment.logins.iter().map(|login| login.password.0.clone().into_bytes());
     values.extend(passwords);
-    if let Some(header) = &assignment.source.authorization {
-        // `Basic …` and `Bearer …`: the scheme is no secret, and of a basic one the password is what matters.
-        let value = header.0.split_once(' ').map_or(header.0.as_str(), |(_, value)| value);
-        values.push(value.as_bytes().to_vec());
-        if let Ok(pair) = STANDARD.decode(value)
-            && let Some(colon) = pair.iter().position(|b| *b == b':')
-        {
-            values.push(pair[colon + 1..].to_vec());
-        }
-    }
     values
 }
 

@@ -5,6 +5,7 @@ mod materials;
 mod request;
 
 use crate::attempt::Journal;
+use crate::checkout::Source;
 use crate::claim::Builder;
 use crate::daemon::{Lease, Registries};
 use crate::failure::{Failed, because, internal};
@@ -28,7 +29,8 @@ pub(crate) async fn run(
     let commit = assignment.source.commit.get(..12).unwrap_or_default();
     journal.source_started(&format!("[source] {} at {commit}", assignment.source.clone_url));
     let registries = Registries::of(assignment);
-    let checkout = builder.checkouts.make(assignment.attempt_id, &assignment.source, target);
+    let source = Source { spec: &assignment.source, token: &assignment.attempt_token };
+    let checkout = builder.checkouts.make(assignment.attempt_id, &source, target);
     let daemon = builder.daemons.lease(&assignment.trust_domain, &registries);
     let (checkout, daemon) = tokio::join!(checkout, daemon);
     let error = checkout.as_ref().err().map(|failure| failure.message.as_str());

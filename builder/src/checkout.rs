@@ -35,6 +35,13 @@ pub(crate) struct Checkouts {
     locks: Mutex<HashMap<Uuid, Arc<tokio::sync::Mutex<()>>>>,
 }
 
+/// What is fetched, and the attempt's token, which opens the way to it.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) spec: &'a SourceSpec,
+    pub(crate) token: &'a str,
+}
+
 /// The files of one commit; gone when dropped.
 #[derive(Debug)]
 pub(crate) struct Checkout {
@@ -67,12 +74,13 @@ impl Checkouts {
     }
 
     /// Fetches the commit, checks what is in it, and lays its files out.
-    pub(crate) async fn make(&self, attempt: Uuid, source: &SourceSpec, target: &Target) -> Result<Checkout, Failed> {
+    pub(crate) async fn make(&self, attempt: Uuid, source: &Source<'_>, target: &Target) -> Result<Checkout, Failed> {
         let wanted = paths::Wanted::parse(target)?;
-        if !is_commit(&source.commit) {
+        let spec = source.spec;
+        if !is_commit(&spec.commit) {
             return Err(because(Reason::SourceUnavailable, "the commit is no full hash"));
         }
-        let lock = self.lock(source.id);
+        let lock = self.lock(spec.id);
         let _one_at_a_time = lock.lock().await;
         let mirror = mirror::Mirror::new(&self.git, &self.mirrors, source)?;
         mirror.bring().await?;

@@ -24,6 +24,10 @@ pub struct App {
     /// For calls to forges.
     pub http: reqwest::Client,
     pub forges: crate::forge::Forges,
+    /// For git at forges.
+    pub git: crate::forge::git::Git,
+    /// Sources that are passed on to builders.
+    pub passages: crate::builds::source::Passages,
     pub wake: Arc<Wake>,
     pub uploads: crate::registry::uploads::OpenUploads,
     pub limits: crate::auth::limits::Limits,
@@ -68,6 +72,8 @@ impl App {
             master_key,
             http,
             forges: crate::forge::Forges::default(),
+            git: crate::forge::git::Git::new(&config),
+            passages: crate::builds::source::Passages::default(),
             wake: Arc::default(),
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),

@@ -1,9 +1,10 @@
-//! The builders' surface: claim, heartbeat, records, finish (`slipway-protocol` describes the messages).
+//! The builders' surface: claim, heartbeat, records, finish, and the source (`slipway-protocol` describes the messages).
 //!
 //! Who calls is checked before a body is read. A builder's token gives work, an attempt's token only that attempt.
 
 mod body;
 mod callers;
+pub mod source;
 
 use crate::app::App;
 use crate::builds::{self, fleet::Seen, lease, log, queue};
@@ -25,7 +26,7 @@ const FINISH_BYTES: usize = 1 << 20;
 
 /// Waits for work and hands it out, or 204.
 pub async fn claim(caller: BuilderCaller, payload: Payload, app: Data<App>) -> Result<HttpResponse> {
-    let request = read_claim(payload).await?;
+    let request = read_claim(&caller, payload, &app).await?;
     let name = caller.name(&request.builder);
     app.builders.asked(Seen {
         name: name.clone(),
@@ -43,13 +44,18 @@ pub async fn claim(caller: BuilderCaller, payload: Payload, app: Data<App>) -> R
 }
 
 // The version first: a message of another version may not parse.
-async fn read_claim(payload: Payload) -> Result<ClaimRequest> {
+async fn read_claim(caller: &BuilderCaller, payload: Payload, app: &App) -> Result<ClaimRequest> {
     let value: Value = body::read(payload, CLAIM_BYTES).await?;
     let version = value["version"].as_u64().unwrap_or_default();
     if version != u64::from(VERSION) {
-        return Err(Error::Invalid(format!(
+        let why = format!(
             "this builder speaks version {version} of the protocol, and the server version {VERSION}: update the older of the two"
-        )));
+        );
+        // The pages of builds that wait for it say so too.
+        let name = caller.name(value["builder"].as_str().unwrap_or_default());
+        let (at, unable) = (app.clock.now(), Some(why.clone()));
+        app.builders.asked(Seen { name, at, platforms: Vec::new(), slots: 0, unable });
+        return Err(Error::Invalid(why));
     }
     let mut request: ClaimRequest = serde_json::from_value(value).map_err(|e| Error::Invalid(format!("claim: {e}")))?;
     request.platforms.truncate(50);

@@ -23,6 +23,7 @@ pub mod queue;
 pub mod removal;
 mod rerun;
 mod snapshot;
+pub mod source;
 mod states;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 //! `Revoked` is about the token and asks for "Connect again"; `NotFound` also means "this token may not see or do it";
 //! `NotApproved` is about the organisation; `RateLimited` and `Unreachable` pass; `Refused` does not.
 
+pub mod git;
 mod github;
 mod refusals;
 mod rest;

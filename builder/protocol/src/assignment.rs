@@ -28,23 +28,21 @@ pub struct Assignment {
     pub mirrors: Vec<Mirror>,
     /// Build secrets: id → value, base64. Mounted into steps, never in arguments.
     pub secrets: BTreeMap<String, String>,
-    /// Further values to mask in the log (tokens), base64.
-    pub mask: Vec<String>,
 }
 
-/// Where the code comes from.
+/// Where the code comes from. The forge's credential is not among it: the server adds it on its side.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SourceSpec {
     pub id: Uuid,
-    /// Clone URL without credentials.
+    /// What the source is called: in provenance, materials, log and errors. Its clone URL at the forge.
     pub clone_url: String,
-    /// The value of an `Authorization` header for that URL's host.
-    pub authorization: Option<HeadersSecret>,
+    /// Where git fetches it, with the attempt's token as bearer: a way through the server that ends with the attempt.
+    pub fetch_url: String,
     /// The full commit hash.
     pub commit: String,
 }
 
-/// A header value that must not be printed.
+/// A value that must not be printed.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct HeadersSecret(pub String);
 

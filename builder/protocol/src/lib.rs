@@ -5,7 +5,10 @@
 //! POST /builder/v1/attempts/{id}/heartbeat       attempt token   Heartbeat    → 200 HeartbeatReply (long poll)
 //! POST /builder/v1/attempts/{id}/records         attempt token   RecordBatch  → 200 RecordsReply
 //! POST /builder/v1/attempts/{id}/finish          attempt token   Finish       → 200 FinishReply
+//! GET  /builder/v1/attempts/{id}/source.git/info/refs?service=git-upload-pack   attempt token   git's smart HTTP, read only
+//! POST /builder/v1/attempts/{id}/source.git/git-upload-pack                     attempt token   the same
 //! ```
+//! Refusals of the source are plain text, which git prints; a status that came from the forge is passed on as it was.
 //! Every call about an attempt is taken only while that attempt is the build's present one: otherwise 409, and the builder drops the work.
 //! Sending the same batch or the same finish twice is as sending it once.
 
@@ -21,7 +24,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Raised when a message changes its meaning; a server refuses builders of another version with a clear text.
-pub const VERSION: u32 = 1;
+///
+/// 2: sources are fetched through the server, and no builder holds a credential of a forge.
+pub const VERSION: u32 = 2;
 
 /// "Give me work": what this builder is and can do.
 #[derive(Debug, Clone, Serialize, Deserialize)]

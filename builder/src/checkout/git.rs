@@ -1,7 +1,7 @@
 //! Runs git on sources that we do not trust.
 //!
 //! No hooks, no system or user configuration, no helpers, no prompts, http only, no redirects;
-//! the credentials go by environment. Where the builder is root and the folders can be reached by others, git runs as `nobody`.
+//! the attempt's token goes by environment. Where the builder is root and the folders can be reached by others, git runs as `nobody`.
 
 use crate::config::Config;
 use crate::readiness::free_bytes;
@@ -50,6 +50,11 @@ impl GitError {
     #[cfg(test)]
     pub(crate) fn new(verb: &str, text: &str) -> Self {
         Self { verb: verb.to_owned(), text: text.to_owned() }
+    }
+
+    /// The same with another address in the place of the one that git was given.
+    pub(crate) fn renamed(self, from: &str, to: &str) -> Self {
+        Self { text: self.text.replace(from.trim_end_matches('/'), to), ..self }
     }
 
     /// Whether the disk has no room, or none that is not for builds.

@@ -1,5 +1,6 @@
 //! The bare mirror of one source.
 
+use super::Source;
 use super::git::{Call, Git, GitError};
 use super::tree::{Entry, Listing};
 use crate::failure::{Failed, because, internal};
@@ -12,22 +13,25 @@ use url::Url;
 /// A mirror with more packs is made anew: cheaper than repacking, and it heals what a crash left.
 const MOST_PACKS: usize = 50;
 const TRIES: u32 = 3;
+/// One fetch; the server passes no longer one on.
+const FETCH_PATIENCE: Duration = Duration::from_mins(15);
 
 pub(super) struct Mirror<'a> {
     git: &'a Git,
     dir: PathBuf,
     source: &'a SourceSpec,
+    token: &'a str,
+    /// Where it is fetched: not where it is, so no message names it.
     url: Url,
 }
 
 impl<'a> Mirror<'a> {
-    pub(super) fn new(git: &'a Git, mirrors: &Path, source: &'a SourceSpec) -> Result<Self, Failed> {
-        let url = Url::parse(&source.clone_url).ok().filter(|url| {
-            let http = matches!(url.scheme(), "http" | "https") && url.host().is_some();
-            http && url.username().is_empty() && url.password().is_none()
-        });
-        let url = url.ok_or_else(|| because(Reason::SourceUnsupported, "the clone address is no http or https URL"))?;
-        Ok(Self { git, dir: mirrors.join(source.id.to_string()), source, url })
+    pub(super) fn new(git: &'a Git, mirrors: &Path, source: &Source<'a>) -> Result<Self, Failed> {
+        let Source { spec, token } = *source;
+        let refused = || because(Reason::SourceUnsupported, "the clone address is no http or https URL");
+        web_address(&spec.clone_url).ok_or_else(refused)?;
+        let url = web_address(&spec.fetch_url).ok_or_else(refused)?;
+        Ok(Self { git, dir: mirrors.join(spec.id.to_string()), source: spec, token, url })
     }
 
     pub(super) fn commit(&self) -> &str {
@@ -103,16 +107,21 @@ impl<'a> Mirror<'a> {
     async fn fetch(&self) -> anyhow::Result<()> {
         let refspec = format!("+{}:{}", self.commit(), self.ref_name());
         let _leftovers = Leftovers::remove(&self.dir);
-        let mut call = self.call(&self.dir).patience(Duration::from_mins(15));
-        if let Some(authorization) = &self.source.authorization {
-            let origin = self.url.origin().ascii_serialization();
-            let header = format!("Authorization: {}", authorization.0);
-            call = call.setting(format!("http.{origin}/.extraHeader"), header);
+        let mut call = self.call(&self.dir).patience(FETCH_PATIENCE);
+        // By environment: arguments can be read by others, and the mirror's own configuration stays.
+        let header = format!("Authorization: Bearer {}", self.token);
+        call = call.setting(format!("http.{}.extraHeader", self.url), header);
+        if crate::api::is_loopback(&self.url) {
+            // No proxy knows the way to this machine's loopback.
+            call = call.setting("http.proxy", "");
         }
         let args = ["fetch", "-q", "--depth=1", "--no-tags", "--no-recurse-submodules"];
         let args = args.into_iter().chain(["--no-write-fetch-head", "--no-auto-maintenance"]);
-        call.run(args.chain(["--", self.url.as_str(), &refspec])).await?;
-        Ok(())
+        let fetched = call.run(args.chain(["--", self.url.as_str(), &refspec])).await;
+        fetched.map_err(|error| match error.downcast::<GitError>() {
+            Ok(error) => error.renamed(self.url.as_str(), &self.source.clone_url).into(),
+            Err(error) => error,
+        })
     }
 
     /// What a failed fetch means, and whether another try is of no use.
@@ -126,6 +135,14 @@ impl<'a> Mirror<'a> {
         if has(&["not our ref", "remote ref", "unadvertised object"]) {
             let text = format!("commit {short} is no longer at {}", self.source.clone_url);
             return (true, because(Reason::SourceUnavailable, text));
+        }
+        // Not the forge's: the server's own words about the attempt and its bounds.
+        if has(&["error: 409"]) {
+            return (true, because(Reason::SourceUnavailable, "the attempt was given up while its source was fetched"));
+        }
+        if has(&["error: 413"]) {
+            let text = "the source is larger than the server passes on";
+            return (true, because(Reason::SourceUnsupported, text));
         }
         if has(&["could not read Username", "Authentication failed", "ot found", "error: 40"]) {
             let text = format!(
@@ -160,6 +177,14 @@ impl<'a> Mirror<'a> {
             files.flatten().filter(|file| file.path().extension().is_some_and(|ext| ext == "pack")).count()
         })
     }
+}
+
+/// An http or https URL without credentials in it.
+fn web_address(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| {
+        let http = matches!(url.scheme(), "http" | "https") && url.host().is_some();
+        http && url.username().is_empty() && url.password().is_none()
+    })
 }
 
 /// What a git that was stopped leaves of a pack, and never removes: gone before a fetch, and after it however it ends.

@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use url::Url;
 
+const TOKEN: &str = "attempt-token-4711";
+
 struct Bench {
     dir: TempDir,
     checkouts: Checkouts,
@@ -33,13 +35,15 @@ impl Bench {
         let mirror = dir.path().join("mirrors").join(id.to_string());
         let commit = commit(&mirror, files);
         checkouts.give(&mirror);
-        let source = SourceSpec { id, clone_url: "http://127.0.0.1:1/a/b.git".to_owned(), authorization: None, commit };
+        let clone_url = "https://forge.example/a/b.git".to_owned();
+        let source = SourceSpec { id, clone_url, fetch_url: "http://127.0.0.1:1/source.git".to_owned(), commit };
         Self { dir, checkouts, source }
     }
 
     async fn make(&self, context: &str, dockerfile: &str) -> Result<Checkout, Failed> {
         let target = target(context, dockerfile);
-        self.checkouts.make(Uuid::new_v4(), &self.source, &target).await
+        let source = Source { spec: &self.source, token: TOKEN };
+        self.checkouts.make(Uuid::new_v4(), &source, &target).await
     }
 
     fn mirror(&self) -> PathBuf {
@@ -203,8 +207,12 @@ async fn what_is_no_hash_or_no_web_address_never_reaches_git() {
     }
     bench.source.commit = commit;
     for bad in ["file:///etc", "ext::sh -c id", "ssh://x/y", "--upload-pack=x", "/tmp/x", "http://user:pw@h/x"] {
-        bad.clone_into(&mut bench.source.clone_url);
+        let good = std::mem::replace(&mut bench.source.fetch_url, bad.to_owned());
         assert_eq!(bench.refused("", "Dockerfile").await.reason, Reason::SourceUnsupported, "{bad}");
+        bench.source.fetch_url = good;
+        let good = std::mem::replace(&mut bench.source.clone_url, bad.to_owned());
+        assert_eq!(bench.refused("", "Dockerfile").await.reason, Reason::SourceUnsupported, "{bad}");
+        bench.source.clone_url = good;
     }
 }
 
@@ -218,5 +226,6 @@ async fn a_damaged_mirror_is_fetched_anew() {
     // Nobody listens there: that it was asked is what tells.
     let failure = bench.refused("", "Dockerfile").await;
     assert_eq!(failure.reason, Reason::SourceUnavailable, "{}", failure.message);
-    assert!(failure.message.contains("could not be fetched"), "{}", failure.message);
+    let named = failure.message.starts_with("https://forge.example/a/b.git could not be fetched");
+    assert!(named && !failure.message.contains("127.0.0.1:1/"), "{}", failure.message);
 }

@@ -33,6 +33,8 @@ impl Registries {
         let push = &assignment.push;
         if push.insecure {
             registries.plain.insert(push.host.clone());
+        } else {
+            registries.secure.insert(push.host.clone());
         }
         if push.public_host != push.host && !push.public_host.is_empty() {
             // `FROM` names the public host; from here the registry is reached by another.

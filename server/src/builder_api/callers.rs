@@ -6,7 +6,10 @@ use crate::builds::{lease, queue::EMBEDDED};
 use crate::db::rows;
 use crate::error::{Error, Result};
 use actix_web::dev::Payload;
+use actix_web::http::header;
 use actix_web::{FromRequest, HttpRequest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use uuid::Uuid;
@@ -65,21 +68,45 @@ impl FromRequest for AttemptCaller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
+        Box::pin(async move { Ok(Self { attempt: attempt(&request, bearer_of(&request)).await? }) })
+    }
+}
+
+/// The same for git, which may bring the token as the password of any user.
+pub(crate) struct SourceCaller {
+    pub(super) attempt: rows::Attempt,
+}
+
+impl FromRequest for SourceCaller {
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
         Box::pin(async move {
-            let app = app_of(&request);
-            let id: Option<Uuid> = request.match_info().query("attempt").parse().ok();
-            let found = match (id, bearer_of(&request)) {
-                (Some(id), Some(token)) => lease::attempt_of_token(&app, id, token).await,
-                _ => Err(Error::Unauthorized("the token of this attempt is needed".into())),
-            };
-            match found {
-                Ok(attempt) => Ok(Self { attempt }),
-                Err(error @ Error::Unauthorized(_)) => {
-                    app.limits.wrong_credential(client_address(&app, &request))?;
-                    Err(error)
-                }
-                Err(error) => Err(error),
-            }
+            let password = password_of(&request);
+            let token = bearer_of(&request).or(password.as_deref());
+            Ok(Self { attempt: attempt(&request, token).await? })
         })
     }
+}
+
+async fn attempt(request: &HttpRequest, token: Option<&str>) -> Result<rows::Attempt> {
+    let app = app_of(request);
+    let id: Option<Uuid> = request.match_info().query("attempt").parse().ok();
+    let found = match (id, token) {
+        (Some(id), Some(token)) => lease::attempt_of_token(&app, id, token).await,
+        _ => Err(Error::Unauthorized("the token of this attempt is needed".into())),
+    };
+    if let Err(Error::Unauthorized(_)) = found {
+        app.limits.wrong_credential(client_address(&app, request))?;
+    }
+    found
+}
+
+fn password_of(request: &HttpRequest) -> Option<String> {
+    let (scheme, value) = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let pair = STANDARD.decode(value.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let (_, password) = std::str::from_utf8(&pair).ok()?.split_once(':')?;
+    Some(password.to_owned())
 }

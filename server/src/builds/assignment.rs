@@ -1,21 +1,19 @@
-//! What a builder is told: all it needs, and nothing that outlives the attempt.
+//! What a builder is told: all it needs, and nothing that outlives the attempt. No credential of a forge is in it.
 
 use super::lease::LEASE;
 use super::queue::Taken;
 use crate::app::App;
 use crate::config::authority;
 use crate::policy::BUILD_CACHE;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use slipway_protocol::{Assignment, CacheRef, HeadersSecret, PushTarget, SourceSpec, Target, VERSION};
+use slipway_protocol::{Assignment, CacheRef, PushTarget, SourceSpec, Target, VERSION};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// User name of builds at the registry's token endpoint; the password is the attempt's token.
 pub(crate) const USERNAME: &str = "build";
 
-pub(super) fn make(app: &App, taken: &Taken, authorization: Option<HeadersSecret>) -> Assignment {
+pub(super) fn make(app: &App, taken: &Taken) -> Assignment {
     let Taken { build, attempt, token, snapshot, source, home } = taken;
-    let mask = authorization.iter().flat_map(secret_parts).map(|part| STANDARD.encode(part)).collect();
     Assignment {
         version: VERSION,
         attempt_id: attempt.id,
@@ -28,7 +26,7 @@ pub(super) fn make(app: &App, taken: &Taken, authorization: Option<HeadersSecret
         source: SourceSpec {
             id: source.id,
             clone_url: source.clone_url.clone(),
-            authorization,
+            fetch_url: fetch_url(app, attempt.id),
             commit: build.commit_hash.clone(),
         },
         target: Target {
@@ -51,8 +49,13 @@ pub(super) fn make(app: &App, taken: &Taken, authorization: Option<HeadersSecret
         logins: app.config.builds.logins.clone(),
         mirrors: app.config.builds.mirrors.clone(),
         secrets: BTreeMap::new(),
-        mask,
     }
+}
+
+/// Where `http/routes.rs` passes the source on.
+fn fetch_url(app: &App, attempt: Uuid) -> String {
+    let server = app.config.internal_url.as_str().trim_end_matches('/');
+    format!("{server}/builder/v1/attempts/{attempt}/source.git")
 }
 
 // OCI image-spec, annotations.md. The name of a private source stays out of an image that may be public.
@@ -63,29 +66,4 @@ fn labels(taken: &Taken) -> BTreeMap<String, String> {
         labels.insert("org.opencontainers.image.source".to_owned(), taken.source.html_url.clone());
     }
     labels
-}
-
-/// What must not be read in a log: the value behind the scheme and, of a basic one, its password.
-fn secret_parts(header: &HeadersSecret) -> Vec<Vec<u8>> {
-    let value = header.0.split_once(' ').map_or(header.0.as_str(), |(_, value)| value);
-    let mut parts = vec![value.as_bytes().to_vec()];
-    if let Ok(pair) = STANDARD.decode(value)
-        && let Some(colon) = pair.iter().position(|b| *b == b':')
-    {
-        parts.push(pair[colon + 1..].to_vec());
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_token_inside_a_header_is_masked() {
-        let parts = |header: &str| secret_parts(&HeadersSecret(header.into()));
-        assert_eq!(parts("Bearer gho_x"), [b"gho_x"]);
-        let basic = STANDARD.encode("x-access-token:gho_x");
-        assert_eq!(parts(&format!("Basic {basic}")), [basic.as_bytes(), b"gho_x"]);
-    }
 }

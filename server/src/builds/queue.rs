@@ -69,7 +69,8 @@ pub async fn claim_next(app: &App, builder: &str, platforms: &[String]) -> Resul
     let Some(taken) = take(app, builder, platforms).await? else { return Ok(None) };
     ending::wake(app, &taken.build);
     match crate::sources::clone_authorization(app, &taken.source).await {
-        Ok(authorization) => Ok(Some(assignment::make(app, &taken, authorization))),
+        // It stays here: the source is passed on by `source.rs`. A build whose source nobody can read does not begin.
+        Ok(_authorization) => Ok(Some(assignment::make(app, &taken))),
         Err(error) => {
             // No other one at once: that could be the same build again, until its attempts are used up.
             without_source(app, &taken, &error).await?;

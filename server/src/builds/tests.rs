@@ -8,6 +8,7 @@ mod logs;
 mod outcomes;
 mod queueing;
 mod room;
+mod sources;
 mod tags;
 
 use super::{NewBuild, enqueue, queue, supersede};

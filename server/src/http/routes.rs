@@ -82,7 +82,12 @@ fn builders(service: &mut ServiceConfig) {
         .service(resource("/builder/v1/claim").route(post().to(api::claim)))
         .service(resource("/builder/v1/attempts/{attempt}/heartbeat").route(post().to(api::heartbeat)))
         .service(resource("/builder/v1/attempts/{attempt}/records").route(post().to(api::records)))
-        .service(resource("/builder/v1/attempts/{attempt}/finish").route(post().to(api::finish)));
+        .service(resource("/builder/v1/attempts/{attempt}/finish").route(post().to(api::finish)))
+        .service(resource("/builder/v1/attempts/{attempt}/source.git/info/refs").route(get().to(api::source::refs)))
+        .service(
+            resource("/builder/v1/attempts/{attempt}/source.git/git-upload-pack").route(post().to(api::source::pack)),
+        )
+        .service(resource("/builder/v1/attempts/{attempt}/source.git/{rest:.*}").to(api::source::refuse));
 }
 
 /// Pages of a repository. What is not the repository itself lives behind `/-/`, which is no legal part of a name.

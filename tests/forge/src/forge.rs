@@ -167,6 +167,11 @@ impl Forge {
         self.app.faults.plan(path, count, FaultKind::Status(status));
     }
 
+    /// The next requests whose path contains `path` hang for this long, then get 504.
+    pub fn hang_next_at(&self, path: &str, count: u32, time: Duration) {
+        self.app.faults.plan(path, count, FaultKind::Silence(time));
+    }
+
     /// The next `count` API requests get no answer for this long, then 504.
     pub fn hang_next(&self, count: u32, time: Duration) {
         self.app.faults.plan("/api/v3/", count, FaultKind::Silence(time));

@@ -15,6 +15,7 @@ mod hook_floods;
 mod hooks;
 mod oauth;
 mod pages;
+mod passage;
 mod prints;
 mod refusals;
 pub(crate) mod routes;

@@ -14,9 +14,10 @@ async fn git(dir: &Path, min_free_bytes: u64) -> Git {
 async fn explained(min_free_bytes: u64, text: &str) -> (bool, Reason) {
     let dir = tempfile::tempdir().unwrap();
     let git = git(dir.path(), min_free_bytes).await;
-    let clone_url = "http://127.0.0.1:1/a/b.git".to_owned();
-    let source = SourceSpec { id: Uuid::nil(), clone_url, authorization: None, commit: "1".repeat(40) };
-    let mirror = Mirror::new(&git, dir.path(), &source).unwrap();
+    let clone_url = "https://forge.example/a/b.git".to_owned();
+    let fetch_url = "http://127.0.0.1:1/source.git".to_owned();
+    let spec = SourceSpec { id: Uuid::nil(), clone_url, fetch_url, commit: "1".repeat(40) };
+    let mirror = Mirror::new(&git, dir.path(), &Source { spec: &spec, token: "t" }).unwrap();
     let (last, failure) = mirror.explain(&GitError::new("fetch", text).into());
     (last, failure.reason)
 }

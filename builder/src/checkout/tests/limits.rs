@@ -43,12 +43,13 @@ async fn a_source_with_billions_of_paths_in_a_small_pack_is_refused_at_once() {
 async fn a_fetch_that_is_stopped_leaves_nothing_of_its_pack() {
     let mut bench = Bench::with(&[DOCKERFILE]).await;
     let forge = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    bench.source.clone_url = format!("http://{}/a/b.git", forge.local_addr().unwrap());
+    bench.source.fetch_url = format!("http://{}/a/b.git", forge.local_addr().unwrap());
     bench.source.commit = "1".repeat(40);
     let pack = bench.mirror().join("objects/pack");
     std::fs::write(pack.join("tmp_pack_before"), "x").unwrap();
     let target = target("", "Dockerfile");
-    let making = bench.checkouts.make(Uuid::new_v4(), &bench.source, &target);
+    let source = Source { spec: &bench.source, token: TOKEN };
+    let making = bench.checkouts.make(Uuid::new_v4(), &source, &target);
     let asked = async {
         let connection = forge.accept().await.unwrap();
         assert!(!pack.join("tmp_pack_before").exists(), "what an earlier one left is gone before");

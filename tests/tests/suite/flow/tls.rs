@@ -1,7 +1,7 @@
 //! A server that has the certificate itself: people and docker come by https, builds by a port on loopback.
 
 use slipway_forge::ForgeConfig;
-use slipway_tests::{Certificate, Client, Docker, Stage};
+use slipway_tests::{BuilderProgram, Certificate, Client, Docker, Stage};
 
 /// A forge whose OAuth App has an https callback.
 fn forge() -> ForgeConfig {
@@ -51,6 +51,23 @@ async fn cookies_and_links_are_those_of_https_on_the_port_of_builders_too() {
     // Nobody comes to the public port without TLS.
     let plain = format!("http://127.0.0.1:{}/healthz", stage.server.port());
     assert!(people.get(plain).send().await.is_err());
+}
+
+#[tokio::test]
+async fn a_builder_elsewhere_fetches_and_pushes_by_tls_with_the_operators_authority() {
+    const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+    let certificate = Certificate::for_localhost().await;
+    let stage = Stage::with(forge(), |server| {
+        let server = server.tls(&certificate).env("SLIPWAY_BUILDER_EMBEDDED", "false");
+        server.env("SLIPWAY_BUILDER_TOKENS", TOKEN)
+    })
+    .await;
+    let address = stage.server.url("");
+    let authority = certificate.authority().to_string_lossy().into_owned();
+    let settings = [("SLIPWAY_BUILDER_SERVER", address.as_str()), ("SLIPWAY_BUILDER_CA_FILES", &authority)];
+    let _builder = BuilderProgram::start_with(&stage.server, TOKEN, &settings);
+    let repo = stage.private_repository("afar", HELLO);
+    stage.import(&repo).await.built(1).await.page.assert_says("signature: verified");
 }
 
 fn internal_port(log: &str) -> u16 {

@@ -1,0 +1,131 @@
+//! git's smart HTTP for the source of an attempt: `info/refs?service=git-upload-pack` and `git-upload-pack`, nothing else.
+//!
+//! git prints plain text that comes with a refusal, so all that is wrong is said as such.
+
+use super::callers::SourceCaller;
+use crate::app::App;
+use crate::builds::source;
+use crate::error::{Error, ForgeError, Result};
+use crate::forge::git::{Answer, Question, UPLOAD_PACK};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
+use actix_web::web::{Bytes, Data, Payload, Query};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::{Stream, StreamExt as _, stream};
+use std::collections::HashMap;
+use std::future::{Ready, ready};
+use std::io;
+use tokio::sync::mpsc;
+
+/// What git wants and has, of a mirror with few commits.
+const QUESTION_BYTES: usize = 16 << 20;
+/// Pieces of a question that wait for a slow forge.
+const PIECES: usize = 4;
+
+/// The refs, and what the forge's git can do.
+pub async fn refs(
+    caller: Result<SourceCaller>,
+    query: Query<HashMap<String, String>>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> HttpResponse {
+    let answer = async {
+        let caller = caller?;
+        match query.get("service").map(String::as_str) {
+            Some(UPLOAD_PACK) if query.len() == 1 => {}
+            Some("git-receive-pack") => return Err(read_only()),
+            _ => return Err(Error::Forbidden("sources are read by git's smart protocol only".into())),
+        }
+        source::refs(&app.into_inner(), &caller.attempt, &question(request.headers())).await
+    };
+    draw(answer.await, "application/x-git-upload-pack-advertisement")
+}
+
+/// The objects that git asks for.
+pub async fn pack(
+    caller: Result<SourceCaller>,
+    request: HttpRequest,
+    payload: Payload,
+    app: Data<App>,
+) -> HttpResponse {
+    let answer = async {
+        let attempt = caller?.attempt;
+        let question = question(request.headers());
+        source::pack(&app.into_inner(), &attempt, &question, passed_on(payload)).await
+    };
+    draw(answer.await, "application/x-git-upload-pack-result")
+}
+
+/// Pushing, and the files of the dumb protocol.
+pub fn refuse(caller: Result<SourceCaller>) -> Ready<HttpResponse> {
+    ready(draw(caller.and_then(|_| Err(read_only())), ""))
+}
+
+fn read_only() -> Error {
+    Error::Forbidden("sources are read only here, by git's smart protocol: nothing is pushed to them".into())
+}
+
+fn question(headers: &HeaderMap) -> Question {
+    let text = |name: &str| {
+        let value = headers.get(name)?.to_str().ok()?;
+        (value.len() <= 200).then(|| value.to_owned())
+    };
+    Question {
+        protocol: text("git-protocol"),
+        agent: text("user-agent"),
+        encoding: text("content-encoding"),
+        length: text("content-length").and_then(|length| length.parse().ok()),
+    }
+}
+
+/// The body as it comes: a request belongs to its thread, and a few pieces of it travel to where the forge is asked.
+fn passed_on(mut payload: Payload) -> impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static {
+    let (sender, receiver) = mpsc::channel(PIECES);
+    actix_web::rt::spawn(async move {
+        let mut left = QUESTION_BYTES;
+        while let Some(piece) = payload.next().await {
+            let piece = piece.map_err(io::Error::other).and_then(|piece| {
+                left = left.checked_sub(piece.len()).ok_or_else(|| io::Error::other("the question is too long"))?;
+                Ok(piece)
+            });
+            let is_last = piece.is_err();
+            if sender.send(piece).await.is_err() || is_last {
+                break;
+            }
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|piece| (piece, receiver)) })
+}
+
+fn draw(answer: Result<Answer>, kind: &str) -> HttpResponse {
+    match answer {
+        Ok(Answer::Good { encoding, body }) => HttpResponse::Ok()
+            .content_type(kind)
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            // Packs are compressed, and git's answers are not to be touched.
+            .insert_header((header::CONTENT_ENCODING, encoding.unwrap_or_else(|| "identity".to_owned())))
+            .streaming(body),
+        Ok(Answer::Refusal { status, words }) => refusal(StatusCode::from_u16(status).unwrap_or_default(), words),
+        Err(error) => {
+            if error.status() >= 500 {
+                tracing::warn!("passing a source on: {}", error.for_log());
+            }
+            let status = match &error {
+                // Only what passes is tried again.
+                Error::Forge(ForgeError::Unreachable(_)) => StatusCode::BAD_GATEWAY,
+                Error::Forge(ForgeError::RateLimited(_)) => StatusCode::TOO_MANY_REQUESTS,
+                Error::Forge(_) => StatusCode::FORBIDDEN,
+                other => StatusCode::from_u16(other.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            };
+            refusal(status, error.to_string())
+        }
+    }
+}
+
+fn refusal(status: StatusCode, words: String) -> HttpResponse {
+    let mut response = HttpResponse::build(status);
+    if status == StatusCode::UNAUTHORIZED {
+        response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"slipway\", charset=\"UTF-8\""));
+    }
+    response.insert_header((header::CACHE_CONTROL, "no-store")).content_type("text/plain; charset=utf-8").body(words)
+}

@@ -1,0 +1,94 @@
+//! The way of a source to a builder: whose it is, and its bounds.
+
+use super::*;
+use crate::builds::source::{self, Passages};
+use crate::error::Error;
+use crate::forge::git::Question;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+
+async fn refs(scene: &Scene, attempt: &rows::Attempt) -> Result<(), Error> {
+    source::refs(&scene.app.app, attempt, &Question::default()).await.map(drop)
+}
+
+#[tokio::test]
+async fn a_builder_is_told_two_addresses_and_no_credential() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    assert_eq!(assignment.source.clone_url, scene.wired().source.clone_url);
+    let way = format!("/builder/v1/attempts/{}/source.git", assignment.attempt_id);
+    let server = scene.app.config.internal_url.as_str().trim_end_matches('/');
+    assert_eq!(assignment.source.fetch_url, format!("{server}{way}"));
+    let told = serde_json::to_value(&assignment.source).unwrap();
+    let mut fields: Vec<_> = told.as_object().unwrap().keys().cloned().collect();
+    fields.sort();
+    assert_eq!(fields, ["clone_url", "commit", "fetch_url", "id"]);
+}
+
+#[tokio::test]
+async fn a_source_is_passed_on_while_the_attempt_is_the_present_one() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    // Nobody is at the forge's address; that it was asked is what tells.
+    let asked = refs(&scene, &attempt).await.unwrap_err();
+    assert!(matches!(asked, Error::Forge(_)), "{asked}");
+    crate::builds::lease::give_back(&scene.app, &attempt, "the builder stops").await.unwrap();
+    let refused = refs(&scene, &attempt).await.unwrap_err();
+    assert!(matches!(refused, Error::Conflict(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn passages_of_one_attempt_are_bounded_together() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    let mut open = Vec::new();
+    for _ in 0..source::MOST_OF_ATTEMPT {
+        open.push(source::Open::take(&scene.app.app, &attempt).await.unwrap());
+    }
+    assert!(matches!(refs(&scene, &attempt).await, Err(Error::TooManyRequests { .. })));
+    open.pop();
+    assert!(matches!(refs(&scene, &attempt).await, Err(Error::Forge(_))), "one that ended makes room");
+    let one = open.pop().unwrap();
+    assert!(one.count(0, source::MOST_BYTES) && !one.count(source::MOST_BYTES, 1));
+    drop((one, open));
+    assert!(matches!(refs(&scene, &attempt).await, Err(Error::TooLarge(_))), "and is not begun again");
+}
+
+#[tokio::test]
+async fn an_answer_under_way_breaks_off_when_its_attempt_ends() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    let open = source::Open::take(&scene.app.app, &attempt).await.unwrap();
+    let first = stream::iter([Ok(Bytes::from_static(b"a"))]);
+    let mut pieces = source::guarded(open, Box::pin(first.chain(stream::pending())));
+    assert_eq!(pieces.next().await.unwrap().unwrap(), "a");
+    crate::builds::lease::give_back(&scene.app, &attempt, "the builder stops").await.unwrap();
+    assert!(pieces.next().await.unwrap().is_err(), "it does not look whole");
+    assert!(pieces.next().await.is_none());
+}
+
+#[tokio::test]
+async fn an_answer_that_the_forge_breaks_off_does_not_look_whole() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    for (end, is_whole) in [(None, true), (Some(Err(std::io::Error::other("reset"))), false)] {
+        let open = source::Open::take(&scene.app.app, &attempt).await.unwrap();
+        let body = stream::iter(std::iter::once(Ok(Bytes::from_static(b"a"))).chain(end));
+        let pieces: Vec<_> = source::guarded(open, Box::pin(body)).collect().await;
+        assert_eq!(pieces.iter().all(std::result::Result::is_ok), is_whole, "{pieces:?}");
+    }
+}
+
+#[test]
+fn nothing_is_known_of_an_attempt_that_never_asked() {
+    assert_eq!(Passages::default().with(Uuid::nil(), |_| ()), None);
+}
