@@ -85,6 +85,8 @@ pub struct Uploads {
 pub struct Builds {
     pub deadline_secs: u64,
     pub per_namespace: u32,
+    /// Hosts that `ADD` may fetch from with git.
+    pub git_hosts: Vec<String>,
     pub mirrors: Vec<Mirror>,
     pub logins: Vec<RegistryLogin>,
     pub ca_files: Vec<PathBuf>,

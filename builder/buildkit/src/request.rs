@@ -24,8 +24,8 @@ pub struct BuildRequest {
     pub secrets: Secrets,
     pub credentials: Credentials,
     pub entitlements: Vec<String>,
-    /// Sources the build must not touch, as regular expressions of Go: `^http://127\\.`, `^docker-image://`.
-    pub denied_sources: Vec<String>,
+    /// What the build may fetch; without a rule that fits, anything. Of those that fit, the last one counts.
+    pub source_rules: Vec<SourceRule>,
 }
 
 impl Default for BuildRequest {
@@ -43,7 +43,7 @@ impl Default for BuildRequest {
             secrets: Secrets::default(),
             credentials: Credentials::default(),
             entitlements: Vec::new(),
-            denied_sources: Vec::new(),
+            source_rules: Vec::new(),
         }
     }
 }
@@ -62,4 +62,13 @@ pub struct Export {
 pub struct CacheOption {
     pub kind: String,
     pub attrs: BTreeMap<String, String>,
+}
+
+/// A rule about sources, by a regular expression of Go: `^http://127\\.`, `^docker-image://`.
+///
+/// Whatever git fetches has an identifier that begins with `git://`, however its address was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceRule {
+    Deny(String),
+    Allow(String),
 }

@@ -26,6 +26,8 @@ pub struct Assignment {
     /// Logins of upstream registries that the operator configured.
     pub logins: Vec<RegistryLogin>,
     pub mirrors: Vec<Mirror>,
+    /// Hosts that `ADD` may fetch from with git.
+    pub git_hosts: Vec<String>,
     /// Build secrets: id → value, base64. Mounted into steps, never in arguments.
     pub secrets: BTreeMap<String, String>,
 }

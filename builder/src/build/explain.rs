@@ -44,12 +44,21 @@ fn reason(class: ErrorClass, exit_code: Option<u32>) -> Reason {
 }
 
 fn sentence(message: &str, exit_code: Option<u32>) -> String {
-    let mut text = plain(message).to_owned();
+    let mut text = denied_git(message).unwrap_or_else(|| plain(message).to_owned());
     text.truncate(text.floor_char_boundary(LONGEST));
     if exit_code == Some(KILLED) {
         text.push_str(" (it was killed, most often because memory ran out)");
     }
     text
+}
+
+/// `… source "git://example.com/a/b.git" denied by policy …`
+fn denied_git(message: &str) -> Option<String> {
+    let (source, _) = message.split_once("source \"git://")?.1.split_once("\" denied by policy")?;
+    Some(format!(
+        "`{source}` would be fetched with git, which builds may not do here: put the files into the repository, or have \
+         the operator name the host in `builds.git_hosts`"
+    ))
 }
 
 /// Without the words that lead to a cause inside BuildKit and say nothing to others.
@@ -84,6 +93,16 @@ mod tests {
         assert!(sentence("exit code: 137", Some(137)).contains("memory"));
         assert_eq!(reason(ErrorClass::ExitCode, Some(137)), Reason::OutOfMemory);
         assert_eq!(reason(ErrorClass::ExitCode, Some(1)), Reason::ExitCode);
+    }
+
+    #[test]
+    fn a_source_of_git_that_is_denied_is_named_with_the_way_out() {
+        let said = "failed to solve: source \"git://example.com/a/b.git#v1\" denied by policy: source denied by policy";
+        let sentence = sentence(said, None);
+        assert!(sentence.starts_with("`example.com/a/b.git#v1` would be fetched with git"), "{sentence}");
+        assert!(sentence.contains("`builds.git_hosts`"), "{sentence}");
+        let other = "source \"http://127.0.0.1/x\" denied by policy: source denied by policy";
+        assert_eq!(super::sentence(other, None), other);
     }
 
     #[test]

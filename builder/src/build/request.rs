@@ -4,20 +4,24 @@ use crate::checkout::Places;
 use crate::failure::{Failed, because};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use slipway_buildkit::{BuildRequest, CacheOption, Credential, Export, LocalDir, Secret};
+use slipway_buildkit::{BuildRequest, CacheOption, Credential, Export, LocalDir, Secret, SourceRule};
 use slipway_protocol::{Assignment, Reason, Target};
 use std::collections::BTreeMap;
 
 type Attrs = BTreeMap<String, String>;
 
-/// `ADD` from these would be fetched by the daemon itself, from the machine that builds: loopback and link-local hosts,
-/// as the start of what follows `user@`.
+/// `ADD` from these would be fetched by the daemon itself, from the machine that builds: loopback and link-local hosts
+/// and metadata services, as the start of what follows `user@`.
 const DENIED_HOSTS: &[&str] = &[
     r"([^/:@]*\.)?localhost\.?([:/?#]|$)",
     r"ip6-(localhost|loopback)",
     r"127\.",
     r"0",
     r"169\.254\.",
+    // Metadata services of clouds elsewhere: Azure, Alibaba, Oracle.
+    r"168\.63\.129\.16([:/?#]|$)",
+    r"100\.100\.100\.200([:/?#]|$)",
+    r"192\.0\.0\.192([:/?#]|$)",
     r"\[(::|0|fe[89ab]|f[cd])",
 ];
 
@@ -71,7 +75,7 @@ pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<
         cache_exports: vec![export],
         secrets: secrets.collect(),
         credentials: logins(assignment).collect(),
-        denied_sources: denied(),
+        source_rules: source_rules(&assignment.git_hosts),
         ..BuildRequest::default()
     })
 }
@@ -145,8 +149,19 @@ fn logins(assignment: &Assignment) -> impl Iterator<Item = (String, Credential)>
     upstream.chain(hosts.map(|host| (host, own.clone())))
 }
 
-fn denied() -> Vec<String> {
-    DENIED_HOSTS.iter().map(|host| format!("(?i)^(https?|git|ssh)://([^/]*@)?{host}")).collect()
+/// The last rule that fits counts. git runs in the daemon, as root, on whatever a repository sends: it fetches nothing
+/// but from hosts that the operator named.
+fn source_rules(git_hosts: &[String]) -> Vec<SourceRule> {
+    let allowed = |host: &String| SourceRule::Allow(format!("(?i)^git://([^/@]*@)?{}(/|$)", literal(host)));
+    let denied = |host: &&str| SourceRule::Deny(format!("(?i)^(https?|git|ssh)://([^/]*@)?{host}"));
+    let any_git = SourceRule::Deny("(?i)^(git|ssh)://".to_owned());
+    std::iter::once(any_git).chain(git_hosts.iter().map(allowed)).chain(DENIED_HOSTS.iter().map(denied)).collect()
+}
+
+/// A pattern that fits this text alone.
+fn literal(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || !c.is_ascii();
+    text.chars().flat_map(|c| (!plain(c)).then_some('\\').into_iter().chain([c])).collect()
 }
 
 #[cfg(test)]
@@ -163,6 +178,15 @@ mod tests {
             labels: BTreeMap::new(),
             no_cache: false,
         }
+    }
+
+    #[test]
+    fn git_is_denied_but_for_the_hosts_that_were_named() {
+        let rules = source_rules(&["git.example.com:8443".to_owned()]);
+        assert_eq!(rules[0], SourceRule::Deny("(?i)^(git|ssh)://".to_owned()));
+        assert_eq!(rules[1], SourceRule::Allow(r"(?i)^git://([^/@]*@)?git\.example\.com\:8443(/|$)".to_owned()));
+        let rest = rules[2..].iter().all(|rule| matches!(rule, SourceRule::Deny(_)));
+        assert!(rest && rules.len() == 2 + DENIED_HOSTS.len(), "this machine is closed whatever was named");
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub(super) fn make(app: &App, taken: &Taken) -> Assignment {
         cache: CacheRef { reference: format!("{BUILD_CACHE}/{}:cache", home.repository.id.simple()) },
         logins: app.config.builds.logins.clone(),
         mirrors: app.config.builds.mirrors.clone(),
+        git_hosts: app.config.builds.git_hosts.clone(),
         secrets: BTreeMap::new(),
     }
 }

@@ -22,10 +22,28 @@ pub(super) fn read(v: &mut Values) -> Result<Builds, String> {
     Ok(Builds {
         deadline_secs: v.at_least("builds.deadline_secs", 1, "a number of seconds from 1 on")?,
         per_namespace: v.at_least("builds.per_namespace", 1, "a number of builds at once from 1 on")?,
+        git_hosts: git_hosts(v)?,
         mirrors,
         logins,
         ca_files,
     })
+}
+
+/// `git.example.com`, `git.example.com:8443`.
+fn git_hosts(v: &mut Values) -> Result<Vec<String>, String> {
+    let hosts = v.words("builds.git_hosts");
+    let is_host = |text: &String| {
+        let name = text.split_once(':').map_or(text.as_str(), |(name, _)| name);
+        let port = text.split_once(':').is_none_or(|(_, port)| port.parse::<u16>().is_ok());
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.');
+        port && plain && !name.is_empty()
+    };
+    match hosts.iter().find(|host| !is_host(host)) {
+        Some(host) => {
+            Err(format!("builds.git_hosts: `{host}` is no host; write `git.example.com` or `git.example.com:8443`"))
+        }
+        None => Ok(hosts),
+    }
 }
 
 // The item is not quoted: it holds a password.

@@ -70,6 +70,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("builds.deadline_secs", "3600", "a build that takes longer is stopped"),
     setting("builds.per_namespace", "2", "builds at once in one namespace"),
     setting(
+        "builds.git_hosts",
+        "",
+        "hosts, comma between, that `ADD https://host/repository.git` may fetch from with git, as root in BuildKit; with the port where the address has one; empty: none",
+    ),
+    setting(
         "registry.mirrors",
         "",
         "mirrors of base image registries, `docker.io=localhost:8080,…`; with `http://` or `https://` before the mirror that is spoken, else plain http on loopback only",

@@ -7,6 +7,7 @@ mod builders;
 mod daemons;
 mod escapes;
 mod failures;
+mod fetches;
 mod forge;
 mod greed;
 pub(crate) mod heads;

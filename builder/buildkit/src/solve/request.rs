@@ -4,7 +4,7 @@ use bollard_buildkit_proto::moby::buildkit::v1::sourcepolicy::{MatchType, Policy
 use bollard_buildkit_proto::moby::buildkit::v1::{CacheOptions, CacheOptionsEntry, Exporter, SolveRequest};
 use serde_json::json;
 
-use crate::request::{BuildRequest, CacheOption, Export};
+use crate::request::{BuildRequest, CacheOption, Export, SourceRule};
 
 pub(super) fn solve_request(build: BuildRequest, session: &str) -> SolveRequest {
     let mut frontend_attrs = build.frontend_attrs;
@@ -24,7 +24,7 @@ pub(super) fn solve_request(build: BuildRequest, session: &str) -> SolveRequest 
             ..CacheOptions::default()
         }),
         entitlements: build.entitlements,
-        source_policy: (!build.denied_sources.is_empty()).then(|| deny(build.denied_sources)),
+        source_policy: (!build.source_rules.is_empty()).then(|| policy(build.source_rules)),
         ..SolveRequest::default()
     }
 }
@@ -34,13 +34,16 @@ fn cache_imports(imports: &[CacheOption]) -> String {
     serde_json::Value::Array(imports.iter().map(entry).collect()).to_string()
 }
 
-fn deny(sources: Vec<String>) -> Policy {
-    let rule = |identifier| Rule {
-        action: PolicyAction::Deny.into(),
-        selector: Some(Selector { identifier, match_type: MatchType::Regex.into(), constraints: Vec::new() }),
-        updates: None,
+fn policy(rules: Vec<SourceRule>) -> Policy {
+    let rule = |rule| {
+        let (action, identifier) = match rule {
+            SourceRule::Deny(pattern) => (PolicyAction::Deny, pattern),
+            SourceRule::Allow(pattern) => (PolicyAction::Allow, pattern),
+        };
+        let selector = Selector { identifier, match_type: MatchType::Regex.into(), constraints: Vec::new() };
+        Rule { action: action.into(), selector: Some(selector), updates: None }
     };
-    Policy { version: 1, rules: sources.into_iter().map(rule).collect() }
+    Policy { version: 1, rules: rules.into_iter().map(rule).collect() }
 }
 
 impl From<Export> for Exporter {
@@ -75,10 +78,12 @@ mod tests {
     }
 
     #[test]
-    fn denied_sources_become_a_policy() {
-        let build = BuildRequest { denied_sources: vec![r"^http://127\.".to_owned()], ..BuildRequest::default() };
+    fn rules_about_sources_become_a_policy_in_their_order() {
+        let rules = [SourceRule::Deny(r"^git://".to_owned()), SourceRule::Allow(r"^git://a/".to_owned())];
+        let build = BuildRequest { source_rules: rules.to_vec(), ..BuildRequest::default() };
         let policy = solve_request(build, "").source_policy.unwrap();
-        assert_eq!(policy.rules[0].action(), PolicyAction::Deny);
-        assert_eq!(policy.rules[0].selector.as_ref().unwrap().identifier, r"^http://127\.");
+        let actions: Vec<_> = policy.rules.iter().map(Rule::action).collect();
+        assert_eq!(actions, [PolicyAction::Deny, PolicyAction::Allow]);
+        assert_eq!(policy.rules[1].selector.as_ref().unwrap().identifier, r"^git://a/");
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
-use slipway_buildkit::{BuildRequest, ErrorClass, Export, Limits};
+use slipway_buildkit::{BuildRequest, ErrorClass, Export, Limits, SourceRule};
 
 use crate::host::{BASE, Daemon, Tree};
 
@@ -72,6 +72,8 @@ async fn requests_that_cannot_be_met_have_their_classes() {
     };
     let push = [("name".to_owned(), "localhost:1/test".to_owned()), ("push".to_owned(), "true".to_owned())].into();
     let adds = Tree::with_dockerfile("FROM scratch\nADD http://127.0.0.1:1/x /\n");
+    let clones = Tree::with_dockerfile("FROM scratch\nADD https://127.0.0.1:1/x.git /\n");
+    let deny = |pattern: &str| SourceRule::Deny(pattern.to_owned());
     let mut wrong = Vec::new();
     for (request, class) in [
         (attr("filename", "missing.Dockerfile"), ErrorClass::DockerfileMissing),
@@ -80,7 +82,8 @@ async fn requests_that_cannot_be_met_have_their_classes() {
             BuildRequest { exports: vec![Export { kind: "image".to_owned(), attrs: push }], ..tree.request() },
             ErrorClass::PushRefused,
         ),
-        (BuildRequest { denied_sources: vec![r"^http://127\.".to_owned()], ..adds.request() }, ErrorClass::NotAllowed),
+        (BuildRequest { source_rules: vec![deny(r"^http://127\.")], ..adds.request() }, ErrorClass::NotAllowed),
+        (BuildRequest { source_rules: vec![deny("^git://")], ..clones.request() }, ErrorClass::NotAllowed),
         (BuildRequest { limits: Limits { entries: 1, ..Limits::default() }, ..tree.request() }, ErrorClass::Transfer),
         (BuildRequest { limits: Limits { bytes: 1000, ..Limits::default() }, ..tree.request() }, ErrorClass::Transfer),
         (BuildRequest { shared_key: "a\nb".to_owned(), ..tree.request() }, ErrorClass::Other),

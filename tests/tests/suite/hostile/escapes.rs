@@ -124,7 +124,7 @@ async fn a_registry_on_the_hosts_loopback_is_no_base() {
 }
 
 /// This machine's address as others see it.
-fn own_address() -> IpAddr {
+pub(super) fn own_address() -> IpAddr {
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
     // Nothing is sent.
     socket.connect("203.0.113.1:9").expect("a route to the world");
@@ -136,7 +136,7 @@ async fn site_of(ip: Ipv4Addr, answer: &str) -> SocketAddr {
 }
 
 /// A server that gives each caller the same answer.
-async fn counting(ip: Ipv4Addr, answer: &str, asked: &Arc<AtomicUsize>) -> SocketAddr {
+pub(super) async fn counting(ip: Ipv4Addr, answer: &str, asked: &Arc<AtomicUsize>) -> SocketAddr {
     let listener = TcpListener::bind((ip, 0)).await.expect("a port");
     let address = listener.local_addr().expect("an address");
     let (answer, asked) = (answer.to_owned(), asked.clone());
