@@ -5,6 +5,7 @@ pub(crate) mod contents;
 pub(crate) mod deliveries;
 pub(crate) mod error;
 pub(crate) mod hooks;
+pub(crate) mod members;
 pub(crate) mod organizations;
 pub(crate) mod refs;
 pub(crate) mod repositories;
@@ -43,7 +44,7 @@ pub(crate) struct Call {
 pub(crate) struct Parts {
     owner: String,
     repo: String,
-    /// Of a repository, in place of owner and name.
+    /// Of a repository or an account, in place of its name.
     id: Option<String>,
     login: String,
     org: String,

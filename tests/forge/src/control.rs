@@ -19,6 +19,8 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/people/{login}/tokens", post().to(calls::issue_token))
         .route("/organizations", post().to(calls::add_organization))
         .route("/organizations/{login}/restrict", post().to(calls::restrict))
+        .route("/organizations/{login}/sign-on", post().to(calls::want_sign_on))
+        .route("/organizations/{login}/members/{person}", delete().to(calls::remove_member))
         .route("/repositories", post().to(calls::add_repository))
         .service(
             resource("/repositories/{owner}/{repo}")

@@ -101,6 +101,27 @@ impl Forge {
         });
     }
 
+    /// Somebody leaves an organisation, or is removed.
+    pub fn leave(&self, organization: &str, login: &str) {
+        let person = self.person(login).id;
+        self.organization_mut(organization, |account| {
+            account.members.remove(&person);
+        });
+    }
+
+    /// An account takes another name; the old one is free for others.
+    pub fn rename_account(&self, login: &str, to: &str) {
+        self.app.change(|state| {
+            let found = state.accounts.iter_mut().find(|account| account.login == login);
+            to.clone_into(&mut found.expect("the account exists").login);
+        });
+    }
+
+    /// Whether an organisation answers tokens only after its single sign-on, which none has passed.
+    pub fn want_sign_on(&self, organization: &str, wanted: bool) {
+        self.organization_mut(organization, |account| account.wants_sign_on = wanted);
+    }
+
     /// Whether an organisation keeps OAuth apps out that it has not approved.
     pub fn restrict_apps(&self, organization: &str, restricted: bool) {
         self.organization_mut(organization, |account| account.restricts_apps = restricted);

@@ -13,6 +13,7 @@ use crate::{
     git::Git,
     model::{Hook, Permission, Repository, Status, now},
     pushes,
+    webhooks::{self, payload},
 };
 
 /// Somebody with an account.
@@ -115,7 +116,20 @@ impl Repo {
         });
     }
 
+    /// Hides the repository or publishes it, and tells the hooks, as GitHub does.
     pub fn set_private(&self, private: bool) {
+        let was = self.look(|found| found.private);
+        self.set_private_quietly(private);
+        if was != private {
+            let action = if private { "privatized" } else { "publicized" };
+            let found = self.look(Repository::clone);
+            let body = payload::about(&self.app, &found, action);
+            webhooks::emit(&self.app, self.id, "repository", &body);
+        }
+    }
+
+    /// As `set_private`, when the delivery is lost.
+    pub fn set_private_quietly(&self, private: bool) {
         self.alter(|found| found.private = private);
     }
 

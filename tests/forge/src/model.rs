@@ -18,6 +18,9 @@ pub(crate) struct Account {
     pub(crate) members: BTreeMap<u64, bool>,
     /// The organisation has not approved the OAuth app.
     pub(crate) restricts_apps: bool,
+    /// The organisation answers tokens only after its single sign-on.
+    #[serde(default)]
+    pub(crate) wants_sign_on: bool,
     pub(crate) created_at: String,
 }
 

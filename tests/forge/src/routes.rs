@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig, delete, get, patch, post, resource, scope};
 
 use crate::{
-    api::{commits, contents, deliveries, hooks, organizations, refs, repositories, statuses, user},
+    api::{commits, contents, deliveries, hooks, members, organizations, refs, repositories, statuses, user},
     app::App,
     control, git_http,
     oauth::{consent, token},
@@ -53,6 +53,10 @@ fn api(config: &mut ServiceConfig) {
         .route("/user/repos", get().to(user::repositories))
         .route("/users/{login}", get().to(user::find))
         .route("/users/{login}/repos", get().to(organizations::repositories))
+        .route("/user/{id:[0-9]+}", get().to(members::account))
+        .route("/organizations/{id}", get().to(members::organization))
+        .route("/orgs/{org}/memberships/{login}", get().to(members::membership))
+        .route("/orgs/{org}/members/{login}", get().to(members::is_member))
         .route("/orgs/{org}", get().to(organizations::show))
         .route("/orgs/{login}/repos", get().to(organizations::repositories))
         .route("/applications/{client}/{what:token|grant}", delete().to(token::give_back))

@@ -83,6 +83,7 @@ impl State {
             organization,
             members: BTreeMap::new(),
             restricts_apps: false,
+            wants_sign_on: false,
             created_at: now(),
         });
         self.accounts.last_mut().expect("an account was pushed just now")

@@ -11,11 +11,13 @@ pub(crate) struct ApiError {
     message: String,
     errors: Option<Value>,
     pub(crate) location: Option<String>,
+    /// `X-GitHub-SSO`
+    pub(crate) sign_on: Option<String>,
 }
 
 impl ApiError {
     pub(crate) fn new(status: StatusCode, message: &str) -> Self {
-        Self { status, message: message.to_owned(), errors: None, location: None }
+        Self { status, message: message.to_owned(), errors: None, location: None, sign_on: None }
     }
 }
 
@@ -59,6 +61,9 @@ impl ResponseError for ApiError {
         if let Some(location) = &self.location {
             body["url"] = json!(location);
             builder.insert_header(("location", location.as_str()));
+        }
+        if let Some(sign_on) = &self.sign_on {
+            builder.insert_header(("x-github-sso", sign_on.as_str()));
         }
         builder.json(body)
     }

@@ -3,7 +3,7 @@
 //! An organisation that has not approved the app is left out of lists, and asked for by
 //! name its membership is refused with the reason.
 
-use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::{
@@ -18,7 +18,7 @@ use crate::{
     model::{Account, Permission},
 };
 
-const NEEDS_SCOPE: &str = "You need at least read:org scope or user scope to list your organizations.";
+pub(super) const NEEDS_SCOPE: &str = "You need at least read:org scope or user scope to list your organizations.";
 
 /// `GET /user/orgs`
 pub(crate) async fn mine(call: Call) -> Reply {
@@ -27,7 +27,7 @@ pub(crate) async fn mine(call: Call) -> Reply {
         let mine = state.accounts.iter().filter(|account| account.members.contains_key(&person));
         mine.filter(|org| !hidden(&call, org)).map(|org| shape(&call.app, org)).collect()
     });
-    Ok(call.page(items))
+    Ok(partial(&call, call.page(items)))
 }
 
 /// `GET /user/memberships/orgs`
@@ -43,7 +43,7 @@ pub(crate) async fn memberships(call: Call) -> Reply {
         };
         orgs.filter_map(|org| membership(&call.app, org, me)).collect()
     });
-    Ok(call.page(items))
+    Ok(partial(&call, call.page(items)))
 }
 
 /// `GET /user/memberships/orgs/{org}`
@@ -51,10 +51,7 @@ pub(crate) async fn my_membership(call: Call) -> Reply {
     let person = may_read_organizations(&call, NEEDS_SCOPE)?;
     let body = call.app.read(|state| {
         let org = state.account_named(call.parts.org.as_str()).ok_or_else(not_found)?;
-        if hidden(&call, org) {
-            let message = access::restriction_message(&org.login);
-            return Err(ApiError::new(StatusCode::FORBIDDEN, &message));
-        }
+        let_in(&call, org)?;
         let me = state.account(person).ok_or_else(not_found)?;
         membership(&call.app, org, me).ok_or_else(not_found)
     })?;
@@ -96,10 +93,41 @@ pub(crate) async fn repositories(call: Call) -> Reply {
 }
 
 fn hidden(call: &Call, organization: &Account) -> bool {
-    organization.restricts_apps && call.caller.as_ref().is_some_and(|caller| caller.token.is_some())
+    let closed = organization.restricts_apps || organization.wants_sign_on;
+    closed && call.caller.as_ref().is_some_and(|caller| caller.token.is_some())
 }
 
-fn membership(app: &App, organization: &Account, person: &Account) -> Option<Value> {
+/// Refuses tokens that an organisation has not approved, or that did not pass its single sign-on.
+pub(super) fn let_in(call: &Call, organization: &Account) -> Result<(), ApiError> {
+    if !hidden(call, organization) {
+        return Ok(());
+    }
+    if organization.restricts_apps {
+        return Err(ApiError::new(StatusCode::FORBIDDEN, &access::restriction_message(&organization.login)));
+    }
+    let message = "Resource protected by organization SAML enforcement. You must grant your OAuth token access to this \
+                   organization.";
+    let url = call.app.url(&format!("/orgs/{}/sso", organization.login));
+    let mut refusal = ApiError::new(StatusCode::FORBIDDEN, message);
+    refusal.sign_on = Some(format!("required; url={url}"));
+    Err(refusal)
+}
+
+/// Says in a list's header that organisations behind a sign-on are left out.
+fn partial(call: &Call, mut answer: HttpResponse) -> HttpResponse {
+    let left_out = call.app.read(|state| {
+        let mine = call.caller.as_ref().map(|caller| caller.person).unwrap_or_default();
+        let closed = state.accounts.iter().filter(|org| org.wants_sign_on && org.members.contains_key(&mine));
+        closed.map(|org| org.id.to_string()).collect::<Vec<_>>().join(",")
+    });
+    if let (false, Ok(value)) = (left_out.is_empty(), format!("partial-results; organizations={left_out}").parse()) {
+        let name = actix_web::http::header::HeaderName::from_static("x-github-sso");
+        answer.headers_mut().insert(name, value);
+    }
+    answer
+}
+
+pub(super) fn membership(app: &App, organization: &Account, person: &Account) -> Option<Value> {
     let owner = organization.members.get(&person.id)?;
     let url = app.api(&format!("/orgs/{}", organization.login));
     Some(json!({

@@ -121,6 +121,25 @@ pub(crate) async fn restrict(app: Forge, login: Path<String>, switch: Json<Switc
     Ok(done())
 }
 
+pub(crate) async fn want_sign_on(app: Forge, login: Path<String>, switch: Json<Switch>) -> Reply {
+    app.change(|state| {
+        let found = state.accounts.iter_mut().find(|account| account.organization && account.login == *login);
+        found.map(|account| account.wants_sign_on = switch.on)
+    })
+    .ok_or_else(not_found)?;
+    Ok(done())
+}
+
+pub(crate) async fn remove_member(app: Forge, path: Path<(String, String)>) -> Reply {
+    app.change(|state| {
+        let person = state.account_named(&path.1)?.id;
+        let found = state.accounts.iter_mut().find(|account| account.organization && account.login == path.0);
+        found.and_then(|account| account.members.remove(&person))
+    })
+    .ok_or_else(not_found)?;
+    Ok(done())
+}
+
 pub(crate) async fn revoke(app: Forge, login: Path<String>) -> Reply {
     let count = app.change(|state| {
         let person = state.account_named(&login)?.id;

@@ -1,4 +1,4 @@
-//! The bodies of `push`, `create` and `delete` events.
+//! The bodies of `push`, `create`, `delete` and `repository` events.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -82,6 +82,19 @@ pub(crate) fn create_or_delete(app: &App, found: &Repository, pusher: &Account, 
             body["master_branch"] = json!(found.default_branch);
             body["description"] = json!((!found.description.is_empty()).then_some(&found.description));
         }
+        add_organization(app, state, found, &mut body);
+        body
+    })
+}
+
+/// The `repository` event, of something that its owner did to it.
+pub(crate) fn about(app: &App, found: &Repository, action: &str) -> Value {
+    app.read(|state| {
+        let mut body = json!({
+            "action": action,
+            "repository": shapes::repository(app, state, found, Permission::None),
+            "sender": shapes::account_by_id(app, state, found.owner),
+        });
         add_organization(app, state, found, &mut body);
         body
     })
