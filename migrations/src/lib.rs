@@ -14,6 +14,8 @@ mod m20261130_000501_create_object;
 mod m20261130_000502_free_names_of_deleted_repositories;
 mod m20261130_000503_add_repository_maker;
 mod m20261130_000504_add_upload_locked_by;
+mod m20261130_000601_add_rights_of_members;
+mod m20261130_000602_create_turned_private;
 mod schema;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -36,6 +38,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000502_free_names_of_deleted_repositories::Migration),
             Box::new(m20261130_000503_add_repository_maker::Migration),
             Box::new(m20261130_000504_add_upload_locked_by::Migration),
+            Box::new(m20261130_000601_add_rights_of_members::Migration),
+            Box::new(m20261130_000602_create_turned_private::Migration),
         ]
     }
 }

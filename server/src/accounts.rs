@@ -2,9 +2,11 @@
 
 pub mod admission;
 pub mod invites;
+pub mod memberships;
 pub mod oauth;
 mod people;
 pub mod sign_in;
+pub mod standing;
 pub mod tokens;
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod keys;
 pub mod logs;
 pub mod manifests;
+pub mod memberships;
 pub mod namespaces;
 pub mod objects;
 pub mod queue;
@@ -33,6 +34,7 @@ pub mod sessions;
 pub mod sources;
 pub mod tags;
 pub mod tokens;
+pub mod turned_private;
 pub mod uploads;
 pub mod users;
 
@@ -47,8 +49,8 @@ use std::sync::Mutex;
 pub mod rows {
     pub use super::entity::accounts::{
         connection::Model as Connection, identity::Model as Identity, invite::Model as Invite,
-        namespace::Model as Namespace, namespace_grant::Model as Grant, session::Model as Session,
-        sign_in::Model as SignIn, token::Model as Token, user::Model as User,
+        membership::Model as Membership, namespace::Model as Namespace, namespace_grant::Model as Grant,
+        session::Model as Session, sign_in::Model as SignIn, token::Model as Token, user::Model as User,
     };
     pub use super::entity::builds::{
         build::Model as Build, build_attempt::Model as Attempt, build_step::Model as Step,
@@ -61,7 +63,7 @@ pub mod rows {
     };
     pub use super::entity::sources::{
         forge_repository::Model as ForgeRepository, hook_delivery::Model as HookDelivery, rule::Model as Rule,
-        source::Model as Source, source_ref::Model as SourceRef,
+        source::Model as Source, source_ref::Model as SourceRef, turned_private::Model as TurnedPrivate,
     };
 }
 

@@ -8,11 +8,13 @@
 
 pub mod git;
 mod github;
+mod memberships;
 mod refusals;
 mod rest;
 mod shapes;
 
 pub use github::Forges;
+pub use memberships::InOrganization;
 pub use refusals::meaning;
 
 use crate::app::App;

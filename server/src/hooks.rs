@@ -58,8 +58,10 @@ pub async fn github(
         return Err(Error::invalid("the body is not JSON: set the webhook's content type to `application/json`"));
     }
     let answer = match header(&request, "x-github-event") {
-        "push" if deliveries::keep(&app, &source, header(&request, "x-github-delivery"), &body).await? => "accepted",
-        "push" => "accepted before",
+        event @ ("push" | "repository") => {
+            let is_new = deliveries::keep(&app, &source, event, header(&request, "x-github-delivery"), &body).await?;
+            if is_new { "accepted" } else { "accepted before" }
+        }
         "ping" => {
             deliveries::greet(&app, &source).await?;
             "pong"

@@ -2,6 +2,7 @@
 //!
 //! One file a task; each is safe to run twice. Cron entries only enqueue.
 
+mod ask_organizations;
 mod ensure_hook;
 mod lanes;
 mod list_repositories;
@@ -61,6 +62,10 @@ pub enum Task {
     SweepLeases,
     /// Tries again what gave up.
     TakeUp,
+    /// Asks about everybody whose rights rest on an organisation and who was not asked about for a day.
+    AskOrganizations,
+    /// The same for one organisation.
+    AskOrganization { forge_url: String, organization_id: String },
     /// Shows a build's state on its commit.
     SetCommitStatus { build_id: Uuid },
 }
@@ -104,6 +109,8 @@ impl Task {
             Self::PollSource { .. } => "poll_source",
             Self::PollDueSources => "poll_due_sources",
             Self::ReconcileSources => "reconcile_sources",
+            Self::AskOrganizations => "ask_organizations",
+            Self::AskOrganization { .. } => "ask_organization",
             Self::SetCommitStatus { .. } => "set_commit_status",
         }
     }
@@ -151,6 +158,10 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
         Task::PollSource { source_id } => poll_source::run(app, *source_id).await,
         Task::PollDueSources => poll_source::run_due(app).await,
         Task::ReconcileSources => poll_source::reconcile(app).await,
+        Task::AskOrganizations => ask_organizations::run(app).await,
+        Task::AskOrganization { forge_url, organization_id } => {
+            ask_organizations::run_one(app, forge_url, organization_id).await
+        }
         Task::SetCommitStatus { build_id } => set_commit_status::run(app, *build_id).await,
         Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
         Task::SweepLeases => sweep_leases::run(app).await,

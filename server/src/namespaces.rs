@@ -40,13 +40,7 @@ pub async fn create(
         created_at: now,
     };
     let namespace = db::namespaces::insert(tx, row).await?;
-    let grant = rows::Grant {
-        id: Uuid::now_v7(),
-        namespace_id: namespace.id,
-        user_id: owner.id,
-        role: Role::Admin,
-        created_at: now,
-    };
+    let grant = rows::Grant::given(namespace.id, owner.id, Role::Admin, now);
     db::namespaces::insert_grant(tx, grant).await?;
     let event = NewEvent {
         kind: "namespace.created",

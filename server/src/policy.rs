@@ -95,6 +95,12 @@ pub struct NamespaceAccess {
     pub role: Option<Role>,
 }
 
+/// An organisation at a forge, and the principal's role in the namespace that it has here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrganizationAccess {
+    pub role: Option<Role>,
+}
+
 /// The whole site.
 #[derive(Clone, Copy, Debug)]
 pub struct Site;

@@ -14,6 +14,7 @@ mod owners;
 mod pages;
 pub mod payload;
 pub mod polling;
+pub mod privacy;
 pub mod pushes;
 pub mod refs;
 pub mod rules;
@@ -98,8 +99,11 @@ pub async fn repair(app: &App, allowed: &Allowed<AdministerRepository>) -> Resul
             _ => None,
         };
         let tx = app.db.begin().await?;
-        if let Some(own) = own {
+        if let Some((own, is_private)) = own {
             db::sources::set_connection(&tx, source.id, own.id).await?;
+            if is_private {
+                privacy::note_private(app, &tx, source.id).await?;
+            }
         }
         db::sources::set_state(&tx, source.id, SourceState::Active, None).await?;
         db::sources::set_hook(&tx, source.id, HookState::Pending, None).await?;
@@ -120,16 +124,17 @@ async fn reaches(app: &App, source: &rows::Source) -> bool {
     )
 }
 
-// Only one that may see the code repository: otherwise an admin could hide a working source behind a blind one.
-async fn own_connection(app: &App, user: Uuid, source: &rows::Source) -> Result<Option<rows::Connection>> {
+// Only one that may see the code repository: otherwise an admin could hide a working source behind a blind one. And
+// whether the code is private, as it sees it.
+async fn own_connection(app: &App, user: Uuid, source: &rows::Source) -> Result<Option<(rows::Connection, bool)>> {
     for identity in db::users::identities_of(&app.db, user).await? {
         if forge::plain(&identity.forge_url) != source.forge_url {
             continue;
         }
         let Some(connection) = db::users::connection_of_identity(&app.db, identity.id).await? else { continue };
         let Ok(forge) = Forge::of_connection(app, &source.forge_url, &connection) else { continue };
-        if forge.repository(&source.remote_id).await.is_ok() {
-            return Ok(Some(connection));
+        if let Ok(found) = forge.repository(&source.remote_id).await {
+            return Ok(Some((connection, found.is_private)));
         }
     }
     Ok(None)

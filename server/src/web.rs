@@ -16,6 +16,7 @@ mod next;
 mod origin;
 mod page;
 mod paging;
+pub mod people;
 mod present;
 pub mod repository;
 pub mod settings;

@@ -1,6 +1,7 @@
-//! Who may sign in. Pure: asked at every sign-in, so a name taken off the list is refused the next time.
+//! Who may sign in. Pure: asked at every sign-in, at each start of the server, and when the forge says who left.
 
 use crate::config::SignIn;
+pub use crate::db::Admission as Reason;
 
 /// An account at the forge, as the forge itself tells it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -8,22 +9,19 @@ pub struct Asker<'a> {
     pub login: &'a str,
     /// The forge's numeric id.
     pub remote_id: &'a str,
-    /// Those of the configured organisations that it is a member of.
-    pub organizations: &'a [String],
+    /// Organisations that it is a member of, as far as they were asked for.
+    pub organizations: &'a [Organization],
     /// It comes with a one-time link that is still open.
     pub has_invite: bool,
     /// It came with a one-time link before: an invitation lasts until the operator disables the person.
     pub was_invited: bool,
 }
 
-/// Why somebody is let in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    SiteAdmin,
-    Named,
-    Invited,
-    Organization,
-    Everybody,
+/// An organisation at the forge. Its login can be given up, and taken by somebody else; its id cannot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Organization {
+    pub id: String,
+    pub login: String,
 }
 
 /// The first rule that lets the asker in.
@@ -32,7 +30,7 @@ pub fn admit(rules: &SignIn, asker: &Asker) -> Option<Reason> {
         (is_named(&rules.site_admins, asker), Reason::SiteAdmin),
         (is_named(&rules.users, asker), Reason::Named),
         (asker.has_invite || asker.was_invited, Reason::Invited),
-        (rules.organizations.iter().any(|o| has(asker.organizations, o)), Reason::Organization),
+        (asker.organizations.iter().any(|o| names_organization(&rules.organizations, o)), Reason::Organization),
         (rules.everybody, Reason::Everybody),
     ]
     .into_iter()
@@ -41,14 +39,19 @@ pub fn admit(rules: &SignIn, asker: &Asker) -> Option<Reason> {
 
 /// Whether a list of the operator names the account: by login, or by `id:583231`, which outlives a rename.
 pub fn is_named(list: &[String], asker: &Asker) -> bool {
-    list.iter().any(|word| match word.strip_prefix("id:") {
-        Some(id) => id == asker.remote_id,
-        None => word.eq_ignore_ascii_case(asker.login),
-    })
+    names(list, asker.remote_id, asker.login)
 }
 
-fn has(list: &[String], word: &str) -> bool {
-    list.iter().any(|w| w.eq_ignore_ascii_case(word))
+/// Whether a list of the operator names the organisation, in the same two ways.
+pub fn names_organization(list: &[String], organization: &Organization) -> bool {
+    names(list, &organization.id, &organization.login)
+}
+
+fn names(list: &[String], id: &str, login: &str) -> bool {
+    list.iter().any(|word| match word.strip_prefix("id:") {
+        Some(word) => word == id,
+        None => word.eq_ignore_ascii_case(login),
+    })
 }
 
 #[cfg(test)]
@@ -59,7 +62,7 @@ mod tests {
         let words = |w: &[&str]| w.iter().map(|w| (*w).to_owned()).collect();
         SignIn {
             users: words(&["mona", "id:7"]),
-            organizations: words(&["Acme"]),
+            organizations: words(&["Acme", "id:70"]),
             site_admins: words(&["root-cat"]),
             everybody: false,
         }
@@ -67,7 +70,8 @@ mod tests {
 
     #[test]
     fn only_the_named_members_and_invited_are_let_in() {
-        let acme = ["acme".to_owned()];
+        let of = |id: &str, login: &str| [Organization { id: id.into(), login: login.into() }];
+        let (acme, renamed, other) = (of("60", "acme"), of("70", "new-name"), of("80", "id:70"));
         let stranger = Asker { login: "eve", remote_id: "666", ..Asker::default() };
         for (asker, expected) in [
             (stranger, None),
@@ -78,6 +82,8 @@ mod tests {
             (Asker { login: "7", ..stranger }, None),
             (Asker { login: "id:7", ..stranger }, None),
             (Asker { organizations: &acme, ..stranger }, Some(Reason::Organization)),
+            (Asker { organizations: &renamed, ..stranger }, Some(Reason::Organization)),
+            (Asker { organizations: &other, ..stranger }, None),
             (Asker { has_invite: true, ..stranger }, Some(Reason::Invited)),
             (Asker { was_invited: true, ..stranger }, Some(Reason::Invited)),
             (Asker { login: "", remote_id: "", ..stranger }, None),

@@ -1,4 +1,4 @@
-//! OAuth at GitHub, and the two questions that a sign-in asks there: who is this, and is it a member?
+//! OAuth at GitHub, and the question that every sign-in asks there: who is this?
 //!
 //! The only file that knows the `oauth2` crate. GitHub takes the client's secret in the body, and answers errors with 200.
 
@@ -129,18 +129,6 @@ async fn send(
 /// Whose the token is.
 pub(super) async fn account_of(app: &App, github: &GitHub, token: &Secret) -> Result<Account> {
     get(app, github, "user", token).await?.ok_or_else(|| ForgeError::Revoked.into())
-}
-
-/// Whether the token's account is an active member of an organisation.
-pub(super) async fn is_member(app: &App, github: &GitHub, token: &Secret, organization: &str) -> Result<bool> {
-    #[derive(Deserialize)]
-    struct Membership {
-        state: String,
-    }
-    let mut path = Url::parse("x:/user/memberships/orgs").expect("it is an address");
-    path.path_segments_mut().expect("it has a path").push(organization);
-    let membership: Option<Membership> = get(app, github, path.path().trim_start_matches('/'), token).await?;
-    Ok(membership.is_some_and(|m| m.state == "active"))
 }
 
 /// `None` when the forge says that there is no such thing, or does not know the token.

@@ -2,7 +2,7 @@
 //!
 //! Identity is the forge's address and numeric id, never a name or an e-mail: a new account is a new person.
 
-use super::admission::{self, Asker, Reason};
+use super::admission::{self, Asker, Organization, Reason};
 use super::oauth::{Account, Granted};
 use crate::app::App;
 use crate::db::events::NewEvent;
@@ -20,7 +20,7 @@ pub(super) struct Arrival<'a> {
     pub(super) forge_url: &'a str,
     pub(super) account: &'a Account,
     pub(super) granted: &'a Granted,
-    pub(super) organizations: &'a [String],
+    pub(super) organizations: &'a [Organization],
     pub(super) invite_hash: Option<&'a str>,
 }
 
@@ -74,6 +74,13 @@ async fn let_in(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uuid>> {
         // Somebody else was faster with the same link.
         return Ok(None);
     }
+    // Whatever was suspended, the forge has just said who this is.
+    db::users::set_admitted(&tx, user.id, Some(reason), now).await?;
+    db::users::set_suspended(&tx, user.id, None).await?;
+    for organization in arrival.organizations {
+        let known = (&*organization.id, &*organization.login);
+        db::memberships::confirm(&tx, user.id, arrival.forge_url, known, now).await?;
+    }
     keep_permission(app, &tx, &user, &identity, arrival.granted).await?;
     tx.commit().await?;
     tracing::info!(user.id = %user.id, "{} signed in as `{}` ({reason:?})", account.login, user.name);
@@ -116,6 +123,10 @@ async fn newcomer(app: &App, tx: &Tx, arrival: &Arrival<'_>) -> Result<(rows::Us
         is_site_admin: false,
         created_at: now,
         disabled_at: None,
+        admitted_by: None,
+        admitted_at: None,
+        suspended_at: None,
+        suspended_because: None,
     };
     let user = db::users::insert(tx, user).await?;
     let identity = rows::Identity {

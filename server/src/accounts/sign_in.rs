@@ -2,6 +2,8 @@
 //!
 //! A state is bound to the browser that started, lives ten minutes and is good for one callback; PKCE ties the code to us.
 
+use super::admission::Organization;
+use super::memberships;
 use super::oauth::{self, Account, Granted};
 use super::people::{self, Arrival};
 use crate::app::App;
@@ -9,6 +11,7 @@ use crate::clock::MINUTE;
 use crate::config::GitHub;
 use crate::db::{self, rows};
 use crate::error::{Error, ForgeError, Result};
+use crate::forge::Forge;
 use crate::secrets::{self, Place, Secret};
 use url::Url;
 use uuid::Uuid;
@@ -130,7 +133,9 @@ pub async fn start(
 ) -> Result<Started> {
     let github = github(app)?;
     let (state, verifier, browser) = (secrets::new_token(""), secrets::new_token(""), secrets::new_token(""));
-    let scopes = purpose.scopes(!app.config.sign_in.organizations.is_empty());
+    // Also where only roles rest on an organisation: each sign-in asks about that one too.
+    let asks_organizations = !app.config.sign_in.organizations.is_empty() || db::memberships::any(&app.db).await?;
+    let scopes = purpose.scopes(asks_organizations);
     let location = oauth::authorize_url(app, github, &state, &verifier, scopes)?;
     let (id, now) = (Uuid::now_v7(), app.clock.now());
     let invite_hash = match (invite, before) {
@@ -210,7 +215,7 @@ async fn complete(
     {
         return Ok(Err(problem));
     }
-    let (organizations, unsaid) = memberships(app, github, &granted, &account, &forge_url).await?;
+    let (organizations, unsaid) = organizations(app, &granted, &account, &forge_url).await?;
     let arrival = Arrival {
         forge_url: &forge_url,
         account: &account,
@@ -219,6 +224,11 @@ async fn complete(
         invite_hash: row.invite_hash.as_deref(),
     };
     let user_id = people::arrive(app, &arrival).await?;
+    // Who is refused may have rights from before.
+    let known = db::users::find_identity(&app.db, &forge_url, &account.id.to_string()).await?;
+    if let Some(known) = known {
+        memberships::at_sign_in(app, known.user_id, &granted.token).await?;
+    }
     let login = account.login;
     Ok(user_id.ok_or_else(|| match unsaid {
         None => Problem::NotAllowed { login },
@@ -248,30 +258,45 @@ async fn other_account(
 
 /// The configured organisations that the account is a member of, asked only when nothing else lets it in; and why the
 /// forge did not say it of another one.
-async fn memberships(
+async fn organizations(
     app: &App,
-    github: &GitHub,
     granted: &Granted,
     account: &Account,
     forge_url: &str,
-) -> Result<(Vec<String>, Option<ForgeError>)> {
+) -> Result<(Vec<Organization>, Option<ForgeError>)> {
     if people::is_admitted_without_organizations(app, forge_url, account).await? {
         return Ok((Vec::new(), None));
     }
+    let forge = Forge::with_token(app, &granted.token)?;
     let (mut found, mut unsaid) = (Vec::new(), None);
-    for organization in &app.config.sign_in.organizations {
-        match oauth::is_member(app, github, &granted.token, organization).await {
-            Ok(true) => found.push(organization.clone()),
-            Err(Error::Forge(error @ ForgeError::Unreachable(_))) => return Err(error.into()),
+    for word in &app.config.sign_in.organizations {
+        match membership(&forge, word).await {
+            Ok(Some(organization)) => found.push(organization),
+            Err(error @ ForgeError::Unreachable(_)) => return Err(error.into()),
             // The one that a person can do something about is told first.
-            Err(Error::Forge(error)) if unsaid.is_none() || matches!(error, ForgeError::NotApproved) => {
+            Err(error) if unsaid.is_none() || matches!(error, ForgeError::NotApproved) => {
                 unsaid = Some(error);
             }
-            Ok(false) | Err(Error::Forge(_)) => {}
-            Err(other) => return Err(other),
+            Ok(None) | Err(_) => {}
         }
     }
     Ok((found, unsaid))
+}
+
+/// The organisation that a word of the operator names, if the account is an active member of it.
+async fn membership(forge: &Forge, word: &str) -> Result<Option<Organization>, ForgeError> {
+    let id = word.strip_prefix("id:");
+    let name = match id {
+        Some(id) => forge.organization_login(id).await?,
+        None => word.to_owned(),
+    };
+    match forge.own_membership(&name).await {
+        Ok(found) if found.is_active && id.is_none_or(|id| id == found.organization_id) => {
+            Ok(Some(Organization { id: found.organization_id, login: found.organization_login }))
+        }
+        Ok(_) | Err(ForgeError::NotFound) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn of_forge(error: ForgeError) -> Problem {

@@ -119,6 +119,10 @@ async fn a_person_made_for_a_program_takes_nobody_s_first_link() {
         is_site_admin,
         created_at: 0,
         disabled_at: None,
+        admitted_by: None,
+        admitted_at: None,
+        suspended_at: None,
+        suspended_because: None,
     };
     let make = async |row| {
         let tx = app.db.begin().await.unwrap();

@@ -13,7 +13,7 @@ use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
 use uuid::Uuid;
 
-/// A session ends so long after its last use.
+/// A session ends so long after its sign-in, however much it is used.
 const LIFETIME: Millis = 30 * DAY;
 
 /// The name of one of our cookies here.
@@ -78,18 +78,69 @@ pub async fn end(app: &App, request: &HttpRequest) -> Result<Cookie<'static>> {
 pub async fn principal(app: &App, request: &HttpRequest) -> Result<Option<Principal>> {
     let Some(cookie) = request.cookie(&cookie_name(app, "session")) else { return Ok(None) };
     let now = app.clock.now();
-    let Some(session) = db::sessions::find_by_hash(&app.db, &secrets::hash(cookie.value()), now).await? else {
+    let Some(session) =
+        db::sessions::find_by_hash(&app.db, &secrets::hash(cookie.value()), now, now - LIFETIME).await?
+    else {
         return Ok(None);
     };
-    let user = db::users::find(&app.db, session.user_id).await?.filter(|u| u.disabled_at.is_none());
+    let user = db::users::find(&app.db, session.user_id).await?.filter(rows::User::may_act);
     let Some(user) = user else { return Ok(None) };
     if now - session.seen_at > crate::clock::HOUR {
         let tx = app.db.begin().await?;
-        db::sessions::note_use(&tx, session.id, now, now + LIFETIME).await?;
+        db::sessions::note_use(&tx, session.id, now).await?;
         tx.commit().await?;
     }
     Ok(Some(Principal {
         who: Who::User { id: user.id, name: user.name, is_site_admin: user.is_site_admin },
         bound: Bound::None,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestApp;
+    use actix_web::test::TestRequest;
+
+    #[tokio::test]
+    async fn a_session_ends_after_thirty_days_however_much_it_is_used() {
+        let app = TestApp::start().await;
+        let user = rows::User {
+            id: Uuid::now_v7(),
+            name: "mona".into(),
+            display_name: None,
+            is_site_admin: false,
+            created_at: 0,
+            disabled_at: None,
+            admitted_by: None,
+            admitted_at: None,
+            suspended_at: None,
+            suspended_because: None,
+        };
+        let tx = app.db.begin().await.unwrap();
+        let user = db::users::insert(&tx, user).await.unwrap();
+        // As one that an older version had made longer.
+        let row = rows::Session {
+            id: Uuid::now_v7(),
+            hash: secrets::hash("older"),
+            user_id: user.id,
+            user_agent: None,
+            address: None,
+            created_at: app.clock.now(),
+            seen_at: app.clock.now(),
+            expires_at: app.clock.now() + 300 * DAY,
+        };
+        db::sessions::insert(&tx, row).await.unwrap();
+        tx.commit().await.unwrap();
+        let cookie = start(&app, &TestRequest::default().to_http_request(), user.id).await.unwrap();
+        let older = super::cookie(&app, "session", "older".into(), Duration::ZERO);
+        for day in 0..=30 {
+            for cookie in [&cookie, &older] {
+                let request = TestRequest::default().cookie(cookie.clone()).to_http_request();
+                let found = principal(&app, &request).await.unwrap();
+                assert_eq!(found.is_some(), day < 30, "day {day}");
+            }
+            app.clock.advance(DAY);
+        }
+    }
 }

@@ -43,11 +43,10 @@ async fn note_use(app: &App, token: &rows::Token, address: IpAddr) -> Result<()>
     tx.commit().await
 }
 
-/// The principal of a personal token, looked up again: a revoked token or a disabled person is refused.
+/// The principal of a personal token, looked up again: a revoked token, or a person who is disabled or suspended, is refused.
 pub async fn principal_of_token(app: &App, id: Uuid) -> Result<Principal> {
     let token = db::tokens::find(&app.db, id).await?.filter(|t| is_good(app, t)).ok_or_else(refused)?;
-    let user =
-        db::users::find(&app.db, token.user_id).await?.filter(|u| u.disabled_at.is_none()).ok_or_else(refused)?;
+    let user = db::users::find(&app.db, token.user_id).await?.filter(rows::User::may_act).ok_or_else(refused)?;
     Ok(Principal {
         who: Who::User { id: user.id, name: user.name, is_site_admin: user.is_site_admin },
         bound: Bound::Scopes(Scope::parse_list(&token.scopes)),

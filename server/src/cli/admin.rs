@@ -4,7 +4,7 @@
 
 use super::{lock, socket};
 use crate::accounts::tokens::NewToken;
-use crate::accounts::{invites, tokens};
+use crate::accounts::{invites, memberships, tokens};
 use crate::app::App;
 use crate::auth::extract::repository_access;
 use crate::config::Config;
@@ -46,6 +46,13 @@ pub enum Admin {
     /// Personal access tokens.
     #[command(subcommand)]
     Token(Token),
+    /// List people whose rights end because they left an organisation, and those who wait for you.
+    #[command(after_help = "Example:\n  slipway admin leavers\n  slipway admin leavers --confirm acme")]
+    Leavers {
+        /// End the rights of all who are held for this organisation: its login, or `id:` and its number.
+        #[arg(long)]
+        confirm: Option<String>,
+    },
     /// Print a link that lets one person sign in, once, within seven days.
     #[command(after_help = "Example:\n  slipway admin invite --site-admin")]
     Invite {
@@ -150,6 +157,11 @@ pub async fn perform(app: &App, command: Admin) -> Result<String> {
         Admin::Repository(Repository::Visibility { name, visibility }) => set_visibility(app, &name, visibility).await,
         Admin::Grant { namespace, user, role } => grant(app, &namespace, &user, role).await,
         Admin::Token(Token::Add { user, name, scopes, days }) => add_token(app, &user, &name, &scopes, &days).await,
+        Admin::Leavers { confirm: Some(organization) } => {
+            let ended = memberships::confirm_by_operator(app, &organization).await?;
+            Ok(format!("the rights of {ended} people by `{organization}` have ended"))
+        }
+        Admin::Leavers { confirm: None } => leavers(app).await,
         Admin::Invite { site_admin } => {
             let tx = app.db.begin().await?;
             let link = invites::create(app, &tx, site_admin).await?;
@@ -157,6 +169,16 @@ pub async fn perform(app: &App, command: Admin) -> Result<String> {
             Ok(link)
         }
     }
+}
+
+async fn leavers(app: &App) -> Result<String> {
+    let mut lines = Vec::new();
+    for group in memberships::all_groups(app).await? {
+        for (people, word) in [(&group.held, "waits"), (&group.ended, "ended")] {
+            lines.extend(people.iter().map(|person| format!("{}  {word}  {}", group.login, person.text())));
+        }
+    }
+    Ok(if lines.is_empty() { "nobody left".to_owned() } else { lines.join("\n") })
 }
 
 async fn add_user(app: &App, name: &str) -> Result<String> {
@@ -177,6 +199,10 @@ async fn add_user(app: &App, name: &str) -> Result<String> {
         is_site_admin: false,
         created_at: now,
         disabled_at: None,
+        admitted_by: None,
+        admitted_at: None,
+        suspended_at: None,
+        suspended_because: None,
     };
     let user = db::users::insert(&tx, row).await?;
     note(app, &tx, "user.created", &user).await?;

@@ -21,6 +21,7 @@ pub async fn run(mut config: Config) -> Result<()> {
     print_first_link(&app).await?;
     crate::registry::uploads::at_start(&app).await?;
     trust::ensure_key(&app).await?;
+    crate::accounts::standing::at_start(&app).await?;
     builds::at_start(&app).await?;
     // Before the first answer: who sees the server ready may ask it to stop at once.
     let stop_signals = Signals::listen()?;

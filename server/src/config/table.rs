@@ -47,7 +47,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("github.client_secret", "", "client secret of that OAuth App"),
     setting("sign_in.users", "", "logins at the forge, comma between, that may sign in"),
-    setting("sign_in.organizations", "", "organisations at the forge whose members may sign in"),
+    setting(
+        "sign_in.organizations",
+        "",
+        "organisations at the forge whose members may sign in; `id:9919` outlives a rename",
+    ),
     setting("sign_in.site_admins", "", "logins at the forge that are site admins (and may sign in)"),
     setting("sign_in.everybody", "false", "`true`: everybody with an account at the forge may sign in"),
     setting("builder.embedded", "true", "`false`: builds run only on `slipway-builder` elsewhere"),

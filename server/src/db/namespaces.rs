@@ -6,7 +6,7 @@ use super::{Ask, OnConstraint, Role, Tx, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
-use sea_orm::sea_query::OnConflict;
+use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
@@ -46,13 +46,38 @@ pub async fn insert(tx: &Tx, row: rows::Namespace) -> Result<rows::Namespace> {
         .on_unique("namespace_name", || Error::Conflict(format!("the name `{name}` is taken")))
 }
 
-/// A second grant is as one: two clicks at once may both find none.
+/// A second grant is as one: two clicks at once may both find none. One that is suspended holds again.
 pub async fn insert_grant(tx: &Tx, row: rows::Grant) -> Result<()> {
     let pair = [namespace_grant::Column::NamespaceId, namespace_grant::Column::UserId];
     namespace_grant::Entity::insert(row.into_active_model().reset_all())
-        .on_conflict(OnConflict::columns(pair).do_nothing().to_owned())
+        .on_conflict(OnConflict::columns(pair).update_column(namespace_grant::Column::SuspendedAt).to_owned())
         .exec_without_returning(tx.connection())
         .await?;
+    Ok(())
+}
+
+impl rows::Grant {
+    /// A role that somebody gave, or that a person has in the own namespace: no organisation is behind it.
+    pub fn given(namespace_id: Uuid, user_id: Uuid, role: Role, now: Millis) -> Self {
+        let id = Uuid::now_v7();
+        Self { id, namespace_id, user_id, role, created_at: now, via_account_id: None, suspended_at: None }
+    }
+}
+
+/// All roles of a person, suspended ones too.
+pub async fn grants_of(c: &impl Ask, user_id: Uuid) -> Result<Vec<rows::Grant>> {
+    Ok(namespace_grant::Entity::find().filter(namespace_grant::Column::UserId.eq(user_id)).all(c.connection()).await?)
+}
+
+/// All roles in a namespace, suspended ones too.
+pub async fn grants_in(c: &impl Ask, namespace_id: Uuid) -> Result<Vec<rows::Grant>> {
+    let found = namespace_grant::Entity::find().filter(namespace_grant::Column::NamespaceId.eq(namespace_id));
+    Ok(found.all(c.connection()).await?)
+}
+
+pub async fn suspend_grant(tx: &Tx, id: Uuid, at: Option<Millis>) -> Result<()> {
+    let change = namespace_grant::Entity::update_many().col_expr(namespace_grant::Column::SuspendedAt, Expr::value(at));
+    change.filter(namespace_grant::Column::Id.eq(id)).exec(tx.connection()).await?;
     Ok(())
 }
 
@@ -60,6 +85,7 @@ pub async fn role_of(c: &impl Ask, namespace_id: Uuid, user_id: Uuid) -> Result<
     Ok(namespace_grant::Entity::find()
         .filter(namespace_grant::Column::NamespaceId.eq(namespace_id))
         .filter(namespace_grant::Column::UserId.eq(user_id))
+        .filter(namespace_grant::Column::SuspendedAt.is_null())
         .one(c.connection())
         .await?
         .map(|grant| grant.role))
@@ -73,9 +99,7 @@ pub async fn set_role(tx: &Tx, namespace_id: Uuid, user_id: Uuid, role: Option<R
         .exec(tx.connection())
         .await?;
     match role {
-        Some(role) => {
-            insert_grant(tx, rows::Grant { id: Uuid::now_v7(), namespace_id, user_id, role, created_at: now }).await
-        }
+        Some(role) => insert_grant(tx, rows::Grant::given(namespace_id, user_id, role, now)).await,
         None => Ok(()),
     }
 }
@@ -83,14 +107,14 @@ pub async fn set_role(tx: &Tx, namespace_id: Uuid, user_id: Uuid, role: Option<R
 pub async fn has_admin(c: &impl Ask, namespace_id: Uuid) -> Result<bool> {
     let admins = namespace_grant::Entity::find()
         .filter(namespace_grant::Column::NamespaceId.eq(namespace_id))
+        .filter(namespace_grant::Column::SuspendedAt.is_null())
         .filter(namespace_grant::Column::Role.eq(Role::Admin));
     Ok(admins.one(c.connection()).await?.is_some())
 }
 
 /// Namespaces in which a person has a role, by name.
 pub async fn of_user(c: &impl Ask, user_id: Uuid) -> Result<Vec<(rows::Namespace, Role)>> {
-    let grants =
-        namespace_grant::Entity::find().filter(namespace_grant::Column::UserId.eq(user_id)).all(c.connection()).await?;
+    let grants = grants_of(c, user_id).await?.into_iter().filter(|g| g.suspended_at.is_none()).collect::<Vec<_>>();
     let namespaces = namespace::Entity::find()
         .filter(namespace::Column::Id.is_in(grants.iter().map(|g| g.namespace_id)))
         .order_by_asc(namespace::Column::Name)

@@ -220,7 +220,7 @@ pub async fn visible_names(c: &impl Ask, user_id: Option<Uuid>, after: &str, lim
     let sql = format!(
         "SELECT n.name || '/' || r.name AS full_name FROM repository r JOIN namespace n ON n.id = r.namespace_id \
          WHERE r.state = 'live' AND n.name <> 'buildcache' AND (r.visibility = 'public' OR EXISTS \
-         (SELECT 1 FROM namespace_grant g WHERE g.namespace_id = n.id AND g.user_id = {p1})) \
+         (SELECT 1 FROM namespace_grant g WHERE g.namespace_id = n.id AND g.user_id = {p1} AND g.suspended_at IS NULL)) \
          AND (n.name || '/' || r.name) {collate} > {p2} ORDER BY (n.name || '/' || r.name) {collate} LIMIT {p3}"
     );
     let values = [user_id.unwrap_or_default().into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];

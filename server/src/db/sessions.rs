@@ -4,17 +4,17 @@ use super::entity::accounts::{session, sign_in};
 use super::{Ask, Tx, rows};
 use crate::clock::Millis;
 use crate::error::Result;
-use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
 
-/// A session that has not ended.
-pub async fn find_by_hash(c: &impl Ask, hash: &str, now: Millis) -> Result<Option<rows::Session>> {
+/// A session that has not ended, and that began after `oldest`.
+pub async fn find_by_hash(c: &impl Ask, hash: &str, now: Millis, oldest: Millis) -> Result<Option<rows::Session>> {
     Ok(session::Entity::find()
         .filter(session::Column::Hash.eq(hash))
         .filter(session::Column::ExpiresAt.gt(now))
+        .filter(session::Column::CreatedAt.gt(oldest))
         .one(c.connection())
         .await?)
 }
@@ -24,10 +24,21 @@ pub async fn insert(tx: &Tx, row: rows::Session) -> Result<()> {
     Ok(())
 }
 
-pub async fn note_use(tx: &Tx, id: Uuid, now: Millis, expires_at: Millis) -> Result<()> {
-    let row =
-        session::ActiveModel { id: Set(id), seen_at: Set(now), expires_at: Set(expires_at), ..Default::default() };
-    row.update(tx.connection()).await?;
+/// A session that went meanwhile stays gone.
+pub async fn note_use(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
+    let seen = session::Entity::update_many().col_expr(session::Column::SeenAt, Expr::value(now));
+    seen.filter(session::Column::Id.eq(id)).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// A person's sessions.
+pub async fn of_user(c: &impl Ask, user_id: Uuid) -> Result<Vec<rows::Session>> {
+    Ok(session::Entity::find().filter(session::Column::UserId.eq(user_id)).all(c.connection()).await?)
+}
+
+/// Signs a person out everywhere.
+pub async fn delete_of_user(tx: &Tx, user_id: Uuid) -> Result<()> {
+    session::Entity::delete_many().filter(session::Column::UserId.eq(user_id)).exec(tx.connection()).await?;
     Ok(())
 }
 

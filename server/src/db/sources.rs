@@ -58,6 +58,17 @@ pub async fn of_remotes(
         .await?)
 }
 
+/// Sources of any namespace that are one of these code repositories, and that we take for public.
+pub async fn public_of_remotes(c: &impl Ask, forge_url: &str, remote_ids: &[&str]) -> Result<Vec<rows::Source>> {
+    Ok(source::Entity::find()
+        .filter(source::Column::ForgeUrl.eq(forge_url))
+        .filter(source::Column::RemoteId.is_in(remote_ids.iter().copied()))
+        .filter(source::Column::IsPrivate.eq(false))
+        .order_by_asc(source::Column::Id)
+        .all(c.connection())
+        .await?)
+}
+
 pub async fn insert(tx: &Tx, row: rows::Source) -> Result<rows::Source> {
     let name = row.full_name.clone();
     row.into_active_model()

@@ -1,7 +1,7 @@
 //! People, their identities at forges, and how we act there for them.
 
 use super::entity::accounts::{connection, identity, invite, user};
-use super::{Ask, ConnectionState, OnConstraint, Tx, rows};
+use super::{Admission, Ask, ConnectionState, OnConstraint, Suspension, Tx, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
@@ -9,6 +9,13 @@ use sea_orm::prelude::*;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter};
 use uuid::Uuid;
+
+impl rows::User {
+    /// Neither disabled by the operator, nor suspended until the next sign-in.
+    pub fn may_act(&self) -> bool {
+        self.disabled_at.is_none() && self.suspended_at.is_none()
+    }
+}
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::User>> {
     Ok(user::Entity::find_by_id(id).one(c.connection()).await?)
@@ -64,6 +71,47 @@ pub async fn set_disabled(tx: &Tx, user_id: Uuid, disabled_at: Option<Millis>) -
     let row = user::ActiveModel { id: Set(user_id), disabled_at: Set(disabled_at), ..Default::default() };
     row.update(tx.connection()).await?;
     Ok(())
+}
+
+/// A suspended person can use no session and no token until the next sign-in.
+pub async fn set_suspended(tx: &Tx, user_id: Uuid, to: Option<(Millis, Suspension)>) -> Result<()> {
+    let row = user::ActiveModel {
+        id: Set(user_id),
+        suspended_at: Set(to.map(|(at, _)| at)),
+        suspended_because: Set(to.map(|(_, because)| because)),
+        ..Default::default()
+    };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+/// Why and when a person was let in last; without a reason it is only known since when nobody knows.
+pub async fn set_admitted(tx: &Tx, user_id: Uuid, by: Option<Admission>, at: Millis) -> Result<()> {
+    let row =
+        user::ActiveModel { id: Set(user_id), admitted_by: Set(by), admitted_at: Set(Some(at)), ..Default::default() };
+    row.update(tx.connection()).await?;
+    Ok(())
+}
+
+/// Everybody who has an account at this forge.
+pub async fn with_identity(c: &impl Ask, forge_url: &str) -> Result<Vec<rows::Identity>> {
+    Ok(identity::Entity::find().filter(identity::Column::ForgeUrl.eq(forge_url)).all(c.connection()).await?)
+}
+
+/// People with an account at this forge who came before the reason was written down, and are not suspended.
+pub async fn of_unknown_admission(c: &impl Ask, forge_url: &str) -> Result<Vec<Uuid>> {
+    let mut found = Vec::new();
+    let unknown = user::Entity::find()
+        .filter(user::Column::AdmittedBy.is_null())
+        .filter(user::Column::SuspendedAt.is_null())
+        .all(c.connection())
+        .await?;
+    for user in unknown {
+        if identities_of(c, user.id).await?.iter().any(|i| i.forge_url == forge_url) {
+            found.push(user.id);
+        }
+    }
+    Ok(found)
 }
 
 pub async fn set_site_admin(tx: &Tx, user_id: Uuid, is_site_admin: bool) -> Result<()> {
@@ -173,4 +221,14 @@ pub async fn anybody_came(c: &impl Ask) -> Result<bool> {
     }
     let admin = user::Entity::find().filter(user::Column::IsSiteAdmin.eq(true));
     Ok(admin.one(c.connection()).await?.is_some())
+}
+
+/// For tests: as rows are that are older than the reason.
+#[cfg(test)]
+pub(crate) async fn forget_admission(db: &super::Db, user_id: Uuid) {
+    let tx = db.begin().await.unwrap();
+    let row =
+        user::ActiveModel { id: Set(user_id), admitted_by: Set(None), admitted_at: Set(None), ..Default::default() };
+    row.update(tx.connection()).await.unwrap();
+    tx.commit().await.unwrap();
 }

@@ -15,6 +15,8 @@ const PAGE: usize = 100;
 /// 5,000 branches and as many tags; whoever has more is served by webhooks.
 const MOST_HEAD_PAGES: usize = 50;
 const MOST_ORGANIZATION_PAGES: usize = 5;
+/// What a hook tells of: pushes, and that code turns private or is renamed.
+const EVENTS: [&str; 2] = ["push", "repository"];
 /// GitHub allows 20 hooks for an event, so this is all of them.
 const MOST_HOOK_PAGES: usize = 3;
 
@@ -160,7 +162,7 @@ impl Forge {
         let body = json!({
             "name": "web",
             "active": true,
-            "events": ["push"],
+            "events": EVENTS,
             // The forge must know the secret, to sign with it.
             "config": {"url": url, "content_type": "json", "insecure_ssl": "0", "secret": secret.reveal()},
         });
@@ -216,7 +218,7 @@ fn escaped(name: &str) -> String {
     name.split('/').map(escaped_whole).collect::<Vec<_>>().join("/")
 }
 
-fn escaped_whole(name: &str) -> String {
+pub(super) fn escaped_whole(name: &str) -> String {
     url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }
 

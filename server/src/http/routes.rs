@@ -24,7 +24,7 @@ fn operators(service: &mut ServiceConfig) {
 
 /// The way in and out, and the tokens that people make.
 fn accounts(service: &mut ServiceConfig) {
-    use crate::web::{import, sign_in, tokens};
+    use crate::web::{import, people, sign_in, tokens};
     service
         .service(resource("/login").route(get().to(sign_in::show)))
         .service(resource("/login/github").route(get().to(sign_in::go)))
@@ -33,6 +33,7 @@ fn accounts(service: &mut ServiceConfig) {
         .service(resource("/settings/tokens").route(get().to(tokens::list)).route(post().to(tokens::create)))
         .service(resource("/settings/tokens/new").route(get().to(tokens::new)))
         .service(resource("/settings/tokens/{id}/revoke").route(post().to(tokens::revoke)))
+        .service(resource("/settings/people").route(get().to(people::list)).route(post().to(people::confirm)))
         .service(resource("/new/import").route(get().to(import::show)).route(post().to(import::build)))
         .service(resource("/new/import/refresh").route(post().to(import::refresh)));
 }

@@ -21,12 +21,17 @@ impl Task {
     pub(super) fn lane(&self) -> Lane {
         match self {
             Self::SweepLeases => Lane::Leases,
-            Self::Prune | Self::SealLog { .. } | Self::ReconcileSources | Self::SweepObjects | Self::TakeUp => {
-                Lane::Upkeep
-            }
+            Self::Prune
+            | Self::SealLog { .. }
+            | Self::ReconcileSources
+            | Self::SweepObjects
+            | Self::TakeUp
+            | Self::AskOrganizations => Lane::Upkeep,
             Self::ProcessDelivery { .. } => Lane::Deliveries,
             Self::SetCommitStatus { .. } | Self::EnsureHook { .. } | Self::RemoveHook { .. } => Lane::Forge,
-            Self::ListRepositories { .. } | Self::ScanRepositories { .. } => Lane::Listing,
+            Self::ListRepositories { .. } | Self::ScanRepositories { .. } | Self::AskOrganization { .. } => {
+                Lane::Listing
+            }
             Self::PollSource { .. } | Self::PollDueSources => Lane::Polling,
             Self::RemoveRepository { .. } => Lane::Long,
         }

@@ -29,6 +29,14 @@ pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
     if delivery.outcome != WAITING {
         return Ok(());
     }
+    if let Ok(about) = payload::read_about(&delivery.body)
+        && about.repository_id == source.remote_id
+    {
+        note_privacy(app, &source, about.is_private).await?;
+    }
+    if delivery.event == "repository" {
+        return Ok(compare_facts(app, &delivery, &source).await?);
+    }
     let push = match payload::read(&delivery.body) {
         Ok(push) if push.repository_id == source.remote_id => push,
         Ok(_) => return Ok(finish(app, delivery.id, "it is about another repository").await?),
@@ -45,6 +53,28 @@ pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
         }
     }
     Err(JobError::Retry(Error::Unavailable("the ref moves faster than we read".into())))
+}
+
+/// A signed word that the code is private counts at once; that it is public is asked for, since deliveries may be late.
+async fn note_privacy(app: &App, source: &rows::Source, is_private: Option<bool>) -> Result<()> {
+    let Some(is_private) = is_private.filter(|said| *said != source.is_private) else { return Ok(()) };
+    let tx = app.db.begin().await?;
+    if is_private {
+        sources::privacy::note_private(app, &tx, source.id).await?;
+    } else {
+        db::sources::forget_memory(&tx, source.id).await?;
+        compare(app, &tx, source.id).await?;
+    }
+    tx.commit().await
+}
+
+/// Renamed, moved, hidden, published: the forge is asked what is true now.
+async fn compare_facts(app: &App, delivery: &rows::HookDelivery, source: &rows::Source) -> Result<()> {
+    let tx = app.db.begin().await?;
+    deliveries::set_outcome(&tx, delivery.id, "the code repository changed, and was looked at").await?;
+    db::sources::forget_memory(&tx, source.id).await?;
+    compare(app, &tx, source.id).await?;
+    tx.commit().await
 }
 
 /// Whether the push starts where we know the ref to be.

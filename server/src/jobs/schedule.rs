@@ -13,6 +13,8 @@ const ENTRIES: &[(&str, Task)] = &[
     ("*/15 * * * * *", Task::SweepLeases),
     ("* * * * * *", Task::PollDueSources),
     ("0 7 * * * *", Task::TakeUp),
+    // Each organisation is due once a day; the hours spread them.
+    ("0 17 * * * *", Task::AskOrganizations),
 ];
 
 /// Starts the clock; it stops when the scheduler is dropped.

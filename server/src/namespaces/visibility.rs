@@ -7,14 +7,16 @@ use crate::error::Result;
 use crate::policy::{AdministerRepository, Allowed};
 use serde_json::json;
 
-/// Makes a repository public or private; the same again changes nothing.
+/// Makes a repository public or private; the same again changes nothing but the sentence that says who chose it.
 pub async fn set(app: &App, allowed: &Allowed<AdministerRepository>, visibility: Visibility) -> Result<()> {
     let on = allowed.on();
-    if on.visibility == visibility {
-        return Ok(());
-    }
     let now = app.clock.now();
     let tx = app.db.begin().await?;
+    // A choice, also for what is: the page need not say any more that the code made it.
+    db::turned_private::forget(&tx, on.id).await?;
+    if on.visibility == visibility {
+        return tx.commit().await;
+    }
     db::repositories::set_visibility(&tx, on.id, visibility, now).await?;
     let event = NewEvent {
         kind: "repository.visibility_changed",

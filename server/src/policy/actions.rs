@@ -1,6 +1,9 @@
 //! Every permission and its rule. Roles are mentioned nowhere else.
 
-use super::{Action, Decision, NamespaceAccess, Principal, RepositoryAccess, Scope, Site, SourceAccess, Who, allow_if};
+use super::{
+    Action, Decision, NamespaceAccess, OrganizationAccess, Principal, RepositoryAccess, Scope, Site, SourceAccess, Who,
+    allow_if,
+};
 use crate::db::{Role, Visibility};
 
 /// The namespace that build caches live in; only builds read and write there.
@@ -151,6 +154,17 @@ impl Action for CreateRepository {
     fn decide(principal: &Principal, on: &NamespaceAccess) -> Decision {
         let role = has_role(principal, on.role, Role::Manager) && on.name.as_str() != BUILD_CACHE;
         allow_if(role && principal.has_scope(Scope::Write), on.has_public_repository || on.role.is_some())
+    }
+}
+
+/// May see whose rights ended because they left an organisation, and end those of many at once.
+#[derive(Debug)]
+pub struct EndRights;
+
+impl Action for EndRights {
+    type On = OrganizationAccess;
+    fn decide(principal: &Principal, on: &OrganizationAccess) -> Decision {
+        allow_if(has_role(principal, on.role, Role::Admin) && principal.has_scope(Scope::Admin), false)
     }
 }
 

@@ -20,9 +20,9 @@ pub fn secret(app: &App, source: &rows::Source) -> Result<Secret> {
     app.master_key.open_text(hook_secret_place(source.id), &source.hook_secret_encrypted)
 }
 
-/// Writes the delivery of a push and its job in one transaction; false when the same body came before.
+/// Writes the delivery of an event and its job in one transaction; false when the same body came before.
 /// `remote_id` is the forge's name of the delivery; empty when it gave none.
-pub async fn keep(app: &App, source: &rows::Source, remote_id: &str, body: &[u8]) -> Result<bool> {
+pub async fn keep(app: &App, source: &rows::Source, event: &str, remote_id: &str, body: &[u8]) -> Result<bool> {
     // Nothing is lost by it: the refs are compared with the forge now and then, whatever was delivered.
     app.room()?;
     let now = app.clock.now();
@@ -32,7 +32,7 @@ pub async fn keep(app: &App, source: &rows::Source, remote_id: &str, body: &[u8]
         id: delivery_id,
         source_id: source.id,
         body_sha256: hex::encode(Sha256::digest(body)),
-        event: "push".to_owned(),
+        event: event.to_owned(),
         remote_id: Some(remote_id).filter(|id| !id.is_empty()),
         body: body.to_vec(),
         outcome: WAITING.to_owned(),

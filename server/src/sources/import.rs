@@ -4,7 +4,7 @@
 mod parts;
 
 use super::owners::{self, Account};
-use super::{dockerfiles, listing, pushes, refs};
+use super::{dockerfiles, listing, privacy, pushes, refs};
 use crate::app::App;
 use crate::db::{self, Trigger, Tx, rows};
 use crate::error::{Error, ForgeError, Result};
@@ -85,6 +85,9 @@ async fn existing(
     let Some(source) = db::sources::find_by_remote(&tx, namespace.id, &account.forge_url, &remote.id).await? else {
         return Ok(None);
     };
+    if remote.is_private {
+        privacy::note_private(app, &tx, source.id).await?;
+    }
     let rules = db::sources::rules_of(&tx, source.id).await?;
     let Some(rule) = rules.iter().find(|r| dockerfile.is_none_or(|d| r.dockerfile == d)) else { return Ok(None) };
     let Some(known) = filled(&tx, &namespace, rule).await? else { return Ok(None) };
@@ -131,6 +134,9 @@ async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryNa
     let source = db::sources::lock(&tx, source.id).await?;
     // It was let go a moment ago, with the last repository that it filled: the next look makes a new one.
     let source = source.ok_or_else(|| Error::Conflict("the source was disconnected meanwhile".into()))?;
+    if found.remote.is_private {
+        privacy::note_private(app, &tx, source.id).await?;
+    }
     let rules = db::sources::rules_of(&tx, source.id).await?;
     if let Some(rule) = rules.iter().find(|r| r.dockerfile == found.dockerfile) {
         // Somebody else was faster; the role that came with this import stays.

@@ -4,7 +4,7 @@ mod unapproved;
 
 pub use unapproved::{approval_url, unapproved};
 
-use super::dockerfiles;
+use super::{dockerfiles, privacy};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::db::{self, ScanState, rows};
@@ -134,8 +134,10 @@ pub async fn fetch(app: &App, connection: &rows::Connection, forge: &Forge) -> R
     let began = app.clock.now();
     for page in 1..=MOST_PAGES {
         let found = forge.repositories(page).await?;
-        let rows = found.items.into_iter().map(|r| row(connection.id, r, app.clock.now())).collect();
         let tx = app.db.begin().await?;
+        let private: Vec<&str> = found.items.iter().filter(|r| r.is_private).map(|r| r.id.as_str()).collect();
+        privacy::note_listed(app, &tx, forge.url(), &private).await?;
+        let rows = found.items.into_iter().map(|r| row(connection.id, r, app.clock.now())).collect();
         db::sources::listing::put_page(&tx, connection.id, rows).await?;
         tx.commit().await?;
         app.wake.changed(connection.id);

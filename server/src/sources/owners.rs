@@ -63,7 +63,7 @@ pub(super) async fn enter(
 async fn role(app: &App, tx: &Tx, namespace: &rows::Namespace, user: Uuid, account: &Account) -> Result<Option<Role>> {
     match db::namespaces::role_of(tx, namespace.id, user).await? {
         None if account.is_owner => {
-            grant(app, tx, namespace.id, user).await?;
+            grant(app, tx, namespace.id, user, account).await?;
             Ok(Some(Role::Admin))
         }
         role => Ok(role),
@@ -91,7 +91,7 @@ async fn make(app: &App, tx: &Tx, by: &Principal, user: Uuid, account: &Account)
         created_at: app.clock.now(),
     };
     let made = db::namespaces::insert(tx, row).await?;
-    grant(app, tx, made.id, user).await?;
+    grant(app, tx, made.id, user, account).await?;
     let event = db::events::NewEvent {
         kind: "namespace.created",
         namespace_id: Some(made.id),
@@ -104,8 +104,15 @@ async fn make(app: &App, tx: &Tx, by: &Principal, user: Uuid, account: &Account)
     Ok(made)
 }
 
-async fn grant(app: &App, tx: &Tx, namespace_id: Uuid, user_id: Uuid) -> Result<()> {
-    let row = rows::Grant { id: Uuid::now_v7(), namespace_id, user_id, role: Role::Admin, created_at: app.clock.now() };
+/// The role of an owner. One that comes with an organisation rests on being its owner at the forge.
+async fn grant(app: &App, tx: &Tx, namespace_id: Uuid, user_id: Uuid, account: &Account) -> Result<()> {
+    let now = app.clock.now();
+    let mut row = rows::Grant::given(namespace_id, user_id, Role::Admin, now);
+    if account.kind == NamespaceKind::Organization {
+        row.via_account_id = Some(account.id.clone());
+        let organization = (&*account.id, &*account.login);
+        db::memberships::confirm(tx, user_id, &account.forge_url, organization, now).await?;
+    }
     db::namespaces::insert_grant(tx, row).await
 }
 

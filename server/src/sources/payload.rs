@@ -1,4 +1,4 @@
-//! The body of GitHub's `push` event, as far as we read it; what we do not know is left out, not refused.
+//! The bodies of GitHub's `push` and `repository` events, as far as we read it; what we do not know is left out, not refused.
 
 use crate::forge::Commit;
 use crate::names::{CommitHash, RefName};
@@ -35,6 +35,48 @@ struct RepositoryShape {
     id: u64,
     #[serde(default)]
     default_branch: Option<String>,
+    #[serde(default)]
+    private: Option<bool>,
+    #[serde(default)]
+    visibility: Option<String>,
+}
+
+impl RepositoryShape {
+    /// GitHub's third word, `internal`, is not for everybody either.
+    fn is_private(&self) -> Option<bool> {
+        match self.visibility.as_deref() {
+            Some(word) => Some(word != "public"),
+            None => self.private,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct AboutShape {
+    #[serde(default)]
+    action: String,
+    repository: RepositoryShape,
+}
+
+/// What an event tells of the code repository itself.
+#[derive(Debug, PartialEq, Eq)]
+pub struct About {
+    pub repository_id: String,
+    /// `privatized`, `renamed`, …; empty for a push.
+    pub action: String,
+    /// `None` when it does not say.
+    pub is_private: Option<bool>,
+}
+
+/// Reads what any event of a repository has in common; the error is a sentence for the page.
+pub fn read_about(body: &[u8]) -> Result<About, String> {
+    let shape: AboutShape =
+        serde_json::from_slice(body).map_err(|e| format!("this is no event of a repository: {e}"))?;
+    let is_private = match shape.action.as_str() {
+        "privatized" => Some(true),
+        _ => shape.repository.is_private(),
+    };
+    Ok(About { repository_id: shape.repository.id.to_string(), action: shape.action, is_private })
 }
 
 /// One ref that changed.
@@ -118,6 +160,25 @@ mod tests {
         assert_eq!(deleted.change, Change::Deleted);
         assert!(deleted.before.is_some());
         assert_eq!(fixture("push_tag_deleted_in_organization").change, Change::Deleted);
+    }
+
+    #[test]
+    fn every_event_says_whether_the_code_is_private() {
+        for (repository, expected) in [
+            (serde_json::json!({"id": 1, "private": true}), Some(true)),
+            (serde_json::json!({"id": 1, "private": false}), Some(false)),
+            (serde_json::json!({"id": 1, "private": true, "visibility": "internal"}), Some(true)),
+            (serde_json::json!({"id": 1, "private": false, "visibility": "internal"}), Some(true)),
+            (serde_json::json!({"id": 1, "private": false, "visibility": "public"}), Some(false)),
+            (serde_json::json!({"id": 1}), None),
+        ] {
+            let body = serde_json::json!({"ref": "refs/heads/main", "repository": repository});
+            assert_eq!(read_about(body.to_string().as_bytes()).unwrap().is_private, expected, "{repository}");
+        }
+        let body = br#"{"action":"privatized","repository":{"id":7}}"#;
+        let about = read_about(body).unwrap();
+        assert_eq!((about.repository_id.as_str(), about.is_private), ("7", Some(true)));
+        assert!(read_about(b"{}").is_err());
     }
 
     #[test]

@@ -113,7 +113,7 @@ async fn note_facts(app: &App, source: &rows::Source, link: &Link) -> Result<()>
         ..source.clone()
     };
     let tx = app.db.begin().await?;
-    db::sources::set_facts(&tx, &present).await?;
+    super::privacy::note_facts(app, &tx, &present).await?;
     tx.commit().await
 }
 

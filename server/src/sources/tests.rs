@@ -2,6 +2,7 @@
 
 mod imports;
 mod late;
+mod privacy;
 mod pushes;
 mod troubles;
 
@@ -82,6 +83,10 @@ impl Scene {
             is_site_admin: false,
             created_at: now,
             disabled_at: None,
+            admitted_by: None,
+            admitted_at: None,
+            suspended_at: None,
+            suspended_because: None,
         };
         db::users::insert(&tx, user).await.unwrap();
         let identity = rows::Identity {
@@ -182,7 +187,7 @@ impl Scene {
         let tx = self.app.db.begin().await.unwrap();
         let namespace = db::namespaces::find_by_name(&tx, name.namespace.as_str()).await.unwrap().unwrap();
         let user_id = who.principal.user_id().unwrap();
-        let row = rows::Grant { id: Uuid::now_v7(), namespace_id: namespace.id, user_id, role, created_at: 0 };
+        let row = rows::Grant::given(namespace.id, user_id, role, 0);
         db::namespaces::insert_grant(&tx, row).await.unwrap();
         tx.commit().await.unwrap();
     }

@@ -6,6 +6,7 @@ use super::present;
 use super::views::layout::Layout;
 use super::views::namespace::{Account, Namespace, RepositoryCard};
 use super::views::pull::PushLines;
+use crate::accounts::memberships;
 use crate::app::App;
 use crate::auth::extract::repository_access;
 use crate::db::{Visibility, rows};
@@ -71,6 +72,7 @@ pub async fn show(
         }),
         cards,
         pages: query.pages(total, &url),
+        held: held(&app, &allowed).await?,
         query: part,
         sorts,
         building,
@@ -80,6 +82,15 @@ pub async fn show(
         repositories: all.len() as u64,
     };
     page::html_after_form(&app, &request, &page)
+}
+
+/// People who left at once and wait for this viewer.
+async fn held(app: &App, allowed: &Allowed<ReadNamespace>) -> Result<u64> {
+    let access = policy::OrganizationAccess { role: allowed.on().role };
+    if !policy::may::<policy::EndRights>(allowed.principal(), &access) {
+        return Ok(0);
+    }
+    Ok(memberships::held_in(app, allowed.on().id).await? as u64)
 }
 
 /// One repository in a list; `name` as it is shown there.

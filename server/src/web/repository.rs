@@ -5,7 +5,7 @@ use super::page::{self, count, when};
 use super::present;
 use super::views::facts::Signature;
 use super::views::pull::PushLines;
-use super::views::repository::{Overview, Pushes, RepositoryTab, SourceFacts, SourceGone, Storage};
+use super::views::repository::{Overview, Pushes, RepositoryTab, SourceFacts, SourceGone, Storage, TurnedPrivate};
 use crate::app::App;
 use crate::db::{HookState, SourceState, rows};
 use crate::error::Result;
@@ -44,6 +44,8 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     let page = Overview {
         layout: head.layout("Overview", viewer, RepositoryTab::Overview).flash(page::flash(&app, &request)),
         gone: source.as_ref().and_then(|s| gone(&app, s, known, head.admin.then(|| head.settings_url("/webhook")))),
+        turned_private: turned_private(&app, on.id, known, head.admin.then(|| head.settings_url("#visibility")))
+            .await?,
         last_build,
         images: rows,
         pull,
@@ -55,6 +57,18 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
         head,
     };
     page::html_after_form(&app, &request, &page)
+}
+
+/// Until somebody chooses who may see it.
+pub async fn turned_private(
+    app: &App,
+    repository_id: uuid::Uuid,
+    known: bool,
+    settings_url: Option<String>,
+) -> Result<Option<TurnedPrivate>> {
+    let Some((turned, source)) = sources::privacy::turned(app, repository_id).await? else { return Ok(None) };
+    let code = source.filter(|_| known).map_or_else(|| UNTOLD.to_owned(), |source| source.full_name);
+    Ok(Some(TurnedPrivate { code, at: when(app, turned.at), settings_url }))
 }
 
 fn gone(app: &App, source: &rows::Source, known: bool, repair_url: Option<String>) -> Option<SourceGone> {

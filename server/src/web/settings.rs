@@ -2,7 +2,7 @@
 
 use super::page::{self, count};
 use super::present;
-use super::repository::source_facts;
+use super::repository::{source_facts, turned_private};
 use super::views::repository::RepositoryTab;
 use super::views::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
 use crate::app::App;
@@ -47,6 +47,7 @@ async fn page_of(app: &App, allowed: &Allowed<AdministerRepository>, typed: Opti
         layout: head.layout("Settings", viewer, RepositoryTab::Settings),
         source: source.as_ref().map(|s| source_facts(app, s, true)),
         rule,
+        turned_private: turned_private(app, on.id, true, None).await?,
         head,
     })
 }

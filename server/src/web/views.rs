@@ -15,6 +15,7 @@ pub mod live;
 pub mod log;
 pub mod login;
 pub mod namespace;
+pub mod people;
 pub mod pull;
 pub mod repository;
 pub mod search;

@@ -81,7 +81,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ),
     ("registry", &["app", "auth", "db", "jobs", "policy", "sources", "storage"]),
     ("trust", &["app", "db", "policy", "registry"]),
-    ("jobs", &["app", "builds", "db", "forge", "registry", "sources"]),
+    ("jobs", &["accounts", "app", "builds", "db", "forge", "registry", "sources"]),
     (
         "web",
         &["accounts", "app", "auth", "builds", "db", "http", "namespaces", "policy", "registry", "sources", "trust"],

@@ -61,6 +61,55 @@ async fn a_database_of_a_newer_program_is_refused_in_words() {
     assert!(refused.contains("a newer slipway") && refused.contains("m29990101_000001_add_more"), "{refused}");
 }
 
+/// The rows of a version that did not know why somebody has a role.
+const OLDER: &str = r#"
+    INSERT INTO "user" (id, name, is_site_admin, created_at) VALUES (U1, 'mona', FALSE, 1), (U2, 'lisa', FALSE, 1);
+    INSERT INTO namespace (id, name, kind, forge_url, forge_account_id, created_at)
+        VALUES (N1, 'acme', 'organization', 'https://github.com', '7', 1),
+        (N2, 'mona', 'user', 'https://github.com', '8', 1);
+    INSERT INTO namespace_grant (id, namespace_id, user_id, role, created_at)
+        VALUES (G1, N1, U1, 'admin', 1), (G2, N1, U2, 'admin', 1), (G3, N2, U1, 'admin', 1);
+    INSERT INTO event (id, version, kind, namespace_id, subject, principal_kind, body, at)
+        VALUES (E1, 1, 'namespace.role_changed', N1, 'acme', 'system', '{"from":null,"to":"admin","user":"lisa"}', 1);
+    INSERT INTO source (id, namespace_id, forge, forge_url, remote_id, full_name, html_url, clone_url, default_branch,
+        is_private, state, hook_state, hook_remote_id, hook_secret_encrypted, next_ref_number, created_at)
+        VALUES (S1, N1, 'github', 'https://github.com', '9', 'acme/web', '', '', 'main', FALSE, 'active', 'active', '5',
+        BYTES, 1, 1);
+"#;
+
+#[tokio::test]
+async fn an_older_database_learns_which_roles_came_with_an_organization() {
+    let app = TestApp::start().await;
+    let db = &app.db;
+    let position = Migrator::migrations().iter().position(|m| m.name().contains("add_rights_of_members")).unwrap();
+    let steps = u32::try_from(Migrator::migrations().len() - position).unwrap();
+    Migrator::down(&db.write, Some(steps)).await.unwrap();
+    let mut sql = OLDER.to_owned();
+    for (n, name) in ["U1", "U2", "N1", "N2", "G1", "G2", "G3", "E1", "S1"].into_iter().enumerate() {
+        let id = uuid::Uuid::from_u128(n as u128 + 1);
+        let id = if db.is_postgres { format!("'{id}'") } else { format!("x'{}'", id.simple()) };
+        sql = sql.replace(name, &id);
+    }
+    sql = sql.replace("BYTES", if db.is_postgres { "'\\x00'" } else { "x'00'" });
+    db.write.execute_unprepared(&sql).await.unwrap();
+    migrate(db).await.unwrap();
+    let (mona, lisa) = (uuid::Uuid::from_u128(1), uuid::Uuid::from_u128(2));
+    let via = async |user| {
+        let mut found = crate::db::namespaces::grants_of(db, user).await.unwrap();
+        found.sort_by_key(|grant| grant.namespace_id);
+        found.into_iter().map(|grant| grant.via_account_id).collect::<Vec<_>>()
+    };
+    assert_eq!(via(mona).await, [Some("7".to_owned()), None], "imported; and the own one");
+    assert_eq!(via(lisa).await, [None], "given by the operator");
+    let known = crate::db::memberships::of_user(db, mona).await.unwrap();
+    assert_eq!((known.len(), known[0].organization_id.as_str(), known[0].asked_at), (1, "7", None));
+    assert!(crate::db::memberships::of_user(db, lisa).await.unwrap().is_empty());
+    assert_eq!(crate::db::memberships::due(db, 0, 9).await.unwrap().len(), 1);
+    let source_id = uuid::Uuid::from_u128(9);
+    let hooks = crate::jobs::open(&app, &crate::jobs::Task::EnsureHook { source_id }).await.unwrap();
+    assert_eq!(hooks, [crate::jobs::Task::EnsureHook { source_id }], "its webhook tells of more from now on");
+}
+
 #[test]
 fn both_databases_have_the_same_columns_and_indexes() {
     fn names() -> Vec<String> {
@@ -76,4 +125,5 @@ fn both_databases_have_the_same_columns_and_indexes() {
 crate::testing::on_postgres! {
     each_migration_goes_down_and_up_again_to_the_same_schema,
     a_database_of_a_newer_program_is_refused_in_words,
+    an_older_database_learns_which_roles_came_with_an_organization,
 }

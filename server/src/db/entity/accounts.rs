@@ -1,6 +1,6 @@
 //! People, what they sign in with, namespaces and roles.
 
-use super::values::{ConnectionState, NamespaceKind, Role};
+use super::values::{Admission, ConnectionState, MembershipState, NamespaceKind, Role, Suspension};
 use uuid::Uuid;
 
 entity!(user "user" {
@@ -9,6 +9,10 @@ entity!(user "user" {
     is_site_admin: bool,
     created_at: i64,
     disabled_at: Option<i64>,
+    admitted_by: Option<Admission>,
+    admitted_at: Option<i64>,
+    suspended_at: Option<i64>,
+    suspended_because: Option<Suspension>,
 });
 
 entity!(identity "identity" {
@@ -90,4 +94,21 @@ entity!(namespace_grant "namespace_grant" {
     user_id: Uuid,
     role: Role,
     created_at: i64,
+    via_account_id: Option<String>,
+    suspended_at: Option<i64>,
+});
+
+entity!(membership "membership" {
+    user_id: Uuid,
+    forge_url: String,
+    organization_id: String,
+    organization_login: String,
+    state: MembershipState,
+    is_member: bool,
+    asked_at: Option<i64>,
+    answered_at: Option<i64>,
+    unanswered_since: Option<i64>,
+    detail: Option<String>,
+    ended: Option<String>,
+    changed_at: i64,
 });

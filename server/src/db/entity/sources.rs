@@ -45,6 +45,12 @@ entity!(source "source" {
     created_at: i64,
 });
 
+entity!(turned_private "turned_private" {
+    repository_id: Uuid,
+    source_id: Option<Uuid>,
+    at: i64,
+});
+
 entity!(source_ref "source_ref" {
     source_id: Uuid,
     name: String,

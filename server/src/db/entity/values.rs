@@ -131,6 +131,35 @@ words! {
 }
 
 words! {
+    /// Why somebody was let in last.
+    Admission {
+        SiteAdmin = "site_admin",
+        Named = "named",
+        Invited = "invited",
+        Organization = "organization",
+        Everybody = "everybody",
+    }
+}
+
+words! {
+    /// Why somebody has to sign in again before anything works.
+    Suspension {
+        Lists = "lists",
+        Unanswered = "unanswered",
+        Left = "left",
+    }
+}
+
+words! {
+    /// What the forge said of somebody in an organisation; *held* waits for an admin.
+    MembershipState {
+        Member = "member",
+        Held = "held",
+        Left = "left",
+    }
+}
+
+words! {
     /// Whether the stored forge token works.
     ConnectionState {
         Active = "active",

@@ -30,7 +30,8 @@ pub fn approval_url(app: &App, identity: &rows::Identity) -> Option<String> {
 pub(super) async fn find(app: &App, connection: &rows::Connection, forge: &Forge) -> Result<Vec<String>> {
     let lower = |name: String| name.to_lowercase();
     let member: BTreeSet<String> = forge.memberships().await?.into_iter().map(|m| lower(m.login)).collect();
-    let mut known: BTreeSet<String> = app.config.sign_in.organizations.iter().cloned().map(lower).collect();
+    let named = app.config.sign_in.organizations.iter().filter(|word| !word.starts_with("id:"));
+    let mut known: BTreeSet<String> = named.cloned().map(lower).collect();
     known.extend(db::sources::listing::organizations(&app.db, connection.id).await?.into_iter().map(lower));
     let mut found = Vec::new();
     for name in known.difference(&member).take(MOST_ASKED) {

@@ -172,7 +172,8 @@ async fn a_push_soon_after_another_is_found_without_its_webhook() {
     assert_eq!(scene.builds(&name).await.len(), 2);
     assert_eq!(source.poll_etag, None, "the next look must not hear that nothing changed");
     let in_a_minute = scene.app.clock.now() + crate::clock::MINUTE;
-    let due = db::sources::due(&scene.app.db, 0, 0, in_a_minute - 15 * crate::clock::MINUTE, i64::MAX, 10).await.unwrap();
+    let due =
+        db::sources::due(&scene.app.db, 0, 0, in_a_minute - 15 * crate::clock::MINUTE, i64::MAX, 10).await.unwrap();
     assert!(due.iter().any(|due| due.id == source.id), "{:?}", source.polled_at);
     age(&scene, source.id).await;
     scene.poll("mona/web").await;

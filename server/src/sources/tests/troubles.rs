@@ -196,14 +196,14 @@ async fn renaming_at_the_forge_changes_nothing_here() {
 async fn code_that_turns_private_is_known_as_private_without_a_push() {
     let scene = Scene::start(NEVER).await;
     let (code, ..) = connected(&scene).await;
-    code.set_private(false);
+    code.set_private_quietly(false);
     let head = code.commit("main", &[("a", "1")], "Open it");
     scene.wait("the push came in", async |app| refs_at(app, &head).await).await;
     for _ in 0..2 {
         scene.poll("mona/web").await;
     }
     assert!(!scene.source("mona/web").await.is_private);
-    code.set_private(true);
+    code.set_private_quietly(true);
     let source = scene.source("mona/web").await;
     assert!(source.poll_etag.is_some(), "the forge is asked what changed");
     // As long ago as the comparison with a working webhook is.

@@ -17,6 +17,8 @@ pub struct Namespace {
     /// `GitHub`, name and page of the account that it is bound to.
     pub account: Option<Account>,
     pub cards: Vec<RepositoryCard>,
+    /// People of its organisation who wait for the viewer, who is an admin.
+    pub held: u64,
     pub query: String,
     pub sorts: Vec<SortOption>,
     pub pages: Pages,

@@ -88,6 +88,8 @@ pub struct Overview {
     pub head: RepositoryHead,
     /// The code repository cannot be reached any more.
     pub gone: Option<SourceGone>,
+    /// It is private because its code became so.
+    pub turned_private: Option<TurnedPrivate>,
     pub last_build: Option<BuildRow>,
     /// Newest first, tags of one digest in one row; at most some ten.
     pub images: Vec<ImageRow>,
@@ -101,6 +103,16 @@ pub struct Overview {
     pub push_lines: PushLines,
     /// Managers of a connected repository get the Build now form, with this ref filled in.
     pub build_ref: Option<String>,
+}
+
+/// The banner over a repository that became private with its code.
+#[derive(Debug, Clone)]
+pub struct TurnedPrivate {
+    /// `acme/web`, or how strangers to the code read it.
+    pub code: String,
+    pub at: When,
+    /// Admins choose anew there.
+    pub settings_url: Option<String>,
 }
 
 /// The banner over a repository whose source is gone.

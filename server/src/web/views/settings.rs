@@ -1,7 +1,7 @@
 //! `/{ns}/{repo}/-/settings`: rule, visibility, how pushes arrive, deletion.
 
 use super::layout::Layout;
-use super::repository::{RepositoryHead, SourceFacts};
+use super::repository::{RepositoryHead, SourceFacts, TurnedPrivate};
 use super::{filters, repository};
 use askama::Template;
 
@@ -11,6 +11,8 @@ use askama::Template;
 pub struct Settings {
     pub layout: Layout,
     pub head: RepositoryHead,
+    /// It is private because its code became so.
+    pub turned_private: Option<TurnedPrivate>,
     /// `None` when no code is connected.
     pub source: Option<SourceFacts>,
     /// The one of `head.full_name()`, when there is a source. Form: POST `…/-/settings/rule`.

@@ -44,6 +44,36 @@ async fn only_the_named_the_members_and_the_invited_are_let_in() {
 }
 
 #[tokio::test]
+async fn a_member_who_left_ends_the_sessions_of_before_with_the_next_sign_in() {
+    let site = Site::new(NAMED_ONLY).await;
+    site.forge.organization("acme", "olga");
+    site.forge.member("acme", "mike", false);
+    let old = site.browser();
+    let out = old.get("/login/github?purpose=sign-in").await.is(303).location();
+    let back = site.agree(&old, &out, "mike").await;
+    old.get(&back).await.is(303);
+    old.get("/settings/tokens").await.is(200);
+    site.forge.leave("acme", "mike");
+    try_in(&site, "mike").await.is(403);
+    assert_ne!(old.get("/settings/tokens").await.status, 200, "the session of before has ended");
+    site.forge.member("acme", "mike", false);
+    try_in(&site, "mike").await.is(303);
+}
+
+#[tokio::test]
+async fn an_organization_is_named_by_its_number_and_not_by_who_takes_its_login() {
+    // The forge counts from 1001: the owner, then the organisation.
+    let settings = &[("SLIPWAY_SIGN_IN_EVERYBODY", "false"), ("SLIPWAY_SIGN_IN_ORGANIZATIONS", "id:1002")];
+    let site = Site::new(settings).await;
+    assert_eq!(site.forge.organization("acme", "olga"), 1002);
+    try_in(&site, "olga").await.is(303);
+    site.forge.rename_account("acme", "acme-inc");
+    site.forge.organization("acme", "eve");
+    try_in(&site, "eve").await.is(403);
+    try_in(&site, "olga").await.is(303);
+}
+
+#[tokio::test]
 async fn a_membership_that_the_forge_does_not_tell_is_no_refusal() {
     let site = Site::new(NAMED_ONLY).await;
     site.forge.organization("acme", "olga");

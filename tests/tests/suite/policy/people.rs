@@ -96,7 +96,7 @@ impl Town {
             for role in [Role::Reader, Role::Manager] {
                 let (login, word) = (role.login(), if role == Role::Reader { "reader" } else { "manager" });
                 let grant = format!(
-                    "INSERT INTO namespace_grant SELECT randomblob(16), n.id, u.id, '{word}', 0 \
+                    "INSERT INTO namespace_grant (id, namespace_id, user_id, role, created_at) SELECT randomblob(16), n.id, u.id, '{word}', 0 \
                      FROM namespace n, user u WHERE n.name = '{owner}' AND u.name = '{login}'"
                 );
                 self.site.sql(&grant).await;

@@ -69,6 +69,8 @@ pub(crate) const EXPECTED: &[Expectation] = &[
     post("/settings/tokens", Rule::Person, "name=&expires=90"),
     get("/settings/tokens/new", Rule::Person),
     post("/settings/tokens/{id}/revoke", Rule::OwnThing, ""),
+    get("/settings/people", Rule::Person),
+    post("/settings/people", Rule::OwnThing, "organization=1"),
     get("/new/import", Rule::Person),
     // The listed repository is another person's.
     post("/new/import", Rule::OwnThing, "repository={listed}"),

@@ -6,6 +6,7 @@ use super::super::home::{Dashboard, Welcome};
 use super::super::import::{Filled, Import, ImportRow, ImportRowState, ImportState};
 use super::super::layout::{Flash, Layout, Pages};
 use super::super::login::{Login, LoginFailed, LoginProblem, Provider, WhoMay};
+use super::super::people::{Leaver, Organization, People};
 use super::super::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRow};
 use super::data::{HOSTILE, ago, build, mona, page};
 use super::lists::cards;
@@ -13,7 +14,7 @@ use super::lists::cards;
 type Pages_ = Vec<(String, String)>;
 
 pub(super) fn pages() -> Pages_ {
-    [home(), login(), import(), tokens(), errors()].concat()
+    [home(), login(), import(), tokens(), people(), errors()].concat()
 }
 
 fn github() -> Provider {
@@ -193,6 +194,33 @@ fn tokens() -> Pages_ {
         page("tokens-new", &new("", None)),
         page("tokens-new-hostile", &new(HOSTILE, Some("A name has at most 100 characters.".to_owned()))),
         page("tokens-created", &created),
+    ]
+}
+
+fn people() -> Pages_ {
+    let leaver = |name: &str, keeps_sign_in: bool| Leaver {
+        name: name.to_owned(),
+        at: ago(3_600),
+        roles: vec!["admin of acme".to_owned()],
+        keeps_sign_in,
+        sessions: 2,
+        tokens: if keeps_sign_in { vec![] } else { vec![format!("{name} (slp_Ab3d…)")] },
+    };
+    let list = |organizations| People {
+        layout: Layout::new("People who left", mona()).here("People who left"),
+        organizations,
+    };
+    let acme = |login: &str, held: Vec<Leaver>| Organization {
+        id: "7".to_owned(),
+        login: login.to_owned(),
+        namespace: Some("acme".to_owned()),
+        held,
+        ended: vec![leaver("old-hand", true)],
+    };
+    vec![
+        page("people", &list(vec![acme("acme", vec![leaver("lisa", false), leaver("bart", true)])])),
+        page("people-empty", &list(vec![])),
+        page("people-hostile", &list(vec![acme(HOSTILE, vec![leaver(HOSTILE, false)])])),
     ]
 }
 

@@ -58,6 +58,7 @@ fn namespace() -> Pages_ {
         }),
         repositories: cards.len() as u64,
         pages: if cards.is_empty() { Pages::default() } else { two_pages() },
+        held: if manager { 3 } else { 0 },
         cards,
         query: query.to_owned(),
         sorts: sorts(&["By name", "Changed last"]),

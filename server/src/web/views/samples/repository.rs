@@ -4,7 +4,7 @@ use super::super::facts::{Signature, State};
 use super::super::layout::Pages;
 use super::super::pull::PushLines;
 use super::super::repository::{
-    Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage,
+    Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage, TurnedPrivate,
 };
 use super::super::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
 use super::super::tags::{BaseImage, LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
@@ -19,11 +19,16 @@ pub(super) fn pages() -> Pages_ {
     [overview(), tags(), settings()].concat()
 }
 
+fn turned(url: Option<&str>) -> TurnedPrivate {
+    TurnedPrivate { code: "acme/api".to_owned(), at: ago(7_200), settings_url: url.map(str::to_owned) }
+}
+
 fn show(head: RepositoryHead, pushes: Option<Pushes>) -> Overview {
     let manager = head.manager;
     Overview {
         layout: head.layout("Overview", if manager { mona() } else { None }, RepositoryTab::Overview),
         gone: None,
+        turned_private: None,
         last_build: Some(build(148, State::Succeeded, "Use the distroless base image (#212)")),
         images: images(),
         pull: Some(pull(!head.public)),
@@ -65,9 +70,16 @@ fn overview() -> Pages_ {
     vec![
         page("repository", &show(head(true), webhook())),
         page("repository-stranger", &show(head(false), webhook())),
-        page("repository-private", &show(private, Some(polling))),
+        page("repository-private", &show(private.clone(), Some(polling))),
         page("repository-failed", &Overview { last_build: Some(failed), ..show(head(true), webhook()) }),
         page("repository-gone", &Overview { gone: Some(gone), ..show(head(true), Some(broken)) }),
+        page(
+            "repository-turned-private",
+            &Overview {
+                turned_private: Some(turned(Some("/acme/api/-/settings#visibility"))),
+                ..show(private, webhook())
+            },
+        ),
         page("repository-not-connected", &bare(None, None)),
         page("repository-no-build", &bare(webhook(), None)),
         page("repository-first-build", &bare(webhook(), Some(build(1, State::Running, "Initial commit")))),
@@ -190,6 +202,7 @@ fn settings() -> Pages_ {
         ],
     };
     let show = |pushes: Option<Pushes>, wrong| Settings {
+        turned_private: Some(turned(None)),
         layout: head(true).layout("Settings", mona(), RepositoryTab::Settings),
         head: head(true),
         rule: pushes.is_some().then(|| rule(wrong)),

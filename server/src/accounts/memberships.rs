@@ -1,0 +1,108 @@
+//! Rights that rest on an organisation at the forge, and how they end.
+//!
+//! Who was let in as a member of an organisation, or has a namespace as one of its owners, is asked about once a day and
+//! at each sign-in. Only a definite "no" ends a right. Whoever cannot be asked for a week is suspended until the next
+//! sign-in, and many at once wait for an admin.
+//!
+//! ```text
+//! ask ─► yes ─────────────► member
+//!     ├► no ──┬► few ─────► left: roles, sessions and tokens end
+//!     │       └► many ────► held ─► an admin confirms ─► left
+//!     └► no answer ───────► seven days later: suspended
+//! ```
+
+mod ask;
+mod ending;
+mod lists;
+mod settle;
+#[cfg(test)]
+mod tests;
+
+pub use ending::confirm_by_operator;
+pub use lists::{Departure, Group, all_groups, confirm, groups, held_in};
+
+use super::standing;
+use crate::app::App;
+use crate::clock::{DAY, Millis, SECOND};
+use crate::db::{self, rows};
+use crate::error::Result;
+use crate::forge::Forge;
+use crate::jobs::{self, Task};
+use crate::secrets::Secret;
+use uuid::Uuid;
+
+/// How long somebody may go without an answer of the forge.
+pub const PATIENCE: Millis = 7 * DAY;
+/// People of one organisation that one look asks about: about two calls each, of the 5,000 an hour that GitHub allows.
+const MOST_ASKED: usize = 500;
+/// Organisations that one hour asks about, one after the other.
+const MOST_DUE: u64 = 100;
+const APART: Millis = 20 * SECOND;
+/// Organisations of one person that a sign-in asks about.
+const MOST_AT_SIGN_IN: usize = 20;
+
+/// What the forge said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    /// In the organisation, which is called so now.
+    Member {
+        is_owner: bool,
+        login: String,
+    },
+    Gone,
+    /// Nothing that says yes or no: an outage, a limit, a refusal.
+    Unknown {
+        reason: String,
+        /// The forge does not answer at all.
+        is_down: bool,
+    },
+}
+
+/// Queues a look at each organisation that was not asked about for a day, one after the other; and suspends those whose
+/// way in nobody knows and who did not sign in for a week.
+pub async fn ask_due(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    standing::of_unknown(app).await?;
+    let due = db::memberships::due(&app.db, now - DAY, MOST_DUE).await?;
+    let tx = app.db.begin().await?;
+    for (n, (forge_url, organization_id)) in (0..).zip(due) {
+        let key = format!("ask-organization:{forge_url}:{organization_id}");
+        let task = Task::AskOrganization { forge_url, organization_id };
+        jobs::enqueue_at(app, &tx, &task, Some(key), now + n * APART).await?;
+    }
+    tx.commit().await
+}
+
+/// Asks about the people of one organisation who were not asked about for a day.
+pub async fn look(app: &App, forge_url: &str, organization_id: &str) -> Result<()> {
+    let now = app.clock.now();
+    let all = db::memberships::of_organization(&app.db, forge_url, organization_id).await?;
+    let due: Vec<_> = all.into_iter().filter(|m| m.asked_at.is_none_or(|at| at <= now - DAY)).collect();
+    if due.is_empty() {
+        return Ok(());
+    }
+    let answers = ask::all(app, forge_url, organization_id, due.into_iter().take(MOST_ASKED).collect()).await?;
+    settle::settle(app, (forge_url, organization_id), answers, settle::Occasion::Day).await
+}
+
+/// Asks about somebody who has just shown a fresh token. What it does not answer is left to the next look.
+pub(super) async fn at_sign_in(app: &App, user_id: Uuid, token: &Secret) -> Result<()> {
+    let forge = Forge::with_token(app, token)?;
+    let known = db::memberships::of_user(&app.db, user_id).await?;
+    for row in known.into_iter().filter(|row| row.forge_url == forge.url()).take(MOST_AT_SIGN_IN) {
+        let (forge_url, organization_id) = (row.forge_url.clone(), row.organization_id.clone());
+        let mut answers = vec![(row.clone(), ask::own(&forge, &organization_id).await)];
+        if matches!(answers[0].1, Answer::Unknown { .. }) {
+            answers = ask::all(app, &forge_url, &organization_id, vec![row]).await?;
+        }
+        // A sign-in that says nothing is no day without an answer: tokens of a sign-in may be too weak to ask.
+        answers.retain(|(_, answer)| !matches!(answer, Answer::Unknown { .. }));
+        settle::settle(app, (&forge_url, &organization_id), answers, settle::Occasion::SignIn).await?;
+    }
+    Ok(())
+}
+
+/// Whether nobody could be asked for so long that the right is suspended.
+pub(super) fn is_stale(row: &rows::Membership, now: Millis) -> bool {
+    row.unanswered_since.is_some_and(|since| now - since >= PATIENCE)
+}

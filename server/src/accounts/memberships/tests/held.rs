@@ -1,0 +1,111 @@
+//! Many who leave at once.
+
+use super::*;
+use crate::accounts::memberships::{confirm, confirm_by_operator, held_in};
+
+crate::testing::on_postgres! {
+    a_fifth_at_once_ends_and_more_waits_for_an_admin,
+    who_is_held_and_comes_back_is_held_no_longer,
+    an_empty_organization_is_held_as_a_whole,
+    a_namespace_of_few_is_held_though_the_organization_is_large,
+    only_admins_confirm,
+}
+
+/// Ten people: the owner and nine members.
+async fn ten() -> (Scene, Uuid, Vec<Uuid>) {
+    let scene = Scene::start().await;
+    let root = scene.owner("root", Permission::Stored).await;
+    let mut members = Vec::new();
+    for n in 0..9 {
+        members.push(scene.member(&format!("member{n}"), Permission::None).await);
+    }
+    (scene, root, members)
+}
+
+async fn working(scene: &Scene, people: &[Uuid]) -> Vec<bool> {
+    let mut found = Vec::new();
+    for id in people {
+        found.push(scene.token_works(*id).await);
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_fifth_at_once_ends_and_more_waits_for_an_admin() {
+    let (scene, root, members) = ten().await;
+    scene.forge.leave("acme", "member0");
+    scene.forge.leave("acme", "member1");
+    scene.next_day().await;
+    assert_eq!(working(&scene, &members[..3]).await, [false, false, true]);
+    for n in 2..5 {
+        scene.forge.leave("acme", &format!("member{n}"));
+    }
+    for _ in 0..3 {
+        scene.next_day().await;
+        assert_eq!(working(&scene, &members[2..6]).await, [true; 4]);
+    }
+    assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 3);
+    let seen = groups(&scene.app, &scene.allowed(root).await).await.unwrap();
+    assert_eq!((seen[0].held.len(), seen[0].ended.len()), (3, 2));
+    assert_eq!(seen[0].held[0].lost.as_ref().unwrap().tokens.len(), 1, "what would end is shown first");
+    assert_eq!(confirm(&scene.app, &scene.allowed(root).await, &scene.acme).await.unwrap(), 3);
+    assert_eq!(working(&scene, &members[2..6]).await, [false, false, false, true]);
+    assert!(confirm(&scene.app, &scene.allowed(root).await, &scene.acme).await.is_err(), "nobody waits any more");
+}
+
+#[tokio::test]
+async fn who_is_held_and_comes_back_is_held_no_longer() {
+    let (scene, _, members) = ten().await;
+    for n in 0..3 {
+        scene.forge.leave("acme", &format!("member{n}"));
+    }
+    scene.next_day().await;
+    scene.forge.member("acme", "member0", false);
+    scene.next_day().await;
+    assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 2);
+    // The two that are left wait all the same: nobody has confirmed them.
+    assert_eq!(working(&scene, &members[..3]).await, [true; 3]);
+    assert_eq!(confirm_by_operator(&scene.app, "ACME").await.unwrap(), 2);
+    assert_eq!(working(&scene, &members[..3]).await, [true, false, false]);
+    assert!(confirm_by_operator(&scene.app, "acme").await.is_err());
+}
+
+#[tokio::test]
+async fn an_empty_organization_is_held_as_a_whole() {
+    let (scene, root, members) = ten().await;
+    for n in 0..9 {
+        scene.forge.leave("acme", &format!("member{n}"));
+    }
+    scene.next_day().await;
+    assert_eq!(working(&scene, &members).await, [true; 9]);
+    assert!(scene.token_works(root).await);
+}
+
+#[tokio::test]
+async fn a_namespace_of_few_is_held_though_the_organization_is_large() {
+    let (scene, _, _) = ten().await;
+    let (lisa, bart) = (scene.owner("lisa", Permission::None).await, scene.owner("bart", Permission::None).await);
+    // Two of twelve in the organisation, and two of three in its namespace.
+    scene.forge.leave("acme", "lisa");
+    scene.forge.leave("acme", "bart");
+    scene.next_day().await;
+    assert!(scene.role(lisa).await.is_some() && scene.role(bart).await.is_some());
+    assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn only_admins_confirm() {
+    let (scene, _, members) = ten().await;
+    for n in 0..3 {
+        scene.forge.leave("acme", &format!("member{n}"));
+    }
+    scene.next_day().await;
+    let refused = confirm(&scene.app, &scene.allowed(members[5]).await, &scene.acme).await.unwrap_err();
+    assert_eq!(refused.status(), 404);
+    assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 3);
+    let boss = scene.person("boss", Admission::Named, Permission::None).await;
+    let tx = scene.app.db.begin().await.unwrap();
+    db::users::set_site_admin(&tx, boss, true).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(confirm(&scene.app, &scene.allowed(boss).await, &scene.acme).await.unwrap(), 3);
+}

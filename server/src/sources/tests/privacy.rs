@@ -1,0 +1,155 @@
+//! Code that turns private, and the images made from it.
+
+use super::*;
+use crate::db::Visibility;
+use crate::sources::privacy;
+
+crate::testing::on_postgres! {
+    a_webhook_that_code_is_private_hides_its_images_at_once,
+    a_push_of_code_that_is_private_now_hides_its_images,
+    polling_finds_that_code_is_private_and_hides_its_images,
+    a_list_finds_that_code_is_private_and_hides_its_images,
+    an_import_finds_that_code_is_private_and_hides_its_images,
+    an_image_of_code_that_was_private_all_along_stays_public,
+    one_of_two_sources_that_turns_private_is_enough,
+    a_choice_takes_the_sentence_away,
+}
+
+/// Public code that is imported, with a webhook that works.
+async fn public(scene: &Scene) -> (Repo, Someone, RepositoryName) {
+    let code = scene.code("mona", "web", false);
+    let mona = scene.someone("mona").await;
+    let (name, _) = scene.import(&mona, "mona/web").await.unwrap();
+    scene.quiet().await;
+    assert_eq!(visibility(&scene.app, &name).await, Visibility::Public);
+    (code, mona, name)
+}
+
+async fn repository(app: &App, name: &RepositoryName) -> rows::Repository {
+    let namespace = db::namespaces::find_by_name(&app.db, name.namespace.as_str()).await.unwrap().unwrap();
+    db::repositories::find_by_name(&app.db, namespace.id, &name.name).await.unwrap().unwrap()
+}
+
+async fn visibility(app: &App, name: &RepositoryName) -> Visibility {
+    repository(app, name).await.visibility
+}
+
+async fn is_hidden(app: &App, name: &RepositoryName) -> bool {
+    let row = repository(app, name).await;
+    row.visibility == Visibility::Private && privacy::turned(app, row.id).await.unwrap().is_some()
+}
+
+async fn choose(scene: &Scene, who: &Someone, name: &RepositoryName, to: Visibility) {
+    // As `namespaces::visibility` does, which sources may not name.
+    let allowed = scene.admin(who, name).await;
+    let tx = scene.app.db.begin().await.unwrap();
+    db::turned_private::forget(&tx, allowed.on().id).await.unwrap();
+    db::repositories::set_visibility(&tx, allowed.on().id, to, 1).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_webhook_that_code_is_private_hides_its_images_at_once() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = public(&scene).await;
+    let asked = scene.forge.requests("GET /api/v3/repositories/");
+    code.set_private(true);
+    scene.wait("the image is private", async |app| is_hidden(app, &name).await).await;
+    scene.quiet().await;
+    assert!(scene.source("mona/web").await.is_private);
+    assert!(scene.forge.requests("GET /api/v3/repositories/") > asked, "other facts are asked for");
+    // Published again, the code is known as public; the image waits for somebody to choose.
+    code.set_private(false);
+    scene.wait("the code is public", async |app| source_of(app, "mona/web").await.is_some_and(|s| !s.is_private)).await;
+    scene.quiet().await;
+    assert!(is_hidden(&scene.app, &name).await);
+}
+
+#[tokio::test]
+async fn a_push_of_code_that_is_private_now_hides_its_images() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = public(&scene).await;
+    code.set_private_quietly(true);
+    code.commit("main", &[("a", "1")], "In the dark");
+    scene.wait("the image is private", async |app| is_hidden(app, &name).await).await;
+}
+
+#[tokio::test]
+async fn polling_finds_that_code_is_private_and_hides_its_images() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = public(&scene).await;
+    code.set_private_quietly(true);
+    let source = scene.source("mona/web").await;
+    let long_ago = rows::Source { polled_at: source.polled_at.map(|at| at - 15 * crate::clock::MINUTE), ..source };
+    crate::sources::polling::poll(&scene.app, &long_ago).await.unwrap();
+    assert!(is_hidden(&scene.app, &name).await);
+}
+
+#[tokio::test]
+async fn a_list_finds_that_code_is_private_and_hides_its_images() {
+    let scene = Scene::start(NEVER).await;
+    let (code, mona, name) = public(&scene).await;
+    code.set_private_quietly(true);
+    crate::sources::listing::refresh(&scene.app, mona.connection_id).await.unwrap();
+    scene.wait("the image is private", async |app| is_hidden(app, &name).await).await;
+}
+
+#[tokio::test]
+async fn an_import_finds_that_code_is_private_and_hides_its_images() {
+    let scene = Scene::start(NEVER).await;
+    let (code, mona, name) = public(&scene).await;
+    let listed = scene.listed(&mona, "mona/web").await;
+    code.set_private_quietly(true);
+    crate::sources::import::import(&scene.app, &may_use(&mona), listed.id, None).await.unwrap();
+    assert!(is_hidden(&scene.app, &name).await);
+}
+
+#[tokio::test]
+async fn an_image_of_code_that_was_private_all_along_stays_public() {
+    let scene = Scene::start(NEVER).await;
+    let code = scene.code("mona", "web", true);
+    let mona = scene.someone("mona").await;
+    let (name, _) = scene.import(&mona, "mona/web").await.unwrap();
+    scene.quiet().await;
+    choose(&scene, &mona, &name, Visibility::Public).await;
+    code.commit("main", &[("a", "1")], "As private as before");
+    scene.poll("mona/web").await;
+    crate::sources::listing::refresh(&scene.app, mona.connection_id).await.unwrap();
+    scene.quiet().await;
+    assert_eq!(visibility(&scene.app, &name).await, Visibility::Public);
+}
+
+#[tokio::test]
+async fn one_of_two_sources_that_turns_private_is_enough() {
+    let scene = Scene::start(NEVER).await;
+    let (_, mona, name) = public(&scene).await;
+    let more = scene.code("mona", "more", false);
+    let (other, _) = scene.import(&mona, "mona/more").await.unwrap();
+    scene.quiet().await;
+    let (first, second) = (repository(&scene.app, &name).await, scene.source("mona/more").await);
+    let tx = scene.app.db.begin().await.unwrap();
+    for rule in db::sources::rules_of(&tx, second.id).await.unwrap() {
+        let also = rows::Rule { id: Uuid::now_v7(), repository_id: first.id, ..rule };
+        db::sources::insert_rule(&tx, also).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    more.set_private(true);
+    scene.wait("both are private", async |app| is_hidden(app, &name).await && is_hidden(app, &other).await).await;
+    let (_, code) = privacy::turned(&scene.app, first.id).await.unwrap().unwrap();
+    assert_eq!(code.unwrap().full_name, "mona/more");
+}
+
+#[tokio::test]
+async fn a_choice_takes_the_sentence_away() {
+    let scene = Scene::start(NEVER).await;
+    let (code, mona, name) = public(&scene).await;
+    code.set_private(true);
+    scene.wait("the image is private", async |app| is_hidden(app, &name).await).await;
+    scene.quiet().await;
+    choose(&scene, &mona, &name, Visibility::Public).await;
+    // The code is as private as it was at the choice: looks do not take it back.
+    code.commit("main", &[("a", "1")], "Still private");
+    scene.poll("mona/web").await;
+    scene.quiet().await;
+    assert_eq!(visibility(&scene.app, &name).await, Visibility::Public);
+}
