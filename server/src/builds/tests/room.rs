@@ -78,8 +78,8 @@ async fn webhooks_are_refused_and_come_again() {
     let scene = Scene::new().await;
     let source = &scene.wired().source;
     scene.app.storage.pretend_free(0);
-    let refused = crate::sources::deliveries::keep(&scene.app, source, "1", b"{}").await;
+    let refused = crate::sources::deliveries::keep(&scene.app, source, "push", "1", b"{}").await;
     assert!(matches!(refused, Err(Error::Full)));
     scene.app.storage.pretend_free(PLENTY);
-    assert!(crate::sources::deliveries::keep(&scene.app, source, "1", b"{}").await.unwrap());
+    assert!(crate::sources::deliveries::keep(&scene.app, source, "push", "1", b"{}").await.unwrap());
 }
