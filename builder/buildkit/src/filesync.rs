@@ -3,6 +3,7 @@
 //! A directory is opened once; all below it is reached through that handle, so no link and no race leads out of it.
 //! What cannot be read or changed meanwhile fails the transfer, and with it the build.
 
+mod effort;
 mod failure;
 mod follow;
 mod glob;

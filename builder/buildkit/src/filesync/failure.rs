@@ -20,6 +20,14 @@ pub(super) enum Failure {
     TooLarge { limit: u64 },
     #[error("`{pattern}` is not a pattern: {reason}")]
     Pattern { pattern: String, reason: String },
+    #[error("the files to send are chosen by more than {limit} patterns; .dockerignore may have that many lines")]
+    TooManyPatterns { limit: usize },
+    #[error("the patterns that choose the files to send, of .dockerignore above all, are larger than {limit} bytes")]
+    PatternsTooLarge { limit: usize },
+    #[error("matching the build's files takes too long: make .dockerignore shorter or its patterns simpler")]
+    TooMuchWork,
+    #[error("the links that a COPY names lead to too many others")]
+    TooManyLinks,
     /// Not our failure: the daemon wants no more, or broke the protocol.
     #[error("the daemon ended the transfer")]
     Gone,

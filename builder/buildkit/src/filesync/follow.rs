@@ -6,13 +6,19 @@ use std::io;
 
 use cap_std::fs::Dir;
 
+use super::effort::Effort;
 use super::failure::Failure;
 use super::glob::Glob;
-use super::pattern::clean;
+use super::pattern::{MOST_PATTERNS, clean};
+
+/// Of all paths that links make of the paths that are asked for.
+const MOST_BYTES: usize = 16 << 20;
+/// Reading one name of a directory, beside what matching it takes.
+const STEPS_OF_A_NAME: u64 = 100;
 
 /// The paths to include; None when that is all there is.
-pub(super) fn follow(root: &Dir, paths: &[String]) -> Result<Option<Vec<String>>, Failure> {
-    let mut links = Links { root, resolved: BTreeSet::new() };
+pub(super) fn follow(root: &Dir, paths: &[String], effort: &mut Effort<'_>) -> Result<Option<Vec<String>>, Failure> {
+    let mut links = Links { root, resolved: BTreeSet::new(), left: MOST_BYTES, effort };
     for path in paths {
         links.resolve(path)?;
     }
@@ -20,16 +26,21 @@ pub(super) fn follow(root: &Dir, paths: &[String]) -> Result<Option<Vec<String>>
     Ok((!links.resolved.contains("")).then(|| links.resolved.into_iter().collect()))
 }
 
-struct Links<'a> {
+struct Links<'a, 'e> {
     root: &'a Dir,
     resolved: BTreeSet<String>,
+    /// Bytes of paths that may still be made.
+    left: usize,
+    effort: &'a mut Effort<'e>,
 }
 
-impl Links<'_> {
+impl Links<'_, '_> {
     fn resolve(&mut self, path: &str) -> Result<(), Failure> {
         // Each round takes one path off; a link puts on what it leads to, and is not followed twice.
         let mut todo = vec![path.to_owned()];
         while let Some(path) = todo.pop() {
+            self.effort.look()?;
+            self.take(path.len())?;
             let path = below_root(&path);
             let mut current = String::new();
             let mut rest = path.as_str();
@@ -40,7 +51,10 @@ impl Links<'_> {
                 let targets = self.targets(&current)?;
                 if !targets.is_empty() || rest.is_empty() {
                     if self.resolved.insert(current) {
-                        todo.extend(targets.iter().map(|target| join(target, rest)));
+                        for target in &targets {
+                            self.take(target.len() + rest.len())?;
+                            todo.push(join(target, rest));
+                        }
                     }
                     break;
                 }
@@ -49,8 +63,14 @@ impl Links<'_> {
         Ok(())
     }
 
+    fn take(&mut self, bytes: usize) -> Result<(), Failure> {
+        let is_over = self.resolved.len() > MOST_PATTERNS;
+        self.left = self.left.checked_sub(bytes).filter(|_| !is_over).ok_or(Failure::TooManyLinks)?;
+        Ok(())
+    }
+
     /// What a link leads to; with wildcards in its name, what all the links do that they match.
-    fn targets(&self, path: &str) -> Result<Vec<String>, Failure> {
+    fn targets(&mut self, path: &str) -> Result<Vec<String>, Failure> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         if !name.contains(['*', '?', '[']) {
             return Ok(self.target(path).into_iter().collect());
@@ -64,8 +84,13 @@ impl Links<'_> {
         let mut targets = Vec::new();
         for entry in entries {
             let name = entry.map_err(Failure::read(parent))?.file_name();
-            if let Some(name) = name.to_str().filter(|name| glob.is_match(name)) {
+            self.effort.spend(STEPS_OF_A_NAME)?;
+            let Some(name) = name.to_str() else { continue };
+            if glob.is_match(name, self.effort)? {
                 targets.extend(self.target(&join(parent, name)));
+            }
+            if targets.len() > MOST_PATTERNS {
+                return Err(Failure::TooManyLinks);
             }
         }
         targets.sort();
@@ -123,7 +148,7 @@ mod tests {
         let root = Dir::open_ambient_dir(tree.path(), ambient_authority()).unwrap();
         let followed = |paths: &[&str]| {
             let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
-            follow(&root, &paths).unwrap()
+            follow(&root, &paths, &mut Effort::new(&|| true)).unwrap()
         };
         let all = |paths: &[&str]| Some(paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>());
         assert_eq!(followed(&["real/deep"]), all(&["real/deep"]));

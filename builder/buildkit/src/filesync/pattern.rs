@@ -2,8 +2,16 @@
 //! holds for all below it. A port of `github.com/moby/patternmatcher`, so that a build sees the same files as with
 //! `docker build`.
 
+use super::effort::Effort;
 use super::failure::Failure;
 use super::glob::Glob;
+
+/// Real lists have some hundreds.
+pub(super) const MOST_PATTERNS: usize = 10_000;
+/// Of all patterns together.
+const MOST_BYTES: usize = 1 << 20;
+/// Linux knows no longer path.
+const LONGEST: usize = 4 << 10;
 
 #[derive(Debug)]
 pub(super) struct Patterns(Vec<Pattern>);
@@ -22,6 +30,7 @@ pub(super) type Matched = Vec<bool>;
 impl Patterns {
     /// None when there are no patterns, which is something else for includes than for excludes.
     pub(super) fn new(patterns: &[String]) -> Result<Option<Self>, Failure> {
+        check_size(patterns)?;
         let patterns = patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty());
         let patterns: Vec<_> = patterns.map(Pattern::new).collect::<Result<_, _>>()?;
         Ok((!patterns.is_empty()).then_some(Self(patterns)))
@@ -36,19 +45,25 @@ impl Patterns {
     ///
     /// An exception that was not due at the directory is tried on the path itself only: `!keep` does not bring back
     /// what lies below an excluded `dir/keep`.
-    pub(super) fn matches(&self, path: &str, parent: Option<&Matched>) -> (bool, Matched) {
+    pub(super) fn matches(
+        &self,
+        path: &str,
+        parent: Option<&Matched>,
+        effort: &mut Effort<'_>,
+    ) -> Result<(bool, Matched), Failure> {
+        effort.spend(self.0.len() as u64 / 8)?;
         let mut is_match = false;
         let mut matched = vec![false; self.0.len()];
         for (index, pattern) in self.0.iter().enumerate() {
             let by_parent = parent.is_some_and(|parent| parent[index]);
             // Without a match before it an exception has nothing to say, and with one an inclusion has not.
             let due = pattern.exception == is_match;
-            matched[index] = by_parent || (due && pattern.glob.is_match(path));
+            matched[index] = by_parent || (due && pattern.glob.is_match(path, effort)?);
             if matched[index] {
                 is_match = !pattern.exception;
             }
         }
-        (is_match, matched)
+        Ok((is_match, matched))
     }
 
     /// Whether something below this directory could match; only to save the way there.
@@ -59,6 +74,21 @@ impl Patterns {
     }
 }
 
+/// Refuses more than anybody writes, before anything is made of it.
+pub(super) fn check_size(patterns: &[String]) -> Result<(), Failure> {
+    if patterns.len() > MOST_PATTERNS {
+        return Err(Failure::TooManyPatterns { limit: MOST_PATTERNS });
+    }
+    if let Some(long) = patterns.iter().find(|pattern| pattern.len() > LONGEST) {
+        let pattern = format!("{}…", &long[..long.floor_char_boundary(40)]);
+        return Err(Failure::Pattern { pattern, reason: format!("it is longer than {LONGEST} bytes") });
+    }
+    if patterns.iter().map(String::len).sum::<usize>() > MOST_BYTES {
+        return Err(Failure::PatternsTooLarge { limit: MOST_BYTES });
+    }
+    Ok(())
+}
+
 impl Pattern {
     fn new(text: &str) -> Result<Self, Failure> {
         let (exception, pattern) = match text.strip_prefix('!') {
@@ -66,7 +96,7 @@ impl Pattern {
             None => (false, clean(text)),
         };
         let bad = |reason: &str| Failure::Pattern { pattern: text.to_owned(), reason: reason.to_owned() };
-        if pattern.is_empty() && exception {
+        if text == "!" {
             return Err(bad("`!` needs something after it"));
         }
         let glob = Glob::new(&pattern).map_err(|reason| bad(&reason))?;

@@ -18,10 +18,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::effort::Effort;
 use super::failure::Failure;
 use super::follow::follow;
 use super::metadata::Asked;
-use super::pattern::Patterns;
+use super::pattern::{Patterns, check_size};
 use super::reader::Listed;
 use super::walk::{Found, Walk};
 use super::{Limits, LocalDir, Progress};
@@ -117,9 +118,12 @@ impl Inner {
 
     fn list(&self, packets: &Packets) -> Result<(), Failure> {
         let root = &self.dir.0;
+        let is_wanted = || !packets.is_closed();
+        let mut effort = Effort::new(&is_wanted);
         let mut include = self.asked.include.clone();
         if !self.asked.follow.is_empty() {
-            include.extend(follow(root, &self.asked.follow)?.unwrap_or_default());
+            check_size(&self.asked.follow)?;
+            include.extend(follow(root, &self.asked.follow, &mut effort)?.unwrap_or_default());
         }
         let (include, exclude) = (Patterns::new(&include)?, Patterns::new(&self.asked.exclude)?);
         let (mut next, mut bytes) = (0, 0_u64);
@@ -135,7 +139,8 @@ impl Inner {
             self.progress.entries.fetch_add(1, Relaxed);
             send(packets, stat_packet(Some(found.stat)))
         };
-        Walk::new(include, exclude, self.limits.entries.min(u32::MAX.into()), &mut tell).dir(root, "")?;
+        let most = self.limits.entries.min(u32::MAX.into());
+        Walk::new(include, exclude, most, effort, &mut tell).dir(root, "")?;
         send(packets, stat_packet(None))
     }
 

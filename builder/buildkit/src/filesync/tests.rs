@@ -3,6 +3,7 @@
 mod races;
 mod receiver;
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -16,7 +17,11 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 use tonic::Code;
 
+use super::effort::Effort;
+use super::failure::Failure;
 use super::metadata::Asked;
+use super::pattern::Patterns;
+use super::walk::{Found, Walk};
 use super::{Limits, LocalDir};
 use receiver::{Receiver, paths};
 
@@ -184,4 +189,48 @@ fn a_directory_below_is_opened_without_leaving() {
     for path in ["..", "../x", "/", "/etc", "app/../..", "outside", "app/up", "app/file", "missing"] {
         assert!(root.open_below(path).is_err(), "{path}");
     }
+}
+
+#[test]
+fn a_walk_that_sends_nothing_ends_when_nobody_waits() {
+    let files: Vec<_> = (0..50).map(|dir| format!("d{dir}/file")).collect();
+    let tree = tree(&files.iter().map(String::as_str).collect::<Vec<_>>());
+    let looks = Cell::new(0);
+    let is_wanted = || {
+        looks.set(looks.get() + 1);
+        looks.get() < 3
+    };
+    let exclude = Patterns::new(&["**".to_owned(), "!kept".to_owned()]).unwrap();
+    let mut tell = |found: Found| panic!("{} was sent", found.stat.path);
+    let root = LocalDir::open(tree.path()).unwrap();
+    let mut walk = Walk::new(None, exclude, 1_000, Effort::new(&is_wanted), &mut tell);
+    let ended = walk.dir(&root.0, "");
+    assert!(matches!(ended, Err(Failure::Gone)), "{ended:?}");
+    assert_eq!(looks.get(), 3);
+}
+
+#[tokio::test]
+async fn hostile_lists_of_patterns_are_refused_or_matched() {
+    let tree = tree(&["aaaa/b", "c"]);
+    let excluding = async |exclude: Vec<String>| {
+        let asked = Asked { exclude, ..Asked::default() };
+        Receiver::asking(tree.path(), asked, Limits::default()).list().await
+    };
+    let many = excluding(vec!["x".to_owned(); 1_000_000]).await.unwrap_err();
+    assert!(many.message().contains("more than 10000 patterns"), "{many}");
+    let long = excluding(vec!["*".repeat(1 << 20)]).await.unwrap_err();
+    assert!(long.message().contains("longer than"), "{long}");
+    let hard = vec!["*a".repeat(2_000) + "b", "**/".repeat(1_300) + "b", "c".to_owned()];
+    assert_eq!(paths(&excluding(hard).await.unwrap()), ["aaaa"]);
+}
+
+#[tokio::test]
+async fn links_that_lead_to_ever_more_links_end() {
+    let tree = tree(&["file"]);
+    for link in 0..11_000 {
+        symlink("file", tree.path().join(format!("l{link}"))).unwrap();
+    }
+    let asked = Asked { follow: vec!["l*".to_owned()], ..Asked::default() };
+    let error = Receiver::asking(tree.path(), asked, Limits::default()).list().await.unwrap_err();
+    assert!(error.message().contains("too many others"), "{error}");
 }

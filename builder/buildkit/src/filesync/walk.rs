@@ -8,6 +8,7 @@ use bollard_buildkit_proto::fsutil::types::Stat;
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use rustix::fs::FileType;
 
+use super::effort::Effort;
 use super::failure::Failure;
 use super::pattern::{Matched, Patterns};
 use super::stat::{Identity, file_type, stat};
@@ -32,6 +33,7 @@ pub(super) struct Walk<'a> {
     levels: Vec<Level>,
     /// The first path of each file with several names; the others are sent as links to it.
     links: HashMap<(u64, u64), String>,
+    effort: Effort<'a>,
     tell: &'a mut dyn FnMut(Found) -> Result<(), Failure>,
 }
 
@@ -49,9 +51,10 @@ impl<'a> Walk<'a> {
         include: Option<Patterns>,
         exclude: Option<Patterns>,
         limit: u64,
+        effort: Effort<'a>,
         tell: &'a mut dyn FnMut(Found) -> Result<(), Failure>,
     ) -> Self {
-        Self { include, exclude, left: limit, limit, levels: Vec::new(), links: HashMap::new(), tell }
+        Self { include, exclude, left: limit, limit, levels: Vec::new(), links: HashMap::new(), effort, tell }
     }
 
     /// Tells of all that is wanted of a directory, whose own path is `path`.
@@ -66,6 +69,8 @@ impl<'a> Walk<'a> {
     }
 
     fn names(&mut self, dir: &Dir, path: &str) -> Result<Vec<OsString>, Failure> {
+        // A walk that sends nothing would not notice otherwise that nobody waits.
+        self.effort.look()?;
         let mut names = Vec::new();
         for entry in dir.entries().map_err(Failure::read(path))? {
             self.left = self.left.checked_sub(1).ok_or(Failure::TooMany { limit: self.limit })?;
@@ -79,7 +84,7 @@ impl<'a> Walk<'a> {
         let lossy = name.to_string_lossy();
         let path = if parent.is_empty() { lossy.into_owned() } else { format!("{parent}/{lossy}") };
         let metadata = dir.symlink_metadata(name).map_err(|error| vanished(error, &path))?;
-        let (wanted, below, level) = self.judge(&path, metadata.is_dir());
+        let (wanted, below, level) = self.judge(&path, metadata.is_dir())?;
         match (wanted, name.to_str()) {
             (true, None) => return Err(Failure::NotUtf8 { path }),
             (false, None) => return Ok(()),
@@ -114,23 +119,25 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a path is wanted, whether something below it may be, and what its children need to know.
-    fn judge(&self, path: &str, is_dir: bool) -> (bool, bool, Level) {
+    fn judge(&mut self, path: &str, is_dir: bool) -> Result<(bool, bool, Level), Failure> {
         let above = self.levels.last();
         let mut level = Level::default();
         let (mut included, mut excluded) = (true, false);
         if let Some(include) = &self.include {
-            let (is_match, matched) = include.matches(path, above.and_then(|above| above.include.as_ref()));
+            let (is_match, matched) =
+                include.matches(path, above.and_then(|above| above.include.as_ref()), &mut self.effort)?;
             included = is_match;
             level.include = Some(matched);
         }
         if let Some(exclude) = &self.exclude {
-            let (is_match, matched) = exclude.matches(path, above.and_then(|above| above.exclude.as_ref()));
+            let (is_match, matched) =
+                exclude.matches(path, above.and_then(|above| above.exclude.as_ref()), &mut self.effort)?;
             excluded = is_match;
             level.exclude = Some(matched);
         }
         let reachable = included || self.include.as_ref().is_none_or(|include| include.may_match_below(path));
         let excepted = !excluded || self.exclude.as_ref().is_some_and(Patterns::has_exceptions);
-        (included && !excluded, is_dir && reachable && excepted, level)
+        Ok((included && !excluded, is_dir && reachable && excepted, level))
     }
 
     fn found(&mut self, dir: &Dir, name: &OsStr, path: &str, metadata: &Metadata) -> Result<Option<Found>, Failure> {

@@ -4,19 +4,95 @@ use super::*;
 
 /// Whether a file is matched, its directories tried first as in a walk.
 fn matched(patterns: &[&str], path: &str) -> bool {
+    matched_with(patterns, path, &mut Effort::new(&|| true)).unwrap()
+}
+
+fn matched_with(patterns: &[&str], path: &str, effort: &mut Effort<'_>) -> Result<bool, Failure> {
     let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-    let Some(patterns) = Patterns::new(&patterns).unwrap() else {
-        return false;
+    let Some(patterns) = Patterns::new(&patterns)? else {
+        return Ok(false);
     };
     let mut parent = None;
     let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
     let mut is_match = false;
     for end in ends {
-        let (now, matched) = patterns.matches(&path[..end], parent.as_ref());
+        let (now, matched) = patterns.matches(&path[..end], parent.as_ref(), effort)?;
         is_match = now;
         parent = Some(matched);
     }
-    is_match
+    Ok(is_match)
+}
+
+/// `moby.txt` was written by moby's own code over patterns and paths of chance: `1`, `0` or `E` for an error, the path,
+/// the patterns. A line end is written as `␊`.
+#[test]
+fn what_moby_matches_is_matched() {
+    let mut wrong = Vec::new();
+    let mut lines = 0;
+    for line in include_str!("moby.txt").lines() {
+        lines += 1;
+        let text = line.replace('␊', "\n");
+        let mut fields = text.split('\t');
+        let (expected, path) = (fields.next().unwrap(), fields.next().unwrap());
+        let patterns: Vec<&str> = fields.collect();
+        let found = match matched_with(&patterns, path, &mut Effort::new(&|| true)) {
+            Ok(true) => "1",
+            Ok(false) => "0",
+            Err(_) => "E",
+        };
+        if found != expected {
+            wrong.push(format!("{found}: {line}"));
+        }
+    }
+    assert!(lines > 1_000, "only {lines} lines");
+    assert!(wrong.is_empty(), "{} of {lines}:\n{}", wrong.len(), wrong[..wrong.len().min(30)].join("\n"));
+}
+
+#[test]
+fn hostile_patterns_cost_in_proportion() {
+    let long = |text: &str| text.repeat(LONGEST / text.len());
+    let path = format!("{}/{}", "a".repeat(2_000), "a".repeat(2_000));
+    for pattern in [
+        long("*a") + "b",
+        long("**/") + "b",
+        long("**a") + "b",
+        long("?*") + "b",
+        long("[a-z]*"),
+        format!("[{}]*b", "a-z".repeat(1_000)),
+        long("*"),
+    ] {
+        let pattern = &pattern[..pattern.len().min(LONGEST)];
+        let always = || true;
+        let mut effort = Effort::new(&always);
+        // Whatever the answer is: it comes after so many steps.
+        if let Ok(Some(patterns)) = Patterns::new(&[pattern.to_owned()]) {
+            patterns.matches(&path, None, &mut effort).unwrap();
+        }
+        let most = 3 * (pattern.len() * path.len()) as u64;
+        assert!(effort.spent() <= most, "{} steps for {}", effort.spent(), &pattern[..20]);
+    }
+}
+
+#[test]
+fn more_patterns_than_anybody_writes_are_refused() {
+    let refused = |patterns: Vec<String>| Patterns::new(&patterns).unwrap_err().to_string();
+    assert!(refused(vec!["x".to_owned(); 1_000_000]).contains("more than 10000 patterns"));
+    assert!(refused(vec!["x".repeat(1 << 20)]).contains("longer than 4096 bytes"));
+    assert!(refused(vec!["x".repeat(4_000); 300]).contains("larger than 1048576 bytes"));
+    assert!(Patterns::new(&vec!["*.o".to_owned(); 10_000]).is_ok());
+}
+
+#[test]
+fn matching_ends_with_its_steps_or_when_nobody_waits() {
+    let always = || true;
+    let hard = "*a".repeat(1_000) + "b";
+    let path = "a".repeat(1_000);
+    let few = matched_with(&[&hard], &path, &mut Effort::of_steps(100_000, &always));
+    assert!(matches!(few, Err(Failure::TooMuchWork)), "{few:?}");
+    let nobody = || false;
+    let many = vec![hard.as_str(); 20];
+    let gone = matched_with(&many, &path, &mut Effort::new(&nobody));
+    assert!(matches!(gone, Err(Failure::Gone)), "{gone:?}");
 }
 
 #[test]
@@ -113,7 +189,7 @@ fn several_patterns() {
 
 #[test]
 fn bad_patterns_are_refused() {
-    for pattern in ["a[", "a[]b", "a[^", r"a\", "!", "[a-]", "[-a]", "[z-a]"] {
+    for pattern in ["a[", "a[]b", "a[^", r"a\", "!", "[a-]", "[-a]", "[z-a]", "[a-z-9]", r"a\Q", r"\ü*"] {
         assert!(Patterns::new(&[pattern.to_owned()]).is_err(), "{pattern}");
     }
 }
