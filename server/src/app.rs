@@ -38,6 +38,8 @@ pub struct App {
     /// Places for searches in logs.
     pub searches: tokio::sync::Semaphore,
     pub verdicts: crate::trust::Verdicts,
+    /// Platforms of images that were read before.
+    pub platforms: crate::registry::images::Names,
     /// What builders said last.
     pub builders: crate::builds::fleet::Fleet,
     pub last_sweep: crate::builds::lease::LastSweep,
@@ -81,6 +83,7 @@ impl App {
             polls: tokio::sync::Mutex::default(),
             searches: tokio::sync::Semaphore::new(crate::web::build::SEARCHES),
             verdicts: crate::trust::Verdicts::default(),
+            platforms: crate::registry::images::Names::default(),
             builders: crate::builds::fleet::Fleet::default(),
             last_sweep: crate::builds::lease::LastSweep::default(),
             builder_token: crate::secrets::new_token("slb_"),

@@ -17,6 +17,7 @@ pub mod blobs;
 pub mod build_inputs;
 pub mod builds;
 pub mod connect;
+pub mod edges;
 pub mod entity;
 pub mod events;
 pub mod jobs;

@@ -155,7 +155,7 @@ async fn seal(
         end(app, attempt, BuildState::Cancelled, Why::default(), None).await?;
         return Ok(Stored::Yes);
     }
-    if db::manifests::find(&tx, home.repository.id, digest.as_str()).await?.is_none() {
+    if db::manifests::find_facts(&tx, home.repository.id, digest.as_str()).await?.is_none() {
         // The builder asks again, and then the check says why.
         return Err(Error::Unavailable("the image was removed while it was being signed".into()));
     }

@@ -17,19 +17,49 @@ pub async fn find(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<Opt
         .await?)
 }
 
+/// As `find`, unless the body is larger than `limit` bytes.
+pub async fn find_small(c: &impl Ask, repository_id: Uuid, digest: &str, limit: i64) -> Result<Option<rows::Manifest>> {
+    Ok(manifest::Entity::find()
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+        .filter(manifest::Column::Digest.eq(digest))
+        .filter(manifest::Column::SizeBytes.lte(limit))
+        .one(c.connection())
+        .await?)
+}
+
 /// What is told of a manifest without its body, which may have 4 MiB.
-#[derive(FromQueryResult)]
+#[derive(Clone, Debug, FromQueryResult)]
 pub struct Facts {
+    pub id: Uuid,
     pub digest: String,
+    pub media_type: String,
+    pub artifact_type: Option<String>,
     pub size_bytes: i64,
     pub image_size_bytes: i64,
+    pub attempt_id: Option<Uuid>,
+    pub created_at: i64,
 }
 
 fn facts_of(repository_id: Uuid) -> Select<manifest::Entity> {
     manifest::Entity::find()
         .select_only()
-        .columns([manifest::Column::Digest, manifest::Column::SizeBytes, manifest::Column::ImageSizeBytes])
+        .columns([
+            manifest::Column::Id,
+            manifest::Column::Digest,
+            manifest::Column::MediaType,
+            manifest::Column::ArtifactType,
+            manifest::Column::SizeBytes,
+            manifest::Column::ImageSizeBytes,
+            manifest::Column::AttemptId,
+            manifest::Column::CreatedAt,
+        ])
         .filter(manifest::Column::RepositoryId.eq(repository_id))
+}
+
+/// One manifest without its body.
+pub async fn find_facts(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<Option<Facts>> {
+    let query = facts_of(repository_id).filter(manifest::Column::Digest.eq(digest));
+    Ok(query.into_model().one(c.connection()).await?)
 }
 
 /// Those of `digests` that the repository has, without their bodies.

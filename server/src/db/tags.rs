@@ -83,20 +83,19 @@ pub async fn shown_names(c: &impl Ask, repository_id: Uuid, part: &str) -> Resul
     Ok(names.into_tuple().all(c.connection()).await?)
 }
 
-/// All tags on a digest.
-pub async fn of_digest(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<Vec<rows::Tag>> {
-    some_of_digest(c, repository_id, digest, 1_000).await
+fn on_digest(repository_id: Uuid, digest: &str) -> Select<tag::Entity> {
+    tag::Entity::find().filter(tag::Column::RepositoryId.eq(repository_id)).filter(tag::Column::Digest.eq(digest))
 }
 
 /// The first tags on a digest, by name.
-pub async fn some_of_digest(c: &impl Ask, repository_id: Uuid, digest: &str, limit: u64) -> Result<Vec<rows::Tag>> {
-    Ok(tag::Entity::find()
-        .filter(tag::Column::RepositoryId.eq(repository_id))
-        .filter(tag::Column::Digest.eq(digest))
-        .order_by_asc(tag::Column::Name)
-        .limit(limit)
-        .all(c.connection())
-        .await?)
+pub async fn of_digest(c: &impl Ask, repository_id: Uuid, digest: &str, limit: u64) -> Result<Vec<rows::Tag>> {
+    let query = on_digest(repository_id, digest).order_by_asc(tag::Column::Name);
+    Ok(query.limit(limit).all(c.connection()).await?)
+}
+
+/// How many tags a digest has.
+pub async fn count_of_digest(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<u64> {
+    Ok(on_digest(repository_id, digest).count(c.connection()).await?)
 }
 
 /// Sets a tag, whatever it was.
@@ -152,6 +151,15 @@ pub async fn moves(c: &impl Ask, repository_id: Uuid, name: &str, limit: u64) ->
         .order_by_desc(tag_move::Column::Id)
         .limit(limit)
         .all(c.connection())
+        .await?)
+}
+
+/// How often a tag was moved.
+pub async fn count_moves(c: &impl Ask, repository_id: Uuid, name: &str) -> Result<u64> {
+    Ok(tag_move::Entity::find()
+        .filter(tag_move::Column::RepositoryId.eq(repository_id))
+        .filter(tag_move::Column::Tag.eq(name))
+        .count(c.connection())
         .await?)
 }
 

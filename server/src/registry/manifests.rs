@@ -15,6 +15,9 @@ use crate::names::{Digest, Reference};
 use crate::policy::{Allowed, DeleteImage, PullImage};
 use uuid::Uuid;
 
+/// Tags that are deleted with their manifest in one turn.
+const TAGS_AT_ONCE: u64 = 1_000;
+
 fn unknown(reference: &Reference) -> Error {
     Error::registry(OciCode::ManifestUnknown, format!("manifest `{reference}` is not in this repository"))
 }
@@ -33,6 +36,16 @@ pub async fn get(app: &App, allowed: &Allowed<PullImage>, reference: &Reference)
 
 pub async fn find(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Option<rows::Manifest>> {
     db::manifests::find(&app.db, repository_id, digest.as_str()).await
+}
+
+/// As `find`, without the body.
+pub async fn find_facts(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Option<db::manifests::Facts>> {
+    db::manifests::find_facts(&app.db, repository_id, digest.as_str()).await
+}
+
+/// The body of a manifest; `None` when it is absent or larger than `limit` bytes.
+pub async fn find_small(app: &App, repository_id: Uuid, digest: &Digest, limit: i64) -> Result<Option<rows::Manifest>> {
+    db::manifests::find_small(&app.db, repository_id, digest.as_str(), limit).await
 }
 
 /// Deletes a tag, or a manifest with all tags on it.
@@ -61,7 +74,7 @@ async fn delete_some(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest)
     let unknown = || unknown(&Reference::Digest(digest.clone()));
     let tx = app.db.begin().await?;
     db::repositories::lock(&tx, on.id).await?;
-    let row = db::manifests::find(&tx, on.id, digest.as_str()).await?.ok_or_else(unknown)?;
+    let row = db::manifests::find_facts(&tx, on.id, digest.as_str()).await?.ok_or_else(unknown)?;
     if db::manifests::has_parent(&tx, on.id, digest).await? {
         return Err(Error::Conflict(format!(
             "{digest} is part of an image index in this repository; delete that first"

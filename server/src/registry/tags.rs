@@ -106,7 +106,7 @@ pub async fn delete(app: &App, tx: &Tx, allowed: &Allowed<DeleteImage>, tag: &ro
 pub async fn delete_some(app: &App, tx: &Tx, allowed: &Allowed<DeleteImage>, digest: &Digest) -> Result<usize> {
     let on = allowed.on();
     let (by, now) = (allowed.principal(), app.clock.now());
-    let held = db::tags::some_of_digest(tx, on.id, digest.as_str(), AT_ONCE).await?;
+    let held = db::tags::of_digest(tx, on.id, digest.as_str(), AT_ONCE).await?;
     if held.is_empty() {
         return Ok(0);
     }
@@ -150,13 +150,29 @@ pub struct MoveStory {
     pub build: Option<rows::Build>,
 }
 
-/// The moves of a tag, newest first; at most 100.
-pub async fn history(app: &App, allowed: &Allowed<ReadRepository>, tag: &TagName) -> Result<Vec<MoveStory>> {
+/// Moves of a tag on its page.
+const MOST_MOVES: u64 = 50;
+
+/// The newest moves of a tag, and how many older ones there are.
+pub async fn history(app: &App, allowed: &Allowed<ReadRepository>, tag: &TagName) -> Result<(Vec<MoveStory>, u64)> {
+    let repository_id = allowed.on().id;
     let mut stories = Vec::new();
-    for row in db::tags::moves(&app.db, allowed.on().id, tag.as_str(), 100).await? {
+    for row in db::tags::moves(&app.db, repository_id, tag.as_str(), MOST_MOVES).await? {
         stories.push(story(app, row).await?);
     }
-    Ok(stories)
+    let shown = stories.len() as u64;
+    let older = match shown {
+        MOST_MOVES => db::tags::count_moves(&app.db, repository_id, tag.as_str()).await?.saturating_sub(shown),
+        _ => 0,
+    };
+    Ok((stories, older))
+}
+
+/// Those of `names` that point at a digest now, in their order.
+pub async fn still_on(app: &App, repository_id: Uuid, digest: &Digest, names: &[String]) -> Result<Vec<String>> {
+    let rows = db::tags::find_all(&app.db, repository_id, names).await?;
+    let is_on = |name: &&String| rows.iter().any(|row| row.name == **name && row.digest == digest.as_str());
+    Ok(names.iter().filter(is_on).cloned().collect())
 }
 
 /// What to tell who looks for a tag that is not there: by whom and when it was deleted, if it ever was.

@@ -1,6 +1,7 @@
 //! Repositories that come and go: first pushes that break off, and what goes with a deleted one.
 
 mod bounds;
+mod images;
 mod lists;
 mod objects;
 mod removal;

@@ -11,6 +11,7 @@
 use super::keys;
 use super::signing;
 use crate::app::App;
+use crate::db::manifests::Facts;
 use crate::db::{self, Tx, rows};
 use crate::error::{Context, Error, Result};
 use crate::names::{Digest, TagName};
@@ -58,7 +59,7 @@ pub(super) fn tag_of(digest: &Digest) -> TagName {
 
 /// Signs a manifest of a repository with the instance's key. `name` is `acme/web`.
 pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: &Digest) -> Result<Signed> {
-    let subject = manifests::find(app, repository.id, digest).await?;
+    let subject = manifests::find_facts(app, repository.id, digest).await?;
     let subject = subject.ok_or_else(|| Error::not_found(format!("manifest `{digest}`")))?;
     let (key, signer) = keys::present(app).await?;
     let payload = payload(&format!("{}/{name}", app.config.public_host()), digest);
@@ -144,7 +145,7 @@ fn config(layers: &[Value]) -> Bytes {
     Bytes::from(value.to_string())
 }
 
-fn manifest(config: &Bytes, layers: &[Value], subject: &rows::Manifest) -> Bytes {
+fn manifest(config: &Bytes, layers: &[Value], subject: &Facts) -> Bytes {
     let value = json!({
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,

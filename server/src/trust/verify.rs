@@ -20,6 +20,8 @@ const MOST_MANIFESTS: usize = 20;
 const MOST_LAYERS: usize = 200;
 /// Manifests and blobs that are read for one question; one manifest with all its layers fits. The rest is for the next time.
 const MOST_READS: usize = 300;
+/// The largest one that is read; cosign's own of 200 signatures has half of that.
+const MOST_MANIFEST: i64 = 1 << 20;
 /// Signatures of all images of a list that one question answers with.
 const MOST_LISTED: u64 = 1_000;
 
@@ -171,7 +173,11 @@ async fn look(app: &App, repository_id: Uuid, question: &Question<'_>, effort: &
     if !effort.read() {
         return Ok(Known { finding: too_many(), ..known });
     }
-    let Some(manifest) = manifests::find(app, repository_id, &Digest::trusted(question.manifest)).await? else {
+    let digest = Digest::trusted(question.manifest);
+    let Some(manifest) = manifests::find_small(app, repository_id, &digest, MOST_MANIFEST).await? else {
+        if manifests::find_facts(app, repository_id, &digest).await?.is_some() {
+            known.finding = Finding::Unreadable("the signature's manifest is too large".into());
+        }
         return Ok(known);
     };
     let Ok(value) = serde_json::from_slice::<Value>(&manifest.body) else {

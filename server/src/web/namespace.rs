@@ -3,6 +3,7 @@
 use super::page::{self, ROWS, count, when};
 use super::paging::{ListQuery, Order};
 use super::present;
+use super::views::cut::Cut;
 use super::views::layout::Layout;
 use super::views::namespace::{Account, Namespace, RepositoryCard};
 use super::views::pull::PushLines;
@@ -25,6 +26,9 @@ enum CardOrder {
 
 const ORDERS: [Order<CardOrder>; 2] =
     [("name", "By name", CardOrder::Name), ("updated", "Changed last", CardOrder::Updated)];
+
+/// Builds beside the list.
+const MOST_BUILDING: usize = 10;
 
 /// `/{ns}?q=&sort=&page=`.
 pub async fn show(
@@ -50,11 +54,12 @@ pub async fn show(
     for repository in found.iter().skip(from).take(usize::try_from(ROWS).unwrap_or(30)) {
         cards.push(card(&app, &repository.name, &format!("/{}/{}", on.name, repository.name), repository).await?);
     }
-    let mut building = Vec::new();
-    for (repository, build) in crate::builds::open_in(&app, &all).await? {
+    let open = Cut::first(crate::builds::open_in(&app, &all).await?, MOST_BUILDING);
+    let mut building = Cut { shown: Vec::new(), more: open.more };
+    for (repository, build) in open.shown {
         let name = RepositoryName::new(&on.name, &repository.name)?;
         if let Some(on) = repository_access(&app, allowed.principal(), &name).await? {
-            building.push(present::build_row(&app, allowed.principal(), &on, &build).await?);
+            building.shown.push(present::build_row(&app, allowed.principal(), &on, &build).await?);
         }
     }
     let user = match &allowed.principal().who {
@@ -103,7 +108,7 @@ pub async fn card(app: &App, name: &str, url: &str, repository: &rows::Repositor
         public: repository.visibility == Visibility::Public,
         state: builds.first().map(|b| present::state(b.state)),
         newest_tag: newest.as_ref().and_then(|i| i.tags.first()).map(|t| t.name.clone()),
-        platforms: newest.as_ref().map_or(0, |i| i.platforms.len() as u64),
+        platforms: newest.as_ref().map_or(0, |i| i.platforms.len() as u64 + i.more_platforms),
         size: newest.as_ref().map_or(0, |i| count(i.manifest.image_size_bytes)),
         updated: when(app, repository.updated_at),
         durations: present::durations(app, &builds),

@@ -4,6 +4,7 @@ use super::explain;
 use super::origin::Origin;
 use super::page::{count, when};
 use super::views::builds::{BuildFacts, BuildRow};
+use super::views::cut::Cut;
 use super::views::facts::{Commit, Signature, State};
 use super::views::pull::PullBox;
 use super::views::repository::{Cause, Durations, ImageRow, RepositoryHead};
@@ -210,12 +211,18 @@ async fn image_row(app: &App, on: &RepositoryAccess, image: &Image, signature: S
     Ok(ImageRow {
         tags: image.tags.iter().map(|t| t.name.clone()).collect(),
         digest: image.manifest.digest.clone(),
-        platforms: image.platforms.iter().map(|p| p.name.clone()).filter(|n| !n.is_empty()).collect(),
+        platforms: platforms(image),
         signature,
         size: count(image.manifest.image_size_bytes),
         at: when(app, newest.map_or(image.manifest.created_at, |t| t.updated_at)),
         cause: cause(on, story.as_ref()),
     })
+}
+
+/// The names of an image's platforms.
+pub fn platforms(image: &Image) -> Cut<String> {
+    let names = image.platforms.iter().map(|p| p.name.clone()).filter(|name| !name.is_empty());
+    Cut { shown: names.collect(), more: image.more_platforms }
 }
 
 /// The commands for one image.

@@ -4,20 +4,24 @@ use super::materials;
 use super::page::{self, ROWS, count, when};
 use super::paging::{ListQuery, Order};
 use super::present;
-use super::views::facts::Signature;
+use super::views::cut::Cut;
+use super::views::facts::{Signature, When};
 use super::views::repository::RepositoryTab;
 use super::views::tags::{LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use crate::app::App;
 use crate::error::Result;
 use crate::names::{Digest, TagName};
-use crate::policy::{Allowed, DeleteImage, ReadRepository};
-use crate::registry::images::{self, Image, Platform, TagOrder};
-use crate::registry::tags;
+use crate::policy::{Allowed, DeleteImage, ReadRepository, RepositoryAccess};
+use crate::registry::images::{self, Details, Image, PlatformFacts, Shown, TagOrder};
+use crate::registry::tags::{self, MoveStory};
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+
+/// Of a build that began from very many.
+const MOST_BASE_IMAGES: usize = 20;
 
 #[derive(Deserialize)]
 pub struct TagPath {
@@ -74,65 +78,65 @@ pub async fn show(
     let viewer = page::viewer(&app, allowed.principal()).await?;
     let signature = present::signature(&app, on, &Digest::trusted(&row.digest)).await?;
     let signed = matches!(signature, Signature::Verified { .. });
-    let history = tags::history(&app, &allowed, &tag).await?;
+    let (history, older) = tags::history(&app, &allowed, &tag).await?;
     let base_images = match row.build_id {
         Some(build_id) => materials::base_images(&app, build_id).await?,
         None => Vec::new(),
     };
-    let shown = shown_platform(&image, &query.platform);
+    let Details { platforms, shown } = images::details(&app, on.id, &image, &query.platform).await?;
     let page = TagPage {
         layout: head.layout(tag.as_str(), viewer, RepositoryTab::Tags),
-        aliases: image.tags.iter().map(|t| t.name.clone()).filter(|n| *n != row.name).collect(),
+        aliases: aliases(&image, &row.name),
         digest: row.digest.clone(),
         size: count(image.manifest.image_size_bytes),
         at: when(&app, row.updated_at),
         cause: present::cause(on, history.first()),
         signature,
-        platforms: platform_rows(&app, &image),
-        platform: shown.map(|p| p.name.clone()).unwrap_or_default(),
-        layers: shown.map(layer_rows).unwrap_or_default(),
-        base_images,
+        platforms: Cut { shown: platforms.iter().map(platform_row).collect(), more: image.more_platforms },
+        created: shown.as_ref().and_then(|p| created(&app, p.created.as_deref()?)),
+        layers: shown.as_ref().map_or_else(|| Vec::new().into(), layer_rows),
+        platform: shown.map(|p| p.name).unwrap_or_default(),
+        base_images: Cut::first(base_images, MOST_BASE_IMAGES),
         pull: present::pull_box(&app, allowed.principal(), on, Some(tag.as_str()), &row.digest, signed),
-        history: history
-            .iter()
-            .map(|story| TagMove {
-                to: story.row.to_digest.clone(),
-                at: when(&app, story.row.at),
-                cause: present::cause(on, Some(story)),
-            })
-            .collect(),
+        history: Cut { shown: history.iter().map(|story| tag_move(&app, on, story)).collect(), more: older },
         tag: row.name,
         head,
     };
     page::html(&page)
 }
 
-fn shown_platform<'a>(image: &'a Image, asked: &str) -> Option<&'a Platform> {
-    image.platforms.iter().find(|p| p.name == asked).or_else(|| image.platforms.first())
+/// Other tags of the image.
+fn aliases(image: &Image, own: &str) -> Cut<String> {
+    let shown: Vec<String> = image.tags.iter().map(|t| t.name.clone()).filter(|name| name != own).collect();
+    // It is one of those that are not shown, or was left out above.
+    let is_hidden = image.more_tags > 0 && shown.len() == image.tags.len();
+    Cut { shown, more: image.more_tags - u64::from(is_hidden) }
 }
 
-fn platform_rows(app: &App, image: &Image) -> Vec<PlatformRow> {
-    let row = |p: &Platform| PlatformRow {
-        name: if p.name.is_empty() { "none".to_owned() } else { p.name.clone() },
-        digest: p.digest.clone(),
-        size: count(p.size_bytes),
-        layers: p.layers.len() as u64,
-        created: p.created.as_deref().and_then(|c| created(app, c)),
-        provenance: p.has_provenance,
-    };
-    image.platforms.iter().map(row).collect()
+fn tag_move(app: &App, on: &RepositoryAccess, story: &MoveStory) -> TagMove {
+    TagMove { to: story.row.to_digest.clone(), at: when(app, story.row.at), cause: present::cause(on, Some(story)) }
 }
 
-fn created(app: &App, text: &str) -> Option<super::views::facts::When> {
+fn platform_row(platform: &PlatformFacts) -> PlatformRow {
+    PlatformRow {
+        name: if platform.name.is_empty() { "none".to_owned() } else { platform.name.clone() },
+        digest: platform.digest.clone(),
+        size: count(platform.size_bytes),
+        layers: count(platform.layers),
+        provenance: platform.has_provenance,
+    }
+}
+
+fn created(app: &App, text: &str) -> Option<When> {
     let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     let at_millis = i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()?;
     // Reproducible builds write 1970.
     (at_millis > 0).then(|| when(app, at_millis))
 }
 
-fn layer_rows(platform: &Platform) -> Vec<LayerRow> {
+fn layer_rows(platform: &Shown) -> Cut<LayerRow> {
     let row = |l: &images::Layer| LayerRow { command: l.command.clone(), size: count(l.size_bytes) };
-    platform.layers.iter().map(row).collect()
+    Cut { shown: platform.layers.iter().map(row).collect(), more: platform.more_layers }
 }
 
 /// `/{ns}/{repo}/-/tags/{tag}/delete`: what would go.
@@ -148,7 +152,7 @@ pub async fn confirm_delete(
     let viewer = page::viewer(&app, allowed.principal()).await?;
     let page = TagDelete {
         layout: head.layout(&format!("Delete {tag}"), viewer, RepositoryTab::Tags),
-        aliases: image.tags.iter().map(|t| t.name.clone()).filter(|n| *n != row.name).collect(),
+        aliases: aliases(&image, &row.name),
         digest: row.digest,
         tag: row.name,
         head,

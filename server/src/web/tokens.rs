@@ -1,6 +1,7 @@
 //! `/settings/tokens`: personal access tokens.
 
-use super::page::{self, when};
+use super::page::{self, ROWS, when};
+use super::paging::ListQuery;
 use super::views::layout::Layout;
 use super::views::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRow};
 use crate::accounts::tokens::{self, DEFAULT_DAYS, NewToken, Wrong};
@@ -9,18 +10,30 @@ use crate::db::rows;
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, Scope, UseAccount, Who};
 use actix_web::http::StatusCode;
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Form, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
 const PAGE: &str = "/settings/tokens";
 
-/// `GET /settings/tokens`.
-pub async fn list(allowed: Allowed<UseAccount>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
-    let rows = tokens::list(&app, &allowed).await?.iter().map(|t| row(&app, t)).collect();
+/// `GET /settings/tokens?page=`.
+pub async fn list(
+    allowed: Allowed<UseAccount>,
+    query: Query<ListQuery>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let all = tokens::list(&app, &allowed).await?;
+    let total = all.len() as u64;
+    if let Some(last) = query.beyond(total, PAGE) {
+        return Ok(page::see(&last));
+    }
+    let from = usize::try_from(query.offset()).unwrap_or(usize::MAX);
+    let rows = all.iter().skip(from).take(usize::try_from(ROWS).unwrap_or(usize::MAX)).map(|t| row(&app, t)).collect();
+    let pages = query.pages(total, PAGE);
     let layout = layout(&app, &allowed, "Access tokens").await?.flash(page::flash(&app, &request));
     let login = format!("docker login {} -u {}", app.config.public_host(), name(&allowed));
-    page::html_after_form(&app, &request, &TokenList { layout, rows, login })
+    page::html_after_form(&app, &request, &TokenList { layout, rows, pages, login })
 }
 
 /// `GET /settings/tokens/new`.

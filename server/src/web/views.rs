@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod builds;
+pub mod cut;
 pub mod errors;
 pub mod facts;
 pub mod filters;

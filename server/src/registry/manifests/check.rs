@@ -1,8 +1,8 @@
 //! Whether everything that a manifest names is here.
 
-use super::super::document::{self, Document};
+use super::super::document::Document;
 use crate::app::App;
-use crate::db::{self, EdgeKind, Tx, rows};
+use crate::db::{self, EdgeKind, Tx};
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
 use std::collections::HashSet;
@@ -11,7 +11,10 @@ use uuid::Uuid;
 /// Refuses a manifest whose blobs or children the repository lacks, and keeps those it has from the collector.
 /// Returns the bytes that a pull moves: config and layers, or those of all children.
 pub(super) async fn references(tx: &Tx, repository_id: Uuid, document: &Document) -> Result<i64> {
-    let (manifests, blobs): (Vec<_>, Vec<_>) = document.edges.iter().partition(|e| e.kind == EdgeKind::Manifest);
+    // What is named twice is there once, and a pull moves it once.
+    let mut seen = HashSet::new();
+    let named = document.edges.iter().filter(|e| seen.insert((e.kind == EdgeKind::Manifest, &e.digest)));
+    let (manifests, blobs): (Vec<_>, Vec<_>) = named.partition(|e| e.kind == EdgeKind::Manifest);
     let wanted: Vec<String> = blobs.iter().filter(|e| !e.is_foreign).map(|e| e.digest.to_string()).collect();
     let found = db::blobs::find_all_linked(tx, repository_id, &wanted).await?;
     for digest in &wanted {
@@ -40,41 +43,45 @@ fn lacks(what: &str) -> Error {
     )
 }
 
+/// An index, its platforms and their attestations: BuildKit makes two for each platform.
+const MOST_MANIFESTS: usize = 200;
+/// An index in an index in an index is no image that BuildKit makes.
+const MOST_LEVELS: usize = 3;
+
 /// Whether a build's image is complete, and was pushed by this attempt. The text of `Invalid` is for the build page.
 ///
 /// The manifests that an index names need only be here: BuildKit does not push again what an earlier build made alike.
+/// Each is looked at once, however often and however deep it is named, and without its body.
 pub async fn check_pushed(app: &App, repository_id: Uuid, digest: &Digest, attempt_id: Uuid) -> Result<()> {
-    let root = present(app, repository_id, digest).await?;
+    let root = db::manifests::find_facts(&app.db, repository_id, digest.as_str()).await?;
+    let root = root.ok_or_else(|| not_pushed(digest.as_str()))?;
     if root.attempt_id != Some(attempt_id) {
         return Err(Error::invalid(format!("{digest} was not pushed by this build")));
     }
+    let mut seen = HashSet::from([root.digest.clone()]);
     let mut waiting = vec![root];
-    // An index in an index in an index is no image that BuildKit makes.
-    for _depth in 0..3 {
+    for _level in 0..MOST_LEVELS {
         let mut next = Vec::new();
         for manifest in waiting {
-            let parsed = document::parse(&manifest.media_type, &manifest.body)?;
-            complete(app, repository_id, &parsed).await?;
-            for child in parsed.edges.iter().filter(|e| e.kind == EdgeKind::Manifest) {
-                next.push(present(app, repository_id, &child.digest).await?);
+            if let Some(absent) = db::edges::absent_blob(&app.db, repository_id, manifest.id).await? {
+                return Err(Error::invalid(format!("the image lacks blob {absent}")));
             }
+            let children = db::edges::children(&app.db, manifest.id, MOST_MANIFESTS as u64 + 1).await?;
+            let new: Vec<String> = children.into_iter().filter(|child| seen.insert(child.clone())).collect();
+            if seen.len() > MOST_MANIFESTS {
+                return Err(Error::invalid(format!("the image has more than {MOST_MANIFESTS} manifests")));
+            }
+            let found = db::manifests::facts(&app.db, repository_id, &new).await?;
+            if let Some(absent) = new.iter().find(|child| found.iter().all(|f| f.digest != **child)) {
+                return Err(not_pushed(absent));
+            }
+            next.extend(found);
         }
         waiting = next;
     }
     if waiting.is_empty() { Ok(()) } else { Err(Error::invalid("the image index is nested too deeply")) }
 }
 
-async fn present(app: &App, repository_id: Uuid, digest: &Digest) -> Result<rows::Manifest> {
-    let found = db::manifests::find(&app.db, repository_id, digest.as_str()).await?;
-    found.ok_or_else(|| Error::invalid(format!("the builder reported {digest}, but did not push it")))
-}
-
-async fn complete(app: &App, repository_id: Uuid, document: &Document) -> Result<()> {
-    let blobs = document.edges.iter().filter(|e| e.kind != EdgeKind::Manifest && !e.is_foreign);
-    let wanted: Vec<String> = blobs.map(|e| e.digest.to_string()).collect();
-    let found = db::blobs::find_all_linked(&app.db, repository_id, &wanted).await?;
-    match wanted.iter().find(|d| !found.contains_key(*d)) {
-        Some(absent) => Err(Error::invalid(format!("the image lacks blob {absent}"))),
-        None => Ok(()),
-    }
+fn not_pushed(digest: &str) -> Error {
+    Error::invalid(format!("the builder reported {digest}, but did not push it"))
 }

@@ -94,7 +94,7 @@ async fn insert(
     body: &Bytes,
 ) -> Result<()> {
     let image_size = check::references(tx, repository.id, document).await?;
-    if let Some(known) = db::manifests::find(tx, repository.id, digest.as_str()).await? {
+    if let Some(known) = db::manifests::find_facts(tx, repository.id, digest.as_str()).await? {
         // The same bytes again: what is new is who pushed them, and as what.
         if let Some(attempt) = by.attempt_id() {
             db::manifests::set_attempt(tx, known.id, attempt).await?;

@@ -121,8 +121,7 @@ async fn ready(
         return Ok(BuildResult::Note(why));
     };
     // A tag that moved on names another image by now: this one is pulled by its digest.
-    let is_here = |tag: &&String| image.tags.iter().any(|row| row.name == **tag);
-    let here = tags.iter().find(is_here);
+    let here = registry::tags::still_on(app, on.id, &digest, tags).await?.into_iter().next();
     let short = digest.as_str().get(..19).unwrap_or_default();
     let moved_on = here.is_none().then(|| format!("`{tag}` points to another image by now."));
     let branch = build.ref_name.strip_prefix("refs/heads/").map(|name| format!(" to {name}")).unwrap_or_default();
@@ -131,12 +130,12 @@ async fn ready(
         _ => format!("Slipway looks every {} s, because the forge cannot reach it by webhook", app.config.poll_secs),
     };
     Ok(BuildResult::Ready(Box::new(Ready {
-        image: here.map_or_else(|| format!("{}@{short}", on.name), |tag| format!("{}:{tag}", on.name)),
-        platforms: image.platforms.iter().map(|p| p.name.clone()).collect(),
+        image: here.as_ref().map_or_else(|| format!("{}@{short}", on.name), |tag| format!("{}:{tag}", on.name)),
+        platforms: present::platforms(&image),
         size: count(image.manifest.image_size_bytes),
         signature,
         public: on.visibility == Visibility::Public,
-        pull: present::pull_box(app, principal, on, here.map(String::as_str), digest.as_str(), signed),
+        pull: present::pull_box(app, principal, on, here.as_deref(), digest.as_str(), signed),
         left_alone: build.detail.clone().or(moved_on),
         next_push: format!("Each push{branch} builds again: {told}."),
         tag_url: format!("/{}/-/tags/{tag}", on.name),

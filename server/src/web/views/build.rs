@@ -4,6 +4,7 @@
 
 use super::super::ansi;
 use super::builds::BuildFacts;
+use super::cut::Cut;
 use super::facts::{Signature, State, When};
 use super::layout::Layout;
 use super::log::LogView;
@@ -114,7 +115,7 @@ pub enum Hold {
 pub struct Ready {
     /// `acme/web:main`.
     pub image: String,
-    pub platforms: Vec<String>,
+    pub platforms: Cut<String>,
     pub size: u64,
     pub signature: Signature,
     pub public: bool,

@@ -1,6 +1,7 @@
 //! `/{ns}`: the repositories of a namespace.
 
 use super::builds::BuildRow;
+use super::cut::Cut;
 use super::facts::{Avatar, State, When};
 use super::filters;
 use super::layout::{Layout, Pages, SortOption};
@@ -22,7 +23,7 @@ pub struct Namespace {
     pub query: String,
     pub sorts: Vec<SortOption>,
     pub pages: Pages,
-    pub building: Vec<BuildRow>,
+    pub building: Cut<BuildRow>,
     /// Members: the viewer may build and push here.
     pub manager: bool,
     pub push_lines: PushLines,

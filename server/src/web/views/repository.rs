@@ -1,6 +1,7 @@
 //! A repository's overview, and the head that all its pages share.
 
 use super::builds::BuildRow;
+use super::cut::Cut;
 use super::facts::{Commit, Signature, When};
 use super::layout::{Layout, Tab, Viewer};
 use super::pull::{PullBox, PushLines};
@@ -133,7 +134,7 @@ pub struct ImageRow {
     /// Never empty; the first one is the row's title.
     pub tags: Vec<String>,
     pub digest: String,
-    pub platforms: Vec<String>,
+    pub platforms: Cut<String>,
     pub signature: Signature,
     pub size: u64,
     pub at: When,

@@ -1,5 +1,6 @@
 //! Tags of a repository: the list, one tag, and deleting one.
 
+use super::cut::Cut;
 use super::facts::{Signature, When};
 use super::layout::{Layout, Pages, SortOption};
 use super::pull::PullBox;
@@ -26,24 +27,26 @@ pub struct TagPage {
     pub layout: Layout,
     pub head: RepositoryHead,
     pub tag: String,
-    /// Other tags of the same digest.
-    pub aliases: Vec<String>,
+    /// Other tags of the same digest; the list of tags finds all of them.
+    pub aliases: Cut<String>,
     /// What `docker pull` prints.
     pub digest: String,
     pub size: u64,
     pub at: When,
     pub cause: Cause,
     pub signature: Signature,
-    pub platforms: Vec<PlatformRow>,
+    pub platforms: Cut<PlatformRow>,
     /// Which platform's layers are shown, `linux/amd64`; empty for what has none.
     pub platform: String,
+    /// When that one was made, if its config tells.
+    pub created: Option<When>,
     /// Bottom first, as in the Dockerfile.
-    pub layers: Vec<LayerRow>,
+    pub layers: Cut<LayerRow>,
     /// What the image stands on, when a build of ours made it.
-    pub base_images: Vec<BaseImage>,
+    pub base_images: Cut<BaseImage>,
     pub pull: PullBox,
     /// Newest first.
-    pub history: Vec<TagMove>,
+    pub history: Cut<TagMove>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,8 +56,6 @@ pub struct PlatformRow {
     pub digest: String,
     pub size: u64,
     pub layers: u64,
-    /// `2026-11-20`, when the image config tells.
-    pub created: Option<When>,
     /// Provenance comes with it.
     pub provenance: bool,
 }
@@ -91,19 +92,25 @@ impl TagPage {
         format!("{}/delete", self.head.tag_url(&self.tag))
     }
 
+    /// Where all tags of this image are.
+    pub fn aliases_url(&self) -> String {
+        format!("{}/-/tags?q={}", self.head.url(), self.digest)
+    }
+
+    /// Of the layers that are shown; a manifest may say anything of them.
     pub fn layers_size(&self) -> u64 {
-        self.layers.iter().map(|layer| layer.size).sum()
+        self.layers.shown.iter().fold(0, |all, layer| all.saturating_add(layer.size))
     }
 
     /// The parts of the bar, in the order of `layers`.
     pub fn parts(&self) -> Vec<Part> {
         let whole = self.layers_size().max(1);
         let mut before = 0;
-        let percent = |size: u64| size.saturating_mul(10_000) / whole;
+        let percent = |size: u64| u64::try_from(u128::from(size) * 10_000 / u128::from(whole)).unwrap_or(10_000);
         let text = |n: u64| format!("{}.{:02}%", n / 100, n % 100);
         let part = |(at, layer): (usize, &LayerRow)| {
             let from = percent(before);
-            before += layer.size;
+            before = layer.size.saturating_add(before);
             Part {
                 from: text(from),
                 width: text(percent(before) - from),
@@ -111,7 +118,7 @@ impl TagPage {
                 tone: at % 6 + 1,
             }
         };
-        self.layers.iter().enumerate().map(part).collect()
+        self.layers.shown.iter().enumerate().map(part).collect()
     }
 }
 
@@ -133,5 +140,5 @@ pub struct TagDelete {
     pub tag: String,
     pub digest: String,
     /// Tags that keep the image.
-    pub aliases: Vec<String>,
+    pub aliases: Cut<String>,
 }

@@ -2,7 +2,7 @@
 
 use super::facts::When;
 use super::filters;
-use super::layout::Layout;
+use super::layout::{Layout, Pages};
 use askama::Template;
 
 /// `/settings/tokens`.
@@ -11,6 +11,7 @@ use askama::Template;
 pub struct TokenList {
     pub layout: Layout,
     pub rows: Vec<TokenRow>,
+    pub pages: Pages,
     /// `docker login registry.example.org -u mona`, for the empty state.
     pub login: String,
 }

@@ -159,6 +159,7 @@ fn tokens() -> Pages_ {
             .here("Access tokens")
             .flash(Some(Flash { good: true, text: "The token was revoked.".to_owned() })),
         rows,
+        pages: Pages::default(),
         login: "docker login slipway.example.org -u mona".to_owned(),
     };
     let scope = |value: &str, label: &str, hint: &str| ScopeChoice {

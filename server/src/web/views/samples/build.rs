@@ -168,7 +168,7 @@ pub(super) fn failure() -> Failure {
 pub(super) fn ready(public: bool) -> Ready {
     Ready {
         image: "acme/api:main".to_owned(),
-        platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()],
+        platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()].into(),
         size: 8_400_000,
         signature: verified(),
         public,

@@ -104,7 +104,7 @@ pub(super) fn images() -> Vec<ImageRow> {
     let row = |tags: &[&str], platforms: &[&str], signature, secs, cause| ImageRow {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         digest: DIGEST.to_owned(),
-        platforms: platforms.iter().map(|name| (*name).to_owned()).collect(),
+        platforms: platforms.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().into(),
         signature,
         size: 24_100_000,
         at: ago(secs),

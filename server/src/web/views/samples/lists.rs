@@ -1,6 +1,7 @@
 //! Lists: of a namespace's repositories, and of builds.
 
 use super::super::builds::BuildList;
+use super::super::cut::Cut;
 use super::super::facts::State;
 use super::super::layout::{Layout, Pages, SortOption};
 use super::super::namespace::{Account, Namespace, RepositoryCard};
@@ -62,7 +63,7 @@ fn namespace() -> Pages_ {
         cards,
         query: query.to_owned(),
         sorts: sorts(&["By name", "Changed last"]),
-        building: vec![build(88, State::Running, "x"), build(89, State::Queued, "y")],
+        building: Cut { shown: vec![build(88, State::Running, "x"), build(89, State::Queued, "y")], more: 2_990 },
         manager,
         push_lines: push_lines(),
         storage: 7_400_000_000,

@@ -1,5 +1,6 @@
 //! Namespace, repository, tags and settings.
 
+use super::super::cut::Cut;
 use super::super::facts::{Signature, State};
 use super::super::layout::Pages;
 use super::super::pull::PushLines;
@@ -94,7 +95,6 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
         digest: DIGEST.to_owned(),
         size: 24_100_000,
         layers: 5,
-        created: Some(ago(10_800)),
         provenance,
     };
     let base = |name: &str, url: Option<&str>| BaseImage {
@@ -108,24 +108,28 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
         layout: head.layout("1.4.2", if manager { mona() } else { None }, RepositoryTab::Tags),
         head,
         tag: "1.4.2".to_owned(),
-        aliases: vec!["latest".to_owned(), "1.4".to_owned(), "1".to_owned()],
+        aliases: vec!["latest".to_owned(), "1.4".to_owned(), "1".to_owned()].into(),
         digest: DIGEST.to_owned(),
         size: 69_100_000,
         at: ago(10_800),
         cause: cause(148),
         signature,
-        platforms: vec![platform("linux/amd64", true), platform("linux/arm64", true), platform("linux/arm/v7", false)],
+        platforms: vec![platform("linux/amd64", true), platform("linux/arm64", true), platform("linux/arm/v7", false)]
+            .into(),
+        created: Some(ago(10_800)),
         platform: "linux/amd64".to_owned(),
         layers: vec![
             layer("FROM gcr.io/distroless/cc-debian12:nonroot", 10_400_000),
             layer("COPY --from=build /out/api /api", 9_800_000),
             layer("COPY assets/ /srv/assets/", 2_600_000),
             layer("WORKDIR /", 32),
-        ],
+        ]
+        .into(),
         base_images: vec![
             base("debian:bookworm-slim", None),
             base("slipway.example.org/acme/base/rust:1.95", Some("/acme/base/rust/-/tags/1.95")),
-        ],
+        ]
+        .into(),
         pull: pull(!manager),
         history: vec![
             TagMove { to: Some(DIGEST.to_owned()), at: ago(10_800), cause: cause(148) },
@@ -139,7 +143,8 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
                 at: ago(900_000),
                 cause: Cause { text: "pushed by hubot".to_owned(), ..Cause::default() },
             },
-        ],
+        ]
+        .into(),
     }
 }
 
@@ -157,15 +162,29 @@ fn tags() -> Pages_ {
         head: head(true),
         tag: "1.4.2".to_owned(),
         digest: DIGEST.to_owned(),
-        aliases: aliases.iter().map(|tag| (*tag).to_owned()).collect(),
+        aliases: Cut::first(aliases.iter().map(|tag| (*tag).to_owned()).collect(), 1),
     };
     let artifact = TagPage {
-        platforms: vec![],
+        platforms: vec![].into(),
         platform: String::new(),
-        layers: vec![LayerRow { command: HOSTILE.to_owned(), size: 0 }],
+        layers: vec![
+            LayerRow { command: HOSTILE.to_owned(), size: u64::MAX },
+            LayerRow { command: "x".repeat(500), size: u64::MAX },
+        ]
+        .into(),
         ..tag(Signature::CouldNotCheck { reason: HOSTILE.to_owned() }, true)
     };
+    let whole = tag(verified(), true);
+    let cut = TagPage {
+        aliases: Cut { more: 2_990, ..whole.aliases.clone() },
+        platforms: Cut { more: 9_950, ..whole.platforms.clone() },
+        layers: Cut { more: 9_900, ..whole.layers.clone() },
+        base_images: Cut { more: 980, ..whole.base_images.clone() },
+        history: Cut { more: 12_345, ..whole.history.clone() },
+        ..whole
+    };
     vec![
+        page("tag-cut", &cut),
         page("tags", &list(images(), "", two_pages())),
         page("tags-no-match", &list(vec![], "zzz", Pages::default())),
         page("tags-empty", &list(vec![], "", Pages::default())),
@@ -231,6 +250,6 @@ fn settings() -> Pages_ {
 fn the_parts_of_the_bar_fill_it() {
     let page = tag(verified(), true);
     let parts = page.parts();
-    assert_eq!((parts[0].from.as_str(), parts.len()), ("0.00%", page.layers.len()));
+    assert_eq!((parts[0].from.as_str(), parts.len()), ("0.00%", page.layers.shown.len()));
     assert_eq!(PushLines::default().lines.len(), 0);
 }
