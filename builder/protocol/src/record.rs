@@ -15,6 +15,10 @@ pub struct RecordsReply {
     pub acknowledged: u64,
     /// As in the heartbeat.
     pub cancel: bool,
+    /// The log has reached a limit of the server, which says what it is: all later records are dropped, and the build
+    /// goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<String>,
 }
 
 /// One thing that happened. Times are UTC milliseconds since 1970.

@@ -22,6 +22,10 @@ pub(super) async fn run(api: AttemptApi, outbox: Arc<Outbox>, stop: StopSender) 
             Ok(reply) => {
                 outbox.acknowledge(reply.acknowledged);
                 pause = Duration::ZERO;
+                if let Some(why) = reply.ended {
+                    tracing::warn!("the server takes no more of this log: {why}");
+                    outbox.end();
+                }
                 if reply.cancel {
                     tell(&stop, Stop::Cancelled);
                 }

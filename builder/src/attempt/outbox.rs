@@ -30,6 +30,8 @@ struct State {
     acknowledged: u64,
     closed: bool,
     /// The server takes no more: what comes is dropped.
+    closed_there: bool,
+    /// It refused what came, and the log lacks it.
     refused: bool,
 }
 
@@ -48,7 +50,7 @@ impl Outbox {
             return;
         }
         let mut state = self.state();
-        if state.refused {
+        if state.closed_there {
             return;
         }
         for record in records {
@@ -73,10 +75,16 @@ impl Outbox {
         }
     }
 
-    /// The server takes no more of them: forgets those that are left.
+    /// The server refused them: forgets those that are left.
     pub(crate) fn refuse(&self) {
+        self.state().refused = true;
+        self.end();
+    }
+
+    /// The log has come to its end at the server: forgets what is left and what comes.
+    pub(crate) fn end(&self) {
         let mut state = self.state();
-        state.refused = true;
+        state.closed_there = true;
         state.records.clear();
         state.bytes = 0;
         drop(state);
@@ -220,6 +228,21 @@ mod tests {
         assert!(tokio::time::timeout(short, outbox.room()).await.is_err());
         outbox.acknowledge(1);
         assert!(tokio::time::timeout(short, outbox.room()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_the_end_of_the_log_is_dropped() {
+        let outbox = Outbox::new(1000);
+        outbox.add(vec![notice(700), notice(700)]);
+        outbox.acknowledge(1);
+        outbox.end();
+        outbox.add(vec![notice(700), notice(700)]);
+        outbox.room().await;
+        outbox.close();
+        outbox.delivered().await;
+        assert_eq!((outbox.acknowledged(), outbox.is_refused()), (1, false));
+        outbox.refuse();
+        assert!(outbox.is_refused());
     }
 
     #[test]

@@ -5,14 +5,21 @@
 
 mod conceal;
 mod index;
+mod limits;
+mod notices;
 pub mod raw;
 mod read;
+mod reader;
 mod seal;
 mod steps;
 
 pub use conceal::Conceal;
+pub use notices::all_notices;
 pub use raw::open;
-pub use read::{first_line, last_notice, read, step_lines};
+#[cfg(test)]
+pub(super) use read::step_lines;
+pub use read::{first_line, last_notice, lines_of_step, read};
+pub use reader::Reader;
 pub use seal::seal;
 
 use super::ending::not_present;
@@ -20,39 +27,45 @@ use crate::app::App;
 use crate::db::{self, Tx, rows};
 use crate::error::{Error, Result};
 use slipway_protocol::{Record, RecordBatch, RecordsReply};
+use std::collections::BTreeMap;
+use steps::Steps;
 use uuid::Uuid;
-
-// 64 KiB a line: what a builder cuts to; one that does not is cut here.
-const LONGEST_TEXT: usize = 64 << 10;
-const LONGEST_NAME: usize = 4 << 10;
 
 /// Takes records of an attempt. What is known already is cut off; a gap is refused with what is known.
 ///
 /// Without room they are refused with an answer that builders try again after: lines wait there, and the build with
 /// them. What ends a build (`add_notice`, its state, its signature) is small, and is written all the same.
+/// A log that has reached its limits is at its end: the answer says so, and what comes is dropped.
 pub async fn append(app: &App, attempt: &rows::Attempt, batch: RecordBatch) -> Result<RecordsReply> {
+    if batch.records.len() > limits::MOST_AT_ONCE {
+        return Err(Error::TooLarge(format!("at most {} records come at once", limits::MOST_AT_ONCE)));
+    }
     app.room()?;
     let tx = app.db.begin().await?;
     let open = db::attempts::lock(&tx, attempt.id).await?.filter(|a| a.ended_at.is_none());
-    let attempt = open.ok_or_else(not_present)?;
+    let mut attempt = open.ok_or_else(not_present)?;
     let build = db::builds::find(&tx, attempt.build_id).await?.ok_or_else(not_present)?;
+    let cancel = build.cancel_requested_at.is_some();
+    let all = batch.first.saturating_sub(1).saturating_add(batch.records.len() as u64);
+    if attempt.log_cut.is_some() {
+        return Ok(RecordsReply { acknowledged: all, cancel, ended: attempt.log_cut });
+    }
     let known = attempt.last_record.unsigned_abs();
     if batch.first == 0 || batch.first > known + 1 {
         return Err(Error::Conflict(format!("records up to {known} are here; the next one is {}", known + 1)));
     }
     let overlap = usize::try_from(known + 1 - batch.first).unwrap_or(usize::MAX);
     let fresh: Vec<Record> = batch.records.into_iter().skip(overlap).map(clean).collect();
-    let acknowledged = known + fresh.len() as u64;
     let news = !fresh.is_empty();
     if news {
-        insert(&tx, &attempt, &fresh).await?;
-        steps::fold(&tx, attempt.id, &fresh).await?;
+        store(app, &tx, &mut attempt, fresh).await?;
         tx.commit().await?;
     }
     if news {
         app.wake.changed(build.id);
     }
-    Ok(RecordsReply { acknowledged, cancel: build.cancel_requested_at.is_some() })
+    let acknowledged = if attempt.log_cut.is_some() { all } else { attempt.last_record.unsigned_abs() };
+    Ok(RecordsReply { acknowledged, cancel, ended: attempt.log_cut })
 }
 
 /// Adds a sentence of the server's own behind what the builder said.
@@ -60,20 +73,93 @@ pub(super) async fn add_notice(app: &App, tx: &Tx, attempt: &rows::Attempt, text
     if text.is_empty() {
         return Ok(());
     }
-    insert(tx, attempt, &[Record::Notice { at: app.clock.now(), text }]).await
+    let mut attempt = attempt.clone();
+    let mut steps = Steps::load(tx, attempt.id, &[]).await?;
+    let mut batches = Batches::new(&attempt);
+    batches.add(&mut attempt, &mut steps, Record::Notice { at: app.clock.now(), text });
+    batches.write(tx, &attempt, steps).await
 }
 
-/// Writes records behind the last one of a locked attempt.
-async fn insert(tx: &Tx, attempt: &rows::Attempt, records: &[Record]) -> Result<()> {
-    let mut body = Vec::new();
-    for record in records {
-        serde_json::to_writer(&mut body, record).expect("a record is plain data");
-        body.push(b'\n');
+/// Writes records behind the last one of a locked attempt, as far as its limits allow.
+async fn store(app: &App, tx: &Tx, attempt: &mut rows::Attempt, records: Vec<Record>) -> Result<()> {
+    let mut steps = Steps::load(tx, attempt.id, &records).await?;
+    let mut batches = Batches::new(attempt);
+    for mut record in records {
+        steps.number(&mut record);
+        let size = line_of(&record).len();
+        let bytes = attempt.log_bytes + i64::try_from(size).unwrap_or(i64::MAX);
+        if let Some(why) = limits::cut(attempt.last_record + 1, bytes, steps::step_of(&record)) {
+            let told = Record::Notice { at: app.clock.now(), text: why.clone() };
+            batches.add(attempt, &mut steps, told);
+            attempt.log_cut = Some(why);
+            break;
+        }
+        batches.add(attempt, &mut steps, record);
     }
-    let last = attempt.last_record + i64::try_from(records.len()).unwrap_or(i64::MAX);
-    let row = rows::LogBatch { id: Uuid::now_v7(), attempt_id: attempt.id, first: attempt.last_record + 1, last, body };
-    db::logs::insert_batch(tx, row).await?;
-    db::attempts::set_last_record(tx, attempt.id, last).await
+    batches.write(tx, attempt, steps).await
+}
+
+/// Records on their way into rows: each row is as small as a chunk of a sealed log.
+struct Batches {
+    done: Vec<rows::LogBatch>,
+    /// Line and record with which each step begins in the batch.
+    places: BTreeMap<u32, (u32, u64)>,
+    body: Vec<u8>,
+    first: i64,
+}
+
+impl Batches {
+    fn new(attempt: &rows::Attempt) -> Self {
+        Self { done: Vec::new(), places: BTreeMap::new(), body: Vec::new(), first: attempt.last_record + 1 }
+    }
+
+    fn add(&mut self, attempt: &mut rows::Attempt, steps: &mut Steps, record: Record) {
+        let line = line_of(&record);
+        attempt.last_record += 1;
+        attempt.log_bytes += i64::try_from(line.len()).unwrap_or(i64::MAX);
+        let number = attempt.last_record.unsigned_abs();
+        if index::is_full(number - self.first.unsigned_abs(), self.body.len() as u64) {
+            self.end(attempt, number - 1);
+        }
+        if let Record::Line(line) = &record {
+            self.places.entry(line.step).or_insert((line.line, number));
+        }
+        self.body.extend_from_slice(&line);
+        steps.apply(attempt, &record);
+    }
+
+    fn end(&mut self, attempt: &rows::Attempt, last: u64) {
+        if self.body.is_empty() {
+            return;
+        }
+        let last = i64::try_from(last).unwrap_or(i64::MAX);
+        let places = std::mem::take(&mut self.places).into_iter().map(|(step, (line, record))| (step, line, record));
+        let places: Vec<(u32, u32, u64)> = places.collect();
+        self.done.push(rows::LogBatch {
+            id: Uuid::now_v7(),
+            attempt_id: attempt.id,
+            first: self.first,
+            last,
+            body: std::mem::take(&mut self.body),
+            places: Some(serde_json::to_string(&places).expect("numbers are plain data")),
+        });
+        self.first = last + 1;
+    }
+
+    async fn write(mut self, tx: &Tx, attempt: &rows::Attempt, steps: Steps) -> Result<()> {
+        self.end(attempt, attempt.last_record.unsigned_abs());
+        for row in self.done {
+            db::logs::insert_batch(tx, row).await?;
+        }
+        steps.write(tx).await?;
+        db::attempts::set_log(tx, attempt).await
+    }
+}
+
+fn line_of(record: &Record) -> Vec<u8> {
+    let mut line = serde_json::to_vec(record).expect("a record is plain data");
+    line.push(b'\n');
+    line
 }
 
 /// The steps of an attempt, in the order in which they appeared.
@@ -84,17 +170,17 @@ pub async fn steps(app: &App, attempt_id: Uuid) -> Result<Vec<rows::Step>> {
 fn clean(mut record: Record) -> Record {
     match &mut record {
         Record::StepStarted(step) => {
-            cut(&mut step.name, LONGEST_NAME);
-            cut(&mut step.vertex, 200);
+            cut(&mut step.name, limits::LONGEST_NAME);
+            cut(&mut step.vertex, limits::LONGEST_ID);
         }
-        Record::Line(line) => cut(&mut line.text, LONGEST_TEXT),
-        Record::Progress { id, .. } => cut(id, 200),
+        Record::Line(line) => cut(&mut line.text, limits::LONGEST_TEXT),
+        Record::Progress { id, .. } => cut(id, limits::LONGEST_ID),
         Record::StepDone(done) => {
             if let Some(error) = &mut done.error {
-                cut(error, LONGEST_TEXT);
+                cut(error, limits::LONGEST_TEXT);
             }
         }
-        Record::Notice { text, .. } => cut(text, LONGEST_TEXT),
+        Record::Notice { text, .. } => cut(text, limits::LONGEST_TEXT),
     }
     record
 }

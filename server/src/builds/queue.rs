@@ -183,6 +183,9 @@ async fn start(app: &App, tx: &Tx, build: &mut rows::Build, builder: &str) -> Re
         ended_at: None,
         end_reason: None,
         last_record: 0,
+        log_bytes: 0,
+        log_cut: None,
+        log_notices: Some("[]".to_owned()),
     };
     Ok((db::attempts::insert(tx, attempt).await?, token))
 }

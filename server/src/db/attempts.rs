@@ -109,10 +109,14 @@ pub async fn end(tx: &Tx, id: Uuid, how: AttemptEnd, now: Millis) -> Result<bool
     Ok(changed.rows_affected == 1)
 }
 
-pub async fn set_last_record(tx: &Tx, id: Uuid, last: i64) -> Result<()> {
+/// Notes how far a log has come.
+pub async fn set_log(tx: &Tx, row: &rows::Attempt) -> Result<()> {
     build_attempt::Entity::update_many()
-        .col_expr(build_attempt::Column::LastRecord, Expr::value(last))
-        .filter(build_attempt::Column::Id.eq(id))
+        .col_expr(build_attempt::Column::LastRecord, Expr::value(row.last_record))
+        .col_expr(build_attempt::Column::LogBytes, Expr::value(row.log_bytes))
+        .col_expr(build_attempt::Column::LogCut, Expr::value(row.log_cut.clone()))
+        .col_expr(build_attempt::Column::LogNotices, Expr::value(row.log_notices.clone()))
+        .filter(build_attempt::Column::Id.eq(row.id))
         .exec(tx.connection())
         .await?;
     Ok(())

@@ -4,7 +4,7 @@ use super::entity::builds::{build_step, log_batch, sealed_log};
 use super::{Ask, OnConstraint, OwnerKind, Tx, objects, rows};
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn insert_batch(tx: &Tx, row: rows::LogBatch) -> Result<()> {
@@ -18,16 +18,6 @@ pub async fn batch_after(c: &impl Ask, attempt_id: Uuid, after: i64) -> Result<O
         .filter(log_batch::Column::AttemptId.eq(attempt_id))
         .filter(log_batch::Column::Last.gt(after))
         .order_by_asc(log_batch::Column::First)
-        .one(c.connection())
-        .await?)
-}
-
-/// The last batch that begins before `before`.
-pub async fn batch_before(c: &impl Ask, attempt_id: Uuid, before: i64) -> Result<Option<rows::LogBatch>> {
-    Ok(log_batch::Entity::find()
-        .filter(log_batch::Column::AttemptId.eq(attempt_id))
-        .filter(log_batch::Column::First.lt(before))
-        .order_by_desc(log_batch::Column::First)
         .one(c.connection())
         .await?)
 }
@@ -62,9 +52,34 @@ pub async fn steps(c: &impl Ask, attempt_id: Uuid) -> Result<Vec<rows::Step>> {
 
 /// Those of an attempt's steps.
 pub async fn some_steps(c: &impl Ask, attempt_id: Uuid, steps: Vec<i64>) -> Result<Vec<rows::Step>> {
+    let mut found = Vec::new();
+    // Databases take only so many values in one question.
+    for some in steps.chunks(500) {
+        let query = build_step::Entity::find()
+            .filter(build_step::Column::AttemptId.eq(attempt_id))
+            .filter(build_step::Column::Step.is_in(some.iter().copied()));
+        found.extend(query.all(c.connection()).await?);
+    }
+    Ok(found)
+}
+
+/// The step that appeared last.
+pub async fn newest_step(c: &impl Ask, attempt_id: Uuid) -> Result<Option<rows::Step>> {
     Ok(build_step::Entity::find()
         .filter(build_step::Column::AttemptId.eq(attempt_id))
-        .filter(build_step::Column::Step.is_in(steps))
+        .order_by_desc(build_step::Column::Step)
+        .one(c.connection())
+        .await?)
+}
+
+/// Where the lines of a log are: first record and places of each batch, without its body.
+pub async fn places(c: &impl Ask, attempt_id: Uuid) -> Result<Vec<(i64, Option<String>)>> {
+    Ok(log_batch::Entity::find()
+        .select_only()
+        .columns([log_batch::Column::First, log_batch::Column::Places])
+        .filter(log_batch::Column::AttemptId.eq(attempt_id))
+        .order_by_asc(log_batch::Column::First)
+        .into_tuple()
         .all(c.connection())
         .await?)
 }

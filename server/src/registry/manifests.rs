@@ -16,7 +16,6 @@ use crate::policy::{Allowed, DeleteImage, PullImage};
 use uuid::Uuid;
 
 /// Tags that are deleted with their manifest in one turn.
-const TAGS_AT_ONCE: u64 = 1_000;
 
 fn unknown(reference: &Reference) -> Error {
     Error::registry(OciCode::ManifestUnknown, format!("manifest `{reference}` is not in this repository"))

@@ -4,6 +4,7 @@ mod attempts;
 pub mod events;
 mod fold;
 mod follower;
+mod lines;
 pub mod list_events;
 mod live;
 pub mod log;
@@ -57,14 +58,16 @@ pub async fn show(
     let attempt = builds::present_attempt(&app, &build).await?;
     let origin = Origin::of(&app, allowed.principal(), on, &build).await?;
     let options = options::of(&query, &request);
-    let mut shown = log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), options).await?;
-    if let Some(attempt) = attempt.as_ref().filter(|_| !query.from.is_empty()) {
+    let wanted = query.q.trim();
+    let with_lines = wanted.is_empty();
+    let mut shown =
+        log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), options, with_lines).await?;
+    if let Some(attempt) = attempt.as_ref().filter(|_| with_lines && !query.from.is_empty()) {
         let base = format!("/{}/-/builds/{}", on.name, build.number);
-        let how = log::Middle { base: &base, conceal: origin.conceal.as_ref() };
+        let how = log::Middle { base: &base, conceal: origin.conceal.as_ref(), until: shown.last_record };
         log::open_at(&app, attempt.id, &mut shown.view, &query.from, how).await?;
     }
     shown.view.find = query.find.chars().take(search::LONGEST_QUERY).collect();
-    let wanted = query.q.trim();
     let search = match &attempt {
         Some(attempt) if !wanted.is_empty() => {
             Some(search::find(&app, attempt.id, shown.last_record, origin.conceal.as_ref(), wanted).await?)

@@ -8,6 +8,13 @@ use std::collections::BTreeMap;
 // A chunk is what is read at once: small enough for memory, large enough that the index stays small.
 const CHUNK_RECORDS: u64 = 500;
 const CHUNK_BYTES: u64 = 256 << 10;
+/// A log of the largest size that prints by turns in a few dozen steps has fewer.
+const MOST_PLACES: usize = 100_000;
+
+/// Whether a chunk of so many records and bytes takes no more.
+pub(super) fn is_full(records: u64, bytes: u64) -> bool {
+    records >= CHUNK_RECORDS || bytes >= CHUNK_BYTES
+}
 
 /// The index of one sealed log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +24,9 @@ pub(super) struct Index {
     pub end: Offsets,
     /// For each step, line and record number where it appears first in a chunk.
     pub steps: BTreeMap<u32, Vec<(u32, u64)>>,
+    /// In all of `steps`, while it is made.
+    #[serde(skip)]
+    places: usize,
 }
 
 /// `record` is the number of its first record.
@@ -41,20 +51,27 @@ impl Offsets {
 }
 
 impl Index {
+    /// Adds a batch by its places.
+    pub(super) fn add_batch(&mut self, first: u64, places: &[(u32, u32, u64)]) {
+        self.chunks.push(Chunk { record: first, at: Offsets::default() });
+        for (step, line, record) in places {
+            self.steps.entry(*step).or_default().push((*line, *record));
+        }
+    }
+
     /// Notes the next record, which takes `bytes` in the object.
     pub(super) fn add(&mut self, number: u64, record: &Record, bytes: u64) {
-        let starts = self
-            .chunks
-            .last()
-            .is_none_or(|c| number - c.record >= CHUNK_RECORDS || self.end.bytes - c.at.bytes >= CHUNK_BYTES);
-        if starts {
+        let last = self.chunks.last();
+        if last.is_none_or(|c| is_full(number - c.record, self.end.bytes - c.at.bytes)) {
             self.chunks.push(Chunk { record: number, at: self.end });
         }
         if let Record::Line(line) = record {
             let chunk = self.chunks.last().map_or(0, |c| c.record);
             let known = self.steps.entry(line.step).or_default();
-            if known.last().is_none_or(|(_, record)| *record < chunk) {
+            // Where very many steps print by turns, lines are looked for from further before.
+            if self.places < MOST_PLACES && known.last().is_none_or(|(_, record)| *record < chunk) {
                 known.push((line.line, number));
+                self.places += 1;
             }
         }
         self.end.bytes += bytes;

@@ -1,6 +1,7 @@
 //! Reading records, from rows or from the sealed object; a log that is sealed meanwhile is read on.
 
 use super::index::Index;
+use super::reader::Reader;
 use crate::app::App;
 use crate::db::{self, ObjectKey, rows};
 use crate::error::{Context, Error, Result};
@@ -8,24 +9,42 @@ use futures_util::TryStreamExt as _;
 use slipway_protocol::{Line, Record};
 use uuid::Uuid;
 
-/// A page asks for no more at once.
+/// Where an error is looked for; the first one is among the first lines mostly.
 const MOST_LINES: u32 = 5_000;
+const MOST_BYTES: usize = 8 << 20;
 /// Lines in memory while one is looked for.
 const AT_ONCE: u32 = 200;
 
-/// At most `limit` records after number `after`, with their numbers.
+/// Text that is in memory at once, but for one chunk of a log.
+const MOST_READ: usize = 512 << 10;
+
+/// At most `limit` records after number `after`, with their numbers; fewer when they are large, none only at the end.
 pub async fn read(app: &App, attempt_id: Uuid, after: u64, limit: usize) -> Result<Vec<(u64, Record)>> {
     let mut cursor = Cursor::new(attempt_id, after);
     let mut records = Vec::new();
-    while records.len() < limit {
+    let mut bytes = 0;
+    while records.len() < limit && bytes < MOST_READ {
         let some = cursor.next(app).await?;
         if some.is_empty() {
             break;
         }
+        bytes += some.iter().map(|(_, record)| size_of(record)).sum::<usize>();
         records.extend(some);
     }
     records.truncate(limit);
     Ok(records)
+}
+
+/// About what a record takes.
+pub(super) fn size_of(record: &Record) -> usize {
+    let text = match record {
+        Record::StepStarted(step) => step.name.len(),
+        Record::Line(line) => line.text.len(),
+        Record::StepDone(step) => step.error.as_ref().map_or(0, String::len),
+        Record::Notice { text, .. } => text.len(),
+        Record::Progress { id, .. } => id.len(),
+    };
+    text + 64
 }
 
 /// What Slipway said at the very end of a log: of a lost attempt, why.
@@ -37,72 +56,39 @@ pub async fn last_notice(app: &App, attempt: &rows::Attempt) -> Result<Option<St
     })
 }
 
-/// Lines `from..=to` of a step, 5,000 at most; fewer where the log ends before.
-pub async fn step_lines(app: &App, attempt_id: Uuid, step: u32, from: u32, to: u32) -> Result<Vec<Line>> {
+/// How many lines a step has now.
+pub async fn lines_of_step(app: &App, attempt_id: Uuid, step: u32) -> Result<u32> {
     let row = db::logs::some_steps(&app.db, attempt_id, vec![step.into()]).await?.pop();
-    let there = row.and_then(|s| u32::try_from(s.lines).ok()).unwrap_or_default();
-    let from = from.max(1);
-    let to = to.min(there).min(from.saturating_add(MOST_LINES - 1));
-    let mut lines = Vec::new();
+    Ok(row.and_then(|s| u32::try_from(s.lines).ok()).unwrap_or_default())
+}
+
+/// Lines `from..=to` of a step; fewer where the log ends before.
+#[cfg(test)]
+pub async fn step_lines(app: &App, attempt_id: Uuid, step: u32, from: u32, to: u32) -> Result<Vec<Line>> {
+    let to = to.min(lines_of_step(app, attempt_id, step).await?);
     if from > to {
-        return Ok(lines);
+        return Ok(Vec::new());
     }
-    let mut cursor = Cursor::new(attempt_id, before_line(app, attempt_id, step, from).await?);
-    loop {
-        let some = cursor.next(app).await?;
-        if some.is_empty() {
-            return Ok(lines);
-        }
-        for (_, record) in some {
-            let Record::Line(line) = record else { continue };
-            if line.step == step && line.line >= from {
-                if line.line > to {
-                    return Ok(lines);
-                }
-                let last = line.line == to;
-                lines.push(line);
-                if last {
-                    return Ok(lines);
-                }
-            }
-        }
-    }
+    Reader::open(app, attempt_id).await?.lines(app, step, from, to, u64::MAX).await
 }
 
 /// The number of the first line of a step whose text is wanted, among its first 5,000.
 pub async fn first_line(app: &App, attempt_id: Uuid, step: u32, wanted: impl Fn(&str) -> bool) -> Result<Option<u32>> {
+    let mut reader = Reader::open(app, attempt_id).await?;
+    let (mut from, mut bytes) = (1, 0);
     // Lines may be long: a few at a time, for each page that is open asks this when a build fails.
-    for from in (1..=MOST_LINES).step_by(AT_ONCE as usize) {
-        let lines = step_lines(app, attempt_id, step, from, from + AT_ONCE - 1).await?;
+    while from <= MOST_LINES && bytes < MOST_BYTES {
+        let lines = reader.lines(app, step, from, from + AT_ONCE - 1, u64::MAX).await?;
         if let Some(line) = lines.iter().find(|line| wanted(&line.text)) {
             return Ok(Some(line.line));
         }
-        if lines.is_empty() {
-            break;
+        bytes += lines.iter().map(|line| line.text.len()).sum::<usize>();
+        match lines.last() {
+            Some(last) => from = last.line + 1,
+            None => break,
         }
     }
     Ok(None)
-}
-
-/// A record before which a line of a step does not occur.
-async fn before_line(app: &App, attempt_id: Uuid, step: u32, line: u32) -> Result<u64> {
-    if let Some((index, ..)) = sealed(app, attempt_id).await? {
-        return Ok(index.before_line(step, line));
-    }
-    // Backwards: mostly the newest lines are asked for while a build runs.
-    let mut before = i64::MAX;
-    while let Some(batch) = db::logs::batch_before(&app.db, attempt_id, before).await? {
-        before = batch.first;
-        let earlier = parse(&batch.body)?.into_iter().any(|record| match record {
-            Record::Line(l) => l.step == step && l.line <= line,
-            Record::StepStarted(s) => s.step == step && line == 1,
-            _ => false,
-        });
-        if earlier {
-            return Ok(batch.first.unsigned_abs() - 1);
-        }
-    }
-    Ok(0)
 }
 
 /// Walks a log, one batch or chunk at a time.
@@ -115,6 +101,13 @@ pub(super) struct Cursor {
 impl Cursor {
     pub(super) fn new(attempt_id: Uuid, after: u64) -> Self {
         Self { attempt_id, after, index: None }
+    }
+
+    /// As `next`, by an index that was read before.
+    pub(super) async fn once(mut self, app: &App, index: Option<(&Index, String)>) -> Result<Vec<(u64, Record)>> {
+        let Some((index, key)) = index else { return self.next(app).await };
+        let (first, records) = from_sealed(app, index, &key, self.after).await?;
+        Ok((first..).zip(records).filter(|(number, _)| *number > self.after).collect())
     }
 
     /// The next records with their numbers; none at the end of what there is now.

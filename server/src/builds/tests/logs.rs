@@ -8,6 +8,9 @@ use futures_util::TryStreamExt as _;
 crate::testing::on_postgres! {
     what_is_sent_twice_is_stored_once_and_a_gap_is_refused,
     a_sealed_log_reads_as_before,
+    a_log_ends_at_its_limits_and_what_comes_is_dropped,
+    what_no_builder_sends_is_refused_or_put_right,
+    notices_stand_behind_their_steps_without_a_look_at_the_log,
 }
 
 async fn append(scene: &Scene, id: Uuid, batch: RecordBatch) -> Result<u64> {
@@ -125,4 +128,74 @@ async fn a_line_is_looked_for_no_further_than_it_is() {
     let near = scene.app.db.statements() - before;
     log::first_line(&scene.app, id, 1, |text| text.ends_with(" 999")).await.unwrap();
     assert!(near < scene.app.db.statements() - before - near, "{near} statements");
+}
+
+#[tokio::test]
+async fn a_log_ends_at_its_limits_and_what_comes_is_dropped() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    append(&scene, id, batch(1, vec![started(1), line(1, 1)])).await.unwrap();
+    let mut full = scene.attempt(id).await;
+    assert!(full.log_bytes > 100);
+    full.log_bytes = (512 << 20) - 200;
+    let tx = scene.app.db.begin().await.unwrap();
+    db::attempts::set_log(&tx, &full).await.unwrap();
+    tx.commit().await.unwrap();
+    let lines = (2..=100).map(|n| line(1, n)).collect();
+    let reply = log::append(&scene.app, &full, batch(3, lines)).await.unwrap();
+    assert_eq!(reply.acknowledged, 101);
+    assert!(reply.ended.as_deref().is_some_and(|why| why.contains("larger than 512 MiB")), "{:?}", reply.ended);
+    let kept = scene.attempt(id).await.last_record.unsigned_abs();
+    assert!(kept < 10, "{kept} records");
+    let reply = log::append(&scene.app, &full, batch(5_000, vec![line(1, 9)])).await.unwrap();
+    assert_eq!((reply.acknowledged, reply.ended.is_some()), (5_000, true));
+    let attempt = scene.attempt(id).await;
+    assert_eq!(attempt.last_record.unsigned_abs(), kept);
+    assert!(log::last_notice(&scene.app, &attempt).await.unwrap().unwrap().contains("is not kept"));
+    let failure = slipway_protocol::Outcome::Failed(slipway_protocol::Failure::default());
+    let finish = slipway_protocol::Finish { outcome: failure, last_record: 5_000 };
+    assert_eq!(crate::builds::finish(&scene.app, &attempt, finish).await.unwrap().state, "failed");
+}
+
+#[tokio::test]
+async fn what_no_builder_sends_is_refused_or_put_right() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    let many = append(&scene, id, batch(1, vec![started(1); 5_001])).await.unwrap_err();
+    assert_eq!(many.status(), 413);
+    // Numbers of lines are the server's: a page must not look for what never came.
+    append(&scene, id, batch(1, vec![started(1), line(1, 4_000_000_000), line(1, 7), line(2, 1)])).await.unwrap();
+    let records = log::read(&scene.app, id, 0, 100).await.unwrap();
+    let numbers: Vec<u32> =
+        records.iter().filter_map(|(_, r)| if let Record::Line(l) = r { Some(l.line) } else { None }).collect();
+    assert_eq!(numbers, [1, 2, 1]);
+    // As many steps as values that a database takes in one question, and more.
+    let steps = (1..=2_000).map(started).collect();
+    assert_eq!(append(&scene, id, batch(5, steps)).await.unwrap(), 2_004);
+    assert_eq!(log::steps(&scene.app, id).await.unwrap().len(), 2_000);
+    let reply = log::append(&scene.app, &scene.attempt(id).await, batch(2_005, vec![started(2_001)])).await.unwrap();
+    assert!(reply.ended.is_some_and(|why| why.contains("more than 2000 steps")));
+}
+
+#[tokio::test]
+async fn notices_stand_behind_their_steps_without_a_look_at_the_log() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    let notice = |text: &str| Record::Notice { at: 1, text: text.to_owned() };
+    append(&scene, id, batch(1, vec![notice("early"), started(1), notice("one"), started(2), notice("two")]))
+        .await
+        .unwrap();
+    let rows = log::steps(&scene.app, id).await.unwrap();
+    let mut attempt = scene.attempt(id).await;
+    let before = scene.app.db.statements();
+    let found = log::all_notices(&scene.app, &attempt, &rows).await.unwrap();
+    assert_eq!(scene.app.db.statements(), before);
+    assert_eq!(found.into_values().flatten().collect::<Vec<_>>(), ["early", "one", "two"]);
+    // A log of the version before.
+    attempt.log_notices = None;
+    let found = log::all_notices(&scene.app, &attempt, &rows).await.unwrap();
+    assert_eq!(found, [(0, "early"), (1, "one"), (2, "two")].map(|(n, t)| (n, vec![t.to_owned()])).into());
 }

@@ -44,6 +44,9 @@ entity!(build_attempt "build_attempt" {
     ended_at: Option<i64>,
     end_reason: Option<AttemptEnd>,
     last_record: i64,
+    log_bytes: i64,
+    log_cut: Option<String>,
+    log_notices: Option<String>,
 });
 
 entity!(build_step "build_step" {
@@ -57,6 +60,7 @@ entity!(build_step "build_step" {
     error: Option<String>,
     lines: i64,
     progress: Option<String>,
+    notices: Option<String>,
 });
 
 entity!(log_batch "log_batch" {
@@ -64,6 +68,7 @@ entity!(log_batch "log_batch" {
     first: i64,
     last: i64,
     body: Vec<u8>,
+    places: Option<String>,
 });
 
 entity!(sealed_log "sealed_log" {

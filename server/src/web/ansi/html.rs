@@ -3,18 +3,31 @@
 use super::{Screen, Style};
 use std::fmt::Write;
 
+/// Marks of one line: styles, links, hidden characters. What comes behind them is plain text.
+const MOST_MARKS: usize = 500;
+
 pub(super) fn write(screen: &Screen) -> String {
     let mut out = String::with_capacity(screen.cells.len() + 32);
-    for run in screen.cells.chunk_by(|a, b| a.1 == b.1) {
+    let mut marks = MOST_MARKS;
+    let mut rest = screen.cells.as_slice();
+    while let Some((_, style)) = rest.first() {
+        if marks == 0 {
+            let text: String = rest.iter().map(|cell| cell.0).collect();
+            escape(&mut out, &text, &mut 0);
+            break;
+        }
+        let run;
+        (run, rest) = rest.split_at(rest.iter().take_while(|cell| cell.1 == *style).count());
         let text: String = run.iter().map(|cell| cell.0).collect();
         let classes = classes(run[0].1);
         if classes.is_empty() {
-            linked(&mut out, &text);
+            linked(&mut out, &text, &mut marks);
         } else {
+            marks -= 1;
             out.push_str("<span class=\"");
             out.push_str(&classes);
             out.push_str("\">");
-            linked(&mut out, &text);
+            linked(&mut out, &text, &mut marks);
             out.push_str("</span>");
         }
     }
@@ -52,19 +65,22 @@ fn classes(style: Style) -> String {
 }
 
 /// Text with its `http://` and `https://` addresses as links.
-fn linked(out: &mut String, text: &str) {
+fn linked(out: &mut String, text: &str, marks: &mut usize) {
     let mut rest = text;
-    while let Some((start, end)) = next_url(rest) {
-        escape(out, &rest[..start]);
+    while *marks > 0
+        && let Some((start, end)) = next_url(rest)
+    {
+        *marks -= 1;
+        escape(out, &rest[..start], marks);
         let url = &rest[start..end];
         out.push_str("<a href=\"");
         escape_attribute(out, url);
         out.push_str("\" rel=\"nofollow noopener\">");
-        escape(out, url);
+        escape(out, url, &mut 0);
         out.push_str("</a>");
         rest = &rest[end..];
     }
-    escape(out, rest);
+    escape(out, rest, marks);
 }
 
 fn next_url(text: &str) -> Option<(usize, usize)> {
@@ -85,7 +101,7 @@ fn next_url(text: &str) -> Option<(usize, usize)> {
     None
 }
 
-fn escape(out: &mut String, text: &str) {
+fn escape(out: &mut String, text: &str, marks: &mut usize) {
     for c in text.chars() {
         match c {
             '<' => out.push_str("&lt;"),
@@ -93,7 +109,11 @@ fn escape(out: &mut String, text: &str) {
             '&' => out.push_str("&amp;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
-            c if is_hidden(c) => put(out, format_args!("<span class=\"ctl\">U+{:04X}</span>", u32::from(c))),
+            c if is_hidden(c) && *marks > 0 => {
+                *marks -= 1;
+                put(out, format_args!("<span class=\"ctl\">U+{:04X}</span>", u32::from(c)));
+            }
+            c if is_hidden(c) => put(out, format_args!("‹U+{:04X}›", u32::from(c))),
             c => out.push(c),
         }
     }

@@ -90,3 +90,22 @@ fn no_sequence_of_bytes_makes_a_tag() {
     assert!(!html.contains("<b>"));
     assert!(!html.contains('\r') && !html.contains('\n') && !html.contains('\x1b'));
 }
+
+#[test]
+fn marks_of_a_line_are_few_whatever_it_holds() {
+    let plain = "x".repeat(100_000).len();
+    for piece in [
+        "\u{1b}[1mx\u{1b}[3mx\u{1b}[0m",
+        "\u{1b}[31ma\u{1b}[32mb",
+        "\u{202e}",
+        "http://a ",
+        "\"",
+        "\u{1b}[4m\u{202e}\u{1b}[0m http://b ",
+    ] {
+        let html = Style::default().html(piece.repeat(64 << 10).get(..plain).unwrap_or_default().as_bytes());
+        assert!(html.len() < 160 << 10, "{} bytes of HTML for {piece:?}", html.len());
+        assert!(html.matches("<span class=").count() <= 502, "{piece:?}");
+        assert_eq!(html.matches("<span").count(), html.matches("</span>").count(), "{piece:?}");
+        assert!(!html.contains('\u{202e}'), "what is hidden is written out to the end");
+    }
+}

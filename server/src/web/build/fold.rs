@@ -1,40 +1,52 @@
-//! Folds the records of an attempt into what the page shows: each step with its first and last lines.
+//! The steps of an attempt as the page shows them: their rows, and lines as far as there is room.
 //!
-//! Works batch by batch: memory is bounded by what is shown, however long the log is.
+//! No log is read as a whole: what a view costs is bounded by what is shown, however long the log is.
 
 use super::super::ansi::Style;
+use super::super::page::count;
 use super::super::views::facts::State;
-use super::super::views::log::{CHUNK, LogLine, Mark, Progress, StepName};
+use super::super::views::filters::{number_text, plural_text};
+use super::super::views::log::{LogLine, Mark, Progress, Step, StepName};
+use super::lines::{Lines, Room};
 use crate::app::App;
 use crate::builds::{self, log::Conceal};
+use crate::db::rows;
 use crate::error::Result;
-use slipway_protocol::{Line, Record};
-use std::collections::{BTreeMap, VecDeque};
-use uuid::Uuid;
+use slipway_protocol::Line;
+use std::collections::BTreeMap;
 
-/// Lines of a step that are on the page in full; of longer ones the ends.
-pub(super) const WHOLE: u32 = 4_000;
-const HEAD: u32 = CHUNK;
-const TAIL: usize = 2_000;
-const BATCH: usize = 2_000;
-/// Of the whole page: a build of very many long steps shows fewer lines of each.
-const MOST_LINES: usize = 20_000;
+/// Lines of a page, beside the 2 MiB that it has in all.
+const LINES: usize = 1 << 20;
+/// Heads of steps, with their errors and notices.
+const HEADS: usize = 512 << 10;
+const MOST_STEPS: usize = 400;
+/// The HTML of a head without its texts, and the longest form of one character in a text.
+const HEAD: usize = 900;
+const ESCAPED: usize = 6;
+const LONGEST_ERROR: usize = 4_000;
 
-/// A step as far as the log tells.
-pub(super) struct Folded {
-    pub(super) number: u32,
-    pub(super) name: StepName,
-    pub(super) started_at: i64,
-    pub(super) done_at: Option<i64>,
-    pub(super) cached: bool,
-    pub(super) error: Option<String>,
-    pub(super) lines: u32,
-    pub(super) head: Vec<LogLine>,
-    pub(super) tail: VecDeque<LogLine>,
-    pub(super) progress: BTreeMap<String, (i64, i64)>,
-    pub(super) notices: Vec<String>,
-    pub(super) first_error: Option<u32>,
-    style: Style,
+/// What is drawn, and what is told of all steps.
+pub(super) struct Drawn {
+    pub(super) steps: Vec<Step>,
+    /// Sentences about what is not there.
+    pub(super) cut: Vec<String>,
+    pub(super) last_step: u32,
+    /// Of the Dockerfile's own steps.
+    pub(super) counted: u64,
+    pub(super) cached: u64,
+    pub(super) lines: u64,
+    pub(super) failed: Option<u32>,
+}
+
+/// How an attempt is drawn.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    pub(super) conceal: Option<&'a Conceal>,
+    /// The page's own address.
+    pub(super) base: &'a str,
+    /// The build may go on.
+    pub(super) is_open: bool,
+    pub(super) with_lines: bool,
 }
 
 /// The state of a step whose build is open.
@@ -45,67 +57,6 @@ pub(super) fn state_of(error: Option<&str>, is_done: bool) -> State {
         Some(_) => State::Failed,
         None if is_done => State::Succeeded,
         None => State::Running,
-    }
-}
-
-impl Folded {
-    fn new(number: u32, name: &str, at: i64) -> Self {
-        Self {
-            number,
-            name: StepName::parse(name),
-            started_at: at,
-            done_at: None,
-            cached: false,
-            error: None,
-            lines: 0,
-            head: Vec::new(),
-            tail: VecDeque::new(),
-            progress: BTreeMap::new(),
-            notices: Vec::new(),
-            first_error: None,
-            style: Style::default(),
-        }
-    }
-
-    /// The state, given whether its build is still open.
-    pub(super) fn state(&self, open: bool) -> State {
-        match state_of(self.error.as_deref(), self.done_at.is_some()) {
-            State::Running if !open => State::Cancelled,
-            state => state,
-        }
-    }
-
-    pub(super) fn secs(&self, now: i64) -> u64 {
-        u64::try_from((self.done_at.unwrap_or(now) - self.started_at) / 1_000).unwrap_or_default()
-    }
-
-    fn add(&mut self, line: &Line, room: &mut usize) {
-        self.lines = self.lines.max(line.line);
-        let shown = log_line(line, &mut self.style);
-        if shown.mark == Mark::Error && self.first_error.is_none() {
-            self.first_error = Some(line.line);
-        }
-        if line.line <= HEAD && *room > 0 {
-            *room -= 1;
-            self.head.push(shown);
-            return;
-        }
-        let most = if *room > 0 { usize::try_from(WHOLE - HEAD).unwrap_or(TAIL) } else { TAIL / 10 };
-        if self.tail.len() < most {
-            *room = room.saturating_sub(1);
-        }
-        self.tail.push_back(shown);
-        // Longer than what is shown whole: only the end, in whole chunks, so that the stream finds its chunk.
-        if self.tail.len() > most {
-            let keep = TAIL.min(most);
-            while self.tail.len() > keep || self.tail.front().is_some_and(|l| (l.number - 1) % CHUNK != 0) {
-                self.tail.pop_front();
-            }
-        }
-    }
-
-    pub(super) fn progress(&self) -> Option<Progress> {
-        progress_of(&self.progress)
     }
 }
 
@@ -141,68 +92,108 @@ pub(super) fn progress_of(parts: &BTreeMap<String, (i64, i64)>) -> Option<Progre
     Some(Progress { text, percent })
 }
 
-/// All steps up to record `until`, in order, and notices that came before any step.
-pub(super) async fn fold(
-    app: &App,
-    attempt_id: Uuid,
-    until: u64,
-    conceal: Option<&Conceal>,
-) -> Result<(Vec<Folded>, Vec<String>)> {
-    let mut steps: BTreeMap<u32, Folded> = BTreeMap::new();
-    let mut early = Vec::new();
-    let (mut after, mut room, mut last) = (0, MOST_LINES, 0);
-    while after < until {
-        let mut batch = builds::log::read(app, attempt_id, after, BATCH).await?;
-        if let Some(conceal) = conceal {
-            for (_, record) in &mut batch {
-                conceal.record(record);
-            }
-        }
-        let Some((newest, _)) = batch.last() else { break };
-        after = *newest;
-        for (number, record) in &batch {
-            if *number > until {
-                break;
-            }
-            apply(&mut steps, &mut early, &mut last, record, &mut room);
+/// The rows of an attempt's steps, with what is not to be read covered.
+pub(super) async fn rows_of(app: &App, attempt: &rows::Attempt, conceal: Option<&Conceal>) -> Result<Vec<rows::Step>> {
+    let mut rows = builds::log::steps(app, attempt.id).await?;
+    if let Some(conceal) = conceal {
+        for row in &mut rows {
+            conceal.text(&mut row.name);
+            row.error.iter_mut().for_each(|error| conceal.told(error));
         }
     }
-    Ok((steps.into_values().collect(), early))
+    Ok(rows)
 }
 
-fn apply(
-    steps: &mut BTreeMap<u32, Folded>,
-    early: &mut Vec<String>,
-    last: &mut u32,
-    record: &Record,
-    room: &mut usize,
-) {
-    match record {
-        Record::StepStarted(started) => {
-            *last = started.step;
-            let step =
-                steps.entry(started.step).or_insert_with(|| Folded::new(started.step, &started.name, started.at));
-            step.done_at = None;
-        }
-        Record::Line(line) => {
-            let step = steps.entry(line.step).or_insert_with(|| Folded::new(line.step, "", line.at));
-            step.add(line, room);
-        }
-        Record::Progress { step, id, current, total } => {
-            if let Some(step) = steps.get_mut(step).filter(|s| s.progress.len() < 64 || s.progress.contains_key(id)) {
-                step.progress.insert(id.clone(), (*current, *total));
-            }
-        }
-        Record::StepDone(done) => {
-            if let Some(step) = steps.get_mut(&done.step) {
-                step.done_at = Some(done.at);
-                step.cached = done.cached;
-                step.error.clone_from(&done.error);
-            }
-        }
-        Record::Notice { text, .. } => match steps.get_mut(last) {
-            Some(step) => step.notices.push(text.clone()),
-            None => early.push(text.clone()),
-        },
+/// Draws the log up to the attempt's last record.
+pub(super) async fn draw(app: &App, attempt: &rows::Attempt, how: How<'_>) -> Result<Drawn> {
+    let rows = rows_of(app, attempt, how.conceal).await?;
+    let mut notices = builds::log::all_notices(app, attempt, &rows).await?;
+    if let Some(conceal) = how.conceal {
+        notices.values_mut().flatten().for_each(|text| conceal.told(text));
     }
+    let now = app.clock.now();
+    let mut all: Vec<(Step, u32)> = Vec::new();
+    for row in &rows {
+        let lines = u32::try_from(row.lines).unwrap_or(u32::MAX);
+        all.push((step(row, notices.remove(&row.step).unwrap_or_default(), how, now), lines));
+    }
+    if let (Some((first, _)), Some(early)) = (all.first_mut(), notices.remove(&0)) {
+        first.notices.splice(0..0, early);
+    }
+    let is_counted = |step: &Step| step.name.is_counted;
+    let mut drawn = Drawn {
+        steps: Vec::new(),
+        cut: attempt.log_cut.iter().map(|why| format!("This log was cut: {why}.")).collect(),
+        last_step: all.last().map_or(0, |(step, _)| step.number),
+        counted: all.iter().filter(|(step, _)| is_counted(step)).count() as u64,
+        cached: all.iter().filter(|(step, _)| is_counted(step) && step.cached).count() as u64,
+        lines: rows.iter().map(|row| count(row.lines)).sum(),
+        failed: all.iter().find(|(step, _)| step.state == State::Failed).map(|(step, _)| step.number),
+    };
+    let whole = all.len();
+    let mut shown = choose(all);
+    if shown.len() < whole {
+        let more = plural_text((whole - shown.len()) as u64, "more step is", "more steps are");
+        drawn.cut.push(format!(
+            "{} of {} steps are here; {more} in the raw log.",
+            shown.len(),
+            number_text(whole as u64)
+        ));
+    }
+    if how.with_lines {
+        let until = count(attempt.last_record);
+        let mut lines = Lines::open(app, attempt.id, how.conceal, how.base, until).await?;
+        let mut room = Room(LINES);
+        for (step, all) in &mut shown {
+            step.chunks = lines.of_step(step.number, *all, &mut room).await?;
+        }
+    }
+    shown.sort_by_key(|(step, _)| step.number);
+    drawn.steps = shown.into_iter().map(|(step, _)| step).collect();
+    Ok(drawn)
+}
+
+fn step(row: &rows::Step, notices: Vec<String>, how: How<'_>, now: i64) -> Step {
+    let state = match state_of(row.error.as_deref(), row.completed_at.is_some()) {
+        State::Running if !how.is_open => State::Cancelled,
+        state => state,
+    };
+    let took = row.completed_at.unwrap_or(now).saturating_sub(row.started_at.unwrap_or(now)) / 1_000;
+    let progress = row.progress.as_deref().filter(|_| row.completed_at.is_none());
+    let progress = progress.and_then(|text| serde_json::from_str(text).ok()).and_then(|parts| progress_of(&parts));
+    let error = row.error.as_deref().map(|text| text[..text.floor_char_boundary(LONGEST_ERROR)].to_owned());
+    Step {
+        number: u32::try_from(row.step).unwrap_or(u32::MAX),
+        name: StepName::parse(&row.name),
+        state,
+        cached: row.is_cached,
+        secs: (!row.is_cached).then(|| count(took)),
+        chunks: Vec::new(),
+        progress,
+        open: matches!(state, State::Running | State::Failed),
+        error,
+        notices,
+    }
+}
+
+/// The steps that the page has room for, those first that people look at first: what failed, what runs, and the others
+/// from the first one on.
+fn choose(mut all: Vec<(Step, u32)>) -> Vec<(Step, u32)> {
+    let rank = |state: State| match state {
+        State::Failed => 0,
+        State::Running => 1,
+        _ => 2,
+    };
+    all.sort_by_key(|(step, _)| (rank(step.state), step.number));
+    let mut room = HEADS;
+    let mut fits = |(step, _): &(Step, u32)| {
+        let texts = [&step.name.stage, &step.name.instruction, &step.name.rest].into_iter();
+        let texts = texts.chain(&step.error).chain(&step.notices).map(String::len).sum::<usize>();
+        let fits = (HEAD + ESCAPED * texts) <= room;
+        room = room.saturating_sub(HEAD + ESCAPED * texts);
+        fits
+    };
+    let fitting = all.iter().take(MOST_STEPS).take_while(|step| fits(step)).count();
+    all.truncate(fitting);
+    all
 }

@@ -5,7 +5,7 @@ use super::super::views::build::BuildView;
 use super::super::views::live::{ClearLog, SwapMoving, SwapNewer, SwapState, event, message};
 use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, Position, STALLED};
 use super::live::{LiveLog, fitting};
-use super::{attempts, log, view};
+use super::{attempts, fold, log, view};
 use crate::app::App;
 use crate::builds;
 use crate::db::{BuildState, rows};
@@ -200,18 +200,13 @@ impl Follower {
     /// The next records as one message; false when there are none.
     async fn records(&mut self, attempt: &rows::Attempt) -> Result<Result<bool, Gone>> {
         if self.log.is_empty() && self.at.record > 0 {
-            let mut rows = builds::log::steps(&self.app, attempt.id).await?;
-            if let Some(conceal) = &self.origin.conceal {
-                for row in &mut rows {
-                    conceal.text(&mut row.name);
-                    row.error.iter_mut().for_each(|error| conceal.told(error));
-                }
-            }
+            let rows = fold::rows_of(&self.app, attempt, self.origin.conceal.as_ref()).await?;
             self.log.know(&rows, self.at.step);
         }
         if self.ahead.is_empty() {
             self.ahead = builds::log::read(&self.app, attempt.id, self.at.record, BATCH).await?.into();
-            self.is_full = self.ahead.len() == BATCH;
+            // Fewer come when they are large: only none is the end.
+            self.is_full = !self.ahead.is_empty();
         }
         let fitting = fitting(self.ahead.iter().map(|(_, record)| record));
         let mut batch: Vec<_> = self.ahead.drain(..fitting.min(self.ahead.len())).collect();

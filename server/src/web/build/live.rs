@@ -11,7 +11,7 @@ use super::super::views::live::{
 };
 use super::super::views::log::{CHUNK, Chunk, LogLine, Progress, Step, StepName};
 use super::fold::{log_line, progress_of, state_of};
-use super::log::in_chunks;
+use super::lines::in_chunks;
 use super::view::LogFacts;
 use crate::db::rows;
 use crate::error::{Context, Result};

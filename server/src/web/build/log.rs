@@ -6,8 +6,9 @@ use super::super::page;
 use super::super::views::facts::State;
 use super::super::views::filters::plural_text;
 use super::super::views::live::Chunks;
-use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Step};
-use super::fold::{self, Folded};
+use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogOptions, LogView, Mark, Step};
+use super::fold::{self, How};
+use super::lines::{Lines, Room, gap};
 use super::{BuildPath, find};
 use crate::app::App;
 use crate::builds::{self, log::Conceal};
@@ -33,7 +34,7 @@ pub struct Shown {
     pub first_error: Option<(u32, u32)>,
 }
 
-/// Everything up to the last record that is stored now.
+/// Everything up to the last record that is stored now; `with_lines` is false when something else stands in their place.
 pub async fn view(
     app: &App,
     allowed: &Allowed<ReadRepository>,
@@ -41,6 +42,7 @@ pub async fn view(
     attempt: Option<&rows::Attempt>,
     conceal: Option<&Conceal>,
     options: LogOptions,
+    with_lines: bool,
 ) -> Result<Shown> {
     let base = format!("/{}/-/builds/{}", allowed.on().name, build.number);
     let raw_url = format!("{base}/raw");
@@ -48,32 +50,28 @@ pub async fn view(
         let view = LogView { options, raw_url, ..LogView::default() };
         return Ok(Shown { view, last_record: 0, last_step: 0, steps: 0, cached: 0, first_error: None });
     };
-    let last_record = page::count(attempt.last_record);
-    let (folded, early) = fold::fold(app, attempt.id, last_record, conceal).await?;
     // A build that is queued again still shows the log of the attempt that was lost: nothing in it runs.
-    let open = matches!(build.state, BuildState::Queued | BuildState::Running) && attempt.ended_at.is_none();
-    let now = app.clock.now();
-    let failed = folded.iter().find(|s| s.state(open) == State::Failed);
-    let first_error = failed.and_then(|s| Some((s.number, s.first_error?)));
-    let lines: u64 = folded.iter().map(|s| u64::from(s.lines)).sum();
-    let mut steps: Vec<Step> = folded.iter().map(|s| step(s, open, now, &base)).collect();
-    if let (Some(first), false) = (steps.first_mut(), early.is_empty()) {
-        first.notices.splice(0..0, early);
-    }
-    let before = fold_before(&mut steps, open);
+    let is_open = matches!(build.state, BuildState::Queued | BuildState::Running) && attempt.ended_at.is_none();
+    let how = How { conceal, base: &base, is_open, with_lines };
+    let mut drawn = fold::draw(app, attempt, how).await?;
+    let first_error = match drawn.failed {
+        Some(step) => first_error(app, attempt.id, step).await?,
+        None => None,
+    };
     Ok(Shown {
-        last_record,
-        last_step: folded.last().map_or(0, |s| s.number),
-        steps: folded.iter().filter(|s| s.name.is_counted).count() as u64,
-        cached: folded.iter().filter(|s| s.name.is_counted && s.cached).count() as u64,
+        last_record: page::count(attempt.last_record),
+        last_step: drawn.last_step,
+        steps: drawn.counted,
+        cached: drawn.cached,
         first_error,
         view: LogView {
-            before,
-            steps,
+            before: fold_before(&mut drawn.steps, is_open),
+            steps: drawn.steps,
+            cut: drawn.cut,
             options,
             raw_url,
             find: String::new(),
-            summary: if open { String::new() } else { plural_text(lines, "line", "lines") },
+            summary: if is_open { String::new() } else { plural_text(drawn.lines, "line", "lines") },
         },
     })
 }
@@ -111,41 +109,6 @@ fn before_text(before: &[Step], took: &str) -> String {
     }
 }
 
-fn step(folded: &Folded, open: bool, now: i64, base: &str) -> Step {
-    let state = folded.state(open);
-    Step {
-        number: folded.number,
-        name: folded.name.clone(),
-        state,
-        cached: folded.cached,
-        secs: (!folded.cached).then(|| folded.secs(now)),
-        chunks: chunks(folded, base),
-        progress: folded.progress().filter(|_| folded.done_at.is_none()),
-        open: matches!(state, State::Running | State::Failed),
-        error: folded.error.clone(),
-        notices: folded.notices.clone(),
-    }
-}
-
-fn chunks(folded: &Folded, base: &str) -> Vec<Chunk> {
-    let mut all = in_chunks(folded.number, folded.head.iter().cloned());
-    let (head_end, tail_start) =
-        (folded.head.last().map_or(0, |l| l.number), folded.tail.front().map_or(folded.lines + 1, |l| l.number));
-    if tail_start > head_end + 1 {
-        let (first, last) = (head_end + 1, tail_start - 1);
-        all.push(gap(folded.number, first, last, base));
-    }
-    all.extend(in_chunks(folded.number, folded.tail.iter().cloned()));
-    all
-}
-
-fn gap(step: u32, first: u32, last: u32, base: &str) -> Chunk {
-    let fragment_url = format!("{base}/lines?step={step}&from={first}&to={last}");
-    let line = format!("s{step}-L{first}");
-    let url = format!("{base}?from={line}#{line}");
-    Chunk { step, index: Chunk::index_of(first), lines: Vec::new(), gap: Some(Gap { first, last, url, fragment_url }) }
-}
-
 /// `s9-L41001` → step 9, line 41,001.
 fn place(text: &str) -> Option<(u32, u32)> {
     let (step, line) = text.strip_prefix('s')?.split_once("-L")?;
@@ -162,15 +125,12 @@ pub async fn open_at(app: &App, attempt_id: Uuid, shown: &mut LogView, from: &st
     let Some(at) = step.chunks.iter().position(holds) else { return Ok(()) };
     let Some(Gap { first, last, .. }) = step.chunks.remove(at).gap else { return Ok(()) };
     let start = first.max(Chunk::index_of(line) * CHUNK + 1);
-    let end = last.min(start.saturating_add(MOST_LINES - 1));
     let mut opened = Vec::new();
     if start > first {
         opened.push(gap(number, first, start - 1, how.base));
     }
-    opened.extend(middle(app, attempt_id, number, (start, end), how).await?);
-    if end < last {
-        opened.push(gap(number, end + 1, last, how.base));
-    }
+    let mut lines = Lines::open(app, attempt_id, how.conceal, how.base, how.until).await?;
+    opened.extend(lines.part(number, (start, last), MOST_LINES, &mut Room(OPENED)).await?);
     step.chunks.splice(at..at, opened);
     Ok(())
 }
@@ -180,30 +140,8 @@ pub async fn open_at(app: &App, attempt_id: Uuid, shown: &mut LogView, from: &st
 pub struct Middle<'a> {
     pub base: &'a str,
     pub conceal: Option<&'a Conceal>,
-}
-
-async fn middle(app: &App, attempt_id: Uuid, step: u32, (from, to): (u32, u32), how: Middle<'_>) -> Result<Vec<Chunk>> {
-    let mut found = builds::log::step_lines(app, attempt_id, step, from, to).await?;
-    if let Some(conceal) = how.conceal {
-        for line in &mut found {
-            conceal.text(&mut line.text);
-        }
-    }
-    let mut style = Style::default();
-    Ok(in_chunks(step, found.iter().map(|line| fold::log_line(line, &mut style))))
-}
-
-/// Lines of one step, parted as the page parts them.
-pub(super) fn in_chunks(step: u32, lines: impl Iterator<Item = LogLine>) -> Vec<Chunk> {
-    let mut chunks: Vec<Chunk> = Vec::new();
-    for line in lines {
-        let index = Chunk::index_of(line.number);
-        match chunks.last_mut().filter(|c| c.index == index) {
-            Some(chunk) => chunk.lines.push(line),
-            None => chunks.push(Chunk { step, index, lines: vec![line], gap: None }),
-        }
-    }
-    chunks
+    /// The last record that the page shows.
+    pub until: u64,
 }
 
 #[derive(Deserialize)]
@@ -215,6 +153,9 @@ pub struct LinesQuery {
 
 // One answer; the rest of a gap stays a gap.
 const MOST_LINES: u32 = 5 * CHUNK;
+/// HTML of a fragment, and of lines that are opened on a page that has others.
+const FRAGMENT: usize = 3 << 19;
+const OPENED: usize = 384 << 10;
 
 /// `…/builds/{n}/lines?step=&from=&to=`: the chunks of a gap, as a fragment.
 pub async fn lines(
@@ -225,15 +166,12 @@ pub async fn lines(
 ) -> Result<HttpResponse> {
     let build = find(&app, &allowed, path.number).await?;
     let attempt = builds::present_attempt(&app, &build).await?.ok_or_else(|| Error::not_found("this log"))?;
-    let (from, wanted) = (query.from.max(1), query.to.max(query.from));
-    let to = wanted.min(from.saturating_add(MOST_LINES - 1));
     let conceal = Origin::of(&app, allowed.principal(), allowed.on(), &build).await?.conceal;
     let base = format!("/{}/-/builds/{}", allowed.on().name, build.number);
-    let how = Middle { base: &base, conceal: conceal.as_ref() };
-    let mut chunks = middle(&app, attempt.id, query.step, (from, to), how).await?;
-    if wanted > to {
-        chunks.push(gap(query.step, to + 1, wanted, &base));
-    }
+    let there = builds::log::lines_of_step(&app, attempt.id, query.step).await?;
+    let (from, to) = (query.from.max(1), query.to.max(query.from).min(there));
+    let mut lines = Lines::open(&app, attempt.id, conceal.as_ref(), &base, u64::MAX).await?;
+    let chunks = lines.part(query.step, (from, to), MOST_LINES, &mut Room(FRAGMENT)).await?;
     page::html(&Chunks { chunks: &chunks })
 }
 

@@ -14,8 +14,14 @@ use uuid::Uuid;
 
 /// Hits on one page; all are counted.
 const MOST_SHOWN: u64 = 500;
+/// HTML of one page, but for the last hit with its lines around.
+const MOST_HTML: usize = 3 << 19;
+/// Characters of a line beside a hit.
+const LONGEST_BESIDE: usize = 1_000;
 /// Lines before and after a hit.
 const AROUND: usize = 2;
+/// The HTML around a line, without the query that its link holds.
+const AROUND_HTML: usize = 400;
 const BATCH: usize = 2_000;
 pub(super) const LONGEST_QUERY: usize = 200;
 /// Marks in one line; `/./` matches each character.
@@ -67,7 +73,7 @@ pub(super) async fn find(
     let Ok(_place) = app.searches.try_acquire() else {
         return Ok(not_looked("The server is busy with other searches. Try again in a moment.".to_owned()));
     };
-    let mut finder = Finder::new(pattern, LONGEST);
+    let mut finder = Finder::new(pattern, query, LONGEST);
     let mut after = 0;
     while after < until && finder.stopped.is_none() {
         let batch = builds::log::read(app, attempt_id, after, BATCH).await?;
@@ -90,6 +96,10 @@ struct Finder {
     steps: BTreeMap<u32, Looked>,
     hits: u64,
     shown: u64,
+    /// Bytes of HTML around each line.
+    around: usize,
+    /// Bytes of HTML that are shown.
+    html: usize,
     /// Time that is left for matching.
     left: Duration,
     /// The line at which no time was left.
@@ -107,8 +117,10 @@ struct Looked {
 }
 
 impl Finder {
-    fn new(pattern: Regex, left: Duration) -> Self {
-        Self { pattern, steps: BTreeMap::new(), hits: 0, shown: 0, left, stopped: None }
+    fn new(pattern: Regex, query: &str, left: Duration) -> Self {
+        // A byte of it takes three in an address.
+        let around = AROUND_HTML + 3 * query.len();
+        Self { around, pattern, steps: BTreeMap::new(), hits: 0, shown: 0, html: 0, left, stopped: None }
     }
 
     /// Takes records until the time is used up.
@@ -143,22 +155,23 @@ impl Finder {
         let text = Style::default().text(line.text.as_bytes());
         if self.pattern.is_match(&text) {
             self.hits += 1;
-            if self.shown < MOST_SHOWN {
+            if self.shown < MOST_SHOWN && self.html < MOST_HTML {
                 self.shown += 1;
                 for (number, text) in std::mem::take(&mut step.before) {
-                    step.show(number, marked(&text, std::iter::empty()), false);
+                    self.html += self.around + step.show(number, marked(&text, std::iter::empty()), false);
                 }
                 let places = self.pattern.find_iter(&text).map(|m| m.range()).take(MOST_MARKS);
-                step.show(line.line, marked(&text, places), true);
+                self.html += self.around + step.show(line.line, marked(&text, places), true);
                 step.after = AROUND;
                 return;
             }
         }
         if step.after > 0 {
             step.after -= 1;
-            step.show(line.line, marked(&text, std::iter::empty()), false);
+            self.html += self.around + step.show(line.line, marked(&beside(text), std::iter::empty()), false);
             return;
         }
+        let text = beside(text);
         step.before.push_back((line.line, text));
         if step.before.len() > AROUND {
             step.before.pop_front();
@@ -175,9 +188,20 @@ impl Finder {
 }
 
 impl Looked {
-    fn show(&mut self, number: u32, html: String, is_hit: bool) {
+    /// The bytes that the line takes.
+    fn show(&mut self, number: u32, html: String, is_hit: bool) -> usize {
         let is_apart = self.lines.last().is_some_and(|last| last.number + 1 != number);
+        let bytes = html.len();
         self.lines.push(FoundLine { number, html, is_hit, is_apart });
+        bytes
+    }
+}
+
+/// A line beside a hit, shortened.
+fn beside(text: String) -> String {
+    match text.char_indices().nth(LONGEST_BESIDE) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 
@@ -191,7 +215,7 @@ mod tests {
     }
 
     fn look_for(query: &str, texts: &[&str], left: Duration) -> Search {
-        let mut finder = Finder::new(pattern(query).unwrap(), left);
+        let mut finder = Finder::new(pattern(query).unwrap(), query, left);
         let start = StepStarted { step: 1, vertex: String::new(), name: "[1/1] RUN x".to_owned(), at: 0 };
         let line = |line, text: &&str| {
             Record::Line(Line { step: 1, line, stream: Stream::Out, at: 0, text: (*text).to_owned() })
@@ -231,6 +255,15 @@ mod tests {
         let found = look("hit", &texts);
         assert_eq!((found.hits, found.shown), (1_200, MOST_SHOWN));
         assert!(found.steps[0].lines.len() <= 502);
+    }
+
+    #[test]
+    fn what_is_shown_has_its_bounds_whatever_the_lines_are() {
+        let line = "hit \"\u{202e}".repeat(9_000);
+        let found = look("hit \"", &vec![line.as_str(); 300]);
+        let html: usize = found.steps[0].lines.iter().map(|line| line.html.len() + AROUND_HTML).sum();
+        assert!(html < 2 << 20, "{html} bytes");
+        assert_eq!(look("hit", &vec![line.as_str(); 300]).hits, 300);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use super::super::ansi;
 use super::facts::State;
 
+/// Bytes of a step's name that are shown.
+const LONGEST_NAME: usize = 500;
 /// Lines in one chunk: old chunks are laid out only when they are looked at.
 pub const CHUNK: u32 = 200;
 
@@ -11,6 +13,8 @@ pub struct LogView {
     /// Steps before the failed one, folded into one line.
     pub before: Option<Before>,
     pub steps: Vec<Step>,
+    /// Sentences about what is not here.
+    pub cut: Vec<String>,
     pub options: LogOptions,
     /// `…/raw`.
     pub raw_url: String,
@@ -96,7 +100,7 @@ pub struct StepName {
 impl StepName {
     /// Splits BuildKit's name of a vertex.
     pub fn parse(name: &str) -> Self {
-        let name = &ansi::visible(name);
+        let name = &ansi::visible(&name[..name.floor_char_boundary(LONGEST_NAME)]);
         let (stage, rest) = name.strip_prefix('[').and_then(|name| name.split_once("] ")).unwrap_or(("", name));
         if stage == "source" {
             return Self { rest: format!("Check out {}", told(rest)), ..Self::default() };

@@ -103,6 +103,7 @@ fn row(step: i64, lines: i64) -> rows::Step {
         error: None,
         lines,
         progress: None,
+        notices: None,
     }
 }
 
@@ -137,4 +138,21 @@ fn a_message_is_full_with_64_kilobytes() {
     ] {
         assert_eq!(fitting(records.iter()), expected);
     }
+}
+
+#[test]
+fn a_message_has_its_bound_whatever_the_lines_hold() {
+    for piece in ["\u{1b}[1mx\u{1b}[0my", "\u{202e}", "http://a ", "\"", "\n"] {
+        let text = piece.repeat((64 << 10) / piece.len());
+        let records: Vec<Record> = (1..=200)
+            .map(|line| Record::Line(Line { step: 1, line, stream: Stream::Out, at: 0, text: text.clone() }))
+            .collect();
+        let few = fitting(records.iter());
+        let mut log = LiveLog::default();
+        let batch: Vec<_> = (1..).zip(std::iter::once(started(1)).chain(records.into_iter().take(few))).collect();
+        let html = log.render(&batch).unwrap();
+        assert!(html.len() < 2 << 20, "{} bytes for {few} lines of {piece:?}", html.len());
+    }
+    let short: Vec<Record> = (1..=20_000).map(|n| line(1, n)).collect();
+    assert!(fitting(short.iter()) * 300 < 2 << 20);
 }

@@ -131,6 +131,7 @@ pub(super) fn log(steps: Vec<Step>) -> LogView {
     LogView {
         before: None,
         steps,
+        cut: vec![],
         options: LogOptions::default(),
         raw_url: "/acme/api/-/builds/149/raw".to_owned(),
         summary: "1,204 lines".to_owned(),
@@ -275,6 +276,19 @@ pub(super) fn pages() -> Vec<(String, String)> {
         page("build-running", &running()),
         page("build-cancelling", &show(cancelling, log(early()))),
         page("build-failed", &show(failed(), failed_log())),
+        page(
+            "build-cut",
+            &show(
+                failed(),
+                LogView {
+                    cut: vec![
+                        "This log was cut: the log is larger than 512 MiB: the rest of it is not kept.".to_owned(),
+                        "400 of 2,000 steps are here; 1,600 more steps are in the raw log.".to_owned(),
+                    ],
+                    ..failed_log()
+                },
+            ),
+        ),
         page("build-found", &show(failed(), LogView { find: "compiling axum".to_owned(), ..failed_log() })),
         page("build-failed-times", &show(failed(), LogView { options, ..failed_log() })),
         page("build-done", &show(done(true), log_with_a_gap())),
