@@ -15,8 +15,6 @@ use crate::names::{Digest, Reference};
 use crate::policy::{Allowed, DeleteImage, PullImage};
 use uuid::Uuid;
 
-/// Tags that are deleted with their manifest in one turn.
-
 fn unknown(reference: &Reference) -> Error {
     Error::registry(OciCode::ManifestUnknown, format!("manifest `{reference}` is not in this repository"))
 }

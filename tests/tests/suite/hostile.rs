@@ -14,6 +14,7 @@ pub(crate) mod heads;
 pub(crate) mod hook;
 mod hook_floods;
 mod hooks;
+mod logs;
 mod oauth;
 mod pages;
 mod passage;

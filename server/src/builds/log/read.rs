@@ -104,7 +104,7 @@ impl Cursor {
     }
 
     /// As `next`, by an index that was read before.
-    pub(super) async fn once(mut self, app: &App, index: Option<(&Index, String)>) -> Result<Vec<(u64, Record)>> {
+    pub(super) async fn once(mut self, app: &App, index: Option<(&Index, ObjectKey)>) -> Result<Vec<(u64, Record)>> {
         let Some((index, key)) = index else { return self.next(app).await };
         let (first, records) = from_sealed(app, index, &key, self.after).await?;
         Ok((first..).zip(records).filter(|(number, _)| *number > self.after).collect())

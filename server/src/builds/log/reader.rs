@@ -3,7 +3,7 @@
 use super::index::Index;
 use super::read::{Cursor, parse, sealed};
 use crate::app::App;
-use crate::db;
+use crate::db::{self, ObjectKey};
 use crate::error::{Context, Result};
 use slipway_protocol::{Line, Record};
 use uuid::Uuid;
@@ -17,7 +17,7 @@ const MOST_BYTES: usize = 2 << 20;
 pub struct Reader {
     attempt_id: Uuid,
     index: Index,
-    sealed_key: Option<String>,
+    sealed_key: Option<ObjectKey>,
     /// The records that were read last, all behind number `.0`.
     read: (u64, Vec<(u64, Record)>),
 }
