@@ -76,7 +76,7 @@ pub(super) async fn add_notice(app: &App, tx: &Tx, attempt: &rows::Attempt, text
     let mut attempt = attempt.clone();
     let mut steps = Steps::load(tx, attempt.id, &[]).await?;
     let mut batches = Batches::new(&attempt);
-    batches.add(&mut attempt, &mut steps, Record::Notice { at: app.clock.now(), text });
+    batches.add(&mut attempt, &mut steps, &Record::Notice { at: app.clock.now(), text });
     batches.write(tx, &attempt, steps).await
 }
 
@@ -90,11 +90,11 @@ async fn store(app: &App, tx: &Tx, attempt: &mut rows::Attempt, records: Vec<Rec
         let bytes = attempt.log_bytes + i64::try_from(size).unwrap_or(i64::MAX);
         if let Some(why) = limits::cut(attempt.last_record + 1, bytes, steps::step_of(&record)) {
             let told = Record::Notice { at: app.clock.now(), text: why.clone() };
-            batches.add(attempt, &mut steps, told);
+            batches.add(attempt, &mut steps, &told);
             attempt.log_cut = Some(why);
             break;
         }
-        batches.add(attempt, &mut steps, record);
+        batches.add(attempt, &mut steps, &record);
     }
     batches.write(tx, attempt, steps).await
 }
@@ -113,19 +113,19 @@ impl Batches {
         Self { done: Vec::new(), places: BTreeMap::new(), body: Vec::new(), first: attempt.last_record + 1 }
     }
 
-    fn add(&mut self, attempt: &mut rows::Attempt, steps: &mut Steps, record: Record) {
-        let line = line_of(&record);
+    fn add(&mut self, attempt: &mut rows::Attempt, steps: &mut Steps, record: &Record) {
+        let line = line_of(record);
         attempt.last_record += 1;
         attempt.log_bytes += i64::try_from(line.len()).unwrap_or(i64::MAX);
         let number = attempt.last_record.unsigned_abs();
         if index::is_full(number - self.first.unsigned_abs(), self.body.len() as u64) {
             self.end(attempt, number - 1);
         }
-        if let Record::Line(line) = &record {
+        if let Record::Line(line) = record {
             self.places.entry(line.step).or_insert((line.line, number));
         }
         self.body.extend_from_slice(&line);
-        steps.apply(attempt, &record);
+        steps.apply(attempt, record);
     }
 
     fn end(&mut self, attempt: &rows::Attempt, last: u64) {

@@ -6,7 +6,9 @@ use crate::app::App;
 use crate::db::{self, ObjectKey, rows};
 use crate::error::{Context, Error, Result};
 use futures_util::TryStreamExt as _;
-use slipway_protocol::{Line, Record};
+#[cfg(test)]
+use slipway_protocol::Line;
+use slipway_protocol::Record;
 use uuid::Uuid;
 
 /// Where an error is looked for; the first one is among the first lines mostly.

@@ -19,11 +19,6 @@ impl<T> Cut<T> {
         self.shown.is_empty()
     }
 
-    /// Of the whole list.
-    pub fn len(&self) -> u64 {
-        self.shown.len() as u64 + self.more
-    }
-
     /// `and 2,990 more`, or nothing when all are shown.
     pub fn rest(&self) -> Option<String> {
         (self.more > 0).then(|| format!("and {} more", super::filters::number_text(self.more)))
@@ -43,7 +38,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_counted() {
         let cut = Cut::first(vec![0; 3_000], 10);
-        assert_eq!((cut.shown.len(), cut.len(), cut.rest().as_deref()), (10, 3_000, Some("and 2,990 more")));
+        assert_eq!((cut.shown.len(), cut.rest().as_deref()), (10, Some("and 2,990 more")));
         assert_eq!(Cut::first(vec![1, 2], 2).rest(), None);
     }
 }

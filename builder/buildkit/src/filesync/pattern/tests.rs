@@ -90,7 +90,7 @@ fn matching_ends_with_its_steps_or_when_nobody_waits() {
     let few = matched_with(&[&hard], &path, &mut Effort::of_steps(100_000, &always));
     assert!(matches!(few, Err(Failure::TooMuchWork)), "{few:?}");
     let nobody = || false;
-    let many = vec![hard.as_str(); 20];
+    let many = [hard.as_str(); 20];
     let gone = matched_with(&many, &path, &mut Effort::new(&nobody));
     assert!(matches!(gone, Err(Failure::Gone)), "{gone:?}");
 }

@@ -39,16 +39,19 @@ struct Parser<'a> {
     classes: Vec<Class>,
 }
 
+/// A class of characters of Go's own.
+type Ranges = &'static [(char, char)];
+
 /// What an escape stands for.
 enum Escape {
     Char(char),
     /// `\d` and the like.
-    Ranges(&'static [(char, char)], bool),
+    Ranges(Ranges, bool),
 }
 
-const DIGITS: &[(char, char)] = &[('0', '9')];
-const SPACES: &[(char, char)] = &[('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')];
-const WORDS: &[(char, char)] = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
+const DIGITS: Ranges = &[('0', '9')];
+const SPACES: Ranges = &[('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')];
+const WORDS: Ranges = &[('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')];
 
 impl Parser<'_> {
     /// Up to the next `|` or the end; says which.
@@ -215,12 +218,12 @@ impl Parser<'_> {
     }
 
     /// `[:alpha:]` inside of a class.
-    fn named(&mut self) -> Result<Option<(&'static [(char, char)], bool)>, String> {
+    fn named(&mut self) -> Result<Option<(Ranges, bool)>, String> {
         let Some((name, rest)) = self.rest.strip_prefix("[:").and_then(|inner| inner.split_once(":]")) else {
             return Ok(None);
         };
         let (name, is_negated) = name.strip_prefix('^').map_or((name, false), |name| (name, true));
-        let ranges: &[(char, char)] = match name {
+        let ranges: Ranges = match name {
             "alnum" => &[('0', '9'), ('A', 'Z'), ('a', 'z')],
             "alpha" => &[('A', 'Z'), ('a', 'z')],
             "ascii" => &[('\0', '\u{7f}')],
