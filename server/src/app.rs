@@ -33,6 +33,10 @@ pub struct App {
     pub limits: crate::auth::limits::Limits,
     /// Webhook bodies that are being read.
     pub hooks: Arc<crate::hooks::InFlight>,
+    /// Answers that are being sent.
+    pub under_way: crate::http::under_way::UnderWay,
+    /// Places for streams of events.
+    pub streams: Arc<crate::auth::places::Places>,
     /// Held while the sources that are due are looked at.
     pub polls: tokio::sync::Mutex<()>,
     /// Places for searches in logs.
@@ -80,6 +84,8 @@ impl App {
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
             hooks: Arc::default(),
+            under_way: crate::http::under_way::UnderWay::default(),
+            streams: crate::web::build::events::places(),
             polls: tokio::sync::Mutex::default(),
             searches: tokio::sync::Semaphore::new(crate::web::build::SEARCHES),
             verdicts: crate::trust::Verdicts::default(),

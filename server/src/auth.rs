@@ -4,5 +4,6 @@ pub mod address;
 pub mod bearer;
 pub mod extract;
 pub mod limits;
+pub mod places;
 pub mod sessions;
 pub mod tokens;

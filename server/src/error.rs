@@ -43,6 +43,9 @@ pub enum Error {
     /// Too much was begun and not ended; the text says what to end.
     #[error("{0}")]
     TooMany(String),
+    /// All places are taken, by whomever.
+    #[error("the server is busy; try again in {retry_after_secs} s")]
+    Busy { retry_after_secs: u64 },
     /// There is no room for what should be stored, or nearly none. docker tries a 5xx again for a minute and then does
     /// not show the text, so the registry says it as a refusal.
     #[error("the disk is full, or almost full: nothing is stored until the operator makes room; reads go on")]
@@ -120,7 +123,7 @@ impl Error {
             Self::RangeNotSatisfiable { .. } | Self::WrongOffset { .. } => 416,
             Self::TooManyRequests { .. } | Self::TooMany(_) => 429,
             Self::Full => 507,
-            Self::Unavailable(_) => 503,
+            Self::Unavailable(_) | Self::Busy { .. } => 503,
             Self::Forge(_) => 502,
             Self::Internal { .. } => 500,
         }
@@ -140,6 +143,7 @@ impl Error {
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::WrongOffset { .. } => "wrong_offset",
             Self::TooManyRequests { .. } | Self::TooMany(_) => "too_many_requests",
+            Self::Busy { .. } => "busy",
             Self::Full => "full",
             Self::Unavailable(_) => "unavailable",
             Self::Forge(_) => "forge",

@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod document;
 pub mod images;
 pub mod manifests;
+pub mod media_type;
 pub mod objects;
 pub mod removal;
 pub mod repositories;

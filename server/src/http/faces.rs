@@ -3,6 +3,7 @@
 //! A middleware draws them by path, so the framework's own 404, 405 and 413 get the same faces.
 
 use super::request_id::RequestId;
+pub use super::surface::Surface;
 use crate::app::App;
 use crate::error::{Error, OciCode};
 use actix_web::body::{BoxBody, MessageBody};
@@ -12,25 +13,6 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, ResponseError, web};
 use serde_json::json;
-
-/// Where an answer goes, by the path that was asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surface {
-    Registry,
-    Json,
-    Page,
-}
-
-impl Surface {
-    pub fn of(path: &str) -> Self {
-        let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-        match first {
-            "v2" | "token" => Self::Registry,
-            "builder" | "hooks" | "api" | "healthz" | "readyz" => Self::Json,
-            _ => Self::Page,
-        }
-    }
-}
 
 // The middleware below draws the body; this only carries the error and its status.
 impl ResponseError for Error {
@@ -98,7 +80,7 @@ fn draw(request: &HttpRequest, surface: Surface, error: &Error) -> HttpResponse 
         Surface::Json => problem_face(error, &id),
         Surface::Page => crate::web::errors::page(request, error, &id),
     };
-    if let Error::TooManyRequests { retry_after_secs } = error {
+    if let Error::TooManyRequests { retry_after_secs } | Error::Busy { retry_after_secs } = error {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_secs));
     }
     response
@@ -111,7 +93,7 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::Unauthorized(_) => "UNAUTHORIZED",
         Error::Forbidden(_) | Error::Full => "DENIED",
         Error::NotFound(_) | Error::Gone(_) => "NAME_UNKNOWN",
-        Error::TooManyRequests { .. } | Error::TooMany(_) => "TOOMANYREQUESTS",
+        Error::TooManyRequests { .. } | Error::TooMany(_) | Error::Busy { .. } => "TOOMANYREQUESTS",
         Error::TooLarge(_) => "MANIFEST_INVALID",
         Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",
         // Only the addresses of uploads have an id.

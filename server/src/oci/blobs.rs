@@ -18,6 +18,8 @@ fn headers(status: StatusCode, blob: &rows::Blob) -> HttpResponseBuilder {
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
         .insert_header(("docker-content-digest", blob.digest.clone()))
         .insert_header((header::ETAG, format!("\"{}\"", blob.digest)))
+        // Whatever is in it: a browser keeps it as a file, and never shows it.
+        .insert_header((header::CONTENT_DISPOSITION, "attachment"))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
         // A blob is what its digest says, for ever; but who may read it may change.
         .insert_header((header::CACHE_CONTROL, "private, max-age=31536000, immutable"))

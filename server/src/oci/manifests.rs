@@ -6,7 +6,7 @@ use crate::db::rows;
 use crate::error::{Context as _, Error, Result};
 use crate::policy::{Allowed, DeleteImage, PullImage};
 use crate::registry::document::MOST_BYTES;
-use crate::registry::manifests;
+use crate::registry::{manifests, media_type};
 use actix_web::body::SizedStream;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, BytesMut, Data, Payload};
@@ -17,7 +17,8 @@ use tracing::Instrument as _;
 fn headers(status: StatusCode, manifest: &rows::Manifest) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
-        .insert_header((header::CONTENT_TYPE, manifest.media_type.clone()))
+        .insert_header((header::CONTENT_TYPE, media_type::served(&manifest.media_type).to_owned()))
+        .insert_header((header::CONTENT_DISPOSITION, "attachment"))
         .insert_header(("docker-content-digest", manifest.digest.clone()))
         .insert_header((header::ETAG, format!("\"{}\"", manifest.digest)))
         .insert_header((header::CONTENT_ENCODING, "identity"));

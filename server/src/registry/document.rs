@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::media_type;
 use crate::db::EdgeKind;
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
@@ -93,9 +94,11 @@ fn invalid(why: impl Into<String>) -> Error {
     Error::registry(OciCode::ManifestInvalid, why)
 }
 
-/// Whether the media type is one whose shape we know.
+/// Media types whose shape we know.
+const KNOWN: &[&str] = &[OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
+
 fn is_known(media_type: &str) -> bool {
-    is_image(media_type) || is_index(media_type)
+    KNOWN.contains(&media_type)
 }
 
 fn is_image(media_type: &str) -> bool {
@@ -106,7 +109,19 @@ pub fn is_index(media_type: &str) -> bool {
     matches!(media_type, OCI_INDEX | DOCKER_LIST)
 }
 
-/// Parses `body`, pushed as `content_type`.
+/// Parses what is pushed as `content_type`: what is stored already may have a media type that is not taken any more.
+pub fn parse_pushed(content_type: &str, body: &[u8]) -> Result<Document> {
+    let document = parse(content_type, body)?;
+    let media_type = document.media_type.as_str();
+    media_type::check(media_type)?;
+    if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(media_type) && *known != media_type) {
+        // Clients compare letter by letter; in other letters its shape was not looked at.
+        return Err(invalid(format!("`{media_type}` is written in lower case")));
+    }
+    Ok(document)
+}
+
+/// Parses `body`, stored as `content_type`.
 pub fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
     if body.len() > MOST_BYTES {
         return Err(Error::TooLarge("a manifest has at most 4 MiB".into()));

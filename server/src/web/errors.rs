@@ -82,7 +82,7 @@ fn heading(error: &Error) -> &'static str {
         Error::Conflict(_) => "That does not go together",
         Error::TooLarge(_) => "That is too large",
         Error::TooManyRequests { .. } | Error::TooMany(_) => "Too many requests",
-        Error::Unavailable(_) | Error::Full => "Not now",
+        Error::Unavailable(_) | Error::Busy { .. } | Error::Full => "Not now",
         Error::Forge(_) => "The forge said no",
         Error::Registry { code: OciCode::Unsupported, .. } => "There is no page here",
         _ => "That cannot be taken",

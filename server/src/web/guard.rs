@@ -13,6 +13,9 @@ use actix_web::web::Data;
 const CSP: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
     font-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; manifest-src 'self'";
 
+/// For what is no page: whatever it is taken for, it runs nothing, loads nothing, and has no origin.
+const INERT: &str = "default-src 'none'; frame-ancestors 'none'; sandbox";
+
 /// Refuses what other sites make a browser send.
 pub async fn same_origin(
     req: ServiceRequest,
@@ -34,10 +37,16 @@ pub async fn headers(
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let (app, surface) = (app_of(&req), Surface::of(req.path()));
     let mut response = next.call(req).await?;
+    let is_page = surface == Surface::Page && !is_inert(response.headers());
     let headers = response.headers_mut();
-    set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    if surface == Surface::Page {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+    if is_page {
         set(headers, header::CONTENT_SECURITY_POLICY, CSP);
+    } else {
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(INERT));
+    }
+    if surface == Surface::Page {
         set(headers, header::REFERRER_POLICY, "same-origin");
         set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
         set(headers, HeaderName::from_static("permissions-policy"), "clipboard-write=(self)");
@@ -47,6 +56,14 @@ pub async fn headers(
         set(headers, header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
     Ok(response)
+}
+
+/// What is served among pages and is none: raw logs, public keys, streams of events. Pages, and our own styles, scripts
+/// and pictures, have the policy of pages.
+fn is_inert(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).map(|v| v.to_str().unwrap_or_default());
+    let essence = media_type.map(|text| text.split(';').next().unwrap_or_default().trim());
+    essence.is_some_and(|it| !matches!(it, "text/html" | "text/css" | "text/javascript" | "image/svg+xml"))
 }
 
 fn app_of(req: &ServiceRequest) -> Data<App> {

@@ -89,8 +89,11 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("oci", &["app", "auth", "config", "db", "policy", "registry"]),
     ("hooks", &["app", "auth", "sources"]),
     ("builder_api", &["app", "auth", "builds", "db", "forge"]),
-    ("http", &["app", "builder_api", "config", "hooks", "oci", "web"]),
-    ("app", &["auth", "builds", "config", "db", "forge", "hooks", "registry", "storage", "trust", "wake", "web"]),
+    ("http", &["app", "auth", "builder_api", "config", "hooks", "oci", "web"]),
+    (
+        "app",
+        &["auth", "builds", "config", "db", "forge", "hooks", "http", "registry", "storage", "trust", "wake", "web"],
+    ),
 ];
 
 #[test]

@@ -24,5 +24,6 @@ pub(crate) mod routes;
 mod settings;
 pub(crate) mod site;
 mod sources;
+mod stored;
 mod text;
 pub(crate) mod workshop;

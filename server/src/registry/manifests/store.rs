@@ -26,7 +26,7 @@ pub async fn put(
     content_type: &str,
     body: Bytes,
 ) -> Result<Pushed> {
-    let document = document::parse(content_type, &body)?;
+    let document = document::parse_pushed(content_type, &body)?;
     let digest = Digest::of(&body);
     if let Reference::Digest(asked) = reference
         && *asked != digest

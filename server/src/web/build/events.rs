@@ -6,6 +6,8 @@ use super::super::origin::Origin;
 use super::follower::Follower;
 use super::{BuildPath, find};
 use crate::app::App;
+use crate::auth::address::client_address;
+use crate::auth::places::{Place, Places};
 use crate::error::Result;
 use crate::policy::{Allowed, ReadRepository};
 use actix_web::http::header;
@@ -13,6 +15,7 @@ use actix_web::web::{Bytes, Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -24,6 +27,14 @@ pub(super) const STALLED: Duration = Duration::from_secs(30);
 pub(super) const PING: Duration = Duration::from_secs(15);
 /// After this a page connects anew; nobody holds a stream for ever.
 pub(super) const LONGEST: Duration = Duration::from_hours(1);
+
+/// Streams at once; each follows its build or list with a task of its own. A tab has one.
+const STREAMS: usize = 1_024;
+const STREAMS_EACH: usize = STREAMS / 2;
+
+pub fn places() -> Arc<Places> {
+    Places::new(STREAMS, STREAMS_EACH)
+}
 
 #[derive(Deserialize)]
 pub struct After {
@@ -63,6 +74,7 @@ pub async fn stream(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
+    let place = app.streams.take(Some(client_address(&app, &request)), 1)?;
     let build = find(&app, &allowed, path.number).await?;
     let last = request.headers().get("last-event-id").and_then(|v| v.to_str().ok());
     let shown = last.and_then(Position::parse).or_else(|| Position::parse(query.after.as_deref()?)).unwrap_or_default();
@@ -70,17 +82,22 @@ pub async fn stream(
     let (out, messages) = mpsc::channel(8);
     let follower = Follower::new(app.clone(), allowed, build, origin, shown, out, request);
     actix_web::rt::spawn(follower.run());
-    Ok(answer(messages))
+    Ok(answer(messages, place))
 }
 
-pub(super) fn answer(messages: mpsc::Receiver<Bytes>) -> HttpResponse {
+/// The place is given back with the answer.
+pub(super) fn answer(messages: mpsc::Receiver<Bytes>, place: Place) -> HttpResponse {
     let stream = tokio_stream::wrappers::ReceiverStream::new(messages);
+    let sent = move |message| {
+        let _held = &place;
+        Ok::<_, std::convert::Infallible>(message)
+    };
     HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .insert_header((header::CONTENT_ENCODING, "identity"))
         .insert_header(("x-accel-buffering", "no"))
-        .streaming(futures_util::StreamExt::map(stream, Ok::<_, std::convert::Infallible>))
+        .streaming(futures_util::StreamExt::map(stream, sent))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::super::page::ROWS;
 use super::super::views::live::{SwapRows, message};
 use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, STALLED, answer};
 use crate::app::App;
+use crate::auth::address::client_address;
 use crate::auth::extract::check_again;
 use crate::builds;
 use crate::error::{Context, Result};
@@ -16,9 +17,10 @@ use tokio::time::sleep;
 
 /// `…/-/builds/events`: the newest builds of a repository, at once and whenever one appears or changes.
 pub async fn stream(allowed: Allowed<ReadRepository>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
+    let place = app.streams.take(Some(client_address(&app, &request)), 1)?;
     let (out, messages) = mpsc::channel(2);
     actix_web::rt::spawn(follow(app, allowed, request, out));
-    Ok(answer(messages))
+    Ok(answer(messages, place))
 }
 
 async fn follow(app: Data<App>, allowed: Allowed<ReadRepository>, request: HttpRequest, out: mpsc::Sender<Bytes>) {

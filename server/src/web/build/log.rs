@@ -198,7 +198,6 @@ pub async fn raw(
     answer
         .content_type("text/plain; charset=utf-8")
         .insert_header((header::ACCEPT_RANGES, "bytes"))
-        .insert_header((header::CONTENT_SECURITY_POLICY, "sandbox"))
         .insert_header((header::CONTENT_DISPOSITION, format!("inline; filename=\"build-{}.log\"", build.number)));
     if let Some((start, end)) = raw.range {
         answer.insert_header((header::CONTENT_RANGE, format!("bytes {start}-{end}/{}", raw.total)));

@@ -99,6 +99,11 @@ impl Browser {
         self.jar().iter().find(|(name, _)| name.starts_with(start)).map(|(_, value)| value.clone())
     }
 
+    /// All cookies, name and value.
+    pub(crate) fn cookies(&self) -> Vec<(String, String)> {
+        self.jar().clone().into_iter().collect()
+    }
+
     /// Replaces the cookie whose name begins so, as an attacker's or an old browser's would be.
     pub(crate) fn set_cookie(&self, start: &str, value: &str) {
         let mut jar = self.jar();

@@ -92,6 +92,11 @@ impl Registry {
         Self { host: server.host(), port: server.port(), url: server.url(""), ..self.clone() }
     }
 
+    /// The same with a client that trusts the server's certificate.
+    pub(super) fn trusting(self, server: &Server) -> Self {
+        Self { http: server.http().build().expect("a client"), ..self }
+    }
+
     /// The shared server itself, for `slipway admin`; it must be left as it is.
     pub(super) async fn server(kind: Kind) -> &'static Server {
         &shared(kind).await.server

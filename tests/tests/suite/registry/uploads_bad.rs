@@ -148,7 +148,7 @@ async fn ids_that_are_not_ours_do_not_exist(kind: Kind) {
     let (name, mona) = Registry::on(kind).await.new_repository().await;
     mona.push_image(&name, "v1").await;
     let long = "a".repeat(5_000);
-    for id in [&Uuid::new_v4().to_string(), &Uuid::nil().to_string(), "x", "%2e%2e%2fetc", &long, "1;--", "%00"] {
+    for id in [&Uuid::new_v4().to_string(), &Uuid::nil().to_string(), "x", "a%2fetc", &long, "1;--", "%00"] {
         let path = format!("/v2/{name}/blobs/uploads/{id}");
         mona.get(&path).await.fails(404, "BLOB_UPLOAD_UNKNOWN");
         mona.patch(&path, None, "x").await.fails(404, "BLOB_UPLOAD_UNKNOWN");

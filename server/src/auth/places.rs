@@ -1,0 +1,115 @@
+//! Places for what is held at once: bounded together, and for each address, so that one leaves room for others.
+
+use super::address::counted;
+use crate::error::{Error, Result};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+
+/// What takes a place is gone again soon, or is given up: a write without progress after 30 seconds.
+const RETRY_AFTER_SECS: u64 = 10;
+
+/// How many there are, and how many of them one address may have.
+pub struct Places {
+    all: usize,
+    each: usize,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
+}
+
+/// Some places; given back when it is dropped.
+pub struct Place {
+    of: Arc<Places>,
+    address: Option<IpAddr>,
+    size: usize,
+}
+
+impl Places {
+    pub fn new(all: usize, each: usize) -> Arc<Self> {
+        Arc::new(Self { all, each, held: Mutex::default() })
+    }
+
+    /// Takes `size` places, or says 503 when all are taken, and 429 when the address has its share. Without an address
+    /// only the whole counts: a proxy's connections are of many people.
+    pub fn take(self: &Arc<Self>, address: Option<IpAddr>, size: usize) -> Result<Place> {
+        let address = address.map(counted);
+        let mut held = self.held.lock().expect("no holder panics");
+        let all = held.all.saturating_add(size);
+        let own = address.map(|address| held.by_address.get(&address).copied().unwrap_or(0).saturating_add(size));
+        if own.is_some_and(|own| own > self.each) {
+            return Err(Error::TooManyRequests { retry_after_secs: RETRY_AFTER_SECS });
+        }
+        if all > self.all {
+            return Err(Error::Busy { retry_after_secs: RETRY_AFTER_SECS });
+        }
+        held.all = all;
+        if let (Some(address), Some(own)) = (address, own) {
+            held.by_address.insert(address, own);
+        }
+        Ok(Place { of: self.clone(), address, size })
+    }
+
+    /// How many are taken.
+    #[cfg(test)]
+    pub fn taken(&self) -> usize {
+        self.held.lock().expect("no holder panics").all
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.of.held.lock().expect("no holder panics");
+        held.all -= self.size;
+        let Some(address) = self.address else { return };
+        let left = held.by_address.get(&address).copied().unwrap_or(0).saturating_sub(self.size);
+        if left == 0 {
+            held.by_address.remove(&address);
+        } else {
+            held.by_address.insert(address, left);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(n: u8) -> Option<IpAddr> {
+        Some([192, 0, 2, n].into())
+    }
+
+    #[test]
+    fn one_address_leaves_room_for_another_and_all_have_an_end() {
+        let places = Places::new(5, 3);
+        let first: Vec<_> = (0..3).map(|_| places.take(address(1), 1).unwrap()).collect();
+        assert!(matches!(places.take(address(1), 1), Err(Error::TooManyRequests { .. })));
+        let second = places.take(address(2), 2).unwrap();
+        assert!(matches!(places.take(address(3), 1), Err(Error::Busy { .. })));
+        drop(second);
+        drop(places.take(address(3), 2).unwrap());
+        drop(first);
+        assert_eq!((places.taken(), places.held.lock().unwrap().by_address.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_comes_by_a_proxy_counts_in_the_whole_only() {
+        let places = Places::new(4, 1);
+        let taken: Vec<_> = (0..4).map(|_| places.take(None, 1).unwrap()).collect();
+        assert!(matches!(places.take(None, 1), Err(Error::Busy { .. })));
+        drop(taken);
+        assert_eq!(places.taken(), 0);
+    }
+
+    #[test]
+    fn one_network_of_ipv6_has_one_share() {
+        let places = Places::new(10, 2);
+        let of = |host: u128| IpAddr::from(((0x2001_0db8_u128 << 96) | host).to_be_bytes());
+        let taken: Vec<_> = (0..5).filter_map(|host| places.take(Some(of(host)), 1).ok()).collect();
+        assert_eq!(taken.len(), 2);
+    }
+}

@@ -1,0 +1,132 @@
+//! Answers that are under way: bounded in number and in the bytes that they hold, together and for each address.
+//!
+//! What a handler made whole (a manifest, a page) stays in memory until its reader took it, and is handed on in small
+//! pieces. What it streams (blobs, logs) holds a piece; `storage` bounds the large ones.
+
+use crate::app::App;
+use crate::auth::address::client_address;
+use crate::auth::places::{Place, Places};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::web::{Bytes, Data};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Answers at once, those that wait or stream included.
+const ANSWERS: usize = 4_096;
+const ANSWERS_EACH: usize = ANSWERS / 4;
+/// Bytes of answers that are held whole. The largest is a manifest, 4 MiB.
+const BYTES: usize = 128 << 20;
+const BYTES_EACH: usize = BYTES / 2;
+/// What is smaller goes into the connection's buffer at once.
+const PIECE: usize = 64 << 10;
+
+/// Whoever watches the server is answered always.
+const ALWAYS: &[&str] = &["/healthz", "/readyz"];
+
+/// What of the places is taken.
+pub struct UnderWay {
+    answers: Arc<Places>,
+    bytes: Arc<Places>,
+}
+
+impl Default for UnderWay {
+    fn default() -> Self {
+        Self { answers: Places::new(ANSWERS, ANSWERS_EACH), bytes: Places::new(BYTES, BYTES_EACH) }
+    }
+}
+
+pub(super) async fn middleware(
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    if ALWAYS.contains(&req.path()) {
+        return Ok(next.call(req).await?.map_into_boxed_body());
+    }
+    let app = req.app_data::<Data<App>>().expect("the app is registered before any route").clone();
+    let address = client_address(&app, req.request());
+    let place = match app.under_way.answers.take(Some(address), 1) {
+        Ok(place) => place,
+        Err(refusal) => return Ok(req.error_response(refusal)),
+    };
+    let response = next.call(req).await?;
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let body = match body.size() {
+        BodySize::None => BoxBody::new(body),
+        BodySize::Sized(size) if size <= PIECE as u64 => BoxBody::new(body),
+        _ => match body.try_into_bytes() {
+            Ok(bytes) => match app.under_way.bytes.take(Some(address), bytes.len()) {
+                Ok(room) => BoxBody::new(Whole { bytes, _places: [place, room] }),
+                Err(refusal) => return Ok(ServiceResponse::from_err(refusal, request)),
+            },
+            Err(body) => BoxBody::new(Streamed { body: Box::pin(body), _place: place }),
+        },
+    };
+    Ok(ServiceResponse::new(request, response.set_body(body)))
+}
+
+/// A body in memory, in pieces.
+struct Whole {
+    bytes: Bytes,
+    _places: [Place; 2],
+}
+
+impl MessageBody for Whole {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.bytes.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let piece = PIECE.min(self.bytes.len());
+        Poll::Ready((piece > 0).then(|| Ok(self.bytes.split_to(piece))))
+    }
+}
+
+/// A body that is made while it is sent.
+struct Streamed<B> {
+    body: Pin<Box<B>>,
+    _place: Place,
+}
+
+impl<B: MessageBody> MessageBody for Streamed<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
+        self.body.as_mut().poll_next(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::to_bytes;
+    use std::future::poll_fn;
+
+    fn whole(bytes: &Bytes, places: &Arc<Places>) -> Whole {
+        let take = || places.take(None, 1).unwrap();
+        Whole { bytes: bytes.clone(), _places: [take(), take()] }
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_comes_whole_in_small_pieces_and_holds_its_places_until_then() {
+        let places = Places::new(8, 8);
+        let bytes = Bytes::from((0..=u8::MAX).cycle().take(3 * PIECE + 7).collect::<Vec<u8>>());
+        let mut body = whole(&bytes, &places);
+        assert_eq!(body.size(), BodySize::Sized(bytes.len() as u64));
+        let first = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await.unwrap().unwrap();
+        assert_eq!((first.len(), places.taken()), (PIECE, 2));
+        drop(body);
+        assert_eq!(places.taken(), 0);
+        assert_eq!(to_bytes(whole(&bytes, &places)).await.unwrap(), bytes);
+    }
+}

@@ -1,0 +1,121 @@
+//! Requests that are answered before their body was read: a refusal of an upload, a form of nobody.
+//!
+//! A client may go on sending. If its connection stayed open, the rest would have to be read to find the next request,
+//! however long it is. So the answer says `Connection: close`, what comes is thrown away for some seconds, in which the
+//! client can read the answer, and then the connection ends.
+
+use super::connections;
+use actix_web::Error;
+use actix_web::HttpMessage as _;
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
+use actix_web::middleware::Next;
+use actix_web::web::Bytes;
+use futures_util::stream::poll_fn;
+use futures_util::{FutureExt as _, StreamExt as _};
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+pub(super) async fn middleware(
+    mut req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let rest = match req.take_payload() {
+        Payload::None => None,
+        payload => Some(Rest::new(payload)),
+    };
+    if let Some(rest) = &rest {
+        req.set_payload(rest.payload());
+    }
+    let mut response = next.call(req).await?;
+    if connections::is_refused(&response) {
+        connections::close(&mut response);
+    }
+    let Some(rest) = rest.filter(Rest::is_left) else { return Ok(response.map_into_boxed_body()) };
+    connections::close(&mut response);
+    // As long as somebody could read on, actix-web does not wait for the end of the body: once the answer is sent, it
+    // reads what comes until `client_disconnect_timeout`, and closes.
+    Ok(response.map_body(|_, body| BoxBody::new(Answer { body: Box::pin(body), _rest: rest })))
+}
+
+/// The body of a request, as far as nobody has read it. `None` after its end.
+#[derive(Clone)]
+struct Rest(Rc<RefCell<Option<Payload>>>);
+
+impl Rest {
+    fn new(payload: Payload) -> Self {
+        Self(Rc::new(RefCell::new(Some(payload))))
+    }
+
+    /// The same body for the handler.
+    fn payload(&self) -> Payload {
+        let rest = self.clone();
+        Payload::Stream { payload: Box::pin(poll_fn(move |cx| rest.poll_next(cx))) }
+    }
+
+    fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, PayloadError>>> {
+        let mut payload = self.0.borrow_mut();
+        let Some(body) = payload.as_mut() else { return Poll::Ready(None) };
+        let polled = body.poll_next_unpin(cx);
+        if matches!(polled, Poll::Ready(None)) {
+            *payload = None;
+        }
+        polled
+    }
+
+    /// Whether something is still to come. A small body is here already: it is read, and the connection can go on.
+    fn is_left(&self) -> bool {
+        while let Some(Some(Ok(_chunk))) = poll_fn(|cx| self.poll_next(cx)).next().now_or_never() {}
+        self.0.borrow().is_some()
+    }
+}
+
+/// An answer that keeps the body of its request.
+struct Answer<B> {
+    body: Pin<Box<B>>,
+    _rest: Rest,
+}
+
+impl<B: MessageBody> MessageBody for Answer<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
+        self.body.as_mut().poll_next(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::stream;
+
+    fn rest(chunks: Vec<Result<Bytes, PayloadError>>, ends: bool) -> Rest {
+        let chunks = stream::iter(chunks);
+        Rest::new(Payload::Stream {
+            payload: if ends { Box::pin(chunks) } else { Box::pin(chunks.chain(stream::pending())) },
+        })
+    }
+
+    #[tokio::test]
+    async fn the_handler_reads_the_body_as_it_is() {
+        let all = rest(vec![Ok(Bytes::from_static(b"ab")), Ok(Bytes::from_static(b"c"))], true);
+        let chunks: Vec<_> = all.payload().map(Result::unwrap).collect().await;
+        assert_eq!(chunks.concat(), b"abc");
+        assert!(!all.is_left());
+    }
+
+    #[tokio::test]
+    async fn a_small_body_that_is_here_is_read_and_a_longer_one_is_not_waited_for() {
+        let small = rest(vec![Ok(Bytes::from_static(b"a"))], true);
+        assert!(!small.is_left());
+        let long = rest(vec![Ok(Bytes::from_static(b"a"))], false);
+        assert!(long.is_left());
+    }
+}
