@@ -79,19 +79,19 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn address(n: u8) -> Option<IpAddr> {
-        Some([192, 0, 2, n].into())
+    fn address(n: u8) -> IpAddr {
+        [192, 0, 2, n].into()
     }
 
     #[test]
     fn one_address_leaves_room_for_another_and_all_have_an_end() {
         let places = Places::new(5, 3);
-        let first: Vec<_> = (0..3).map(|_| places.take(address(1), 1).unwrap()).collect();
-        assert!(matches!(places.take(address(1), 1), Err(Error::TooManyRequests { .. })));
-        let second = places.take(address(2), 2).unwrap();
-        assert!(matches!(places.take(address(3), 1), Err(Error::Busy { .. })));
+        let first: Vec<_> = (0..3).map(|_| places.take(Some(address(1)), 1).unwrap()).collect();
+        assert!(matches!(places.take(Some(address(1)), 1), Err(Error::TooManyRequests { .. })));
+        let second = places.take(Some(address(2)), 2).unwrap();
+        assert!(matches!(places.take(Some(address(3)), 1), Err(Error::Busy { .. })));
         drop(second);
-        drop(places.take(address(3), 2).unwrap());
+        drop(places.take(Some(address(3)), 2).unwrap());
         drop(first);
         assert_eq!((places.taken(), places.held.lock().unwrap().by_address.len()), (0, 0));
     }

@@ -112,16 +112,9 @@ fn decoded(path: &str) -> String {
     let mut at = 0;
     while at < path.len() {
         let raw = path.as_bytes()[at];
-        match byte(path, at).filter(|_| raw == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                at += 3;
-            }
-            None => {
-                bytes.push(raw);
-                at += 1;
-            }
-        }
+        let escaped = byte(path, at).filter(|_| raw == b'%');
+        bytes.push(escaped.unwrap_or(raw));
+        at += if escaped.is_some() { 3 } else { 1 };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
