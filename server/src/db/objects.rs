@@ -40,6 +40,12 @@ impl ObjectKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A key that no row knows of.
+    #[cfg(test)]
+    pub(crate) fn unregistered() -> Self {
+        Self::new(ObjectKind::Blob)
+    }
 }
 
 impl std::fmt::Display for ObjectKey {

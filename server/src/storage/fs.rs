@@ -241,7 +241,7 @@ mod tests {
     async fn readers_that_stall_hold_large_pieces_while_there_is_room_and_small_ones_then() {
         let folder = tempfile::tempdir().unwrap();
         let storage = FileSystem::open(folder.path()).unwrap();
-        let key = "blobs/x";
+        let key = &ObjectKey::unregistered();
         storage.put(key, Bytes::from(vec![7; 3 * READ_SIZE])).await.unwrap();
         let mut stalled = Vec::new();
         for reader in 0..LARGE_PIECES + 2 {
