@@ -12,6 +12,11 @@ use uuid::Uuid;
 /// Tags that cosign makes for signatures and attestations: facts of another image, never rows on a page.
 pub const ACCESSORY_PREFIX: &str = "sha256-";
 
+/// `LIKE` of `names::TagName::is_accessory`, as near as that can say it: any 64 characters in the place of hex digits.
+fn accessories() -> String {
+    format!("{ACCESSORY_PREFIX}{}%", "_".repeat(64))
+}
+
 pub async fn find(c: &impl Ask, repository_id: Uuid, name: &str) -> Result<Option<rows::Tag>> {
     Ok(tag::Entity::find()
         .filter(tag::Column::RepositoryId.eq(repository_id))
@@ -50,7 +55,7 @@ pub async fn names(c: &impl Ask, repository_id: Uuid, after: &str, limit: u64) -
 fn shown(repository_id: Uuid, part: &str) -> Select<tag::Entity> {
     let query = tag::Entity::find()
         .filter(tag::Column::RepositoryId.eq(repository_id))
-        .filter(tag::Column::Name.not_like(format!("{ACCESSORY_PREFIX}%")));
+        .filter(tag::Column::Name.not_like(accessories()));
     if part.is_empty() {
         return query;
     }

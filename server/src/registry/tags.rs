@@ -34,6 +34,9 @@ pub async fn set(
     origin: &Origin<'_>,
     now: Millis,
 ) -> Result<()> {
+    if tag.is_accessory() && origin.build.is_some() {
+        return Err(Error::internal("moving a tag", format!("no ref moves `{tag}`, where signatures are looked for")));
+    }
     let old = db::tags::find(tx, repository.id, tag.as_str()).await?;
     let from = old.as_ref().map(|t| t.digest.clone());
     let row = rows::Tag {

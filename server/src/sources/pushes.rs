@@ -92,15 +92,28 @@ async fn why_not(
     if let Some(word) = word {
         return Ok(Some(("skip_ci", format!("the commit message says `{word}`"))));
     }
-    // Those that were there before this one keep their tags.
+    // Those that were there before this one keep their tags, unless a version asks for them.
     let live = db::sources::refs::live(tx, source.id).await?;
-    let earlier = live.iter().take_while(|known| known.name != name.as_str());
-    let earlier: Vec<RefName> = earlier.filter_map(|known| known.name.parse().ok()).collect();
-    let built = earlier.iter().filter(|other| rules::builds(rule, other));
-    let clash = rules::collision(name, built, &source.default_branch);
+    let live: Vec<RefName> = live.iter().filter_map(|known| known.name.parse().ok()).collect();
+    let built: Vec<&RefName> = live.iter().filter(|other| rules::builds(rule, other)).collect();
+    let default = &source.default_branch;
+    if let Some((tag, version)) = rules::overruled(name, built.iter().copied(), default) {
+        let text = format!(
+            "the version `{}` has the tag `{tag}`: versions win over branches; rename the {}",
+            version.short(),
+            kind(name)
+        );
+        return Ok(Some(("tag_collision", text)));
+    }
+    let earlier = live.iter().take_while(|known| *known != name).filter(|known| built.contains(known));
+    let clash = rules::collision(name, earlier, default);
     Ok(clash.map(|(tag, other)| {
-        let kind = if other.tag().is_some() { "git tag" } else { "branch" };
-        let text = format!("the {kind} `{}` moves the tag `{tag}` already; rename one of the two", other.short());
+        let text =
+            format!("the {} `{}` moves the tag `{tag}` already; rename one of the two", kind(other), other.short());
         ("tag_collision", text)
     }))
+}
+
+fn kind(name: &RefName) -> &'static str {
+    if name.tag().is_some() { "git tag" } else { "branch" }
 }

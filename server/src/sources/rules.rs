@@ -7,6 +7,8 @@
 //! tag    v1.2.3-rc.1     → 1.2.3-rc.1             a pre-release moves none of the short ones
 //! tag    nightly         → nightly
 //! ```
+//! Versions win over every other ref: a branch `1.2` leaves the tag to `v1.2.3`, whichever came first. And no ref maps to
+//! a tag where the signatures of an image are kept.
 
 use super::versions::Version;
 use crate::db::rows;
@@ -74,25 +76,52 @@ fn legal(tag: &str) -> TagName {
 /// Whether a build with `ref_number` may take a tag from its present holder, a build of the same source.
 pub fn goes_forward(moves: &Moves, ref_number: i64, holder_ref: &str, holder_number: i64) -> bool {
     let held = match moves {
-        Moves::ByRefNumber => None,
+        Moves::ByRefNumber => return ref_number >= holder_number,
         Moves::ByVersion(_) => holder_ref.parse().ok().as_ref().and_then(version_of),
     };
     match (moves, held) {
         (Moves::ByVersion(version), Some(held)) if *version != held => *version > held,
+        // A holder that is no version, as a branch of the same name.
+        (Moves::ByVersion(_), None) => true,
         _ => ref_number >= holder_number,
     }
 }
 
+/// Whether `a` is a version and `b` is none: then `a` has every tag that both map to.
+pub fn wins_over(a: &RefName, b: &RefName) -> bool {
+    version_of(a).is_some() && version_of(b).is_none()
+}
+
+/// The version that has all tags of `ref_name`, with one of them; `others` are the refs of its source. Where a tag is
+/// left to move, the ref is built, and the others stay.
+pub fn overruled<'a>(
+    ref_name: &RefName,
+    others: impl IntoIterator<Item = &'a RefName>,
+    default_branch: &str,
+) -> Option<(TagName, &'a RefName)> {
+    let mut left = tags_of(ref_name, default_branch).tags;
+    let mut winner = None;
+    for other in others.into_iter().filter(|other| wins_over(other, ref_name)) {
+        let theirs = tags_of(other, default_branch).tags;
+        if let Some(at) = left.iter().position(|tag| theirs.iter().any(|t| t.name == tag.name)) {
+            winner = Some((left.remove(at).name, other));
+        }
+    }
+    winner.filter(|_| left.is_empty())
+}
+
 /// The first tag of `ref_name` that another one of `others` moves as well, with that ref.
 ///
-/// Versions share their short tags by design; anything else would make two refs take a tag from each other for ever.
+/// Versions share their short tags by design, and win over other refs (`overruled`); anything else would make two refs
+/// take a tag from each other for ever.
 pub fn collision<'a>(
     ref_name: &RefName,
     others: impl IntoIterator<Item = &'a RefName>,
     default_branch: &str,
 ) -> Option<(TagName, &'a RefName)> {
     let own = tags_of(ref_name, default_branch).tags;
-    others.into_iter().filter(|other| *other != ref_name).find_map(|other| {
+    let ranks_alike = |other: &RefName| !wins_over(ref_name, other) && !wins_over(other, ref_name);
+    others.into_iter().filter(|other| *other != ref_name && ranks_alike(other)).find_map(|other| {
         let theirs = tags_of(other, default_branch).tags;
         let clash = |tag: &&MappedTag| theirs.iter().any(|t| t.name == tag.name && !shared(t, tag));
         own.iter().find(clash).map(|tag| (tag.name.clone(), other))

@@ -6,6 +6,8 @@ use super::*;
 crate::testing::on_postgres! {
     latest_follows_the_default_branch,
     a_version_that_was_taken_back_holds_no_short_tag,
+    a_version_takes_its_tags_from_a_branch_and_keeps_them,
+    no_ref_takes_the_tag_of_a_signature,
 }
 
 /// Builds a ref update to its end, of a source with that default branch.
@@ -64,4 +66,48 @@ async fn a_version_that_was_taken_back_holds_no_short_tag() {
     tx.commit().await.unwrap();
     built(&scene, "refs/tags/v1.2.0", 12, "main").await;
     assert_eq!(holder(&scene, "1").await, "refs/tags/v1.2.0 12");
+}
+
+#[tokio::test]
+async fn a_version_takes_its_tags_from_a_branch_and_keeps_them() {
+    let scene = Scene::new().await;
+    for (branch, version, tag) in [
+        ("2", "v2.0.0", "2"),
+        ("3.1", "v3.1.0", "3.1"),
+        ("4.0.0", "v4.0.0", "4.0.0"),
+        ("5.0.0-rc.1", "5.0.0-rc.1", "5.0.0-rc.1"),
+    ] {
+        let (branch, version) = (format!("refs/heads/{branch}"), format!("refs/tags/{version}"));
+        // Pushed later than the version, built before it.
+        built(&scene, &branch, 20, "main").await;
+        assert_eq!(holder(&scene, tag).await, format!("{branch} 20"));
+        built(&scene, &version, 10, "main").await;
+        assert_eq!(holder(&scene, tag).await, format!("{version} 10"));
+        let later = built(&scene, &branch, 21, "main").await;
+        assert_eq!(holder(&scene, tag).await, format!("{version} 10"));
+        let detail = later.detail.unwrap();
+        assert!(detail.contains("versions win over branches"), "{detail}");
+        // Whoever deletes the version gives the tag back.
+        let tx = scene.app.db.begin().await.unwrap();
+        let known = db::sources::refs::find(&tx, scene.wired().source.id, &version).await.unwrap().unwrap();
+        db::sources::refs::mark_deleted(&tx, known.id, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        built(&scene, &branch, 22, "main").await;
+        assert_eq!(holder(&scene, tag).await, format!("{branch} 22"));
+    }
+}
+
+#[tokio::test]
+async fn no_ref_takes_the_tag_of_a_signature() {
+    let scene = Scene::new().await;
+    let release = built(&scene, "refs/tags/v1.0.0", 1, "main").await.digest.unwrap();
+    let repository = scene.wired().repository.id;
+    let signatures = release.replace(':', "-") + ".sig";
+    let before = db::tags::find(&scene.app.db, repository, &signatures).await.unwrap().unwrap();
+    for name in [format!("refs/heads/{signatures}"), format!("refs/tags/{}", release.replace(':', "-"))] {
+        built(&scene, &name, 2, "main").await;
+    }
+    assert_eq!(db::tags::find(&scene.app.db, repository, &signatures).await.unwrap().unwrap(), before);
+    let index = db::tags::find(&scene.app.db, repository, &release.replace(':', "-")).await.unwrap();
+    assert!(index.is_none());
 }

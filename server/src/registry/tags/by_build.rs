@@ -81,6 +81,15 @@ fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, has_l
         return None;
     }
     let holder = present.ref_name.as_deref().and_then(|r| r.parse::<RefName>().ok());
+    if let (Some(holder), Ok(own)) = (&holder, build.ref_name.parse::<RefName>()) {
+        if rules::wins_over(&own, holder) {
+            return None;
+        }
+        if rules::wins_over(holder, &own) {
+            let text = format!("`{}` belongs to `{}`: versions win over branches", mapped.name, holder.short());
+            return Some(text);
+        }
+    }
     match &mapped.moves {
         Moves::ByVersion(_) => {
             let (held, number) = (present.ref_name.as_deref()?, present.ref_number?);

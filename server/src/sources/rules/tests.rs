@@ -35,6 +35,7 @@ fn a_ref_moves_these_tags() {
         ("refs/tags/v1.2.3+5", "v1.2.3-5 (mapped)"),
         ("refs/tags/api/v1.2.3", "api-v1.2.3 (mapped)"),
         ("refs/tags/main", "main"),
+        ("refs/heads/sha256-abc.sig", "sha256-abc.sig"),
     ] {
         assert_eq!(tags(name), expected, "{name}");
     }
@@ -61,8 +62,10 @@ fn short_version_tags_move_forward_in_version_order_only() {
         // The same tag again: by number.
         (version("1.2.0"), 3, "refs/tags/v1.2.0", 3, true),
         (version("1.2.0"), 2, "refs/tags/v1.2.0", 3, false),
-        // Held by something that is no version.
+        // Held by something that is no version, and moved later.
         (version("1.2.0"), 4, "refs/heads/1", 3, true),
+        (version("1.2.0"), 4, "refs/heads/1", 9, true),
+        (version("1.2.0"), 4, "refs/tags/1", 9, true),
     ] {
         assert_eq!(goes_forward(&moves, number, holder, holder_number), expected, "{moves:?} {holder}");
     }
@@ -75,7 +78,9 @@ fn two_refs_with_one_tag_collide() {
         ("refs/heads/latest", "refs/heads/main", Some("latest")),
         ("refs/tags/main", "refs/heads/main", Some("main")),
         ("refs/tags/v1.2.3", "refs/tags/1.2.3", Some("1.2.3")),
-        ("refs/heads/1.2", "refs/tags/v1.2.3", Some("1.2")),
+        // Versions win, so they do not collide.
+        ("refs/heads/1.2", "refs/tags/v1.2.3", None),
+        ("refs/tags/1", "refs/tags/v1.2.3", None),
         ("refs/tags/v1.2.4", "refs/tags/v1.2.3", None),
         ("refs/heads/a", "refs/heads/b", None),
         ("refs/heads/main", "refs/heads/main", None),
@@ -85,6 +90,46 @@ fn two_refs_with_one_tag_collide() {
         assert_eq!(found.as_deref(), expected, "{name} {other}");
         let back = collision(&other, [&name], "main").map(|(tag, _)| tag.to_string());
         assert_eq!(back.as_deref(), expected, "{other} {name}");
+    }
+}
+
+#[test]
+fn versions_win_over_branches_and_leave_them_their_other_tags() {
+    for (name, others, expected) in [
+        ("refs/heads/2", vec!["refs/tags/v2.0.0"], Some("2")),
+        ("refs/heads/2.0", vec!["refs/tags/v1.0.0", "refs/tags/v2.0.0"], Some("2.0")),
+        ("refs/heads/2.0.0", vec!["refs/tags/v2.0.0"], Some("2.0.0")),
+        ("refs/heads/2.0.0-rc.1", vec!["refs/tags/v2.0.0-rc.1"], Some("2.0.0-rc.1")),
+        ("refs/tags/2", vec!["refs/tags/v2.0.0"], Some("2")),
+        // A pre-release has no short tags.
+        ("refs/heads/2", vec!["refs/tags/v2.0.0-rc.1"], None),
+        ("refs/heads/2", vec!["refs/tags/v1.9.9", "refs/heads/2", "refs/heads/main"], None),
+        ("refs/tags/v2.0.0", vec!["refs/heads/2", "refs/tags/2.0.0"], None),
+        // `latest` is left to it.
+        ("refs/heads/main", vec!["refs/tags/v2.0.0"], None),
+    ] {
+        let (name, others) = (git_ref(name), others.into_iter().map(git_ref).collect::<Vec<_>>());
+        let found = overruled(&name, &others, "main").map(|(tag, _)| tag.to_string());
+        assert_eq!(found.as_deref(), expected, "{name} {others:?}");
+    }
+    let others = [git_ref("refs/tags/v2.0.0")];
+    assert!(overruled(&git_ref("refs/heads/2"), &others, "2").is_none(), "the default branch moves `latest`");
+}
+
+#[test]
+fn no_ref_moves_a_tag_where_signatures_are_looked_for() {
+    let hex = "ab".repeat(32);
+    for name in [
+        format!("refs/heads/sha256-{hex}"),
+        format!("refs/heads/sha256-{hex}.sig"),
+        format!("refs/tags/sha256-{hex}.att"),
+        format!("refs/heads/sha256/{hex}.sbom"),
+    ] {
+        for default in ["main", name.rsplit_once("heads/").map_or("main", |(_, branch)| branch)] {
+            let mapped = tags_of(&git_ref(&name), default);
+            assert!(mapped.mapped, "{name}: the page shows that the tag is another one");
+            assert!(mapped.tags.iter().all(|tag| !tag.name.is_accessory()), "{name}: {mapped:?}");
+        }
     }
 }
 

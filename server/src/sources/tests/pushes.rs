@@ -6,6 +6,7 @@ use crate::db::HookState;
 crate::testing::on_postgres! {
     a_push_that_the_forge_tells_of_is_built,
     what_shall_not_be_built_is_noted,
+    a_release_is_built_though_a_branch_has_its_short_tag,
     a_refused_webhook_is_replaced_by_polling,
     a_comparison_finds_what_no_webhook_told,
     a_late_delivery_does_not_roll_back,
@@ -89,6 +90,22 @@ async fn what_shall_not_be_built_is_noted() {
     let clash = scene.build_of(&name, "refs/heads/a-b", &two).await;
     assert_eq!((clash.state, clash.reason.as_deref()), (BuildState::Skipped, Some("tag_collision")));
     assert!(clash.detail.unwrap().contains("`a/b`"));
+}
+
+#[tokio::test]
+async fn a_release_is_built_though_a_branch_has_its_short_tag() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    let one = code.commit("2", &[("a", "1")], "One");
+    assert!(is_queued(&scene.build_of(&name, "refs/heads/2", &one).await));
+    code.tags(&["v2.0.0"], &one);
+    let release = scene.build_of(&name, "refs/tags/v2.0.0", &one).await;
+    assert!(is_queued(&release), "{:?}", release.detail);
+    let two = code.commit("2", &[("a", "2")], "Two");
+    let late = scene.build_of(&name, "refs/heads/2", &two).await;
+    assert_eq!((late.state, late.reason.as_deref()), (BuildState::Skipped, Some("tag_collision")));
+    let detail = late.detail.unwrap();
+    assert!(detail.contains("`v2.0.0` has the tag `2`: versions win over branches"), "{detail}");
 }
 
 #[tokio::test]
