@@ -10,6 +10,8 @@ mod m20261121_000003_create_sources;
 mod m20261121_000004_create_builds;
 mod m20261121_000005_create_operations;
 mod m20261130_000001_add_job_lane;
+mod m20261130_000201_add_signing_key_periods;
+mod m20261130_000202_create_signing_run;
 mod m20261130_000401_add_log_bounds;
 mod m20261130_000501_create_object;
 mod m20261130_000502_free_names_of_deleted_repositories;
@@ -35,6 +37,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_create_builds::Migration),
             Box::new(m20261121_000005_create_operations::Migration),
             Box::new(m20261130_000001_add_job_lane::Migration),
+            Box::new(m20261130_000201_add_signing_key_periods::Migration),
+            Box::new(m20261130_000202_create_signing_run::Migration),
             Box::new(m20261130_000401_add_log_bounds::Migration),
             Box::new(m20261130_000501_create_object::Migration),
             Box::new(m20261130_000502_free_names_of_deleted_repositories::Migration),

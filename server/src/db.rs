@@ -32,6 +32,7 @@ pub mod removal;
 pub mod repositories;
 pub mod search;
 pub mod sessions;
+pub mod signing_runs;
 pub mod sources;
 pub mod tags;
 pub mod tokens;
@@ -57,7 +58,9 @@ pub mod rows {
         build::Model as Build, build_attempt::Model as Attempt, build_step::Model as Step,
         log_batch::Model as LogBatch, material::Model as Material, sealed_log::Model as SealedLog,
     };
-    pub use super::entity::operations::{event::Model as Event, job::Model as Job, signing_key::Model as SigningKey};
+    pub use super::entity::operations::{
+        event::Model as Event, job::Model as Job, signing_key::Model as SigningKey, signing_run::Model as SigningRun,
+    };
     pub use super::entity::registry::{
         blob::Model as Blob, manifest::Model as Manifest, manifest_edge::Model as Edge, object::Model as Object,
         repository::Model as Repository, tag::Model as Tag, tag_move::Model as TagMove, upload::Model as Upload,

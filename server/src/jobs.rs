@@ -15,6 +15,7 @@ mod scan_repositories;
 mod schedule;
 mod seal_log;
 mod set_commit_status;
+mod sign_again;
 mod sweep_leases;
 mod sweep_objects;
 mod take_up;
@@ -68,6 +69,8 @@ pub enum Task {
     AskOrganization { forge_url: String, organization_id: String },
     /// Shows a build's state on its commit.
     SetCommitStatus { build_id: Uuid },
+    /// Signs the images of a namespace with its new key.
+    SignAgain { namespace_id: Uuid },
 }
 
 /// Why a task did not succeed, and whether trying again can help.
@@ -112,6 +115,7 @@ impl Task {
             Self::AskOrganizations => "ask_organizations",
             Self::AskOrganization { .. } => "ask_organization",
             Self::SetCommitStatus { .. } => "set_commit_status",
+            Self::SignAgain { .. } => "sign_again",
         }
     }
 }
@@ -163,6 +167,7 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
             ask_organizations::run_one(app, forge_url, organization_id).await
         }
         Task::SetCommitStatus { build_id } => set_commit_status::run(app, *build_id).await,
+        Task::SignAgain { namespace_id } => sign_again::run(app, *namespace_id).await,
         Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
         Task::SweepLeases => sweep_leases::run(app).await,
         Task::TakeUp => take_up::run(app).await,
@@ -184,6 +189,8 @@ async fn prune(app: &App) -> Result<(), JobError> {
     db::sources::deliveries::prune(&tx, week, season).await?;
     tx.commit().await?;
     crate::registry::uploads::forget_old(app).await?;
+    // A run whose job gave up goes on, once the database or the disk is back.
+    crate::trust::resume(app).await?;
     app.limits.forget_quiet();
     Ok(())
 }

@@ -105,6 +105,43 @@ pub(crate) async fn add_tags(app: &App, repository_id: Uuid, number: usize, on_o
     tx.commit().await.unwrap();
 }
 
+/// The row of a build that succeeded and made the image.
+pub(crate) async fn built(app: &App, repository: &rows::Repository, digest: &crate::names::Digest) {
+    let tx = app.db.begin().await.unwrap();
+    let row = rows::Build {
+        id: Uuid::now_v7(),
+        repository_id: repository.id,
+        number: crate::db::builds::count(&tx, repository.id).await.unwrap().cast_signed() + 1,
+        source_id: None,
+        rule_id: None,
+        rule_snapshot: "{}".into(),
+        ref_name: "refs/heads/main".into(),
+        ref_number: 1,
+        commit_hash: "c".repeat(40),
+        commit_title: String::new(),
+        commit_author: String::new(),
+        trigger: crate::db::Trigger::Push,
+        principal_kind: crate::db::PrincipalKind::System,
+        principal_id: None,
+        state: crate::db::BuildState::Succeeded,
+        reason: None,
+        detail: None,
+        failure: None,
+        digest: Some(digest.to_string()),
+        no_cache: false,
+        rerun_of: None,
+        superseded_by: None,
+        requeues: 0,
+        created_at: 0,
+        started_at: None,
+        finished_at: Some(0),
+        cancel_requested_at: None,
+        cancelled_by: None,
+    };
+    crate::db::builds::insert(&tx, row).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 impl std::ops::Deref for TestApp {
     type Target = App;
     fn deref(&self) -> &App {

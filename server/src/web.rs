@@ -21,6 +21,7 @@ mod present;
 pub mod repository;
 pub mod settings;
 pub mod sign_in;
+pub mod signing_key;
 pub mod tags;
 pub mod tokens;
 mod views;

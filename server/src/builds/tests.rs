@@ -44,7 +44,6 @@ impl Scene {
     /// With more settings.
     async fn with(settings: &str) -> Self {
         let app = TestApp::start_with(settings).await;
-        crate::trust::ensure_key(&app).await.unwrap();
         let mut scene = Self { app, repositories: Vec::new() };
         scene.add("acme").await;
         scene

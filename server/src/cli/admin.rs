@@ -2,6 +2,10 @@
 //!
 //! Beside a running server the command travels over its socket, because there is one writer only.
 
+mod key;
+
+pub use key::Key;
+
 use super::{lock, socket};
 use crate::accounts::tokens::NewToken;
 use crate::accounts::{invites, memberships, tokens};
@@ -32,6 +36,9 @@ pub enum Admin {
     /// Repositories.
     #[command(subcommand)]
     Repository(Repository),
+    /// The keys that sign images, one for each namespace.
+    #[command(subcommand)]
+    Key(Key),
     /// Say what somebody is in a namespace; the next request sees it.
     #[command(after_help = "Example:\n  slipway admin grant acme --user mona --role manager")]
     Grant {
@@ -155,6 +162,7 @@ pub async fn perform(app: &App, command: Admin) -> Result<String> {
         Admin::User(User::Enable { name }) => set_disabled(app, &name, false).await,
         Admin::Namespace(Namespace::Add { name, owner }) => add_namespace(app, &name, &owner).await,
         Admin::Repository(Repository::Visibility { name, visibility }) => set_visibility(app, &name, visibility).await,
+        Admin::Key(command) => key::perform(app, command).await,
         Admin::Grant { namespace, user, role } => grant(app, &namespace, &user, role).await,
         Admin::Token(Token::Add { user, name, scopes, days }) => add_token(app, &user, &name, &scopes, &days).await,
         Admin::Leavers { confirm: Some(organization) } => {

@@ -20,7 +20,7 @@ pub async fn run(mut config: Config) -> Result<()> {
     let commands = socket::listen(&app)?;
     print_first_link(&app).await?;
     crate::registry::uploads::at_start(&app).await?;
-    trust::ensure_key(&app).await?;
+    trust::at_start(&app).await?;
     crate::accounts::standing::at_start(&app).await?;
     builds::at_start(&app).await?;
     // Before the first answer: who sees the server ready may ask it to stop at once.

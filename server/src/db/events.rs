@@ -55,3 +55,11 @@ fn row(by: &Principal, new: NewEvent, now: Millis) -> rows::Event {
         at: now,
     }
 }
+
+/// Events of a kind.
+#[cfg(test)]
+pub(crate) async fn count(db: &super::Db, kind: &str) -> u64 {
+    use sea_orm::ColumnTrait as _;
+    use sea_orm::{EntityTrait as _, PaginatorTrait as _, QueryFilter as _};
+    event::Entity::find().filter(event::Column::Kind.eq(kind)).count(db.connection()).await.unwrap()
+}

@@ -72,6 +72,20 @@ pub async fn facts(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> Res
     Ok(found)
 }
 
+/// Those of `digests` that the repository has, with the digest that each refers to.
+pub async fn subjects(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> Result<Vec<(String, Option<String>)>> {
+    let mut found = Vec::new();
+    for some in digests.chunks(500) {
+        let query = manifest::Entity::find()
+            .select_only()
+            .columns([manifest::Column::Digest, manifest::Column::SubjectDigest])
+            .filter(manifest::Column::RepositoryId.eq(repository_id))
+            .filter(manifest::Column::Digest.is_in(some));
+        found.extend(query.into_tuple::<(String, Option<String>)>().all(c.connection()).await?);
+    }
+    Ok(found)
+}
+
 /// Those of `digests` that the repository has, by digest; the caller knows that they are not too large together.
 pub async fn find_all(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> Result<Vec<rows::Manifest>> {
     let mut found = Vec::new();

@@ -93,7 +93,7 @@ fn builders(service: &mut ServiceConfig) {
 
 /// Pages of a repository. What is not the repository itself lives behind `/-/`, which is no legal part of a name.
 fn repositories(service: &mut ServiceConfig) {
-    use crate::web::{cosign_key, repository, settings, tags};
+    use crate::web::{cosign_key, repository, settings, signing_key, tags};
     const AT: &str = "/{namespace}/{repository:.+?}/-";
     let at = |rest: &str| resource(format!("{AT}/{rest}"));
     builds(service);
@@ -106,6 +106,16 @@ fn repositories(service: &mut ServiceConfig) {
         .service(at("settings/rule").route(post().to(settings::save_rule)))
         .service(at("settings/visibility").route(post().to(settings::save_visibility)))
         .service(at("settings/webhook").route(post().to(settings::repair)))
+        .service(
+            at("settings/key/rotate")
+                .route(get().to(signing_key::confirm_rotate))
+                .route(post().to(signing_key::rotate)),
+        )
+        .service(
+            at("settings/key/revoke")
+                .route(get().to(signing_key::confirm_revoke))
+                .route(post().to(signing_key::revoke)),
+        )
         .service(at("settings/delete").route(get().to(settings::confirm_delete)).route(post().to(settings::delete)))
         .service(resource("/{namespace}/{repository:[^-].*}").route(get().to(repository::show)));
 }

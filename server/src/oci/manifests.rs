@@ -6,7 +6,9 @@ use crate::db::rows;
 use crate::error::{Context as _, Error, Result};
 use crate::policy::{Allowed, DeleteImage, PullImage};
 use crate::registry::document::MOST_BYTES;
-use crate::registry::{manifests, media_type};
+use crate::registry::manifests::{self, Push};
+use crate::registry::media_type;
+use crate::trust;
 use actix_web::body::SizedStream;
 use actix_web::http::{StatusCode, header};
 use actix_web::web::{Bytes, BytesMut, Data, Payload};
@@ -46,7 +48,8 @@ pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<
     let reference = path::reference(&request)?;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let body = read(&request, body).await?;
-    let pushed = manifests::put(&app, &allowed, &reference, content_type, body).await?;
+    let push = Push { allowed: &allowed, content_type, body };
+    let pushed = trust::put_manifest(&app, &push, &reference).await?;
     let mut answer = HttpResponse::Created();
     answer
         .insert_header((header::LOCATION, format!("/v2/{}/manifests/{}", allowed.on().name, pushed.digest)))

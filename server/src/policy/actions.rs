@@ -168,6 +168,18 @@ impl Action for EndRights {
     }
 }
 
+/// May change the key that signs all images of a namespace.
+#[derive(Debug)]
+pub struct ManageSigningKey;
+
+impl Action for ManageSigningKey {
+    type On = NamespaceAccess;
+    fn decide(principal: &Principal, on: &NamespaceAccess) -> Decision {
+        let role = has_role(principal, on.role, Role::Admin) && on.name.as_str() != BUILD_CACHE;
+        allow_if(role && principal.has_scope(Scope::Admin), on.has_public_repository || on.role.is_some())
+    }
+}
+
 /// May use pages that are about oneself: tokens, import.
 #[derive(Debug)]
 pub struct UseAccount;

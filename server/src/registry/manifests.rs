@@ -1,10 +1,11 @@
 //! Storing and finding manifests.
 
+pub mod accessories;
 mod check;
 mod store;
 
 pub use check::check_pushed;
-pub use store::{insert_own, put};
+pub use store::{Push, Pushed, insert_own, put};
 
 use super::document::MOST_BYTES;
 use super::tags;

@@ -20,6 +20,18 @@ pub(super) fn generate() -> Result<(String, Secret)> {
     Ok((public, Secret::new(private.as_str())))
 }
 
+/// The private key of P-256 whose scalar these bytes are, as PKCS#8 (RFC 5958, RFC 5915); its public part is computed.
+const PKCS8_OF_P256: [u8; 35] = [
+    0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25, 0x02, 0x01, 0x01, 0x04, 0x20,
+];
+
+/// The public key, as PEM, of the private one whose scalar these bytes are; an error for the few that are none.
+pub(super) fn public_of(scalar: &[u8; 32]) -> Result<String> {
+    let der = [&PKCS8_OF_P256[..], scalar].concat();
+    SigStoreKeyPair::from_der(&der).and_then(|pair| pair.public_key_to_pem()).context("deriving a key")
+}
+
 /// Signs with a private key that was just decrypted.
 pub(super) struct Signer(SigStoreSigner);
 
@@ -46,4 +58,11 @@ pub(super) fn fingerprint(public_pem: &str) -> Result<String> {
     let body: String = public_pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
     let der = STANDARD.decode(body).map_err(|e| Error::internal("reading a public key", e))?;
     Ok(format!("SHA256:{}", hex::encode(Sha256::digest(der))))
+}
+
+/// A fingerprint as people type it, with or without `SHA256:`, as `fingerprint` writes it; what is none matches none.
+pub(super) fn normal(typed: &str) -> String {
+    let hex = typed.trim().rsplit(':').next().unwrap_or_default().to_ascii_lowercase();
+    let is_hash = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    if is_hash { format!("SHA256:{hex}") } else { String::new() }
 }

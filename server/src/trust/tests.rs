@@ -1,9 +1,13 @@
 //! Signatures that are ours, foreign, moved or broken.
 
+mod beside;
+mod changes;
 mod lists;
+mod tenants;
 
 use super::*;
 use crate::db::{self, Visibility, rows};
+use crate::error::Result;
 use crate::names::{Digest, TagName};
 use crate::policy::Principal;
 use crate::registry::{blobs, manifests};
@@ -24,14 +28,22 @@ crate::testing::on_postgres! {
 }
 
 async fn repository(app: &TestApp) -> rows::Repository {
-    ensure_key(app).await.unwrap();
+    repository_of(app, "acme", "web").await.0
+}
+
+/// A public repository in a namespace that may be there.
+async fn repository_of(app: &TestApp, namespace: &str, name: &str) -> (rows::Repository, Place) {
     let tx = app.db.begin().await.unwrap();
-    let namespace = testing::namespace("acme");
-    let namespace = db::namespaces::insert(&tx, namespace).await.unwrap();
-    let row = rows::Repository { visibility: Visibility::Public, ..testing::repository(namespace.id, "web") };
+    let found = db::namespaces::find_by_name(&tx, namespace).await.unwrap();
+    let owner = match found {
+        Some(owner) => owner,
+        None => db::namespaces::insert(&tx, testing::namespace(namespace)).await.unwrap(),
+    };
+    let row = rows::Repository { visibility: Visibility::Public, ..testing::repository(owner.id, name) };
     let row = db::repositories::insert(&tx, row).await.unwrap();
     tx.commit().await.unwrap();
-    row
+    let place = Place::new(&row, format!("{namespace}/{name}"));
+    (row, place)
 }
 
 /// Stores a manifest with one layer.
@@ -69,15 +81,23 @@ async fn image(app: &TestApp, repository: &rows::Repository, text: &str) -> Dige
     add(app, repository, text.as_bytes(), json!({}), json!({"mediaType": "text/plain"}), None).await
 }
 
+fn place(repository: &rows::Repository) -> Place {
+    Place::new(repository, "acme/web")
+}
+
 async fn sign_and_store(app: &TestApp, repository: &rows::Repository, digest: &Digest) {
-    let signed = sign(app, repository, "acme/web", digest).await.unwrap();
+    sign_as(app, repository, "acme/web", digest).await;
+}
+
+async fn sign_as(app: &TestApp, repository: &rows::Repository, name: &str, digest: &Digest) {
+    let signed = sign(app, repository, name, digest).await.unwrap();
     let tx = app.db.begin().await.unwrap();
     assert_eq!(store(app, &tx, &Principal::SYSTEM, repository, &signed).await.unwrap(), Stored::Yes);
     tx.commit().await.unwrap();
 }
 
 async fn state(app: &TestApp, repository: &rows::Repository, digest: &Digest) -> VerdictState {
-    verify(app, repository.id, digest).await.unwrap().state
+    verify(app, &place(repository), digest).await.unwrap().state
 }
 
 /// The `.sig` manifest of a digest.
@@ -109,15 +129,26 @@ async fn a_signature_is_what_cosign_expects() {
 
 /// Signs with a key that is not ours, and takes the place of the signatures that there are.
 async fn add_foreign(app: &TestApp, repository: &rows::Repository, digest: &Digest) {
+    let (_, private) = signing::generate().unwrap();
+    signed_by(app, repository, digest, &signing::Signer::new(&private).unwrap(), "localhost:8080/acme/web").await;
+}
+
+/// A signature of this key for this reference, in the place of those that there are.
+async fn signed_by(
+    app: &TestApp,
+    repository: &rows::Repository,
+    digest: &Digest,
+    signer: &signing::Signer,
+    reference: &str,
+) {
     let payload = json!({"critical": {
-        "identity": {"docker-reference": "x"},
+        "identity": {"docker-reference": reference},
         "image": {"docker-manifest-digest": digest.as_str()},
         "type": "cosign container image signature",
     }, "optional": null})
     .to_string();
-    let (_, private) = signing::generate().unwrap();
-    let foreign = signing::Signer::new(&private).unwrap().sign(payload.as_bytes()).unwrap();
-    let layer = json!({"mediaType": signature::PAYLOAD_TYPE, "annotations": {signature::ANNOTATION: foreign}});
+    let made = signer.sign(payload.as_bytes()).unwrap();
+    let layer = json!({"mediaType": signature::PAYLOAD_TYPE, "annotations": {signature::ANNOTATION: made}});
     add(app, repository, payload.as_bytes(), json!({}), layer, Some(signature::tag_of(digest))).await;
 }
 
@@ -170,7 +201,7 @@ async fn a_signature_of_another_image_counts_for_nothing() {
 async fn bundles_count_and_attestations_do_not() {
     let app = TestApp::start().await;
     let repository = repository(&app).await;
-    let (_, signer) = keys::present(&app).await.unwrap();
+    let signer = keys::signer(&app, &make_key(&app, repository.namespace_id).await).unwrap();
     for (predicate, expected) in [
         ("https://sigstore.dev/cosign/sign/v1", VerdictState::Verified),
         ("https://slsa.dev/provenance/v1", VerdictState::NotSigned),
@@ -213,11 +244,21 @@ async fn a_payload_that_is_gone_cannot_be_checked() {
 #[tokio::test]
 async fn the_key_is_made_once_and_is_not_readable_in_the_database() {
     let app = TestApp::start().await;
-    ensure_key(&app).await.unwrap();
-    let first = public_key(&app).await.unwrap();
-    ensure_key(&app).await.unwrap();
-    assert_eq!(public_key(&app).await.unwrap(), first);
-    assert!(first.starts_with("-----BEGIN PUBLIC KEY-----"));
-    let row = db::keys::present(&app.db).await.unwrap().unwrap();
+    let repository = repository(&app).await;
+    let (one, two) = tokio::join!(
+        keys::signing_now(&app, repository.namespace_id),
+        keys::signing_now(&app, repository.namespace_id)
+    );
+    let ids = [one, two].map(|signers| signers.unwrap().into_iter().map(|(key, _)| key.id).collect::<Vec<_>>());
+    assert_eq!(ids[0], ids[1], "two builds at once agree on one");
+    let pem = public_key(&app, "acme").await.unwrap();
+    assert!(pem.starts_with("-----BEGIN PUBLIC KEY-----"));
+    let row = db::keys::active(&app.db, repository.namespace_id).await.unwrap().unwrap();
+    assert_eq!(row.public_pem, pem, "nothing hangs on another key, so it is published at once");
     assert!(!String::from_utf8_lossy(&row.private_encrypted).contains("PRIVATE"));
+    at_start(&app).await.unwrap();
+    let tx = app.db.begin().await.unwrap();
+    db::keys::spoil_all(&tx).await;
+    tx.commit().await.unwrap();
+    assert!(at_start(&app).await.is_err(), "a server with another master key does not start");
 }

@@ -1,9 +1,10 @@
 //! Verifications that were run, kept in memory with the time they ran.
 //!
 //! Whatever a verification reads is named by a hash or never changes: the digest that is signed, the manifest with the
-//! signatures (it names its blobs by digest), and the keys. So what came out once is so for ever, as long as the same
-//! keys are asked. What was absent is not kept: it may be there the next time.
+//! signatures (it names its blobs by digest), the repository's name, and the keys. So what came out once is so for ever,
+//! as long as the same keys are asked and no key is revoked. What was absent is not kept: it may be there the next time.
 
+use super::Place;
 use super::checks::Finding;
 use crate::clock::Millis;
 use crate::db::rows;
@@ -21,22 +22,33 @@ pub(super) struct Known {
     pub(super) at: Millis,
 }
 
-/// Whether one of these keys signed `subject` in `manifest`.
+/// The keys that signatures of a repository are held against.
+pub(super) struct Keys {
+    /// Of its namespace, and of the instance.
+    pub(super) own: Vec<rows::SigningKey>,
+    /// How many were revoked, of any namespace: another namespace's key tells what was signed elsewhere.
+    pub(super) revoked: u64,
+}
+
+/// Whether one of these keys signed `subject` in `manifest`, for this place.
 pub(super) struct Question<'a> {
+    pub(super) place: &'a Place,
     pub(super) subject: &'a Digest,
     pub(super) manifest: &'a str,
-    pub(super) keys: &'a [rows::SigningKey],
+    pub(super) keys: &'a Keys,
 }
 
 impl Question<'_> {
     fn hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
-        // Neither digest holds a line break, and ids have one length.
-        hash.update(self.subject.as_str());
-        hash.update("\n");
-        hash.update(self.manifest);
-        hash.update("\n");
-        for key in self.keys {
+        // Neither digests nor names hold a line break, and ids have one length.
+        for text in [self.subject.as_str(), self.manifest, &self.place.name] {
+            hash.update(text);
+            hash.update("\n");
+        }
+        hash.update(self.place.namespace_id.as_bytes());
+        hash.update(self.keys.revoked.to_be_bytes());
+        for key in &self.keys.own {
             hash.update(key.id.as_bytes());
         }
         hash.finalize().into()

@@ -1,15 +1,17 @@
 //! Verification by the server, of any signature it finds: cosign's tag, referrers, and sigstore bundles with a plain key.
 //!
-//! Only what was checked against a key of ours is *verified*. A signature for another digest counts as none.
+//! Only what a key of the namespace that is not revoked signed, for this digest and this repository, is *verified*; and
+//! what the instance's key signed before there were keys of namespaces. A signature for another digest counts as none.
 
-use super::checks::{self, BUNDLE_TYPE, Finding};
+use super::Place;
+use super::checks::{self, BUNDLE_TYPE, Claim, Finding};
 use super::signature::{ARTIFACT_TYPE, tag_of};
-use super::verdicts::{Known, Question};
+use super::verdicts::{Keys, Known, Question};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::db::{self, rows};
 use crate::error::Result;
-use crate::names::Digest;
+use crate::names::{Digest, NamespaceName};
 use crate::registry::{blobs, manifests};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -29,7 +31,7 @@ const MOST_LISTED: u64 = 1_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub state: VerdictState,
-    /// The key that it was verified with.
+    /// The key that it was verified with, or the revoked one.
     pub key: Option<KeyName>,
     /// When it was checked.
     pub at: Millis,
@@ -38,6 +40,10 @@ pub struct Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VerdictState {
     Verified,
+    /// A key of ours signed it, and was revoked.
+    Revoked,
+    /// A key of ours signed it for another repository: `evil/app`, or empty when the signature names none.
+    Elsewhere(String),
     /// There are signatures, none by a key that we know.
     Untrusted,
     NotSigned,
@@ -48,35 +54,48 @@ pub enum VerdictState {
 /// How people tell keys apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyName {
-    /// `the key of registry.example.com`
+    /// `the key of acme`
     pub name: String,
     /// `SHA256:…`
     pub fingerprint: String,
 }
 
 /// Looks for signatures of a manifest and checks them, whatever is remembered.
-pub async fn verify(app: &App, repository_id: Uuid, digest: &Digest) -> Result<Verdict> {
-    let keys = db::keys::all(&app.db).await?;
-    let mut found = candidates(app, repository_id, std::slice::from_ref(digest)).await?;
+pub async fn verify(app: &App, place: &Place, digest: &Digest) -> Result<Verdict> {
+    let keys = keys_of(app, place).await?;
+    let mut found = candidates(app, place.repository_id, std::slice::from_ref(digest)).await?;
     let found = found.remove(digest.as_str()).unwrap_or_default();
     let mut effort = Effort { from_memory: false, reads: MOST_READS };
-    judge(app, repository_id, digest, &found, &keys, &mut effort).await
+    judge(app, place, digest, &found, &keys, &mut effort).await
 }
 
 /// The verdicts of a list of manifests, by digest. A verification that was run before counts, with the time that it ran.
 ///
-/// Three questions for all that is remembered; two more for each signature that is not, up to a number of reads.
-pub async fn verify_all(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<HashMap<String, Verdict>> {
-    let keys = db::keys::all(&app.db).await?;
-    let found = candidates(app, repository_id, digests).await?;
+/// Four questions for all that is remembered; two more for each signature that is not, up to a number of reads.
+pub async fn verify_all(app: &App, place: &Place, digests: &[Digest]) -> Result<HashMap<String, Verdict>> {
+    let keys = keys_of(app, place).await?;
+    let found = candidates(app, place.repository_id, digests).await?;
     let mut effort = Effort { from_memory: true, reads: MOST_READS };
     let mut verdicts = HashMap::new();
     for digest in digests {
         let manifests = found.get(digest.as_str()).map_or(&[][..], Vec::as_slice);
-        let verdict = judge(app, repository_id, digest, manifests, &keys, &mut effort).await?;
+        let verdict = judge(app, place, digest, manifests, &keys, &mut effort).await?;
         verdicts.insert(digest.to_string(), verdict);
     }
     Ok(verdicts)
+}
+
+pub(super) async fn keys_of(app: &App, place: &Place) -> Result<Keys> {
+    Ok(Keys {
+        own: db::keys::of_namespace(&app.db, place.namespace_id).await?,
+        revoked: db::keys::count_revoked(&app.db).await?,
+    })
+}
+
+/// Those of `digests` that may be signed.
+pub(super) async fn with_signatures(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<Vec<Digest>> {
+    let found = candidates(app, repository_id, digests).await?;
+    Ok(digests.iter().filter(|digest| found.contains_key(digest.as_str())).cloned().collect())
 }
 
 /// Manifests that may hold signatures, by the digest that they are for; the one with cosign's tag first.
@@ -115,39 +134,46 @@ async fn signatures_of(app: &App, repository_id: Uuid, digests: &[Digest]) -> Re
 /// What the signatures of a digest come to; the best one counts.
 async fn judge(
     app: &App,
-    repository_id: Uuid,
+    place: &Place,
     digest: &Digest,
     manifests: &[String],
-    keys: &[rows::SigningKey],
+    keys: &Keys,
     effort: &mut Effort,
 ) -> Result<Verdict> {
     let mut best = Known { finding: Finding::Nothing, at: app.clock.now() };
     for manifest in manifests {
-        let question = Question { subject: digest, manifest, keys };
+        let question = Question { place, subject: digest, manifest, keys };
         let remembered = if effort.from_memory { app.verdicts.find(&question) } else { None };
         let known = match remembered {
             Some(known) => known,
-            None => look(app, repository_id, &question, effort).await?,
+            None => look(app, &question, effort).await?,
         };
         best = if known.finding > best.finding { known } else { best };
         if matches!(best.finding, Finding::Verified(_)) {
             break;
         }
     }
+    let named = |id: Uuid| keys.own.iter().find(|key| key.id == id).map(|key| name_of(app, place, key));
     let (state, key) = match best.finding {
         Finding::Nothing => (VerdictState::NotSigned, None),
         Finding::Unreadable(why) => (VerdictState::CouldNotCheck(why), None),
         Finding::Untrusted => (VerdictState::Untrusted, None),
-        Finding::Verified(id) => {
-            (VerdictState::Verified, keys.iter().find(|key| key.id == id).map(|key| name_of(app, key)))
-        }
+        Finding::Elsewhere(repository) => (VerdictState::Elsewhere(repository), None),
+        Finding::Revoked(id) => (VerdictState::Revoked, named(id)),
+        Finding::Verified(id) => (VerdictState::Verified, named(id)),
     };
     Ok(Verdict { state, key, at: best.at })
 }
 
-fn name_of(app: &App, key: &rows::SigningKey) -> KeyName {
-    let age = if key.retired_at.is_some() { "a retired key" } else { "the key" };
-    KeyName { name: format!("{age} of {}", app.config.public_host()), fingerprint: key.fingerprint.clone() }
+fn name_of(app: &App, place: &Place, key: &rows::SigningKey) -> KeyName {
+    let age = match (key.revoked_at, key.retired_at) {
+        (Some(_), _) => "a revoked key",
+        (_, Some(_)) => "a retired key",
+        _ => "the key",
+    };
+    let host = app.config.public_host();
+    let owner = if key.scope == db::keys::INSTANCE { &*host } else { place.namespace() };
+    KeyName { name: format!("{age} of {owner}"), fingerprint: key.fingerprint.clone() }
 }
 
 /// What a question may cost.
@@ -167,7 +193,8 @@ impl Effort {
 }
 
 /// Verifies the signatures in one manifest, and remembers what came out unless that can change: what is absent may come.
-async fn look(app: &App, repository_id: Uuid, question: &Question<'_>, effort: &mut Effort) -> Result<Known> {
+async fn look(app: &App, question: &Question<'_>, effort: &mut Effort) -> Result<Known> {
+    let repository_id = question.place.repository_id;
     let mut known = Known { finding: Finding::Nothing, at: app.clock.now() };
     let too_many = || Finding::Unreadable("there are too many signatures to read at once".into());
     if !effort.read() {
@@ -188,7 +215,7 @@ async fn look(app: &App, repository_id: Uuid, question: &Question<'_>, effort: &
     let mut is_whole = true;
     // Newest last: our own signature is mostly the last one.
     for layer in value["layers"].as_array().into_iter().flatten().rev().take(MOST_LAYERS) {
-        let Some((limit, check)) = layer["mediaType"].as_str().and_then(checks::of_type) else { continue };
+        let Some((limit, read)) = layer["mediaType"].as_str().and_then(checks::of_type) else { continue };
         let Some(blob) = layer["digest"].as_str().and_then(|d| d.parse().ok()) else { continue };
         if !effort.read() {
             known.finding = known.finding.max(too_many());
@@ -196,12 +223,13 @@ async fn look(app: &App, repository_id: Uuid, question: &Question<'_>, effort: &
             break;
         }
         let finding = if let Some(bytes) = blobs::read_small(app, repository_id, &blob, limit).await? {
-            check(&bytes, layer, question.subject, question.keys)
+            weigh(app, question, &read(&bytes, layer, question.subject), effort).await?
         } else {
             is_whole = false;
-            Finding::Unreadable("what was signed is absent or too large".into())
+            Some(Finding::Unreadable("what was signed is absent or too large".into()))
         };
-        known.finding = known.finding.max(finding);
+        is_whole &= finding.is_some();
+        known.finding = known.finding.max(finding.unwrap_or_else(too_many));
         if matches!(known.finding, Finding::Verified(_)) {
             break;
         }
@@ -210,4 +238,23 @@ async fn look(app: &App, repository_id: Uuid, question: &Question<'_>, effort: &
         app.verdicts.remember(question, &known);
     }
     Ok(known)
+}
+
+/// What a signature is worth; `None` when nothing more may be read. Another namespace's key is looked for only where the signature names that namespace.
+async fn weigh(app: &App, question: &Question<'_>, claim: &Claim, effort: &mut Effort) -> Result<Option<Finding>> {
+    match claim {
+        Claim::Nothing => return Ok(Some(Finding::Nothing)),
+        Claim::Unreadable(why) => return Ok(Some(Finding::Unreadable(why.clone()))),
+        Claim::Signed { .. } => {}
+    }
+    if let Some(finding) = checks::by_keys(question.place, &question.keys.own, claim) {
+        return Ok(Some(finding));
+    }
+    let named = checks::other_namespace(question.place, claim).and_then(|name| name.parse::<NamespaceName>().ok());
+    let Some(namespace) = named else { return Ok(Some(Finding::Untrusted)) };
+    if !effort.read() {
+        return Ok(None);
+    }
+    let others = db::keys::of_name(&app.db, namespace.as_str()).await?;
+    Ok(Some(checks::by_keys(question.place, &others, claim).unwrap_or(Finding::Untrusted)))
 }

@@ -15,7 +15,7 @@ use crate::names::{Digest, RefName};
 use crate::policy::{self, Principal, RepositoryAccess};
 use crate::registry::images::Image;
 use crate::registry::tags::{self, MoveStory};
-use crate::trust::{self, Verdict, VerdictState};
+use crate::trust::{self, Place, Verdict, VerdictState};
 
 pub fn state(state: BuildState) -> State {
     match state {
@@ -158,13 +158,17 @@ pub async fn head(app: &App, principal: &Principal, on: &RepositoryAccess) -> Re
 
 /// Signed by whom, checked now.
 pub async fn signature(app: &App, on: &RepositoryAccess, digest: &Digest) -> Result<Signature> {
-    Ok(verdict(app, trust::verify(app, on.id, digest).await?))
+    Ok(verdict(app, trust::verify(app, &Place::from(on), digest).await?))
 }
 
 fn verdict(app: &App, Verdict { state, key, at }: Verdict) -> Signature {
     let (key, checked) = (key.map(|k| k.name).unwrap_or_default(), when(app, at));
     match state {
         VerdictState::Verified => Signature::Verified { key, checked },
+        VerdictState::Revoked => {
+            Signature::Revoked { key: if key.is_empty() { "a revoked key".into() } else { key }, checked }
+        }
+        VerdictState::Elsewhere(name) => Signature::Elsewhere { name, checked },
         VerdictState::Untrusted => Signature::Untrusted { key, checked },
         VerdictState::NotSigned => Signature::NotSigned,
         VerdictState::CouldNotCheck(reason) => Signature::CouldNotCheck { reason },
@@ -193,7 +197,7 @@ pub fn cause(on: &RepositoryAccess, story: Option<&MoveStory>) -> Cause {
 /// Images in a list.
 pub async fn image_rows(app: &App, on: &RepositoryAccess, images: &[Image]) -> Result<Vec<ImageRow>> {
     let digests: Vec<Digest> = images.iter().map(|image| Digest::trusted(&image.manifest.digest)).collect();
-    let mut verdicts = trust::verify_all(app, on.id, &digests).await?;
+    let mut verdicts = trust::verify_all(app, &Place::from(on), &digests).await?;
     let mut rows = Vec::new();
     for image in images {
         let found = verdicts.remove(&image.manifest.digest).map(|found| verdict(app, found));

@@ -3,6 +3,7 @@
 use super::page::{self, count};
 use super::present;
 use super::repository::{source_facts, turned_private};
+use super::signing_key;
 use super::views::repository::RepositoryTab;
 use super::views::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
 use crate::app::App;
@@ -48,6 +49,7 @@ async fn page_of(app: &App, allowed: &Allowed<AdministerRepository>, typed: Opti
         source: source.as_ref().map(|s| source_facts(app, s, true)),
         rule,
         turned_private: turned_private(app, on.id, true, None).await?,
+        key: signing_key::facts(app, on).await?,
         head,
     })
 }
@@ -84,7 +86,7 @@ async fn mapping(app: &App, source: &rows::Source) -> Result<Vec<Mapping>> {
     }
     let version = known.iter().find(|r| rules::version_of(r).is_some());
     if let Some(tag) = version.cloned().or_else(|| parse("refs/tags/v1.2.3")) {
-        rows.push(row("Version tag", &tag, "the short ones move forward in version order only"));
+        rows.push(row("Version tag", &tag, "the short ones move forward in version order only, and win over branches"));
     }
     Ok(rows)
 }

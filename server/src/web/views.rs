@@ -21,6 +21,7 @@ pub mod pull;
 pub mod repository;
 pub mod search;
 pub mod settings;
+pub mod signing_key;
 pub mod tags;
 pub mod tokens;
 

@@ -5,7 +5,7 @@ use crate::builds::view;
 use crate::db::BuildState::{Cancelled, Failed, Running, Succeeded};
 use crate::names::Digest;
 use crate::registry::{blobs, manifests};
-use crate::trust::{self, VerdictState};
+use crate::trust::{self, Place, VerdictState};
 use bytes::Bytes;
 use slipway_protocol::{Failure, Material, Outcome, Reason};
 
@@ -44,6 +44,10 @@ async fn store(scene: &Scene, principal: &Principal, text: &str, tag: Option<&st
     digest
 }
 
+fn place(scene: &Scene) -> Place {
+    Place::new(&scene.wired().repository, "acme/web")
+}
+
 pub(super) fn success(digest: &Digest) -> Outcome {
     let material = material("pkg:docker/alpine@3", "sha256", &"ab".repeat(32));
     Outcome::Succeeded { digest: digest.to_string(), materials: vec![material.clone(), material] }
@@ -60,7 +64,7 @@ async fn a_good_build_is_signed_and_tagged_in_one_go() {
     let build = scene.queue(1).await;
     let assignment = scene.claim().await.unwrap();
     let digest = push(&scene, &assignment, "one").await;
-    assert_eq!(trust::verify(&scene.app, repository, &digest).await.unwrap().state, VerdictState::NotSigned);
+    assert_eq!(trust::verify(&scene.app, &place(&scene), &digest).await.unwrap().state, VerdictState::NotSigned);
     for _ in 0..2 {
         assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "succeeded");
     }
@@ -68,7 +72,7 @@ async fn a_good_build_is_signed_and_tagged_in_one_go() {
     assert_eq!((build.state, build.digest.as_deref()), (Succeeded, Some(digest.as_str())));
     let tag = db::tags::find(&scene.app.db, repository, "main").await.unwrap().unwrap();
     assert_eq!((tag.digest.as_str(), tag.build_id), (digest.as_str(), Some(build.id)));
-    let verdict = trust::verify(&scene.app, repository, &digest).await.unwrap();
+    let verdict = trust::verify(&scene.app, &place(&scene), &digest).await.unwrap();
     assert_eq!(verdict.state, VerdictState::Verified);
     assert!(verdict.key.unwrap().fingerprint.starts_with("SHA256:"));
     assert_eq!(db::builds::materials(&scene.app.db, build.id).await.unwrap().len(), 1);
@@ -110,7 +114,7 @@ async fn a_build_of_a_ref_that_was_deleted_meanwhile_moves_no_tag_unless_asked_f
     let detail = scene.build(build.id).await.detail.unwrap();
     assert!(detail.contains("tag `main` was not moved: the branch `main` was deleted meanwhile"), "{detail}");
     assert!(db::tags::find(&scene.app.db, repository, "main").await.unwrap().is_none());
-    assert_eq!(trust::verify(&scene.app, repository, &digest).await.unwrap().state, VerdictState::Verified);
+    assert_eq!(trust::verify(&scene.app, &place(&scene), &digest).await.unwrap().state, VerdictState::Verified);
 
     crate::builds::rerun(&scene.app, &scene.manager(), build.number, crate::builds::Rerun::Same).await.unwrap();
     let assignment = scene.claim().await.unwrap();
@@ -162,8 +166,9 @@ async fn without_a_signature_no_tag_moves() {
     let build = scene.queue(1).await;
     let assignment = scene.claim().await.unwrap();
     let digest = push(&scene, &assignment, "one").await;
+    trust::make_key(&scene.app, scene.wired().namespace.id).await;
     let tx = scene.app.db.begin().await.unwrap();
-    db::keys::retire_all(&tx, 1).await.unwrap();
+    db::keys::spoil_all(&tx).await;
     tx.commit().await.unwrap();
     assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "failed");
     let build = scene.build(build.id).await;

@@ -41,4 +41,18 @@ entity!(signing_key "signing_key" {
     fingerprint: String,
     created_at: i64,
     retired_at: Option<i64>,
+    published_at: Option<i64>,
+    revoked_at: Option<i64>,
+});
+
+entity!(signing_run "signing_run" {
+    namespace_id: Uuid,
+    key_id: Uuid,
+    total: i64,
+    looked: i64,
+    signed: i64,
+    skipped: i64,
+    cursor: Option<Uuid>,
+    started_at: i64,
+    finished_at: Option<i64>,
 });

@@ -18,36 +18,51 @@ pub struct Pushed {
     pub subject: Option<Digest>,
 }
 
-/// Stores what `docker push` sends last, after its blobs.
-pub async fn put(
-    app: &App,
-    allowed: &Allowed<PushImage>,
-    reference: &Reference,
-    content_type: &str,
-    body: Bytes,
-) -> Result<Pushed> {
-    let document = document::parse_pushed(content_type, &body)?;
-    let digest = Digest::of(&body);
-    if let Reference::Digest(asked) = reference
-        && *asked != digest
-    {
-        let text = format!("the manifest hashes to {digest}, not to {asked}");
-        return Err(Error::registry(OciCode::DigestInvalid, text));
+/// A manifest that somebody pushes.
+#[derive(Clone)]
+pub struct Push<'a> {
+    pub allowed: &'a Allowed<PushImage>,
+    pub content_type: &'a str,
+    pub body: Bytes,
+}
+
+impl Push<'_> {
+    /// Refuses tags of builds.
+    pub(super) fn may_move(&self, tag: &TagName) -> Result<()> {
+        let is_cache = self.allowed.on().name.namespace.as_str() == BUILD_CACHE;
+        if self.allowed.principal().attempt_id().is_some() && !is_cache {
+            // No unsigned moment, whatever a builder does: the server moves the tags when it has signed.
+            let text = format!("a build pushes by digest, not to `{tag}`; the server signs and moves its tags");
+            return Err(Error::Forbidden(text));
+        }
+        Ok(())
     }
-    let by = allowed.principal();
-    let is_cache = allowed.on().name.namespace.as_str() == BUILD_CACHE;
-    if matches!(reference, Reference::Tag(_)) && by.attempt_id().is_some() && !is_cache {
-        // No unsigned moment, whatever a builder does: the server moves the tags when it has signed.
-        return Err(Error::Forbidden("a build pushes by digest; the server signs and moves its tags".into()));
+}
+
+/// Stores what `docker push` sends last, after its blobs. What goes to a tag beside an image is `accessories`' business.
+pub async fn put(app: &App, push: &Push<'_>, reference: &Reference) -> Result<Pushed> {
+    let document = document::parse_pushed(push.content_type, &push.body)?;
+    let digest = Digest::of(&push.body);
+    match reference {
+        Reference::Digest(asked) if *asked != digest => {
+            let text = format!("the manifest hashes to {digest}, not to {asked}");
+            return Err(Error::registry(OciCode::DigestInvalid, text));
+        }
+        Reference::Digest(_) => {}
+        Reference::Tag(tag) => push.may_move(tag)?,
     }
     app.room()?;
-    let repository = repositories::ensure(app, allowed).await?;
+    let by = push.allowed.principal();
+    let repository = repositories::ensure(app, push.allowed).await?;
     let tx = app.db.begin().await?;
     db::repositories::lock(&tx, repository.id).await?;
-    insert(app, &tx, by, &repository, &document, &digest, &body).await?;
-    let title = allowed.on().name.to_string();
+    insert(app, &tx, by, &repository, &document, &digest, &push.body).await?;
+    let title = push.allowed.on().name.to_string();
     repositories::make_live(app, &tx, by, &repository, &title).await?;
     if let Reference::Tag(tag) = reference {
+        if tag.is_accessory() {
+            return Err(Error::internal("storing a manifest", format!("nobody looked what `{tag}` has to keep")));
+        }
         let origin = tags::Origin { cause: Cause::Push, build: None };
         tags::set(&tx, by, &repository, &title, tag, &digest, &origin, app.clock.now()).await?;
     }
@@ -84,7 +99,7 @@ pub async fn insert_own(
     Ok(digest)
 }
 
-async fn insert(
+pub(super) async fn insert(
     app: &App,
     tx: &Tx,
     by: &Principal,

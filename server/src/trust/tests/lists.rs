@@ -6,13 +6,13 @@ use super::*;
 async fn cost(app: &TestApp, repository: &rows::Repository, digests: &[Digest]) -> (u64, u64) {
     let run = || app.verdicts.run.load(std::sync::atomic::Ordering::Relaxed);
     let before = (app.db.statements(), run());
-    let verdicts = verify_all(app, repository.id, digests).await.unwrap();
+    let verdicts = verify_all(app, &place(repository), digests).await.unwrap();
     assert!(digests.iter().all(|digest| verdicts[digest.as_str()].state == VerdictState::Verified));
     (app.db.statements() - before.0, run() - before.1)
 }
 
 #[tokio::test]
-async fn a_list_of_fifty_is_verified_once_and_then_asks_three_questions() {
+async fn a_list_of_fifty_is_verified_once_and_then_asks_four_questions() {
     let app = TestApp::start().await;
     let repository = repository(&app).await;
     let mut digests = Vec::new();
@@ -21,13 +21,17 @@ async fn a_list_of_fifty_is_verified_once_and_then_asks_three_questions() {
         sign_and_store(&app, &repository, &digest).await;
         digests.push(digest);
     }
-    // Keys, tags and referrers for all; a manifest and a payload for each.
-    assert_eq!(cost(&app, &repository, &digests).await, (3 + 2 * 50, 50));
-    assert_eq!(cost(&app, &repository, &digests).await, (3, 0));
-    let first = verify_all(&app, repository.id, &digests).await.unwrap();
-    assert_eq!(verify_all(&app, repository.id, &digests).await.unwrap(), first, "with key and the time it was checked");
+    // Keys, revoked ones, tags and referrers for all; a manifest and a payload for each.
+    assert_eq!(cost(&app, &repository, &digests).await, (4 + 2 * 50, 50));
+    assert_eq!(cost(&app, &repository, &digests).await, (4, 0));
+    let first = verify_all(&app, &place(&repository), &digests).await.unwrap();
+    assert_eq!(
+        verify_all(&app, &place(&repository), &digests).await.unwrap(),
+        first,
+        "with key and the time it was checked"
+    );
     let name = first[digests[0].as_str()].key.clone().unwrap().name;
-    assert_eq!(name, "the key of localhost:8080");
+    assert_eq!(name, "the key of acme");
 }
 
 #[tokio::test]
@@ -37,7 +41,7 @@ async fn what_is_remembered_is_of_that_signature_and_those_keys_only() {
     let (one, two) = (image(&app, &repository, "one").await, image(&app, &repository, "two").await);
     let both = [one.clone(), two.clone()];
     let states = async || {
-        let verdicts = verify_all(&app, repository.id, &both).await.unwrap();
+        let verdicts = verify_all(&app, &place(&repository), &both).await.unwrap();
         [one.as_str(), two.as_str()].map(|digest| verdicts[digest].state.clone())
     };
     assert_eq!(states().await, [VerdictState::NotSigned, VerdictState::NotSigned]);
@@ -78,7 +82,7 @@ async fn what_could_not_be_read_is_looked_at_again() {
     let tx = app.db.begin().await.unwrap();
     db::blobs::unlink(&tx, repository.id, blob.id).await.unwrap();
     tx.commit().await.unwrap();
-    let look = async || verify_all(&app, repository.id, std::slice::from_ref(&digest)).await.unwrap();
+    let look = async || verify_all(&app, &place(&repository), std::slice::from_ref(&digest)).await.unwrap();
     assert!(matches!(look().await[digest.as_str()].state, VerdictState::CouldNotCheck(_)));
     let tx = app.db.begin().await.unwrap();
     db::blobs::link(&tx, repository.id, blob.id, None, 1).await.unwrap();
@@ -98,9 +102,9 @@ async fn what_makes_no_sense_is_read_once_and_much_of_it_little_by_little() {
         add(&app, &repository, payload.as_bytes(), json!({}), layer, Some(signature::tag_of(&digest))).await;
         digests.push(digest);
     }
-    for statements in [3 + 300, 3 + 2 * 10, 3] {
+    for statements in [4 + 300, 4 + 2 * 10, 4] {
         let before = app.db.statements();
-        let verdicts = verify_all(&app, repository.id, &digests).await.unwrap();
+        let verdicts = verify_all(&app, &place(&repository), &digests).await.unwrap();
         assert!(verdicts.values().all(|verdict| matches!(verdict.state, VerdictState::CouldNotCheck(_))));
         assert_eq!(app.db.statements() - before, statements);
     }

@@ -1,5 +1,6 @@
 //! Small facts that many pages show: states, signatures, times, people.
 
+use std::borrow::Cow;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -85,26 +86,47 @@ impl State {
 /// What is known about an image's signature. "Verified" comes only from a verification that ran.
 #[derive(Debug, Clone)]
 pub enum Signature {
-    Verified { key: String, checked: When },
-    Untrusted { key: String, checked: When },
+    Verified {
+        key: String,
+        checked: When,
+    },
+    /// By a key of ours that counts no longer.
+    Revoked {
+        key: String,
+        checked: When,
+    },
+    /// Signed here, for another repository; empty when it is not known for which.
+    Elsewhere {
+        name: String,
+        checked: When,
+    },
+    Untrusted {
+        key: String,
+        checked: When,
+    },
     NotSigned,
-    CouldNotCheck { reason: String },
+    CouldNotCheck {
+        reason: String,
+    },
 }
 
 impl Signature {
-    pub fn word(&self) -> &'static str {
+    pub fn word(&self) -> Cow<'static, str> {
         match self {
-            Self::Verified { .. } => "Verified",
-            Self::Untrusted { .. } => "Signed, key not trusted",
-            Self::NotSigned => "Not signed",
-            Self::CouldNotCheck { .. } => "Could not check",
+            Self::Verified { .. } => "Verified".into(),
+            Self::Revoked { .. } => "Signed by a revoked key".into(),
+            Self::Elsewhere { name, .. } if name.is_empty() => "Signed here for another repository".into(),
+            Self::Elsewhere { name, .. } => format!("Signed here for {name}").into(),
+            Self::Untrusted { .. } => "Signed, key not trusted".into(),
+            Self::NotSigned => "Not signed".into(),
+            Self::CouldNotCheck { .. } => "Could not check".into(),
         }
     }
 
     pub fn icon(&self) -> &'static str {
         match self {
             Self::Verified { .. } => "verified-16",
-            Self::Untrusted { .. } => "key-asterisk-16",
+            Self::Untrusted { .. } | Self::Revoked { .. } | Self::Elsewhere { .. } => "key-asterisk-16",
             Self::NotSigned => "unverified-16",
             Self::CouldNotCheck { .. } => "question-16",
         }
@@ -113,6 +135,7 @@ impl Signature {
     pub fn class(&self) -> &'static str {
         match self {
             Self::Verified { .. } => "st-ok",
+            Self::Revoked { .. } | Self::Elsewhere { .. } => "st-bad",
             Self::Untrusted { .. } => "st-run",
             Self::NotSigned | Self::CouldNotCheck { .. } => "st-off",
         }

@@ -2,6 +2,7 @@
 
 use super::layout::Layout;
 use super::repository::{RepositoryHead, SourceFacts, TurnedPrivate};
+use super::signing_key::KeyFacts;
 use super::{filters, repository};
 use askama::Template;
 
@@ -17,6 +18,8 @@ pub struct Settings {
     pub source: Option<SourceFacts>,
     /// The one of `head.full_name()`, when there is a source. Form: POST `…/-/settings/rule`.
     pub rule: Option<RuleForm>,
+    /// Of the namespace.
+    pub key: KeyFacts,
 }
 
 /// What is built; after an error with status 422 and what was typed.

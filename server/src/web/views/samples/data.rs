@@ -100,6 +100,8 @@ pub(super) fn cause(number: u64) -> Cause {
 
 pub(super) fn images() -> Vec<ImageRow> {
     let untrusted = Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) };
+    let elsewhere = Signature::Elsewhere { name: "evil/app".to_owned(), checked: ago(60) };
+    let revoked = Signature::Revoked { key: "a revoked key of acme".to_owned(), checked: ago(60) };
     let unknown = Signature::CouldNotCheck { reason: "the signature's layer is missing".to_owned() };
     let row = |tags: &[&str], platforms: &[&str], signature, secs, cause| ImageRow {
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
@@ -116,6 +118,8 @@ pub(super) fn images() -> Vec<ImageRow> {
         row(&["main"], &["amd64", "arm64"], verified(), 1560, cause(147)),
         row(&["by-hand"], &["amd64"], Signature::NotSigned, 864_000, pushed.clone()),
         row(&["vendor"], &["amd64"], untrusted, 5_000_000, pushed.clone()),
+        row(&["copied"], &["amd64"], elsewhere, 6_000_000, pushed.clone()),
+        row(&["doubtful"], &["amd64"], revoked, 7_000_000, pushed.clone()),
         row(&["odd"], &[], unknown, 50_000_000, pushed),
     ]
 }

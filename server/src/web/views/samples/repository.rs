@@ -8,6 +8,7 @@ use super::super::repository::{
     Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage, TurnedPrivate,
 };
 use super::super::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
+use super::super::signing_key::{KeyFacts, KeyRevoke, KeyRotate, KeyRow, RunFacts};
 use super::super::tags::{BaseImage, LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use super::data::{
     DIGEST, HOSTILE, ago, build, cause, durations, head, images, mona, page, pull, push_lines, source, verified,
@@ -191,6 +192,11 @@ fn tags() -> Pages_ {
         page("tag", &tag(verified(), true)),
         page("tag-not-signed", &tag(Signature::NotSigned, false)),
         page("tag-untrusted", &tag(Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) }, true)),
+        page("tag-copied", &tag(Signature::Elsewhere { name: "evil/app".to_owned(), checked: ago(60) }, true)),
+        page(
+            "tag-revoked",
+            &tag(Signature::Revoked { key: "a revoked key of acme".to_owned(), checked: ago(9) }, true),
+        ),
         page("tag-hostile", &artifact),
         page("tag-delete", &delete(&[])),
         page("tag-delete-aliases", &delete(&["latest", "1.4"])),
@@ -226,6 +232,19 @@ fn settings() -> Pages_ {
         head: head(true),
         rule: pushes.is_some().then(|| rule(wrong)),
         source: pushes.map(source),
+        key: key(),
+    };
+    let rotate = || KeyRotate {
+        layout: head(true).layout("Rotate the key", mona(), RepositoryTab::Settings),
+        head: head(true),
+        key: key_row(false),
+    };
+    let revoke = |error: Option<&str>| KeyRevoke {
+        layout: head(true).layout("Revoke a key", mona(), RepositoryTab::Settings),
+        head: head(true),
+        key: key_row(false),
+        typed: error.map_or("", |_| "acmi").to_owned(),
+        error: error.map(str::to_owned),
     };
     let delete = |error: Option<&str>| RepositoryDelete {
         layout: head(true).layout("Delete", mona(), RepositoryTab::Settings),
@@ -241,9 +260,22 @@ fn settings() -> Pages_ {
             &show(Some(Pushes::Polling { secs: 30, because: "the webhook was removed at GitHub".to_owned() }), true),
         ),
         page("settings-not-connected", &show(None, false)),
+        page("settings-key-rotate", &rotate()),
+        page("settings-key-revoke", &revoke(None)),
+        page("settings-key-revoke-wrong", &revoke(Some("Type acme to revoke it."))),
         page("settings-delete", &delete(None)),
         page("settings-delete-wrong", &delete(Some("That is not the name of this repository."))),
     ]
+}
+
+fn key_row(revoked: bool) -> KeyRow {
+    let fingerprint = format!("SHA256:{}", "3f9a1c07".repeat(8));
+    KeyRow { url: format!("/acme/api/-/cosign.pub?key={fingerprint}"), fingerprint, made: ago(9_000), revoked }
+}
+
+fn key() -> KeyFacts {
+    let run = RunFacts { looked: 120, total: 3_400, signed: 88, skipped: 1, finished: None };
+    KeyFacts { present: Some(key_row(false)), old: vec![key_row(false), key_row(true)], run: Some(run) }
 }
 
 #[test]

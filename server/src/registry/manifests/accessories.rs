@@ -1,0 +1,114 @@
+//! Tags of the form `sha256-<64 hex>…`: what cosign and clients of the referrers fallback keep beside an image.
+//!
+//! Only what they keep there may be put there, and only by pushing it: signatures with `.sig`, attestations with `.att`,
+//! SBOMs with `.sbom`, or an index of what refers to the image. The image itself may come later.
+
+use super::super::document::{self, Document};
+use super::super::{repositories, tags};
+use super::store::{Push, Pushed, insert};
+use crate::app::App;
+use crate::db::{self, Cause, EdgeKind, Tx};
+use crate::error::{Error, OciCode, Result};
+use crate::names::{Digest, TagName};
+use serde_json::Value;
+use uuid::Uuid;
+
+/// Layers of what the tag names now that a push may not drop: signatures of ours.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// What the tag named when they were looked up.
+    pub seen: Option<String>,
+    pub layers: Vec<Value>,
+}
+
+/// The media types of layers that cosign writes: signatures, attestations, bundles and SBOMs.
+pub fn is_of_cosign(media_type: &str) -> bool {
+    const TYPES: &[&str] = &[
+        "application/vnd.dsse.envelope.v1+json",
+        "application/vnd.in-toto+json",
+        "application/vnd.syft+json",
+        "application/spdx+json",
+        "text/spdx",
+        "text/spdx+json",
+        "text/spdx+xml",
+    ];
+    const FAMILIES: &[&str] =
+        &["application/vnd.dev.cosign.", "application/vnd.dev.sigstore.bundle", "application/vnd.cyclonedx"];
+    TYPES.contains(&media_type) || FAMILIES.iter().any(|family| media_type.starts_with(family))
+}
+
+/// Stores what is pushed to such a tag. `None` when the tag names something else than `kept` was read from.
+pub async fn put(app: &App, push: &Push<'_>, tag: &TagName, subject: &Digest, kept: &Kept) -> Result<Option<Pushed>> {
+    let document = document::parse(push.content_type, &push.body)?;
+    let digest = Digest::of(&push.body);
+    push.may_move(tag)?;
+    check_layers(&document, tag)?;
+    check_kept(&push.body, tag, kept)?;
+    app.room()?;
+    let by = push.allowed.principal();
+    let repository = repositories::ensure(app, push.allowed).await?;
+    let tx = app.db.begin().await?;
+    db::repositories::lock(&tx, repository.id).await?;
+    let present = db::tags::find(&tx, repository.id, tag.as_str()).await?.map(|present| present.digest);
+    if present != kept.seen {
+        return Ok(None);
+    }
+    check_children(&tx, repository.id, &document, subject, tag).await?;
+    insert(app, &tx, by, &repository, &document, &digest, &push.body).await?;
+    let title = push.allowed.on().name.to_string();
+    repositories::make_live(app, &tx, by, &repository, &title).await?;
+    let origin = tags::Origin { cause: Cause::Push, build: None };
+    tags::set(&tx, by, &repository, &title, tag, &digest, &origin, app.clock.now()).await?;
+    tx.commit().await?;
+    app.wake.changed(repository.id);
+    Ok(Some(Pushed { digest, subject: document.subject }))
+}
+
+fn refuse(tag: &TagName, why: &str) -> Error {
+    let rule = "tags of this form are for the signatures, attestations and SBOMs of an image";
+    Error::registry(OciCode::ManifestInvalid, format!("`{tag}` cannot name this: {why}; {rule}"))
+}
+
+fn check_layers(document: &Document, tag: &TagName) -> Result<()> {
+    if document.media_type == document::OCI_INDEX {
+        return Ok(());
+    }
+    let mut layers = document.edges.iter().filter(|edge| edge.kind != EdgeKind::Config).peekable();
+    if layers.peek().is_none() {
+        return Err(refuse(tag, "it has no layers"));
+    }
+    match layers.find(|edge| !is_of_cosign(&edge.media_type)) {
+        Some(other) => Err(refuse(tag, &format!("it holds a `{}`", other.media_type))),
+        None => Ok(()),
+    }
+}
+
+/// An index lists what refers to the image, and nothing else.
+async fn check_children(
+    tx: &Tx,
+    repository_id: Uuid,
+    document: &Document,
+    subject: &Digest,
+    tag: &TagName,
+) -> Result<()> {
+    if document.media_type != document::OCI_INDEX {
+        return Ok(());
+    }
+    let children: Vec<String> = document.edges.iter().map(|edge| edge.digest.to_string()).collect();
+    let referrers = db::manifests::subjects(tx, repository_id, &children).await?;
+    let other = referrers.iter().find(|(_, of)| of.as_deref() != Some(subject.as_str()));
+    other.map_or(Ok(()), |(child, _)| Err(refuse(tag, &format!("{child} does not refer to {subject}"))))
+}
+
+/// Whoever pushes adds signatures, and removes none of ours.
+fn check_kept(body: &[u8], tag: &TagName, kept: &Kept) -> Result<()> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let new = body["layers"].as_array().map_or(&[][..], Vec::as_slice);
+    let same = |a: &Value, b: &Value| ["mediaType", "digest", "annotations"].iter().all(|key| a[*key] == b[*key]);
+    if kept.layers.iter().all(|old| new.iter().any(|layer| same(layer, old))) {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "`{tag}` holds a signature of this registry that the push leaves out; pull it first and add to it"
+    )))
+}

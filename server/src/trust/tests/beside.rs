@@ -1,0 +1,176 @@
+//! Pushes by hand to the tags beside an image.
+
+use super::*;
+use crate::db::Role;
+use crate::names::Reference;
+use crate::policy::{self, Allowed, Bound, PushImage, RepositoryAccess, Who};
+use crate::registry::manifests::{Push, Pushed};
+
+crate::testing::on_postgres! {
+    a_push_adds_signatures_and_removes_none_of_ours,
+    only_what_cosign_and_referrers_keep_goes_beside_an_image,
+    no_build_moves_a_tag_beside_an_image,
+}
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+fn manager(repository: &rows::Repository) -> Allowed<PushImage> {
+    let on = RepositoryAccess {
+        id: repository.id,
+        namespace_id: repository.namespace_id,
+        name: "acme/web".parse().unwrap(),
+        visibility: Visibility::Public,
+        is_live: true,
+        role: Some(Role::Manager),
+    };
+    let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
+    policy::check(&Principal { who, bound: Bound::None }, on).unwrap()
+}
+
+async fn push(app: &TestApp, repository: &rows::Repository, tag: &str, kind: &str, body: &Value) -> Result<Pushed> {
+    let allowed = manager(repository);
+    let push = Push { allowed: &allowed, content_type: kind, body: Bytes::from(body.to_string()) };
+    put_manifest(app, &push, &Reference::Tag(tag.parse().unwrap())).await
+}
+
+/// A manifest whose layers have these types; their bytes are in the repository.
+async fn with_layers(app: &TestApp, repository: &rows::Repository, types: &[&str]) -> Value {
+    let blob = blobs::store_own(app, Bytes::from_static(b"{}")).await.unwrap();
+    let described = |kind: &str| json!({"mediaType": kind, "digest": blob.digest.as_str(), "size": blob.size_bytes});
+    let config = described("application/vnd.oci.image.config.v1+json");
+    add(app, repository, b"{}", json!({}), json!({"mediaType": "text/plain"}), None).await;
+    let layers: Vec<_> = types.iter().map(|kind| described(kind)).collect();
+    json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers})
+}
+
+#[tokio::test]
+async fn only_what_cosign_and_referrers_keep_goes_beside_an_image() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let hex = "ab".repeat(32);
+    let of_cosign = [
+        "application/vnd.dev.cosign.simplesigning.v1+json",
+        "application/vnd.dsse.envelope.v1+json",
+        "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "text/spdx+json",
+        "application/vnd.cyclonedx+json",
+    ];
+    for ending in ["", ".sig", ".att", ".sbom"] {
+        let tag = format!("sha256-{hex}{ending}");
+        for kind in of_cosign {
+            let body = with_layers(&app, &repository, &[kind]).await;
+            push(&app, &repository, &tag, MANIFEST, &body).await.unwrap_or_else(|e| panic!("{tag} {kind}: {e}"));
+        }
+        for types in [
+            &["application/vnd.oci.image.layer.v1.tar+gzip"][..],
+            &["application/vnd.dev.cosign.simplesigning.v1+json", "application/vnd.oci.image.layer.v1.tar"],
+            &["text/html"],
+            &[],
+        ] {
+            let body = with_layers(&app, &repository, types).await;
+            let refused = push(&app, &repository, &tag, MANIFEST, &body).await.err().unwrap();
+            assert_eq!(refused.status(), 400, "{tag} {types:?}");
+            assert!(refused.to_string().contains("signatures, attestations and SBOMs"), "{refused}");
+        }
+    }
+    // Another ending, and the other case of letters, are such tags too.
+    for tag in [format!("sha256-{hex}-web"), format!("SHA256-{}", hex.to_uppercase())] {
+        let body = with_layers(&app, &repository, &["application/vnd.oci.image.layer.v1.tar"]).await;
+        assert_eq!(push(&app, &repository, &tag, MANIFEST, &body).await.err().unwrap().status(), 400, "{tag}");
+    }
+    let near = with_layers(&app, &repository, &["application/vnd.oci.image.layer.v1.tar"]).await;
+    push(&app, &repository, "sha256-abc", MANIFEST, &near).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_index_beside_an_image_lists_what_refers_to_it() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    let other = image(&app, &repository, "two").await;
+    let subject = json!({"mediaType": MANIFEST, "digest": digest.as_str(), "size": 1});
+    let layer = json!({"mediaType": "text/plain"});
+    let referrer = add(&app, &repository, b"sbom", json!({"subject": subject}), layer, None).await;
+    let tag = format!("sha256-{}", digest.hex());
+    let listing = |digests: &[&Digest]| {
+        let manifests: Vec<_> =
+            digests.iter().map(|d| json!({"mediaType": MANIFEST, "digest": d.as_str(), "size": 1})).collect();
+        json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests})
+    };
+    for good in [listing(&[&referrer]), listing(&[])] {
+        push(&app, &repository, &tag, INDEX, &good).await.unwrap();
+    }
+    for bad in [listing(&[&other]), listing(&[&referrer, &digest])] {
+        let refused = push(&app, &repository, &tag, INDEX, &bad).await.err().unwrap();
+        assert!(refused.status() == 400 && refused.to_string().contains("does not refer to"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_push_adds_signatures_and_removes_none_of_ours() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    sign_and_store(&app, &repository, &digest).await;
+    let tag = signature::tag_of(&digest).to_string();
+    let ours = sig(&app, &repository, &digest).await;
+    let foreign = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE]).await;
+    let refused = push(&app, &repository, &tag, MANIFEST, &foreign).await.err().unwrap();
+    assert!(refused.status() == 409 && refused.to_string().contains("leaves out"), "{refused}");
+    // The same payload under another signature is not the one that was there.
+    let mut changed = ours.clone();
+    changed["layers"][0]["annotations"][signature::ANNOTATION] = "eA==".into();
+    assert_eq!(push(&app, &repository, &tag, MANIFEST, &changed).await.err().unwrap().status(), 409);
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []});
+    assert_eq!(push(&app, &repository, &tag, INDEX, &index).await.err().unwrap().status(), 409);
+    assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
+
+    let mut both = ours.clone();
+    both["layers"].as_array_mut().unwrap().push(foreign["layers"][0].clone());
+    push(&app, &repository, &tag, MANIFEST, &both).await.unwrap();
+    // What is not ours may go again.
+    push(&app, &repository, &tag, MANIFEST, &ours).await.unwrap();
+    assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
+}
+
+#[tokio::test]
+async fn an_image_that_was_put_beside_another_one_is_not_taken_for_its_signature() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    // As a branch of that name did before.
+    let layer = json!({"mediaType": "application/vnd.oci.image.layer.v1.tar"});
+    add(&app, &repository, b"layer", json!({}), layer, Some(signature::tag_of(&digest))).await;
+    sign_and_store(&app, &repository, &digest).await;
+    let layers = sig(&app, &repository, &digest).await["layers"].clone();
+    assert_eq!(layers.as_array().unwrap().len(), 1, "{layers}");
+    assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
+}
+
+#[tokio::test]
+async fn others_never_keep_our_signature_out() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    let tag = signature::tag_of(&digest).to_string();
+    let many = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE; 300]).await;
+    push(&app, &repository, &tag, MANIFEST, &many).await.unwrap();
+    sign_and_store(&app, &repository, &digest).await;
+    assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
+}
+
+#[tokio::test]
+async fn no_build_moves_a_tag_beside_an_image() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    testing::built(&app, &repository, &digest).await;
+    let build = db::builds::find_by_number(&app.db, repository.id, 1).await.unwrap().unwrap();
+    let tx = app.db.begin().await.unwrap();
+    let origin = crate::registry::tags::Origin { cause: db::Cause::Build, build: Some(&build) };
+    let tag = signature::tag_of(&digest);
+    let by = &Principal::SYSTEM;
+    let moved = crate::registry::tags::set(&tx, by, &repository, "acme/web", &tag, &digest, &origin, 1).await;
+    assert!(moved.is_err());
+}
