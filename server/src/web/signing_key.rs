@@ -53,9 +53,13 @@ pub struct KeyQuery {
 
 async fn find(app: &App, on: &RepositoryAccess, fingerprint: &str) -> Result<KeyRow> {
     let state = trust::state_of(app, on.namespace_id).await?;
-    let mut all = state.active.iter().chain(&state.old);
-    let found = if fingerprint.is_empty() { state.active.as_ref() } else { all.find(|k| k.fingerprint == fingerprint) };
-    found.map(|key| row(app, on, key)).ok_or_else(|| Error::not_found("this key"))
+    let found = if fingerprint.is_empty() {
+        state.active.as_ref().ok_or_else(|| Error::Conflict("nothing is signed yet, so there is no key".into()))
+    } else {
+        let mut all = state.active.iter().chain(&state.old);
+        all.find(|key| key.fingerprint == fingerprint).ok_or_else(|| Error::not_found("this key"))
+    };
+    found.map(|key| row(app, on, key))
 }
 
 /// `GET …/-/settings/key/rotate`.

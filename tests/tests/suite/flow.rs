@@ -7,6 +7,7 @@ mod clients;
 mod crashes;
 mod deletion;
 mod demo;
+mod keys;
 mod live;
 mod order;
 mod pages;

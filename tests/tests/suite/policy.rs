@@ -58,7 +58,7 @@ async fn every_role_sees_what_it_may_and_nothing_else() {
 #[tokio::test]
 async fn a_private_repository_looks_like_none_to_outsiders() {
     let town = Town::build().await;
-    // The public key is everybody's, and the same below every name.
+    // The public key is everybody's, and of the same look below every name.
     let of_a_repository = |e: &&Expectation| e.rule.is_of_a_repository() || e.path.ends_with("/cosign.pub");
     for expectation in EXPECTED.iter().filter(of_a_repository) {
         for role in [Role::Anonymous, Role::Stranger] {
@@ -69,6 +69,7 @@ async fn a_private_repository_looks_like_none_to_outsiders() {
                 let name = town.name(target).to_owned();
                 let (namespace, _) = name.split_once('/').expect("namespace and name");
                 let text = page.text.replace(&id, "ID").replace(&name, "NAME").replace(namespace, "NAMESPACE");
+                let text = if text.contains("PUBLIC KEY") { look_of_key(&text) } else { text };
                 // The connection's end hangs on whether a body came before the answer, not on what was asked.
                 let own = ["date", "x-request-id", "connection"];
                 let headers = page.headers.iter().filter(|(header, _)| !own.contains(&header.as_str()));
@@ -82,6 +83,15 @@ async fn a_private_repository_looks_like_none_to_outsiders() {
             assert_eq!(answers[0], answers[1], "{role:?} {} {}", expectation.method, expectation.path);
         }
     }
+}
+
+/// A key without what makes it another one: the same lines, of the same letters.
+fn look_of_key(pem: &str) -> String {
+    // What the DER of every key of this kind begins with.
+    let (head, point) = pem.split_at(pem.find("QgAE").map_or(0, |at| at + 4));
+    let (point, end) = point.split_at(point.find("-----END").unwrap_or_default());
+    let point = point.replace(|c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/'), "x");
+    format!("{head}{point}{end}")
 }
 
 async fn ask(town: &Town, expectation: &Expectation, role: Role, target: Target) -> (Seen, u16) {

@@ -68,12 +68,10 @@ async fn allowed(app: &App, namespace: &str) -> Result<Allowed<ManageSigningKey>
 /// A line for each key, and one for the run.
 fn told(namespace: &str, state: &KeyState) -> String {
     let mut lines = Vec::new();
-    match &state.active {
-        Some(key) => {
-            lines.push(format!("{} signs for `{namespace}` since {}", key.fingerprint, clock::utc(key.created_at)))
-        }
-        None => lines.push(format!("`{namespace}` has signed nothing yet; its key is made with the first image")),
-    }
+    lines.push(match &state.active {
+        Some(key) => format!("{} signs for `{namespace}` since {}", key.fingerprint, clock::utc(key.created_at)),
+        None => format!("`{namespace}` has signed nothing yet; its key is made with the first image"),
+    });
     let is_other = |key: &&rows::SigningKey| state.active.as_ref().is_some_and(|active| active.id != key.id);
     if let Some(key) = state.published.as_ref().filter(is_other) {
         lines.push(format!("{} is still the one at `cosign.pub`", key.fingerprint));

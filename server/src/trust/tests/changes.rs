@@ -12,10 +12,9 @@ crate::testing::on_postgres! {
     only_one_change_of_a_key_is_under_way,
 }
 
-async fn allowed(app: &TestApp, repository: &rows::Repository) -> Allowed<ManageSigningKey> {
+fn allowed(repository: &rows::Repository) -> Allowed<ManageSigningKey> {
     let name: NamespaceName = "acme".parse().unwrap();
     let on = NamespaceAccess { id: repository.namespace_id, name, has_public_repository: true, role: None };
-    let _ = app;
     policy::check(&Principal::SYSTEM, on).unwrap()
 }
 
@@ -122,7 +121,7 @@ async fn a_namespace_that_signed_nothing_yet_begins_with_its_own_key() {
 async fn a_rotation_unverifies_nothing_and_is_published_at_its_end() {
     let app = TestApp::start().await;
     let repository = repository(&app).await;
-    let allowed = allowed(&app, &repository).await;
+    let allowed = allowed(&repository);
     assert_eq!(rotate(&app, &allowed).await.unwrap_err().status(), 409, "there is no key yet");
     let digest = image(&app, &repository, "one").await;
     sign_and_store(&app, &repository, &digest).await;
@@ -146,7 +145,7 @@ async fn a_rotation_unverifies_nothing_and_is_published_at_its_end() {
 async fn what_a_revoked_key_signed_counts_no_longer_and_builds_are_signed_again() {
     let app = TestApp::start().await;
     let repository = repository(&app).await;
-    let allowed = allowed(&app, &repository).await;
+    let allowed = allowed(&repository);
     let (built, stolen) = (image(&app, &repository, "built").await, image(&app, &repository, "stolen").await);
     sign_and_store(&app, &repository, &built).await;
     testing::built(&app, &repository, &built).await;
@@ -175,7 +174,7 @@ async fn what_a_revoked_key_signed_counts_no_longer_and_builds_are_signed_again(
 async fn a_retired_key_can_be_revoked_later() {
     let app = TestApp::start().await;
     let repository = repository(&app).await;
-    let allowed = allowed(&app, &repository).await;
+    let allowed = allowed(&repository);
     let digest = image(&app, &repository, "one").await;
     sign_and_store(&app, &repository, &digest).await;
     let old = active(&app, &repository).await;
@@ -214,7 +213,7 @@ async fn a_key_that_changes_while_a_build_is_signed_signs_it_too() {
     sign_and_store(&app, &repository, &first).await;
     let digest = image(&app, &repository, "one").await;
     let signed = sign(&app, &repository, "acme/web", &digest).await.unwrap();
-    rotate(&app, &allowed(&app, &repository).await).await.unwrap();
+    rotate(&app, &allowed(&repository)).await.unwrap();
     let tx = app.db.begin().await.unwrap();
     let stored = store(&app, &tx, &Principal::SYSTEM, &repository, &signed).await.unwrap();
     assert_eq!(stored, Stored::Outdated);
@@ -228,7 +227,7 @@ async fn a_key_that_changes_while_a_build_is_signed_signs_it_too() {
 async fn only_one_change_of_a_key_is_under_way() {
     let app = TestApp::start().await;
     let repository = repository(&app).await;
-    let allowed = allowed(&app, &repository).await;
+    let allowed = allowed(&repository);
     let digest = image(&app, &repository, "one").await;
     sign_and_store(&app, &repository, &digest).await;
     rotate(&app, &allowed).await.unwrap();
@@ -245,7 +244,7 @@ async fn a_run_whose_job_gave_up_goes_on() {
     let repository = repository(&app).await;
     let digest = image(&app, &repository, "one").await;
     sign_and_store(&app, &repository, &digest).await;
-    rotate(&app, &allowed(&app, &repository).await).await.unwrap();
+    rotate(&app, &allowed(&repository)).await.unwrap();
     let open = async || crate::jobs::open(&app, &crate::jobs::Task::SignAgain { namespace_id: Uuid::nil() }).await;
     assert_eq!(open().await.unwrap().len(), 1);
     resume(&app).await.unwrap();
