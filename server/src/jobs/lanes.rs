@@ -33,7 +33,7 @@ impl Task {
                 Lane::Listing
             }
             Self::PollSource { .. } | Self::PollDueSources => Lane::Polling,
-            Self::RemoveRepository { .. } => Lane::Long,
+            Self::RemoveRepository { .. } | Self::SignAgain { .. } => Lane::Long,
         }
     }
 }

@@ -144,7 +144,7 @@ async fn a_build_that_ends_takes_its_repository_before_itself() {
     let build = scene.queue(1).await;
     let assignment = scene.claim().await.unwrap();
     let digest = push(&scene, &assignment, "one").await;
-    trust::ensure_key(&scene.app).await.unwrap();
+    trust::make_key(&scene.app, scene.wired().namespace.id).await;
     // With SQLite there is one writer.
     if !scene.app.db.is_postgres() {
         return;

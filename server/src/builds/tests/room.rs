@@ -47,7 +47,7 @@ async fn what_was_built_is_signed_and_tagged_and_what_is_cancelled_ends() {
     let build = scene.queue(1).await;
     let assignment = scene.claim().await.unwrap();
     let digest = push(&scene, &assignment, "one").await;
-    trust::ensure_key(&scene.app).await.unwrap();
+    trust::make_key(&scene.app, scene.wired().namespace.id).await;
     scene.app.storage.pretend_free(0);
     scene.finish(assignment.attempt_id, success(&digest)).await.unwrap();
     assert_eq!(scene.build(build.id).await.state, Succeeded);

@@ -71,7 +71,8 @@ fn refuse(tag: &TagName, why: &str) -> Error {
 
 fn check_layers(document: &Document, tag: &TagName) -> Result<()> {
     if document.media_type == document::OCI_INDEX {
-        return Ok(());
+        let is_image = document.edges.iter().any(|edge| edge.platform.is_some());
+        return if is_image { Err(refuse(tag, "it is an image")) } else { Ok(()) };
     }
     let mut layers = document.edges.iter().filter(|edge| edge.kind != EdgeKind::Config).peekable();
     if layers.peek().is_none() {
