@@ -46,6 +46,7 @@ pub struct Config {
     pub min_free_bytes: u64,
     pub keep_removed_secs: u64,
     pub uploads: Uploads,
+    pub keep: Keep,
     pub poll_secs: u64,
 }
 
@@ -71,6 +72,14 @@ pub struct SignIn {
     pub organizations: Vec<String>,
     pub site_admins: Vec<String>,
     pub everybody: bool,
+}
+
+/// Days after which what happened is forgotten; 0 for never.
+#[derive(Clone, Debug)]
+pub struct Keep {
+    pub log_days: u32,
+    pub event_days: u32,
+    pub tag_move_days: u32,
 }
 
 /// What one account, or one attempt of a build, may have begun and not ended.
@@ -153,6 +162,7 @@ impl Config {
             builds: builds::read(&mut v)?,
             min_free_bytes: v.parse("storage.min_free_bytes", "a number of bytes")?,
             keep_removed_secs: v.parse("storage.keep_removed_secs", "a number of seconds")?,
+            keep: keep(&mut v)?,
             uploads: Uploads {
                 open: v.at_least("uploads.open", 1, "a number of uploads from 1 on")?,
                 bytes: v.parse("uploads.bytes", "a number of bytes")?,
@@ -210,6 +220,15 @@ fn connections(v: &mut Values) -> Result<u32, String> {
     let (key, remedy) = ("database.connections", "a number from 1 to 1000");
     let number = v.at_least(key, 1, remedy)?;
     if number > 1000 { Err(format!("{key}: `{number}` is too large; write {remedy}")) } else { Ok(number) }
+}
+
+fn keep(v: &mut Values) -> Result<Keep, String> {
+    let mut days = |key| v.parse(key, "a number of days, or 0");
+    Ok(Keep {
+        log_days: days("keep.log_days")?,
+        event_days: days("keep.event_days")?,
+        tag_move_days: days("keep.tag_move_days")?,
+    })
 }
 
 fn log_level(v: &mut Values) -> Result<String, String> {

@@ -11,6 +11,7 @@
 //! Several rows of one table are locked by id. To insert a row that refers to another holds that one too, if weakly:
 //! only what deletes it has to wait.
 
+pub mod ages;
 pub mod attempts;
 pub mod backup;
 pub mod blobs;

@@ -4,6 +4,7 @@
 
 mod ask_organizations;
 mod ensure_hook;
+mod forget_old;
 mod lanes;
 mod list_repositories;
 mod poll_source;
@@ -63,6 +64,8 @@ pub enum Task {
     SweepLeases,
     /// Tries again what gave up.
     TakeUp,
+    /// Forgets events, tag moves, refs and logs that are old.
+    ForgetOld,
     /// Asks about everybody whose rights rest on an organisation and who was not asked about for a day.
     AskOrganizations,
     /// The same for one organisation.
@@ -103,6 +106,7 @@ impl Task {
             Self::SealLog { .. } => "seal_log",
             Self::SweepLeases => "sweep_leases",
             Self::TakeUp => "take_up",
+            Self::ForgetOld => "forget_old",
             Self::ScanRepositories { .. } => "scan_repositories",
             Self::EnsureHook { .. } => "ensure_hook",
             Self::RemoveHook { .. } => "remove_hook",
@@ -171,6 +175,7 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
         Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
         Task::SweepLeases => sweep_leases::run(app).await,
         Task::TakeUp => take_up::run(app).await,
+        Task::ForgetOld => forget_old::run(app).await,
     }
 }
 

@@ -109,6 +109,13 @@ pub const SETTINGS: &[Setting] = &[
         "100000000000",
         "bytes that one account, or one build, may hold in uploads and first pushes that have not ended",
     ),
+    setting("keep.log_days", "365", "days that the log of a build is kept after its end; `0`: for ever"),
+    setting("keep.event_days", "365", "days that events are kept; `0`: for ever"),
+    setting(
+        "keep.tag_move_days",
+        "365",
+        "days that the history of tags is kept, but for the last move of each tag; `0`: for ever",
+    ),
     setting("sources.poll_secs", "30", "how often a source without a working webhook is asked for new commits"),
 ];
 

@@ -26,6 +26,7 @@ impl Task {
             | Self::ReconcileSources
             | Self::SweepObjects
             | Self::TakeUp
+            | Self::ForgetOld
             | Self::AskOrganizations => Lane::Upkeep,
             Self::ProcessDelivery { .. } => Lane::Deliveries,
             Self::SetCommitStatus { .. } | Self::EnsureHook { .. } | Self::RemoveHook { .. } => Lane::Forge,

@@ -13,6 +13,7 @@ const ENTRIES: &[(&str, Task)] = &[
     ("*/15 * * * * *", Task::SweepLeases),
     ("* * * * * *", Task::PollDueSources),
     ("0 7 * * * *", Task::TakeUp),
+    ("0 27 * * * *", Task::ForgetOld),
     // Each organisation is due once a day; the hours spread them.
     ("0 17 * * * *", Task::AskOrganizations),
 ];

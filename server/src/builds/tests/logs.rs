@@ -6,6 +6,7 @@ use crate::db::AttemptEnd;
 use futures_util::TryStreamExt as _;
 
 crate::testing::on_postgres! {
+    an_old_log_goes_with_its_bytes_and_the_page_says_so,
     what_is_sent_twice_is_stored_once_and_a_gap_is_refused,
     a_sealed_log_reads_as_before,
     a_log_ends_at_its_limits_and_what_comes_is_dropped,
@@ -198,4 +199,31 @@ async fn notices_stand_behind_their_steps_without_a_look_at_the_log() {
     attempt.log_notices = None;
     let found = log::all_notices(&scene.app, &attempt, &rows).await.unwrap();
     assert_eq!(found, [(0, "early"), (1, "one"), (2, "two")].map(|(n, t)| (n, vec![t.to_owned()])).into());
+}
+
+#[tokio::test]
+async fn an_old_log_goes_with_its_bytes_and_the_page_says_so() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    let attempt = scene.attempt(id).await;
+    log::append(&scene.app, &attempt, batch(1, vec![started(1), line(1, 1), done(1)])).await.unwrap();
+    scene.finish(id, slipway_protocol::Outcome::TimedOut).await.unwrap();
+    log::seal(&scene.app, id).await.unwrap();
+    let key = db::logs::find_sealed(&scene.app.db, id).await.unwrap().unwrap().storage_key;
+    let forget = async || crate::jobs::perform_now(&scene.app, &crate::jobs::Task::ForgetOld).await.unwrap();
+    scene.app.clock.advance(364 * crate::clock::DAY);
+    forget().await;
+    assert!(db::logs::find_sealed(&scene.app.db, id).await.unwrap().is_some(), "a year is not over");
+    scene.app.clock.advance(2 * crate::clock::DAY);
+    forget().await;
+    assert!(db::logs::find_sealed(&scene.app.db, id).await.unwrap().is_none());
+    assert!(db::logs::steps(&scene.app.db, id).await.unwrap().is_empty());
+    let why = scene.attempt(id).await.log_cut.unwrap();
+    assert_eq!(why, "it was removed after 365 days");
+    scene.app.clock.advance(2 * crate::clock::DAY);
+    crate::registry::objects::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.app.storage.length(&key).await.unwrap(), None);
+    // Done twice it does nothing more.
+    forget().await;
 }
