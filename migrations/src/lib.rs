@@ -19,6 +19,9 @@ mod m20261130_000503_add_repository_maker;
 mod m20261130_000504_add_upload_locked_by;
 mod m20261130_000601_add_rights_of_members;
 mod m20261130_000602_create_turned_private;
+mod m20261130_000701_add_attempt_protection;
+mod m20261130_000702_create_allowed_base;
+mod m20261130_000703_create_bases_to_list;
 mod schema;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -46,6 +49,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000504_add_upload_locked_by::Migration),
             Box::new(m20261130_000601_add_rights_of_members::Migration),
             Box::new(m20261130_000602_create_turned_private::Migration),
+            Box::new(m20261130_000701_add_attempt_protection::Migration),
+            Box::new(m20261130_000702_create_allowed_base::Migration),
+            Box::new(m20261130_000703_create_bases_to_list::Migration),
         ]
     }
 }
