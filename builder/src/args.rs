@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// Memory of all RUN steps together; 0: three quarters of the machine's.
     #[arg(long, env = "SLIPWAY_BUILDER_MEMORY_BYTES", default_value_t = 0)]
     memory_bytes: u64,
-    /// Processes and threads in the RUN steps of one namespace.
+    /// Processes and threads in the RUN steps of one daemon.
     #[arg(long, env = "SLIPWAY_BUILDER_PROCESSES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     processes: u32,
     /// A BuildKit daemon without work for so many seconds is stopped.

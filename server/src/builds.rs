@@ -10,6 +10,7 @@
 //! An image is signed before any tag names it, and both happen in the transaction that ends the build.
 
 mod assignment;
+pub mod bases;
 mod cancel;
 mod ending;
 mod enqueue;

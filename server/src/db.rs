@@ -14,6 +14,7 @@
 pub mod ages;
 pub mod attempts;
 pub mod backup;
+pub mod bases;
 pub mod blobs;
 pub mod build_inputs;
 pub mod builds;
@@ -56,8 +57,9 @@ pub mod rows {
         session::Model as Session, sign_in::Model as SignIn, token::Model as Token, user::Model as User,
     };
     pub use super::entity::builds::{
-        build::Model as Build, build_attempt::Model as Attempt, build_step::Model as Step,
-        log_batch::Model as LogBatch, material::Model as Material, sealed_log::Model as SealedLog,
+        allowed_base::Model as AllowedBase, build::Model as Build, build_attempt::Model as Attempt,
+        build_step::Model as Step, log_batch::Model as LogBatch, material::Model as Material,
+        sealed_log::Model as SealedLog,
     };
     pub use super::entity::operations::{
         event::Model as Event, job::Model as Job, signing_key::Model as SigningKey, signing_run::Model as SigningRun,

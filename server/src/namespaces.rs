@@ -81,6 +81,11 @@ pub async fn set_role(
     Ok(before)
 }
 
+/// Names of some who manage a namespace, whom others can ask.
+pub async fn managers(app: &App, namespace_id: Uuid) -> Result<Vec<String>> {
+    db::namespaces::managers(&app.db, namespace_id, 3).await
+}
+
 /// The name of the namespace that is a person's own: bound to its account at a forge, or made here under its name.
 pub async fn own(app: &App, user_id: Uuid) -> Result<Option<String>> {
     for identity in db::users::identities_of(&app.db, user_id).await? {

@@ -17,7 +17,8 @@ pub struct Assignment {
     pub lease_secs: u64,
     /// Seconds from now after which the build is stopped as timed out.
     pub deadline_secs: u64,
-    /// One BuildKit daemon serves one trust domain: the namespace's id and the trust level.
+    /// One BuildKit daemon, and one set of cache mounts, serves one trust domain: the repository's id, and whether the ref
+    /// is a protected one.
     pub trust_domain: String,
     pub source: SourceSpec,
     pub target: Target,
@@ -84,11 +85,14 @@ pub struct PushTarget {
     pub username: String,
 }
 
-/// The registry cache of this repository.
+/// The registry cache of this repository's refs of the same kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CacheRef {
-    /// `buildcache/<repository id>:<trust level>` on the push host.
+    /// `buildcache/<repository id>/protected:cache` on the push host; read and written.
     pub reference: String,
+    /// Caches that are read and not written.
+    #[serde(default)]
+    pub also_read: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -103,6 +103,9 @@ pub struct Failure {
     pub vertex: Option<String>,
     /// The Dockerfile and the lines of the failing instruction.
     pub location: Option<Location>,
+    /// The base image that was refused or not found, as the Dockerfile names it.
+    #[serde(default)]
+    pub image: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]

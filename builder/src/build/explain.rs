@@ -20,7 +20,15 @@ pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) ->
         exit_code: error.exit_code.map(u64::from),
         vertex: error.vertex,
         location,
+        image: base_image(&error.message).map(|image| journal.clean(image)),
     })
+}
+
+/// `… failed to resolve source metadata for registry.example.com/acme/base:main: pull access denied …`
+fn base_image(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("failed to resolve source metadata for ")?;
+    let image = rest.split_once(": ").map_or(rest, |(image, _)| image).trim();
+    (!image.is_empty() && image.len() <= LONGEST && !image.contains(char::is_whitespace)).then_some(image)
 }
 
 /// 128 and SIGKILL: what the kernel does to a step that takes too much.

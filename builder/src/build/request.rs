@@ -56,9 +56,12 @@ pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<
         ("context".to_owned(), below(&places.context)?),
         ("dockerfile".to_owned(), below(&places.dockerfile_dir)?),
     ]);
-    let import = (!assignment.target.no_cache).then(|| cache(assignment, &[]));
+    let own = &assignment.cache.reference;
+    let readable = std::iter::once(own).chain(&assignment.cache.also_read);
+    let imports = readable.filter(|_| !assignment.target.no_cache).map(|reference| cache(assignment, reference, &[]));
     let export = cache(
         assignment,
+        own,
         &[("mode", "max"), ("image-manifest", "true"), ("oci-mediatypes", "true"), ("ignore-error", "true")],
     );
     let secrets = assignment.secrets.iter().filter_map(|(id, value)| {
@@ -71,7 +74,7 @@ pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<
         local_dirs,
         shared_key: format!("{}/{}", assignment.trust_domain, assignment.source.id),
         exports: vec![image(assignment)],
-        cache_imports: import.into_iter().collect(),
+        cache_imports: imports.collect(),
         cache_exports: vec![export],
         secrets: secrets.collect(),
         credentials: logins(assignment).collect(),
@@ -123,11 +126,11 @@ fn image(assignment: &Assignment) -> Export {
     Export { kind: "image".to_owned(), attrs }
 }
 
-fn cache(assignment: &Assignment, more: &[(&str, &str)]) -> CacheOption {
+fn cache(assignment: &Assignment, reference: &str, more: &[(&str, &str)]) -> CacheOption {
     let push = &assignment.push;
     let mut attrs = Attrs::new();
     let mut set = |key: &str, value: &str| attrs.insert(key.to_owned(), value.to_owned());
-    set("ref", &format!("{}/{}", push.host, assignment.cache.reference));
+    set("ref", &format!("{}/{reference}", push.host));
     for (key, value) in more {
         set(key, value);
     }

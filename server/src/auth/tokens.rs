@@ -77,6 +77,8 @@ pub async fn principal_of_attempt(app: &App, attempt_id: Uuid) -> Result<Princip
             build_id: build.id,
             repository_id: repository.id,
             namespace_id: repository.namespace_id,
+            protection: attempt.protection,
+            bases: db::bases::ids(&app.db, repository.id).await?,
         },
         bound: Bound::None,
     })

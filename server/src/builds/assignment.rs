@@ -4,7 +4,8 @@ use super::lease::LEASE;
 use super::queue::Taken;
 use crate::app::App;
 use crate::config::authority;
-use crate::policy::BUILD_CACHE;
+use crate::db::Protection;
+use crate::policy::build_cache;
 use slipway_protocol::{Assignment, CacheRef, PushTarget, SourceSpec, Target, VERSION};
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -22,7 +23,8 @@ pub(super) fn make(app: &App, taken: &Taken) -> Assignment {
         attempt_token: token.reveal().to_owned(),
         lease_secs: LEASE.unsigned_abs() / 1_000,
         deadline_secs: app.config.builds.deadline_secs,
-        trust_domain: format!("{}:trusted", home.namespace.id),
+        // By repository: a daemon gives out by its digest what any of its builds has fetched, private bases too.
+        trust_domain: format!("{}:{}", home.repository.id, attempt.protection),
         source: SourceSpec {
             id: source.id,
             clone_url: source.clone_url.clone(),
@@ -45,12 +47,22 @@ pub(super) fn make(app: &App, taken: &Taken) -> Assignment {
             insecure: app.config.internal_url.scheme() == "http",
             username: USERNAME.to_owned(),
         },
-        cache: CacheRef { reference: format!("{BUILD_CACHE}/{}:cache", home.repository.id.simple()) },
+        cache: cache(home.repository.id, attempt.protection),
         logins: app.config.builds.logins.clone(),
         mirrors: app.config.builds.mirrors.clone(),
         git_hosts: app.config.builds.git_hosts.clone(),
         secrets: BTreeMap::new(),
     }
+}
+
+/// A build of an unprotected ref reads what protected ones left, and writes beside it.
+fn cache(repository_id: Uuid, protection: Protection) -> CacheRef {
+    let reference = |protection| format!("{}:cache", build_cache(repository_id, protection));
+    let also_read = match protection {
+        Protection::Protected => Vec::new(),
+        Protection::Unprotected => vec![reference(Protection::Protected)],
+    };
+    CacheRef { reference: reference(protection), also_read }
 }
 
 /// Where `http/routes.rs` passes the source on.

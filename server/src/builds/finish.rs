@@ -163,7 +163,7 @@ async fn seal(
     if trust::store(app, &tx, &by, &home.repository, signed).await? == Stored::Outdated {
         return Ok(Stored::Outdated);
     }
-    let tags = Snapshot::parse(&build)?.mapped_tags(&build)?;
+    let tags = Snapshot::parse(&build)?.mapped_tags(&build, attempt.protection)?;
     let moved = crate::registry::tags::move_for_build(&tx, &home.repository, &build, digest, &tags, now).await?;
     db::builds::insert_materials(&tx, rows_of(build.id, materials)).await?;
     build.digest = Some(digest.to_string());
@@ -191,6 +191,8 @@ async fn principal(tx: &Tx, build: &rows::Build, attempt: &rows::Attempt) -> Res
         build_id: build.id,
         repository_id: home.repository.id,
         namespace_id: home.namespace.id,
+        protection: attempt.protection,
+        bases: Vec::new(),
     };
     Ok(Principal { who, bound: Bound::None })
 }

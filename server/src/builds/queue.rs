@@ -9,10 +9,11 @@ use super::states::Why;
 use crate::app::App;
 use crate::auth::tokens::ATTEMPT;
 use crate::db::queue::Waiting;
-use crate::db::{self, Ask as _, BuildState, Tx, rows};
+use crate::db::{self, Ask as _, BuildState, Protection, Tx, rows};
 use crate::error::{Error, ForgeError, Result};
 use crate::policy::Principal;
 use crate::secrets::{self, Secret};
+use crate::sources::rules;
 use slipway_protocol::Assignment;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -161,13 +162,26 @@ async fn choose(
             return Ok(None);
         }
         let home = Home::of(tx, build.repository_id).await?;
-        let (attempt, token) = start(app, tx, &mut build, builder).await?;
+        let protection = protection_of(&build, &source);
+        let (attempt, token) = start(app, tx, &mut build, builder, protection).await?;
         return Ok(Some(Taken { build, attempt, token, snapshot, source, home }));
     }
     Ok(None)
 }
 
-async fn start(app: &App, tx: &Tx, build: &mut rows::Build, builder: &str) -> Result<(rows::Attempt, Secret)> {
+/// What the ref is now, not what it was when the build was made: a build that waited, or is run again, gets the caches of
+/// today.
+fn protection_of(build: &rows::Build, source: &rows::Source) -> Protection {
+    build.ref_name.parse().map_or(Protection::Unprotected, |name| rules::protection_of(&name, &source.default_branch))
+}
+
+async fn start(
+    app: &App,
+    tx: &Tx,
+    build: &mut rows::Build,
+    builder: &str,
+    protection: Protection,
+) -> Result<(rows::Attempt, Secret)> {
     let now = app.clock.now();
     ending::change(app, tx, &Principal::SYSTEM, build, BuildState::Running, Why::default()).await?;
     let before = db::attempts::of_build(tx, build.id).await?.last().map_or(0, |a| a.number);
@@ -186,6 +200,7 @@ async fn start(app: &App, tx: &Tx, build: &mut rows::Build, builder: &str) -> Re
         log_bytes: 0,
         log_cut: None,
         log_notices: Some("[]".to_owned()),
+        protection,
     };
     Ok((db::attempts::insert(tx, attempt).await?, token))
 }

@@ -1,6 +1,6 @@
 //! The rule as it was when a build was made: what the build does is settled then.
 
-use crate::db::rows;
+use crate::db::{Protection, rows};
 use crate::error::{Context, Result};
 use crate::names::RefName;
 use crate::sources::rules::{MappedTag, tags_of};
@@ -45,9 +45,11 @@ impl Snapshot {
         serde_json::to_string(self).expect("a snapshot is plain data")
     }
 
-    /// What the build's ref maps to, with what orders them.
-    pub(super) fn mapped_tags(&self, build: &rows::Build) -> Result<Vec<MappedTag>> {
-        Ok(tags_of(&build.ref_name.parse()?, &self.default_branch).tags)
+    /// What the build's ref maps to, with what orders them. A branch that was no longer the default one when the attempt
+    /// began moves no `latest`: caches of unprotected refs were within its reach.
+    pub(super) fn mapped_tags(&self, build: &rows::Build, protection: Protection) -> Result<Vec<MappedTag>> {
+        let default_branch = if protection == Protection::Protected { self.default_branch.as_str() } else { "" };
+        Ok(tags_of(&build.ref_name.parse()?, default_branch).tags)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Builds as their services see them, on a real database.
 
+mod bases;
 mod claims;
 mod deletion;
 mod leases;

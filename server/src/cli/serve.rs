@@ -4,7 +4,7 @@ use super::{embedded, lock, migrate, socket};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::{Context, Result};
-use crate::{builds, http, jobs, trust};
+use crate::{builds, http, jobs, registry, trust};
 use std::io::IsTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -19,10 +19,12 @@ pub async fn run(mut config: Config) -> Result<()> {
     migrate::bring_up(&app).await?;
     let commands = socket::listen(&app)?;
     print_first_link(&app).await?;
-    crate::registry::uploads::at_start(&app).await?;
+    registry::uploads::at_start(&app).await?;
     trust::at_start(&app).await?;
     crate::accounts::standing::at_start(&app).await?;
     builds::at_start(&app).await?;
+    builds::bases::at_start(&app).await?;
+    registry::removal::forget_shared_caches(&app).await?;
     // Before the first answer: who sees the server ready may ask it to stop at once.
     let stop_signals = Signals::listen()?;
     let server = http::server::start(&app, internal)?;

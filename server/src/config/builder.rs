@@ -17,7 +17,7 @@ pub struct Builder {
     pub cache_bytes: u64,
     /// Of all RUN steps; 0 for three quarters of the machine's.
     pub memory_bytes: u64,
-    /// In the RUN steps of one namespace.
+    /// In the RUN steps of one daemon.
     pub processes: u32,
 }
 

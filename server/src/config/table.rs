@@ -62,7 +62,7 @@ pub const SETTINGS: &[Setting] = &[
         "0",
         "memory of all `RUN` steps together in the embedded builder; `0`: three quarters of the machine's",
     ),
-    setting("builder.processes", "4096", "processes and threads in the `RUN` steps of one namespace"),
+    setting("builder.processes", "4096", "processes and threads in the `RUN` steps of one daemon"),
     setting("buildkit.bin_dir", "", "folder of `buildkitd` and `runc`; empty: `PATH`"),
     setting(
         "buildkit.cni_bin_dir",
@@ -70,7 +70,7 @@ pub const SETTINGS: &[Setting] = &[
         "folder of the CNI plugins `bridge`, `firewall`, `host-local`, `loopback`, `ptp`, `static`",
     ),
     setting("buildkit.idle_secs", "600", "an idle BuildKit daemon is stopped after so many seconds"),
-    setting("buildkit.cache_bytes", "20000000000", "build cache to keep for each namespace"),
+    setting("buildkit.cache_bytes", "20000000000", "build cache to keep for each daemon: one for the protected refs of a repository, one for the others"),
     setting("builds.deadline_secs", "3600", "a build that takes longer is stopped"),
     setting("builds.per_namespace", "2", "builds at once in one namespace"),
     setting(

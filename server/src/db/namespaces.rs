@@ -1,13 +1,13 @@
 //! Namespaces and who has which role in them.
 
-use super::entity::accounts::{namespace, namespace_grant};
+use super::entity::accounts::{namespace, namespace_grant, user};
 use super::entity::sources::forge_repository;
 use super::{Ask, OnConstraint, Role, Tx, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Namespace>> {
@@ -102,6 +102,27 @@ pub async fn set_role(tx: &Tx, namespace_id: Uuid, user_id: Uuid, role: Option<R
         Some(role) => insert_grant(tx, rows::Grant::given(namespace_id, user_id, role, now)).await,
         None => Ok(()),
     }
+}
+
+/// Names of people who may change things in a namespace, those that have been there longest first.
+pub async fn managers(c: &impl Ask, namespace_id: Uuid, limit: u64) -> Result<Vec<String>> {
+    let grants = namespace_grant::Entity::find()
+        .filter(namespace_grant::Column::NamespaceId.eq(namespace_id))
+        .filter(namespace_grant::Column::Role.is_in([Role::Manager, Role::Admin]))
+        .filter(namespace_grant::Column::SuspendedAt.is_null())
+        .order_by_asc(namespace_grant::Column::CreatedAt)
+        .limit(limit)
+        .all(c.connection())
+        .await?;
+    Ok(user::Entity::find()
+        .select_only()
+        .column(user::Column::Name)
+        .filter(user::Column::Id.is_in(grants.iter().map(|g| g.user_id)))
+        .filter(user::Column::DisabledAt.is_null())
+        .order_by_asc(user::Column::Name)
+        .into_tuple()
+        .all(c.connection())
+        .await?)
 }
 
 pub async fn has_admin(c: &impl Ask, namespace_id: Uuid) -> Result<bool> {

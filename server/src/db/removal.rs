@@ -3,7 +3,7 @@
 //! Each question removes at most `limit` rows, children before what they refer to: one statement of a cascade would
 //! hold SQLite's only writer for as long as the repository is large.
 
-use super::entity::builds::{build, build_attempt, build_step, log_batch, material, sealed_log};
+use super::entity::builds::{allowed_base, build, build_attempt, build_step, log_batch, material, sealed_log};
 use super::entity::registry::{manifest, manifest_edge, repository, repository_blob, tag, tag_move, upload};
 use super::{Ask, BuildState, RepositoryState, Tx, objects, rows};
 use crate::clock::Millis;
@@ -132,7 +132,12 @@ pub async fn content(tx: &Tx, repository_id: Uuid, limit: u64) -> Result<u64> {
         return Ok(manifests);
     }
     let (id, column) = (repository_blob::Column::Id, repository_blob::Column::RepositoryId);
-    some::<repository_blob::Entity>(tx, id, column, of, limit).await
+    let links = some::<repository_blob::Entity>(tx, id, column, of, limit).await?;
+    if links > 0 {
+        return Ok(links);
+    }
+    // What it builds on goes with its row; what builds on it may be many.
+    some::<allowed_base::Entity>(tx, allowed_base::Column::Id, allowed_base::Column::BaseId, of, limit).await
 }
 
 /// Some manifests, or some descriptors of those that are next: one manifest may have thousands, or 4 MiB.

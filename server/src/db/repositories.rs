@@ -152,6 +152,16 @@ pub async fn provisional_of(c: &impl Ask, kind: PrincipalKind, id: Option<Uuid>)
         .await?)
 }
 
+/// Repositories whose name in the namespace has one part.
+pub async fn of_one_part(c: &impl Ask, namespace_id: Uuid) -> Result<Vec<rows::Repository>> {
+    Ok(repository::Entity::find()
+        .filter(repository::Column::NamespaceId.eq(namespace_id))
+        .filter(repository::Column::State.ne(RepositoryState::Deleting))
+        .filter(repository::Column::Name.not_like("%/%"))
+        .all(c.connection())
+        .await?)
+}
+
 /// Takes name and sight from a repository that is in `state` still; its rows are for a job to remove.
 pub async fn begin_deletion(tx: &Tx, id: Uuid, state: RepositoryState) -> Result<bool> {
     let changed = repository::Entity::update_many()

@@ -104,6 +104,8 @@ fn repositories(service: &mut ServiceConfig) {
         .service(at("tags/{tag}/delete").route(get().to(tags::confirm_delete)).route(post().to(tags::delete)))
         .service(at("settings").route(get().to(settings::show)))
         .service(at("settings/rule").route(post().to(settings::save_rule)))
+        .service(at("settings/bases").route(post().to(settings::bases::add)))
+        .service(at("settings/bases/remove").route(post().to(settings::bases::remove)))
         .service(at("settings/visibility").route(post().to(settings::save_visibility)))
         .service(at("settings/webhook").route(post().to(settings::repair)))
         .service(
@@ -130,6 +132,7 @@ fn builds(service: &mut ServiceConfig) {
         .service(at("/{number:[0-9]+}/events").route(get().to(build::events::stream)))
         .service(at("/{number:[0-9]+}/lines").route(get().to(build::log::lines)))
         .service(at("/{number:[0-9]+}/raw").route(get().to(build::log::raw)))
+        .service(at("/{number:[0-9]+}/allow-base").route(post().to(build::base::allow)))
         .service(at("/{number:[0-9]+}/cancel").route(post().to(build::cancel)))
         .service(at("/{number:[0-9]+}/rerun").route(post().to(build::rerun)));
 }

@@ -4,7 +4,8 @@ use super::{
     Action, Decision, NamespaceAccess, OrganizationAccess, Principal, RepositoryAccess, Scope, Site, SourceAccess, Who,
     allow_if,
 };
-use crate::db::{Role, Visibility};
+use crate::db::{Protection, Role, Visibility};
+use uuid::Uuid;
 
 /// The namespace that build caches live in; only builds read and write there.
 pub const BUILD_CACHE: &str = "buildcache";
@@ -12,10 +13,12 @@ pub const BUILD_CACHE: &str = "buildcache";
 /// Whether the principal may know that the repository exists.
 fn can_see(principal: &Principal, on: &RepositoryAccess) -> bool {
     if is_cache(on) {
-        return owns_cache(principal, on);
+        return reads_cache(principal, on);
     }
     let by_role = match principal.who {
-        Who::Build { namespace_id, .. } => namespace_id == on.namespace_id,
+        Who::Build { repository_id, namespace_id, ref bases, .. } => {
+            repository_id == on.id || (namespace_id == on.namespace_id && bases.contains(&on.id))
+        }
         _ => on.role.is_some() || principal.is_site_admin(),
     };
     on.is_live && (on.visibility == Visibility::Public || by_role)
@@ -25,9 +28,23 @@ fn is_cache(on: &RepositoryAccess) -> bool {
     on.name.namespace.as_str() == BUILD_CACHE
 }
 
-// `buildcache/<repository id>` belongs to the builds of that repository: intermediate stages hold private sources.
+/// The cache of a repository's builds, `buildcache/<repository id>/protected`. Two repositories rather than two tags:
+/// what a build of an unprotected ref stores is no part of the other one, not even by its digest.
+pub fn build_cache(repository_id: Uuid, protection: Protection) -> String {
+    format!("{BUILD_CACHE}/{}/{protection}", repository_id.simple())
+}
+
+// Only builds of that repository read it: intermediate stages hold private sources.
 fn owns_cache(principal: &Principal, on: &RepositoryAccess) -> bool {
-    matches!(principal.who, Who::Build { repository_id, .. } if on.name.name == repository_id.simple().to_string())
+    matches!(principal.who, Who::Build { repository_id, protection, .. }
+        if is_cache(on) && on.name.to_string() == build_cache(repository_id, protection))
+}
+
+// What protected refs left may be used by all: it is the other way that releases are poisoned.
+fn reads_cache(principal: &Principal, on: &RepositoryAccess) -> bool {
+    let is_protected = |id| on.name.to_string() == build_cache(id, Protection::Protected);
+    owns_cache(principal, on)
+        || matches!(principal.who, Who::Build { repository_id, .. } if is_protected(repository_id))
 }
 
 fn has_role(principal: &Principal, role: Option<Role>, least: Role) -> bool {
@@ -113,6 +130,18 @@ impl Action for DeleteImage {
 pub struct ManageBuilds;
 
 impl Action for ManageBuilds {
+    type On = RepositoryAccess;
+    fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        let role = has_role(principal, on.role, Role::Manager) && principal.has_scope(Scope::Write);
+        allow_if(role && !is_cache(on) && on.is_live, can_see(principal, on))
+    }
+}
+
+/// May say from which private images of the namespace builds of the repository may start.
+#[derive(Debug)]
+pub struct ChooseBases;
+
+impl Action for ChooseBases {
     type On = RepositoryAccess;
     fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
         let role = has_role(principal, on.role, Role::Manager) && principal.has_scope(Scope::Write);

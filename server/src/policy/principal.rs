@@ -1,6 +1,6 @@
 //! Who acts.
 
-use crate::db::PrincipalKind;
+use crate::db::{PrincipalKind, Protection};
 use crate::names::RepositoryName;
 use uuid::Uuid;
 
@@ -19,12 +19,16 @@ pub enum Who {
         name: String,
         is_site_admin: bool,
     },
-    /// One attempt of a build: pushes to one repository and its cache, reads its namespace and what is public.
+    /// One attempt of a build: pushes to one repository and its cache, reads both, what is public, and what the
+    /// repository lists of its namespace.
     Build {
         attempt_id: Uuid,
         build_id: Uuid,
         repository_id: Uuid,
         namespace_id: Uuid,
+        protection: Protection,
+        /// The images that the repository lists.
+        bases: Vec<Uuid>,
     },
     /// The server itself: jobs, and the operator's command line.
     System,

@@ -4,10 +4,10 @@
 
 use super::objects;
 use crate::app::App;
-use crate::db::{self, RepositoryState, Tx, rows};
+use crate::db::{self, Protection, RepositoryState, Tx, rows};
 use crate::error::{Error, Result};
 use crate::jobs::{self, Task};
-use crate::policy::BUILD_CACHE;
+use crate::policy::{BUILD_CACHE, build_cache};
 use uuid::Uuid;
 
 /// Rows of one transaction: a few milliseconds of SQLite's only writer.
@@ -22,13 +22,34 @@ pub async fn begin(app: &App, tx: &Tx, seen: &rows::Repository) -> Result<bool> 
         return Ok(false);
     }
     ask(app, tx, seen.id).await?;
-    if let Some(namespace) = db::namespaces::find_by_name(tx, BUILD_CACHE).await?
-        && let Some(cache) = db::repositories::find_by_name(tx, namespace.id, &seen.id.simple().to_string()).await?
-        && db::repositories::begin_deletion(tx, cache.id, cache.state).await?
-    {
-        ask(app, tx, cache.id).await?;
+    let Some(namespace) = db::namespaces::find_by_name(tx, BUILD_CACHE).await? else { return Ok(true) };
+    for protection in [Protection::Protected, Protection::Unprotected] {
+        let name = build_cache(seen.id, protection);
+        let name = name.trim_start_matches(BUILD_CACHE).trim_start_matches('/');
+        if let Some(cache) = db::repositories::find_by_name(tx, namespace.id, name).await? {
+            begin_one(app, tx, &cache).await?;
+        }
     }
     Ok(true)
+}
+
+async fn begin_one(app: &App, tx: &Tx, seen: &rows::Repository) -> Result<()> {
+    if db::repositories::begin_deletion(tx, seen.id, seen.state).await? {
+        ask(app, tx, seen.id).await?;
+    }
+    Ok(())
+}
+
+/// Removes the build caches of the version before, which all refs of a repository shared: nobody can say who wrote what
+/// is in them, so no build may read them.
+pub async fn forget_shared_caches(app: &App) -> Result<()> {
+    let Some(namespace) = db::namespaces::find_by_name(&app.db, BUILD_CACHE).await? else { return Ok(()) };
+    for cache in db::repositories::of_one_part(&app.db, namespace.id).await? {
+        let tx = app.db.begin().await?;
+        begin_one(app, &tx, &cache).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }
 
 async fn ask(app: &App, tx: &Tx, repository_id: Uuid) -> Result<()> {

@@ -21,6 +21,7 @@ crate::testing::on_postgres! {
     a_first_push_that_goes_on_keeps_its_repository,
     a_push_goes_on_where_another_broke_off,
     a_deleted_repository_takes_its_build_cache_along,
+    caches_that_all_refs_shared_are_removed_at_the_start,
 }
 
 struct Scene {
@@ -165,20 +166,41 @@ async fn a_deleted_repository_takes_its_build_cache_along() {
     let mut pairs = Vec::new();
     for name in ["gone", "stays"] {
         let row = scene.repository(scene.namespace.id, name, RepositoryState::Live, 0).await;
-        let cache = scene.repository(caches.id, &row.id.simple().to_string(), RepositoryState::Live, 0).await;
-        let stage = scene.link(&cache, 0).await;
-        pairs.push((row, cache, stage));
+        for kind in ["protected", "unprotected"] {
+            let cache = format!("{}/{kind}", row.id.simple());
+            let cache = scene.repository(caches.id, &cache, RepositoryState::Live, 0).await;
+            let stage = scene.link(&cache, 0).await;
+            pairs.push((row.clone(), cache, stage));
+        }
     }
-    let [(gone, gone_cache, gone_stage), (_, cache, stage)] = &pairs[..] else { panic!("two were made") };
-    repositories::delete(&scene.app, &scene.allowed(Some(gone))).await.unwrap();
-    assert!(!scene.is_seen(gone).await && !scene.is_seen(gone_cache).await);
-    for row in [gone, gone_cache] {
-        scene.remove(row).await;
-    }
-    assert!(!scene.exists(gone).await && !scene.exists(gone_cache).await);
+    repositories::delete(&scene.app, &scene.allowed(Some(&pairs[0].0))).await.unwrap();
     let linked = async |row: &rows::Repository, digest| {
         db::blobs::find_linked(&scene.app.db, row.id, digest).await.unwrap().is_some()
     };
-    assert!(!linked(gone_cache, gone_stage).await);
-    assert!(linked(cache, stage).await, "caches of others stay");
+    for (gone, cache, stage) in &pairs[..2] {
+        assert!(!scene.is_seen(gone).await && !scene.is_seen(cache).await);
+        scene.remove(gone).await;
+        scene.remove(cache).await;
+        assert!(!scene.exists(gone).await && !scene.exists(cache).await);
+        assert!(!linked(cache, stage).await);
+    }
+    for (_, cache, stage) in &pairs[2..] {
+        assert!(linked(cache, stage).await, "caches of others stay");
+    }
+}
+
+#[tokio::test]
+async fn caches_that_all_refs_shared_are_removed_at_the_start() {
+    let scene = Scene::new().await;
+    let caches = namespace(&scene.app, BUILD_CACHE).await;
+    let id = Uuid::now_v7().simple();
+    let shared = scene.repository(caches.id, &id.to_string(), RepositoryState::Live, 0).await;
+    let own = scene.repository(caches.id, &format!("{id}/protected"), RepositoryState::Live, 0).await;
+    let image = scene.repository(scene.namespace.id, &id.to_string(), RepositoryState::Live, 0).await;
+    for _ in 0..2 {
+        super::removal::forget_shared_caches(&scene.app).await.unwrap();
+    }
+    assert!(!scene.is_seen(&shared).await);
+    scene.remove(&shared).await;
+    assert!(!scene.exists(&shared).await && scene.is_seen(&own).await && scene.is_seen(&image).await);
 }

@@ -11,7 +11,7 @@
 //! a tag where the signatures of an image are kept.
 
 use super::versions::Version;
-use crate::db::rows;
+use crate::db::{Protection, rows};
 use crate::names::{RefName, TagName};
 
 /// The image tags of a ref.
@@ -51,6 +51,15 @@ pub fn tags_of(ref_name: &RefName, default_branch: &str) -> Mapped {
         tags.push(by_number(legal("latest")));
     }
     Mapped { tags, mapped }
+}
+
+/// Releases are made from the default branch and from version tags; whoever may push to another branch has no part in them.
+pub fn protection_of(ref_name: &RefName, default_branch: &str) -> Protection {
+    if ref_name.branch() == Some(default_branch) || version_of(ref_name).is_some() {
+        Protection::Protected
+    } else {
+        Protection::Unprotected
+    }
 }
 
 /// The version that a git tag names.

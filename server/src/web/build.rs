@@ -1,6 +1,7 @@
 //! The page of one build, its list, and the buttons on them.
 
 mod attempts;
+pub mod base;
 pub mod events;
 mod fold;
 mod follower;

@@ -1,5 +1,7 @@
 //! Settings of a repository: rule, visibility, how pushes arrive, deletion.
 
+pub mod bases;
+
 use super::page::{self, count};
 use super::present;
 use super::repository::{source_facts, turned_private};
@@ -50,6 +52,7 @@ async fn page_of(app: &App, allowed: &Allowed<AdministerRepository>, typed: Opti
         rule,
         turned_private: turned_private(app, on.id, true, None).await?,
         key: signing_key::facts(app, on).await?,
+        bases: bases::of(app, on).await?,
         head,
     })
 }

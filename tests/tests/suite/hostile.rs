@@ -18,6 +18,7 @@ mod logs;
 mod oauth;
 mod pages;
 mod passage;
+mod poison;
 mod prints;
 mod refusals;
 pub(crate) mod routes;

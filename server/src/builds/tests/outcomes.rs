@@ -218,6 +218,7 @@ async fn a_failure_is_kept_for_the_page() {
         exit_code: Some(1),
         vertex: Some("v3".into()),
         location: None,
+        image: None,
     };
     let early = slipway_protocol::Finish { outcome: Outcome::Failed(failure.clone()), last_record: 5 };
     let refused = crate::builds::finish(&scene.app, &scene.attempt(attempt).await, early).await.unwrap_err();

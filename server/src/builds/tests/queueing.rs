@@ -30,8 +30,8 @@ async fn a_claim_carries_what_the_builder_needs() {
     assert_eq!(assignment.push.host, "localhost:8080");
     assert_eq!(assignment.push.public_host, "localhost:8080");
     assert!(assignment.push.insecure);
-    assert_eq!(assignment.cache.reference, format!("buildcache/{}:cache", build.repository_id.simple()));
-    assert_eq!(assignment.trust_domain, format!("{}:trusted", scene.wired().namespace.id));
+    assert_eq!(assignment.cache.reference, format!("buildcache/{}/protected:cache", build.repository_id.simple()));
+    assert_eq!(assignment.trust_domain, format!("{}:protected", build.repository_id));
     assert_eq!(assignment.target.platforms, ["linux/amd64"]);
     assert_eq!(scene.build(build.id).await.state, Running);
     assert!(scene.claim().await.is_none(), "a build is handed out once");

@@ -1,6 +1,6 @@
 //! Builds, attempts, steps, logs.
 
-use super::values::{AttemptEnd, BuildState, PrincipalKind, Trigger};
+use super::values::{AttemptEnd, BuildState, PrincipalKind, Protection, Trigger};
 use crate::db::objects::ObjectKey;
 use uuid::Uuid;
 
@@ -47,6 +47,7 @@ entity!(build_attempt "build_attempt" {
     log_bytes: i64,
     log_cut: Option<String>,
     log_notices: Option<String>,
+    protection: Protection,
 });
 
 entity!(build_step "build_step" {
@@ -84,3 +85,11 @@ entity!(material "material" {
     uri: String,
     digest: String,
 });
+
+entity!(allowed_base "allowed_base" {
+    repository_id: Uuid,
+    base_id: Uuid,
+    created_at: i64,
+});
+
+entity!(bases_to_list "bases_to_list" {});

@@ -39,6 +39,14 @@ words! {
 }
 
 words! {
+    /// Whether a ref is one that releases are made from. Builds of the others leave no trace in its caches.
+    Protection {
+        Protected = "protected",
+        Unprotected = "unprotected",
+    }
+}
+
+words! {
     /// Who may pull without a role.
     Visibility {
         Public = "public",

@@ -8,9 +8,9 @@ use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, H
 use super::super::views::facts::Signature;
 use super::super::views::filters::plural_text;
 use super::log::Shown;
-use super::{attempts, stages};
+use super::{attempts, base, stages};
 use crate::app::App;
-use crate::builds::{self, WaitsFor};
+use crate::builds::{self, WaitsFor, bases};
 use crate::db::{BuildState, HookState, Visibility, rows};
 use crate::error::Result;
 use crate::names::Digest;
@@ -77,7 +77,11 @@ async fn result(
         }),
         BuildState::Running => BuildResult::None,
         BuildState::Succeeded => ready(app, principal, on, build, origin.source.as_ref(), tags).await?,
-        BuildState::PartlyFailed | BuildState::Failed => BuildResult::Failed(Box::new(failure(on, build, origin, log))),
+        BuildState::PartlyFailed | BuildState::Failed => {
+            let mut failure = failure(app, on, build, origin, log);
+            base::explain(app, principal, on, build, &mut failure).await?;
+            BuildResult::Failed(Box::new(failure))
+        }
         BuildState::Cancelled => note("It was cancelled."),
         BuildState::TimedOut => note("It took longer than the operator allows."),
         BuildState::Skipped => note("It was skipped."),
@@ -142,7 +146,7 @@ async fn ready(
     })))
 }
 
-fn failure(on: &RepositoryAccess, build: &rows::Build, origin: &Origin, log: LogFacts) -> Failure {
+fn failure(app: &App, on: &RepositoryAccess, build: &rows::Build, origin: &Origin, log: LogFacts) -> Failure {
     let known: slipway_protocol::Failure =
         build.failure.as_deref().and_then(|f| serde_json::from_str(f).ok()).unwrap_or_default();
     let detail = origin.told(build.detail.clone().unwrap_or_else(|| known.message.clone()));
@@ -163,18 +167,22 @@ fn failure(on: &RepositoryAccess, build: &rows::Build, origin: &Origin, log: Log
         place,
         file: known.location.as_ref().map(|l| l.file.clone()).unwrap_or_default(),
         excerpt: excerpt.collect(),
-        hint: hint(on, known.reason),
+        hint: hint(on, known.reason, bases::is_of_this_registry(app, &known)),
+        base: None,
     }
 }
 
 /// What to do next, where there is something better than to look at the log.
-fn hint(on: &RepositoryAccess, reason: slipway_protocol::Reason) -> Option<String> {
+fn hint(on: &RepositoryAccess, reason: slipway_protocol::Reason, is_own: bool) -> Option<String> {
     use slipway_protocol::Reason;
     let text = match reason {
         Reason::OutOfMemory => {
             "The step was killed, most often because it needed more memory than builds have here. Make it need less, or ask the operator for more."
         }
         Reason::DockerfileMissing => "Choose another Dockerfile under Settings, or add it to the repository.",
+        Reason::BaseImageMissing | Reason::BaseImageDenied if is_own => {
+            "Look at the name in FROM. Builds read public images, those of their own repository, and the private ones that its settings list."
+        }
         Reason::BaseImageMissing => {
             "Look at the name in FROM. The operator can add a mirror or a login for its registry."
         }

@@ -149,6 +149,17 @@ pub struct Failure {
     pub excerpt: Vec<ExcerptLine>,
     /// What to do next, if there is something better than to look at the log.
     pub hint: Option<String>,
+    /// The base image that was refused, for whoever may allow it: POST `{url}/allow-base`.
+    pub base: Option<BaseBox>,
+}
+
+/// A base image that can be allowed.
+#[derive(Debug, Clone)]
+pub struct BaseBox {
+    /// `acme/base`.
+    pub name: String,
+    /// `acme/web`, which wants to build on it.
+    pub repository: String,
 }
 
 /// One line of a Dockerfile.

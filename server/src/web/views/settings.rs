@@ -18,8 +18,19 @@ pub struct Settings {
     pub source: Option<SourceFacts>,
     /// The one of `head.full_name()`, when there is a source. Form: POST `…/-/settings/rule`.
     pub rule: Option<RuleForm>,
+    /// Shown with the rule.
+    pub bases: Bases,
     /// Of the namespace.
     pub key: KeyFacts,
+}
+
+/// The private images that builds may start from. Forms: POST `…/-/settings/bases` and `…/-/settings/bases/remove`.
+#[derive(Debug, Clone, Default)]
+pub struct Bases {
+    /// `acme/base`, and whether it is public by now.
+    pub listed: Vec<(String, bool)>,
+    pub typed: String,
+    pub error: Option<String>,
 }
 
 /// What is built; after an error with status 422 and what was typed.

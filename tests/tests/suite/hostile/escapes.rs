@@ -193,7 +193,9 @@ async fn a_private_base_of_another_namespace_is_refused() {
         let branch = format!("escape-copy-{}", copy.len());
         shop.build_for_eve(&branch, &format!("{copy}\n")).await.is("failed");
     }
-    // Its owner may.
+    // Its owner may, where it is listed.
+    let allow = format!("/{}/-/settings/bases", shop.bench.name);
+    mona.post(&allow, &[("base", "mona/hidden")]).await.is(303);
     let change = shop.bench.repo.change("own-base").file("Dockerfile", format!("FROM {image}\nRUN cat /layer\n"));
     shop.push(&shop.bench, change).await.is("succeeded");
 }

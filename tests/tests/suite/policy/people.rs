@@ -102,7 +102,8 @@ impl Town {
                 self.site.sql(&grant).await;
             }
             let attempt = format!(
-                "INSERT INTO build_attempt SELECT randomblob(16), b.id, 1, 'test', '{owner}', 0, 0, 0, 'finished', 0 \
+                "INSERT INTO build_attempt (id, build_id, number, builder, token_hash, lease_until, started_at, ended_at, \
+                 end_reason, last_record) SELECT randomblob(16), b.id, 1, 'test', '{owner}', 0, 0, 0, 'finished', 0 \
                  FROM build b JOIN repository r ON r.id = b.repository_id JOIN namespace n ON n.id = r.namespace_id \
                  WHERE n.name = '{owner}' AND b.number = 1"
             );

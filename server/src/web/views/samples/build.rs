@@ -2,7 +2,7 @@
 
 use super::super::super::ansi;
 use super::super::build::{
-    Attempt, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Hold, Newer, Queued, Ready, Stage,
+    Attempt, BaseBox, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Hold, Newer, Queued, Ready, Stage,
 };
 use super::super::builds::BuildFacts;
 use super::super::facts::{Signature, State};
@@ -163,6 +163,20 @@ pub(super) fn failure() -> Failure {
             .map(|(number, text)| ExcerptLine::new(number, text, (13..=14).contains(&number)))
             .collect(),
         hint: Some("Other builds of this branch did not fail at this step.".to_owned()),
+        base: None,
+    }
+}
+
+/// A base that whoever looks at it can allow, or that others can.
+fn refused(can_allow: bool) -> Failure {
+    let excerpt = ["FROM registry.example.com/acme/base:main", "COPY . /srv"];
+    Failure {
+        heading: "`acme/base` is private, and `acme/api` may not build on it".to_owned(),
+        first_error: None,
+        excerpt: (1..).zip(excerpt).map(|(number, text)| ExcerptLine::new(number, text, number == 1)).collect(),
+        base: can_allow.then(|| BaseBox { name: "acme/base".to_owned(), repository: "acme/api".to_owned() }),
+        hint: (!can_allow).then(|| "Ask mona: whoever manages `acme` can allow it on this page.".to_owned()),
+        ..failure()
     }
 }
 
@@ -253,6 +267,7 @@ pub(super) fn pages() -> Vec<(String, String)> {
         show(view(149, State::Queued, result), nothing)
     };
     let failed = || view(146, State::Failed, BuildResult::Failed(Box::new(failure())));
+    let refused_base = |mine| view(146, State::Failed, BuildResult::Failed(Box::new(refused(mine))));
     let done = |public| view(1, State::Succeeded, BuildResult::Ready(Box::new(ready(public))));
     let unsigned =
         Ready { signature: Signature::NotSigned, pull: PullBox { verify: None, ..pull(false) }, ..ready(true) };
@@ -289,6 +304,8 @@ pub(super) fn pages() -> Vec<(String, String)> {
                 },
             ),
         ),
+        page("build-base-refused", &show(refused_base(true), log(vec![]))),
+        page("build-base-refused-others", &show(refused_base(false), log(vec![]))),
         page("build-found", &show(failed(), LogView { find: "compiling axum".to_owned(), ..failed_log() })),
         page("build-failed-times", &show(failed(), LogView { options, ..failed_log() })),
         page("build-done", &show(done(true), log_with_a_gap())),

@@ -7,7 +7,7 @@ use super::super::pull::PushLines;
 use super::super::repository::{
     Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage, TurnedPrivate,
 };
-use super::super::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
+use super::super::settings::{Bases, Mapping, RepositoryDelete, RuleForm, Settings};
 use super::super::signing_key::{KeyFacts, KeyRevoke, KeyRotate, KeyRow, RunFacts};
 use super::super::tags::{BaseImage, LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use super::data::{
@@ -226,12 +226,18 @@ fn settings() -> Pages_ {
             mapping("Pre-releases", "v2.0.0-rc.1", &["2.0.0-rc.1"], ""),
         ],
     };
+    let bases = |wrong: bool| Bases {
+        listed: vec![("acme/base".to_owned(), false), ("acme/toolchain/rust".to_owned(), true)],
+        typed: if wrong { "acme/bsae" } else { "" }.to_owned(),
+        error: wrong.then(|| "there is no image `acme/bsae` in `acme`".to_owned()),
+    };
     let show = |pushes: Option<Pushes>, wrong| Settings {
         turned_private: Some(turned(None)),
         layout: head(true).layout("Settings", mona(), RepositoryTab::Settings),
         head: head(true),
         rule: pushes.is_some().then(|| rule(wrong)),
         source: pushes.map(source),
+        bases: bases(wrong),
         key: key(),
     };
     let rotate = || KeyRotate {

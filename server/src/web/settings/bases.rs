@@ -1,0 +1,77 @@
+//! The private images that builds of a repository may start from: adding to the list, and taking away.
+
+use super::super::page;
+use super::super::views::settings::Bases;
+use crate::app::App;
+use crate::builds::bases;
+use crate::db::Visibility;
+use crate::error::{Error, Result};
+use crate::names::RepositoryName;
+use crate::policy::{AdministerRepository, Allowed, ChooseBases, RepositoryAccess};
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::web::{Data, Form};
+use serde::Deserialize;
+
+/// The list as the page shows it.
+pub(super) async fn of(app: &App, on: &RepositoryAccess) -> Result<Bases> {
+    let listed = bases::list(app, on.id).await?;
+    Ok(Bases {
+        listed: listed
+            .into_iter()
+            .map(|base| (format!("{}/{}", on.name.namespace, base.name), base.visibility == Visibility::Public))
+            .collect(),
+        ..Bases::default()
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaseInput {
+    base: String,
+}
+
+/// `POST …/-/settings/bases`: one more.
+pub async fn add(
+    allowed: Allowed<ChooseBases>,
+    admin: Allowed<AdministerRepository>,
+    form: Form<BaseInput>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let on = allowed.on();
+    let added = match of_typed(&form.base, on) {
+        Ok(name) => bases::allow(&app, &allowed, &name).await.map(|()| name),
+        Err(error) => Err(error),
+    };
+    match added {
+        Ok(name) => {
+            let text = format!("Builds of {} may start from {name} now.", on.name);
+            Ok(page::see_saying(&app, &format!("/{}/-/settings", on.name), &text))
+        }
+        Err(error @ (Error::Invalid(_) | Error::Registry { .. })) => {
+            let typed = Bases { typed: form.base.clone(), error: Some(error.to_string()), ..of(&app, on).await? };
+            let page = super::page_of(&app, &admin, None).await?;
+            page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &super::Settings { bases: typed, ..page })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// `base`, or `acme/base`.
+fn of_typed(typed: &str, on: &RepositoryAccess) -> Result<RepositoryName> {
+    let typed = typed.trim();
+    if typed.contains('/') { typed.parse() } else { RepositoryName::new(&on.name.namespace, typed) }
+}
+
+/// `POST …/-/settings/bases/remove`; twice is as once.
+pub async fn remove(
+    allowed: Allowed<ChooseBases>,
+    _admin: Allowed<AdministerRepository>,
+    form: Form<BaseInput>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    let name: RepositoryName = form.base.parse()?;
+    bases::forbid(&app, &allowed, &name).await?;
+    let text = format!("Builds of {} may no longer start from {name}.", allowed.on().name);
+    Ok(page::see_saying(&app, &format!("/{}/-/settings", allowed.on().name), &text))
+}
