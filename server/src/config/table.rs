@@ -70,7 +70,11 @@ pub const SETTINGS: &[Setting] = &[
         "folder of the CNI plugins `bridge`, `firewall`, `host-local`, `loopback`, `ptp`, `static`",
     ),
     setting("buildkit.idle_secs", "600", "an idle BuildKit daemon is stopped after so many seconds"),
-    setting("buildkit.cache_bytes", "20000000000", "build cache to keep for each daemon: one for the protected refs of a repository, one for the others"),
+    setting(
+        "buildkit.cache_bytes",
+        "20000000000",
+        "build cache to keep for each daemon: one for the protected refs of a repository, one for the others",
+    ),
     setting("builds.deadline_secs", "3600", "a build that takes longer is stopped"),
     setting("builds.per_namespace", "2", "builds at once in one namespace"),
     setting(

@@ -200,6 +200,10 @@ impl Scene {
             is_site_admin: false,
             created_at: 0,
             disabled_at: None,
+            admitted_by: None,
+            admitted_at: None,
+            suspended_at: None,
+            suspended_because: None,
         };
         let user = db::users::insert(&tx, user).await.unwrap();
         db::namespaces::set_role(&tx, namespace_id, user.id, Some(Role::Manager), 0).await.unwrap();
