@@ -77,9 +77,9 @@ pub struct SignIn {
 /// Days after which what happened is forgotten; 0 for never.
 #[derive(Clone, Debug)]
 pub struct Keep {
-    pub log_days: u32,
-    pub event_days: u32,
-    pub tag_move_days: u32,
+    pub logs: u32,
+    pub events: u32,
+    pub tag_moves: u32,
 }
 
 /// What one account, or one attempt of a build, may have begun and not ended.
@@ -224,11 +224,7 @@ fn connections(v: &mut Values) -> Result<u32, String> {
 
 fn keep(v: &mut Values) -> Result<Keep, String> {
     let mut days = |key| v.parse(key, "a number of days, or 0");
-    Ok(Keep {
-        log_days: days("keep.log_days")?,
-        event_days: days("keep.event_days")?,
-        tag_move_days: days("keep.tag_move_days")?,
-    })
+    Ok(Keep { logs: days("keep.log_days")?, events: days("keep.event_days")?, tag_moves: days("keep.tag_move_days")? })
 }
 
 fn log_level(v: &mut Values) -> Result<String, String> {

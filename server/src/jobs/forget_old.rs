@@ -18,10 +18,10 @@ const REFS: Millis = 90 * DAY;
 pub(super) async fn run(app: &App) -> Result<(), JobError> {
     let (now, keep) = (app.clock.now(), &app.config.keep);
     let old = [
-        before(now, keep.event_days).map(Old::Events),
-        before(now, keep.tag_move_days).map(Old::TagMoves),
+        before(now, keep.events).map(Old::Events),
+        before(now, keep.tag_moves).map(Old::TagMoves),
         Some(Old::Refs(now - REFS)),
-        before(now, keep.log_days).map(Old::Logs),
+        before(now, keep.logs).map(Old::Logs),
     ];
     for old in old.into_iter().flatten() {
         while old.forget_some(app).await? {}
@@ -51,7 +51,7 @@ impl Old {
             Self::TagMoves(before) => ages::forget_moves(&tx, *before, AT_ONCE).await?,
             Self::Refs(before) => ages::forget_refs(&tx, *before, AT_ONCE).await?,
             Self::Logs(before) => {
-                let why = format!("it was removed after {} days", app.config.keep.log_days);
+                let why = format!("it was removed after {} days", app.config.keep.logs);
                 ages::forget_logs(&tx, *before, &why, kept_until(app), LOGS_AT_ONCE).await?
             }
         };

@@ -67,7 +67,7 @@ async fn a_delivery_that_is_not_signed_for_this_source_is_refused_alike() {
         let answer = right.clone().signed(wrong).send(site).await;
         assert_eq!(refusal(&answer), expected, "{wrong:?}");
     }
-    for path in ["/hooks/github/nonsense", "/hooks/github/..%2f..%2fsettings", "/hooks/github/%00"] {
+    for path in ["/hooks/github/nonsense", "/hooks/github/a%2fsettings", "/hooks/github/%00"] {
         let elsewhere = Delivery { path: path.to_owned(), ..right.clone() };
         assert_eq!(refusal(&elsewhere.send(site).await), expected, "{path}");
     }

@@ -160,7 +160,7 @@ async fn markup_and_escapes_are_shown_as_text() {
     }
     page.says("bad \u{fffd}");
     let raw = shop.mona().get(&format!("/mona/bench/-/builds/{}/raw", built.number)).await.is(200);
-    assert_eq!(raw.header("content-security-policy"), "sandbox");
+    assert_eq!(raw.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'; sandbox");
     assert_eq!(raw.header("content-type"), "text/plain; charset=utf-8");
     assert_eq!(raw.header("x-content-type-options"), "nosniff");
     raw.says("the-end");

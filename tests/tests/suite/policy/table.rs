@@ -102,6 +102,8 @@ pub(crate) const EXPECTED: &[Expectation] = &[
     post("/builder/v1/attempts/{attempt}/heartbeat", Rule::OwnCredentials, "{}"),
     post("/builder/v1/attempts/{attempt}/records", Rule::OwnCredentials, "{}"),
     post("/builder/v1/attempts/{attempt}/finish", Rule::OwnCredentials, "{}"),
+    get("/builder/v1/attempts/{attempt}/source.git/info/refs", Rule::OwnCredentials),
+    post("/builder/v1/attempts/{attempt}/source.git/git-upload-pack", Rule::OwnCredentials, ""),
     post("/hooks/github/{source_id}", Rule::OwnCredentials, "{}"),
     // Pages of a repository.
     get("/{namespace}", Rule::Read),
