@@ -20,8 +20,10 @@ const DNS_PORT: u16 = 53;
 const DNS_PATIENCE: Duration = Duration::from_secs(10);
 /// Questions under way at once; more are dropped, and asked again by who asked.
 const MOST_QUESTIONS: usize = 256;
-/// Connections at once for each listener; more wait. The name server's is in reach of RUN steps.
-const MOST_CONNECTIONS: usize = 256;
+/// Connections at once for each listener; more wait. A build leaves a dozen idle ones behind, which the registry keeps for
+/// more than a minute: with a few hundred, every quick build after the twentieth of a minute waited for them to go.
+/// The name server's is in reach of RUN steps.
+const MOST_CONNECTIONS: usize = 1_024;
 const MOST_DNS_CONNECTIONS: usize = 16;
 
 /// Ends when dropped.
@@ -225,6 +227,38 @@ mod tests {
         let passing = tokio::spawn(pass_questions(relay, to));
         assert_eq!(ask(b"who?", at).await.unwrap(), b"who?!");
         passing.abort();
+    }
+
+    #[tokio::test]
+    async fn idle_connections_of_many_builds_leave_room_for_the_next() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = server.local_addr().unwrap();
+        let echo = tokio::spawn(async move {
+            let mut open = JoinSet::new();
+            loop {
+                let (mut one, _) = server.accept().await.unwrap();
+                open.spawn(async move {
+                    let mut byte = [0];
+                    while one.read_exact(&mut byte).await.is_ok() {
+                        one.write_all(&byte).await.unwrap();
+                    }
+                });
+            }
+        });
+        let relay = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = relay.local_addr().unwrap();
+        let passing = tokio::spawn(pass_streams(relay, to, LIMITS));
+        let mut kept = Vec::new();
+        for _ in 0..400 {
+            let mut one = tokio::net::TcpStream::connect(at).await.unwrap();
+            one.write_all(b"?").await.unwrap();
+            let answer = tokio::time::timeout(Duration::from_secs(30), one.read_u8()).await;
+            assert_eq!(answer.expect("it waits for others to go").unwrap(), b'?');
+            kept.push(one);
+        }
+        passing.abort();
+        echo.abort();
     }
 
     #[test]
