@@ -27,7 +27,7 @@ async fn begun(mona: &Session, port: u16, name: &str) -> TcpStream {
 
 #[tokio::test]
 async fn many_slow_uploads_hold_no_reader_up() {
-    let (server, registry) = own(Kind::Sqlite, |builder| builder).await;
+    let (server, registry) = own(Kind::Sqlite, |builder| builder.env("SLIPWAY_UPLOADS_OPEN", "1000")).await;
     let (name, mona, image) = registry.with_image().await;
     let slow: Vec<_> =
         stream::iter(0..MANY).map(|_| begun(&mona, registry.port, &name)).buffer_unordered(8).collect().await;
