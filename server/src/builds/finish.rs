@@ -163,8 +163,10 @@ async fn seal(
     if trust::store(app, &tx, &by, &home.repository, signed).await? == Stored::Outdated {
         return Ok(Stored::Outdated);
     }
-    let tags = Snapshot::parse(&build)?.mapped_tags(&build, attempt.protection)?;
-    let moved = crate::registry::tags::move_for_build(&tx, &home.repository, &build, digest, &tags, now).await?;
+    let snapshot = Snapshot::parse(&build)?;
+    let (tags, held_back) = (snapshot.mapped_tags(&build)?, snapshot.held_back(&build, attempt.protection)?);
+    let tags = (&tags[..], &held_back[..]);
+    let moved = crate::registry::tags::move_for_build(&tx, &home.repository, &build, digest, tags, now).await?;
     db::builds::insert_materials(&tx, rows_of(build.id, materials)).await?;
     build.digest = Some(digest.to_string());
     end_attempt(app, &tx, attempt.id, AttemptEnd::Finished).await?;

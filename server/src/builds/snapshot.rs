@@ -2,7 +2,7 @@
 
 use crate::db::{Protection, rows};
 use crate::error::{Context, Result};
-use crate::names::RefName;
+use crate::names::{RefName, TagName};
 use crate::sources::rules::{MappedTag, tags_of};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,11 +45,20 @@ impl Snapshot {
         serde_json::to_string(self).expect("a snapshot is plain data")
     }
 
-    /// What the build's ref maps to, with what orders them. A branch that was no longer the default one when the attempt
+    /// What the build's ref maps to, with what orders them.
+    pub(super) fn mapped_tags(&self, build: &rows::Build) -> Result<Vec<MappedTag>> {
+        Ok(tags_of(&build.ref_name.parse()?, &self.default_branch).tags)
+    }
+
+    /// Those of `mapped_tags` that an attempt must not move. A branch that was no longer the default one when the attempt
     /// began moves no `latest`: caches of unprotected refs were within its reach.
-    pub(super) fn mapped_tags(&self, build: &rows::Build, protection: Protection) -> Result<Vec<MappedTag>> {
-        let default_branch = if protection == Protection::Protected { self.default_branch.as_str() } else { "" };
-        Ok(tags_of(&build.ref_name.parse()?, default_branch).tags)
+    pub(super) fn held_back(&self, build: &rows::Build, protection: Protection) -> Result<Vec<TagName>> {
+        if protection == Protection::Protected {
+            return Ok(Vec::new());
+        }
+        let of_any_branch = tags_of(&build.ref_name.parse()?, "").tags;
+        let mapped = self.mapped_tags(build)?.into_iter().map(|tag| tag.name);
+        Ok(mapped.filter(|name| of_any_branch.iter().all(|tag| tag.name != *name)).collect())
     }
 }
 

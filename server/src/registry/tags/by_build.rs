@@ -17,13 +17,14 @@ pub struct Moved {
     pub why_not: Option<String>,
 }
 
-/// Moves all tags of a build to its image, as far as order allows. The caller's transaction holds the signature too.
+/// Moves all tags of a build to its image but those that are `held_back`, as far as order allows. The caller's
+/// transaction holds the signature too.
 pub async fn move_for_build(
     tx: &Tx,
     repository: &rows::Repository,
     build: &rows::Build,
     digest: &Digest,
-    tags: &[MappedTag],
+    (tags, held_back): (&[MappedTag], &[TagName]),
     now: Millis,
 ) -> Result<Vec<Moved>> {
     db::repositories::lock(tx, repository.id).await?;
@@ -43,6 +44,12 @@ pub async fn move_for_build(
             Some(present) => objection(present, build, mapped, has_let_go(tx, present, source.as_ref()).await?),
             None => None,
         };
+        let is_held_back = || {
+            held_back
+                .contains(&mapped.name)
+                .then(|| "the branch was not the default one when its build began".to_owned())
+        };
+        let why_not = why_not.or_else(is_held_back);
         if why_not.is_none() {
             set(tx, &Principal::SYSTEM, repository, &title, &mapped.name, digest, &origin, now).await?;
         }
