@@ -37,7 +37,8 @@ impl Scene {
     async fn start(poll_secs: u64) -> Self {
         rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
         let forge = Forge::start(ForgeConfig::default());
-        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // None that the kernel gives to a connection of another test meanwhile.
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], slipway_tests::free_port()));
         let app = TestApp::start_with(&format!(
             "listen = \"{address}\"\npublic_url = \"http://{address}\"\n[sources]\npoll_secs = {poll_secs}\n\
              [github]\nurl = \"{}\"\nclient_id = \"{}\"\nclient_secret = \"{}\"\n",
