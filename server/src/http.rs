@@ -3,6 +3,7 @@
 mod connections;
 pub mod faces;
 mod head;
+mod held;
 mod listener;
 mod patience;
 pub mod request_id;

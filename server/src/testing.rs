@@ -36,6 +36,41 @@ impl TestApp {
     }
 }
 
+/// A person whom nothing let in.
+pub(crate) fn user(name: &str) -> rows::User {
+    rows::User {
+        id: Uuid::now_v7(),
+        name: name.into(),
+        display_name: None,
+        is_site_admin: false,
+        created_at: 0,
+        disabled_at: None,
+        admitted_by: None,
+        admitted_at: None,
+        suspended_at: None,
+        suspended_because: None,
+    }
+}
+
+/// An image without anything in it.
+pub(crate) fn manifest(repository_id: Uuid, digest: &Digest) -> rows::Manifest {
+    rows::Manifest {
+        id: Uuid::now_v7(),
+        repository_id,
+        digest: digest.to_string(),
+        media_type: "application/vnd.oci.image.manifest.v1+json".into(),
+        artifact_type: None,
+        subject_digest: None,
+        body: b"{}".to_vec(),
+        size_bytes: 2,
+        image_size_bytes: 2,
+        principal_kind: PrincipalKind::System,
+        principal_id: None,
+        attempt_id: None,
+        created_at: 0,
+    }
+}
+
 /// A namespace of no forge.
 pub(crate) fn namespace(name: &str) -> rows::Namespace {
     rows::Namespace {
@@ -70,30 +105,15 @@ pub(crate) async fn add_tags(app: &App, repository_id: Uuid, number: usize, on_o
     let tx = app.db.begin().await.unwrap();
     for n in 0..number {
         let text = if on_one { "one".to_owned() } else { n.to_string() };
-        let digest = Digest::of(text.as_bytes()).to_string();
-        let manifest = rows::Manifest {
-            id: Uuid::now_v7(),
-            repository_id,
-            digest: digest.clone(),
-            media_type: "application/vnd.oci.image.manifest.v1+json".into(),
-            artifact_type: None,
-            subject_digest: None,
-            body: b"{}".to_vec(),
-            size_bytes: 2,
-            image_size_bytes: 2,
-            principal_kind: PrincipalKind::System,
-            principal_id: None,
-            attempt_id: None,
-            created_at: 0,
-        };
+        let digest = Digest::of(text.as_bytes());
         if n == 0 || !on_one {
-            db::manifests::insert(&tx, manifest, Vec::new()).await.unwrap();
+            db::manifests::insert(&tx, manifest(repository_id, &digest), Vec::new()).await.unwrap();
         }
         let tag = rows::Tag {
             id: Uuid::now_v7(),
             repository_id,
             name: format!("t{n:05}"),
-            digest,
+            digest: digest.to_string(),
             build_id: None,
             source_id: None,
             ref_name: None,

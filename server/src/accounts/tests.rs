@@ -112,18 +112,7 @@ async fn a_one_time_link_lets_one_person_in_and_lasts() {
 #[tokio::test]
 async fn a_person_made_for_a_program_takes_nobody_s_first_link() {
     let app = app(&[]).await;
-    let person = |name: &str, is_site_admin| db::rows::User {
-        id: Uuid::now_v7(),
-        name: name.to_owned(),
-        display_name: None,
-        is_site_admin,
-        created_at: 0,
-        disabled_at: None,
-        admitted_by: None,
-        admitted_at: None,
-        suspended_at: None,
-        suspended_because: None,
-    };
+    let person = |name: &str, is_site_admin| db::rows::User { is_site_admin, ..crate::testing::user(name) };
     let make = async |row| {
         let tx = app.db.begin().await.unwrap();
         db::users::insert(&tx, row).await.unwrap();

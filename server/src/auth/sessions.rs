@@ -105,18 +105,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_ends_after_thirty_days_however_much_it_is_used() {
         let app = TestApp::start().await;
-        let user = rows::User {
-            id: Uuid::now_v7(),
-            name: "mona".into(),
-            display_name: None,
-            is_site_admin: false,
-            created_at: 0,
-            disabled_at: None,
-            admitted_by: None,
-            admitted_at: None,
-            suspended_at: None,
-            suspended_because: None,
-        };
+        let user = crate::testing::user("mona");
         let tx = app.db.begin().await.unwrap();
         let user = db::users::insert(&tx, user).await.unwrap();
         // As one that an older version had made longer.

@@ -111,6 +111,17 @@ impl Scene {
         super::finish(&self.app, &attempt, finish).await.map(|reply| reply.state)
     }
 
+    /// An attempt that has ended, and where its log lies.
+    async fn sealed_log(&self) -> (Uuid, db::ObjectKey) {
+        self.queue(1).await;
+        let id = self.claim().await.unwrap().attempt_id;
+        let records = batch(1, vec![started(1), line(1, 1), done(1)]);
+        super::log::append(&self.app, &self.attempt(id).await, records).await.unwrap();
+        self.finish(id, slipway_protocol::Outcome::TimedOut).await.unwrap();
+        super::log::seal(&self.app, id).await.unwrap();
+        (id, db::logs::find_sealed(&self.app.db, id).await.unwrap().unwrap().storage_key)
+    }
+
     /// Its builder was heard of, and is not any more.
     async fn run_out(&self, attempt: Uuid) {
         let until = self.app.clock.now() - 1;

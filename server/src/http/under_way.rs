@@ -3,6 +3,7 @@
 //! What a handler made whole (a manifest, a page) stays in memory until its reader took it, and is handed on in small
 //! pieces. What it streams (blobs, logs) holds a piece; `storage` bounds the large ones.
 
+use super::held::Held;
 use crate::app::App;
 use crate::auth::address::client_address;
 use crate::auth::places::{Place, Places};
@@ -63,7 +64,7 @@ pub(super) async fn middleware(
                 Ok(room) => BoxBody::new(Whole { bytes, _places: [place, room] }),
                 Err(refusal) => return Ok(ServiceResponse::from_err(refusal, request)),
             },
-            Err(body) => BoxBody::new(Streamed { body: Box::pin(body), _place: place }),
+            Err(body) => BoxBody::new(Held::new(body, place)),
         },
     };
     Ok(ServiceResponse::new(request, response.set_body(body)))
@@ -85,24 +86,6 @@ impl MessageBody for Whole {
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
         let piece = PIECE.min(self.bytes.len());
         Poll::Ready((piece > 0).then(|| Ok(self.bytes.split_to(piece))))
-    }
-}
-
-/// A body that is made while it is sent.
-struct Streamed<B> {
-    body: Pin<Box<B>>,
-    _place: Place,
-}
-
-impl<B: MessageBody> MessageBody for Streamed<B> {
-    type Error = B::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
-        self.body.as_mut().poll_next(cx)
     }
 }
 

@@ -5,9 +5,10 @@
 //! client can read the answer, and then the connection ends.
 
 use super::connections;
+use super::held::Held;
 use actix_web::Error;
 use actix_web::HttpMessage as _;
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::middleware::Next;
@@ -15,7 +16,6 @@ use actix_web::web::Bytes;
 use futures_util::stream::poll_fn;
 use futures_util::{FutureExt as _, StreamExt as _};
 use std::cell::RefCell;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
@@ -38,7 +38,7 @@ pub(super) async fn middleware(
     connections::close(&mut response);
     // As long as somebody could read on, actix-web does not wait for the end of the body: once the answer is sent, it
     // reads what comes until `client_disconnect_timeout`, and closes.
-    Ok(response.map_body(|_, body| BoxBody::new(Answer { body: Box::pin(body), _rest: rest })))
+    Ok(response.map_body(|_, body| BoxBody::new(Held::new(body, rest))))
 }
 
 /// The body of a request, as far as nobody has read it. `None` after its end.
@@ -70,24 +70,6 @@ impl Rest {
     fn is_left(&self) -> bool {
         while let Some(Some(Ok(_chunk))) = poll_fn(|cx| self.poll_next(cx)).next().now_or_never() {}
         self.0.borrow().is_some()
-    }
-}
-
-/// An answer that keeps the body of its request.
-struct Answer<B> {
-    body: Pin<Box<B>>,
-    _rest: Rest,
-}
-
-impl<B: MessageBody> MessageBody for Answer<B> {
-    type Error = B::Error;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, B::Error>>> {
-        self.body.as_mut().poll_next(cx)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::jobs::{self, Task};
 use crate::names::RepositoryName;
 use crate::policy::{self, AdministerRepository, Allowed, Bound, Principal, RepositoryAccess, Site, UseAccount, Who};
 use crate::secrets::{Place, Secret};
-use crate::testing::TestApp;
+use crate::testing::{self, TestApp};
 use slipway_forge::{Forge, ForgeConfig, Repo};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -77,18 +77,7 @@ impl Scene {
         let place = Place { table: "connection", column: "token_encrypted", row: connection_id };
         let name = login.to_owned();
         let tx = app.db.begin().await.unwrap();
-        let user = rows::User {
-            id: user_id,
-            name: name.clone(),
-            display_name: None,
-            is_site_admin: false,
-            created_at: now,
-            disabled_at: None,
-            admitted_by: None,
-            admitted_at: None,
-            suspended_at: None,
-            suspended_because: None,
-        };
+        let user = rows::User { id: user_id, created_at: now, ..testing::user(&name) };
         db::users::insert(&tx, user).await.unwrap();
         let identity = rows::Identity {
             id: identity_id,

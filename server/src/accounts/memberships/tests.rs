@@ -98,18 +98,8 @@ impl Scene {
         let id = Uuid::now_v7();
         let remote_id = self.forge.person(login).id.to_string();
         let tx = app.db.begin().await.unwrap();
-        let user = rows::User {
-            id,
-            name: login.to_owned(),
-            display_name: None,
-            is_site_admin: false,
-            created_at: now,
-            disabled_at: None,
-            admitted_by: Some(by),
-            admitted_at: Some(now),
-            suspended_at: None,
-            suspended_because: None,
-        };
+        let user =
+            rows::User { id, created_at: now, admitted_by: Some(by), admitted_at: Some(now), ..testing::user(login) };
         let user = db::users::insert(&tx, user).await.unwrap();
         let identity = rows::Identity {
             id: Uuid::now_v7(),

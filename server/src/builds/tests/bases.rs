@@ -193,18 +193,7 @@ impl Scene {
     async fn manager_with_row(&self) -> Allowed<ChooseBases> {
         let namespace_id = self.wired().namespace.id;
         let tx = self.app.db.begin().await.unwrap();
-        let user = rows::User {
-            id: Uuid::now_v7(),
-            name: "mona".into(),
-            display_name: None,
-            is_site_admin: false,
-            created_at: 0,
-            disabled_at: None,
-            admitted_by: None,
-            admitted_at: None,
-            suspended_at: None,
-            suspended_because: None,
-        };
+        let user = testing::user("mona");
         let user = db::users::insert(&tx, user).await.unwrap();
         db::namespaces::set_role(&tx, namespace_id, user.id, Some(Role::Manager), 0).await.unwrap();
         tx.commit().await.unwrap();

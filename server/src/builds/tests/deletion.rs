@@ -57,13 +57,7 @@ async fn builds_of_a_deleted_repository_end_first() {
 #[tokio::test]
 async fn sealed_logs_of_a_deleted_repository_go_with_it() {
     let scene = Scene::new().await;
-    scene.queue(1).await;
-    let id = scene.claim().await.unwrap().attempt_id;
-    let attempt = scene.attempt(id).await;
-    log::append(&scene.app, &attempt, batch(1, vec![started(1), line(1, 1), done(1)])).await.unwrap();
-    scene.finish(id, slipway_protocol::Outcome::TimedOut).await.unwrap();
-    log::seal(&scene.app, id).await.unwrap();
-    let key = db::logs::find_sealed(&scene.app.db, id).await.unwrap().unwrap().storage_key;
+    let (_, key) = scene.sealed_log().await;
     assert!(scene.app.storage.length(&key).await.unwrap().is_some());
     delete(&scene).await;
     remove(&scene).await;

@@ -204,13 +204,7 @@ async fn notices_stand_behind_their_steps_without_a_look_at_the_log() {
 #[tokio::test]
 async fn an_old_log_goes_with_its_bytes_and_the_page_says_so() {
     let scene = Scene::new().await;
-    scene.queue(1).await;
-    let id = scene.claim().await.unwrap().attempt_id;
-    let attempt = scene.attempt(id).await;
-    log::append(&scene.app, &attempt, batch(1, vec![started(1), line(1, 1), done(1)])).await.unwrap();
-    scene.finish(id, slipway_protocol::Outcome::TimedOut).await.unwrap();
-    log::seal(&scene.app, id).await.unwrap();
-    let key = db::logs::find_sealed(&scene.app.db, id).await.unwrap().unwrap().storage_key;
+    let (id, key) = scene.sealed_log().await;
     let forget = async || crate::jobs::perform_now(&scene.app, &crate::jobs::Task::ForgetOld).await.unwrap();
     scene.app.clock.advance(364 * crate::clock::DAY);
     forget().await;

@@ -33,22 +33,16 @@ impl Shelf {
 
     /// A manifest whose body is not what its rows say: whoever reads it finds nothing.
     async fn manifest(&self, name: &str, media_type: &str, edges: &[(EdgeKind, &str, Option<&str>)]) -> String {
-        let id = Uuid::now_v7();
         let row = rows::Manifest {
-            id,
-            repository_id: self.repository.id,
-            digest: digest(name),
             media_type: media_type.into(),
-            artifact_type: None,
-            subject_digest: None,
             body: b"not read".to_vec(),
             size_bytes: 8,
             image_size_bytes: 7,
             principal_kind: PrincipalKind::Build,
-            principal_id: None,
             attempt_id: Some(self.attempt_id),
-            created_at: 0,
+            ..crate::testing::manifest(self.repository.id, &Digest::of(name.as_bytes()))
         };
+        let id = row.id;
         let edge = |(position, (kind, digest, platform)): (usize, &(EdgeKind, &str, Option<&str>))| rows::Edge {
             id: Uuid::now_v7(),
             manifest_id: id,

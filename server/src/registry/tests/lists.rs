@@ -1,7 +1,7 @@
 //! What the list of tags finds, and in which order.
 
 use super::Scene;
-use crate::db::{self, PrincipalKind, RepositoryState, rows};
+use crate::db::{self, RepositoryState, rows};
 use crate::names::Digest;
 use crate::policy::ReadRepository;
 use crate::registry::images::{self, TagOrder};
@@ -19,21 +19,7 @@ async fn tagged(names: &[&str]) -> (Scene, rows::Repository) {
     let repository = scene.repository(scene.namespace.id, "hello", RepositoryState::Live, 0).await;
     let tx = scene.app.db.begin().await.unwrap();
     for (age, name) in names.iter().enumerate() {
-        let manifest = rows::Manifest {
-            id: Uuid::now_v7(),
-            repository_id: repository.id,
-            digest: digest(name),
-            media_type: "application/vnd.oci.image.manifest.v1+json".into(),
-            artifact_type: None,
-            subject_digest: None,
-            body: b"{}".to_vec(),
-            size_bytes: 2,
-            image_size_bytes: 2,
-            principal_kind: PrincipalKind::System,
-            principal_id: None,
-            attempt_id: None,
-            created_at: 0,
-        };
+        let manifest = crate::testing::manifest(repository.id, &Digest::of(name.as_bytes()));
         db::manifests::insert(&tx, manifest, Vec::new()).await.unwrap();
         let tag = rows::Tag {
             id: Uuid::now_v7(),
