@@ -2,6 +2,10 @@
 //!
 //! A state is bound to the browser that started, lives ten minutes and is good for one callback; PKCE ties the code to us.
 
+mod purpose;
+
+pub use purpose::Purpose;
+
 use super::admission::Organization;
 use super::memberships;
 use super::oauth::{self, Account, Granted};
@@ -18,17 +22,6 @@ use uuid::Uuid;
 
 /// How long a person may take at the forge.
 pub const LIFETIME: i64 = 10 * MINUTE;
-
-/// Why somebody goes to the forge; it decides which permissions are asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Identity only.
-    SignIn,
-    /// Identity and repositories in one consent, then on to the import page.
-    GetStarted,
-    /// Somebody who is signed in adds the permission to repositories.
-    Connect,
-}
 
 /// Where to send the browser, and what it must bring back.
 #[derive(Debug)]
@@ -88,29 +81,6 @@ pub enum Problem {
     Refused {
         reason: String,
     },
-}
-
-impl Purpose {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SignIn => "sign-in",
-            Self::GetStarted => "get-started",
-            Self::Connect => "connect",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::SignIn, Self::GetStarted, Self::Connect].into_iter().find(|p| p.as_str() == text)
-    }
-
-    /// An OAuth App has no finer right than `repo` to read private code and to make webhooks.
-    fn scopes(self, asks_organizations: bool) -> &'static [&'static str] {
-        match self {
-            Self::SignIn if asks_organizations => &["read:user", "read:org"],
-            Self::SignIn => &["read:user"],
-            Self::GetStarted | Self::Connect => &["read:user", "repo", "read:org"],
-        }
-    }
 }
 
 /// The OAuth App that the operator set up.

@@ -3,6 +3,7 @@
 //! Beside a running server the command travels over its socket, because there is one writer only.
 
 mod key;
+mod people;
 
 pub use key::Key;
 
@@ -12,7 +13,6 @@ use crate::accounts::{invites, memberships, tokens};
 use crate::app::App;
 use crate::auth::extract::repository_access;
 use crate::config::Config;
-use crate::db::events::NewEvent;
 use crate::db::{self, Role, Visibility, rows};
 use crate::error::{Error, Result};
 use crate::names::{NamespaceName, RepositoryName};
@@ -20,8 +20,6 @@ use crate::namespaces;
 use crate::policy::{self, AdministerRepository, BUILD_CACHE, Principal};
 use clap::{Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use uuid::Uuid;
 
 /// Everything that can be asked for; the same words travel over the socket.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
@@ -157,9 +155,9 @@ pub async fn run(config: Config, command: Admin) -> Result<String> {
 /// Does what was asked, and says what was done.
 pub async fn perform(app: &App, command: Admin) -> Result<String> {
     match command {
-        Admin::User(User::Add { name }) => add_user(app, &name).await,
-        Admin::User(User::Disable { name }) => set_disabled(app, &name, true).await,
-        Admin::User(User::Enable { name }) => set_disabled(app, &name, false).await,
+        Admin::User(User::Add { name }) => people::add(app, &name).await,
+        Admin::User(User::Disable { name }) => people::set_disabled(app, &name, true).await,
+        Admin::User(User::Enable { name }) => people::set_disabled(app, &name, false).await,
         Admin::Namespace(Namespace::Add { name, owner }) => add_namespace(app, &name, &owner).await,
         Admin::Repository(Repository::Visibility { name, visibility }) => set_visibility(app, &name, visibility).await,
         Admin::Key(command) => key::perform(app, command).await,
@@ -187,45 +185,6 @@ async fn leavers(app: &App) -> Result<String> {
         }
     }
     Ok(if lines.is_empty() { "nobody left".to_owned() } else { lines.join("\n") })
-}
-
-async fn add_user(app: &App, name: &str) -> Result<String> {
-    let name: NamespaceName = name.parse().map_err(|_rule: Error| {
-        Error::invalid(format!(
-            "`{name}` is no name for a person; write lower-case letters and digits, with single dashes between"
-        ))
-    })?;
-    let now = app.clock.now();
-    let tx = app.db.begin().await?;
-    if db::users::find_by_name(&tx, name.as_str()).await?.is_some() {
-        return Err(Error::Conflict(format!("user `{name}` exists already")));
-    }
-    let row = rows::User {
-        id: Uuid::now_v7(),
-        name: name.to_string(),
-        display_name: None,
-        is_site_admin: false,
-        created_at: now,
-        disabled_at: None,
-        admitted_by: None,
-        admitted_at: None,
-        suspended_at: None,
-        suspended_because: None,
-    };
-    let user = db::users::insert(&tx, row).await?;
-    note(app, &tx, "user.created", &user).await?;
-    tx.commit().await?;
-    Ok(format!("user `{name}` was made"))
-}
-
-async fn set_disabled(app: &App, name: &str, disabled: bool) -> Result<String> {
-    let tx = app.db.begin().await?;
-    let user = user(&tx, name).await?;
-    let (kind, word) = if disabled { ("user.disabled", "disabled") } else { ("user.enabled", "enabled") };
-    db::users::set_disabled(&tx, user.id, disabled.then(|| app.clock.now())).await?;
-    note(app, &tx, kind, &user).await?;
-    tx.commit().await?;
-    Ok(format!("user `{name}` is {word}"))
 }
 
 async fn add_namespace(app: &App, name: &str, owner: &str) -> Result<String> {
@@ -286,16 +245,4 @@ async fn add_token(app: &App, owner: &str, name: &str, scopes: &[String], days: 
 
 async fn user(tx: &db::Tx, name: &str) -> Result<rows::User> {
     db::users::find_by_name(tx, name).await?.ok_or_else(|| Error::not_found(format!("user `{name}`")))
-}
-
-async fn note(app: &App, tx: &db::Tx, kind: &'static str, user: &rows::User) -> Result<()> {
-    let event = NewEvent {
-        kind,
-        namespace_id: None,
-        repository_id: None,
-        subject: user.name.clone(),
-        cause: Some("command line".into()),
-        body: json!({"user_id": user.id}),
-    };
-    db::events::add(tx, &Principal::SYSTEM, event, app.clock.now()).await
 }

@@ -1,6 +1,6 @@
-//! Names of namespaces, repositories and tags.
+//! Names of namespaces and repositories.
 
-use super::Digest;
+use super::name_type;
 use crate::error::{Error, OciCode, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -51,22 +51,6 @@ fn is_part(part: &str) -> bool {
     ends && part.split(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()).all(|separator| {
         matches!(separator, "" | "." | "_" | "__") || (!separator.is_empty() && separator.bytes().all(|b| b == b'-'))
     })
-}
-
-macro_rules! name_type {
-    ($name:ident) => {
-        impl $name {
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
 }
 
 /// The tenant's name, one part of at most 64 characters.
@@ -144,86 +128,6 @@ impl fmt::Display for RepositoryName {
     }
 }
 
-/// A tag, `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct TagName(String);
-name_type!(TagName);
-
-impl FromStr for TagName {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
-        let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-        if first && rest && text.len() <= 128 {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(Error::registry(
-            OciCode::ManifestInvalid,
-            "a tag is at most 128 letters, digits, `_`, `.` and `-`, and starts with a letter, digit or `_`",
-        ))
-    }
-}
-
-impl TagName {
-    /// The nearest legal tag to a branch name: what is not allowed becomes `-`.
-    pub fn near(branch: &str) -> Self {
-        let mut near: String = branch
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') { c } else { '-' })
-            .collect();
-        near.truncate(128);
-        let begins_well = near.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        if !begins_well || subject_of(&near).is_some() {
-            near.insert(0, '_');
-            near.truncate(128);
-        }
-        Self(near)
-    }
-
-    /// Whether signatures and the like of an image are kept at the tag: `sha256-<64 hex>`, whatever follows.
-    pub fn is_accessory(&self) -> bool {
-        self.subject().is_some()
-    }
-
-    /// The image whose signatures and the like are kept at the tag.
-    pub fn subject(&self) -> Option<Digest> {
-        subject_of(&self.0)
-    }
-}
-
-/// In any case of letters: a tag that a person or a client takes for such a one is such a one.
-fn subject_of(tag: &str) -> Option<Digest> {
-    let (prefix, hex) = tag.get(..71)?.split_at(7);
-    let is_hex = hex.bytes().all(|b| b.is_ascii_hexdigit());
-    let is_one = prefix.eq_ignore_ascii_case("sha256-") && is_hex;
-    is_one.then(|| Digest::trusted(&format!("sha256:{}", hex.to_ascii_lowercase())))
-}
-
-/// What a manifest is asked for by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reference {
-    Tag(TagName),
-    Digest(Digest),
-}
-
-impl FromStr for Reference {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        if text.contains(':') { text.parse().map(Self::Digest) } else { text.parse().map(Self::Tag) }
-    }
-}
-
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tag(tag) => tag.fmt(f),
-            Self::Digest(digest) => digest.fmt(f),
-        }
-    }
-}
-
 fn nearest(text: &str, limit: usize) -> String {
     let mut out = String::new();
     for c in text.to_lowercase().chars() {
@@ -268,49 +172,6 @@ mod tests {
         ] {
             assert!(bad.parse::<RepositoryName>().is_err(), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn tags_follow_the_specification() {
-        for good in ["latest", "v1.2.3", "_x", "A", &"a".repeat(128)] {
-            assert!(good.parse::<TagName>().is_ok(), "{good}");
-        }
-        for bad in ["", ".x", "-x", "a/b", "a b", "a,b", "a=b", "a\"b", "a\nb", "--upload-pack", &"a".repeat(129)] {
-            assert!(bad.parse::<TagName>().is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn a_branch_maps_to_the_nearest_tag() {
-        assert_eq!(TagName::near("feature/login").as_str(), "feature-login");
-        assert_eq!(TagName::near("-x").as_str(), "_-x");
-        assert_eq!(TagName::near("ü,=\"").as_str(), "_----");
-        assert!(TagName::near(&"é".repeat(300)).as_str().parse::<TagName>().is_ok());
-    }
-
-    #[test]
-    fn no_branch_maps_to_a_tag_where_signatures_are_looked_for() {
-        let hex = "0123456789abcdef".repeat(4);
-        for branch in [
-            format!("sha256-{hex}"),
-            format!("sha256-{hex}.sig"),
-            format!("sha256-{hex}.att"),
-            format!("sha256-{hex}.sbom"),
-            format!("sha256-{hex}-x"),
-            format!("sha256/{hex}.sig"),
-            format!("sha256:{hex}.sig"),
-            format!("SHA256-{}.sig", hex.to_uppercase()),
-            format!("sha256-{hex}{}", "a".repeat(200)),
-        ] {
-            let tag = TagName::near(&branch);
-            assert!(!tag.is_accessory() && tag.as_str().starts_with('_'), "{branch}: {tag}");
-            assert!(tag.as_str().parse::<TagName>().is_ok(), "{branch}: {tag}");
-        }
-        for other in ["sha256-abc.sig", &format!("sha256-{}", "g".repeat(64)), &format!("sha512-{hex}"), "sha256"] {
-            assert_eq!(TagName::near(other).as_str(), other);
-        }
-        let tag: TagName = format!("sha256-{hex}.sig").parse().unwrap();
-        assert_eq!(tag.subject().unwrap().as_str(), format!("sha256:{hex}"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What builds read and write beside their own repository: caches by the kind of their ref, bases by their list.
 
+mod earlier;
+
 use super::*;
 use crate::auth::tokens::principal_of_attempt;
 use crate::builds::bases::{self, RefusedBase, Standing};
@@ -13,7 +15,6 @@ crate::testing::on_postgres! {
     a_build_reads_the_private_images_that_are_listed_and_no_others,
     a_list_holds_images_of_the_namespace_that_the_asker_may_read,
     a_refused_base_is_named_to_those_who_may_read_it,
-    what_earlier_builds_used_is_listed_once,
     a_deleted_image_is_on_no_list,
 }
 
@@ -250,48 +251,6 @@ impl Scene {
         let id = self.wired().repository.id;
         db::builds::find_by_number(&self.app.db, id, number).await.unwrap().unwrap()
     }
-}
-
-#[tokio::test]
-async fn what_earlier_builds_used_is_listed_once() {
-    let mut scene = Scene::new().await;
-    scene.add("globex").await;
-    let (own, other) = (scene.wired().namespace.clone(), scene.repositories[1].namespace.clone());
-    for name in ["base", "tools/rust", "unused"] {
-        scene.image(&own, name, Visibility::Private).await;
-    }
-    scene.image(&other, "base", Visibility::Private).await;
-    let build = scene.queue(1).await;
-    let uris = [
-        "pkg:docker/localhost%3A8080/acme/base@main?platform=linux%2Famd64",
-        "pkg:docker/localhost%3A8080/acme/base@1?platform=linux%2Famd64",
-        "pkg:docker/localhost%3a8080/acme/tools/rust",
-        "pkg:docker/localhost%3A8080/acme/web@main",
-        "pkg:docker/localhost%3A8080/acme/none@main",
-        "pkg:docker/localhost%3A8080/globex/base@main",
-        "pkg:docker/acme/unused@1",
-        "git+http://forge/acme/unused",
-    ];
-    let digest = format!("sha256:{}", "ab".repeat(32));
-    let materials = uris.map(|uri| rows::Material {
-        id: Uuid::now_v7(),
-        build_id: build.id,
-        uri: uri.into(),
-        digest: digest.clone(),
-    });
-    let tx = scene.app.db.begin().await.unwrap();
-    db::builds::insert_materials(&tx, materials.into()).await.unwrap();
-    db::bases::ask_to_list(&tx, build.repository_id).await.unwrap();
-    tx.commit().await.unwrap();
-    let names = async || -> Vec<String> {
-        bases::list(&scene.app, build.repository_id).await.unwrap().into_iter().map(|base| base.name).collect()
-    };
-    bases::at_start(&scene.app).await.unwrap();
-    assert_eq!(names().await, ["base", "tools/rust"]);
-    // The next start lists nothing again: people have chosen since.
-    bases::forbid(&scene.app, &scene.chooser(), &"acme/base".parse().unwrap()).await.unwrap();
-    bases::at_start(&scene.app).await.unwrap();
-    assert_eq!(names().await, ["tools/rust"]);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod account;
 mod build;
 mod data;
+mod failures;
 mod lists;
 mod repository;
 mod search;

@@ -2,7 +2,7 @@
 
 use super::super::super::ansi;
 use super::super::build::{
-    Attempt, BaseBox, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Hold, Newer, Queued, Ready, Stage,
+    Attempt, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Hold, Newer, Queued, Ready, Stage,
 };
 use super::super::builds::BuildFacts;
 use super::super::facts::{Signature, State};
@@ -11,6 +11,7 @@ use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, 
 use super::super::pull::PullBox;
 use super::super::repository::RepositoryTab;
 use super::data::{HOSTILE, ago, facts, head, mona, page, pull, verified};
+use super::failures::{failure, refused};
 
 pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView {
     let row = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
@@ -136,47 +137,6 @@ pub(super) fn log(steps: Vec<Step>) -> LogView {
         raw_url: "/acme/api/-/builds/149/raw".to_owned(),
         summary: "1,204 lines".to_owned(),
         find: String::new(),
-    }
-}
-
-pub(super) fn failure() -> Failure {
-    let excerpt = [
-        "RUN cargo fetch --locked",
-        "# the code itself",
-        "COPY src ./src",
-        "RUN --mount=type=cache,target=/src/target \\",
-        "    cargo build --release --locked",
-        "",
-        "FROM gcr.io/distroless/cc-debian12:nonroot",
-    ];
-    Failure {
-        heading: "cargo build --release exited with code 101".to_owned(),
-        message: String::new(),
-        first_error: Some(("s9-L5".to_owned(), 5)),
-        place: Some((
-            "Dockerfile:13".to_owned(),
-            Some("https://github.com/acme/api/blob/a1b2c3d4/Dockerfile#L13-L14".to_owned()),
-        )),
-        file: "Dockerfile".to_owned(),
-        excerpt: (10..)
-            .zip(excerpt)
-            .map(|(number, text)| ExcerptLine::new(number, text, (13..=14).contains(&number)))
-            .collect(),
-        hint: Some("Other builds of this branch did not fail at this step.".to_owned()),
-        base: None,
-    }
-}
-
-/// A base that whoever looks at it can allow, or that others can.
-fn refused(can_allow: bool) -> Failure {
-    let excerpt = ["FROM registry.example.com/acme/base:main", "COPY . /srv"];
-    Failure {
-        heading: "`acme/base` is private, and `acme/api` may not build on it".to_owned(),
-        first_error: None,
-        excerpt: (1..).zip(excerpt).map(|(number, text)| ExcerptLine::new(number, text, number == 1)).collect(),
-        base: can_allow.then(|| BaseBox { name: "acme/base".to_owned(), repository: "acme/api".to_owned() }),
-        hint: (!can_allow).then(|| "Ask mona: whoever manages `acme` can allow it on this page.".to_owned()),
-        ..failure()
     }
 }
 

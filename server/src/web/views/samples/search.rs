@@ -4,8 +4,9 @@ use super::super::build::{BuildPage, BuildResult};
 use super::super::facts::State;
 use super::super::log::StepName;
 use super::super::search::{FoundLine, FoundStep, Search, marked};
-use super::build::{failure, log, show, view};
+use super::build::{log, show, view};
 use super::data::{HOSTILE, page};
+use super::failures::failure;
 
 /// `hits` of them; or a pattern that is none.
 fn searched(hits: u64, problem: Option<&str>) -> BuildPage {
