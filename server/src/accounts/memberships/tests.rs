@@ -13,6 +13,7 @@ use crate::db::{self, Admission, ConnectionState, MembershipState, NamespaceKind
 use crate::policy::{self, Allowed, Bound, Principal, Site, UseAccount, Who};
 use crate::secrets::{Place, Secret};
 use crate::testing::{self, TestApp};
+use scene::{Permission, Scene};
 use slipway_forge::{Forge, ForgeConfig};
 use std::sync::Arc;
 use uuid::Uuid;
