@@ -28,9 +28,11 @@ class Unmeasured(Exception):
 class Stage:
     """Server and builder are processes of their own, so that memory is told apart; both die with the block."""
 
-    def __init__(self, programs, embedded=False, keep=False):
+    def __init__(self, programs, embedded=False, builder=True, settings=None, keep=False):
         self.programs = programs
         self.embedded = embedded
+        self.builder = builder
+        self.settings = settings or {}
         self.keep = keep
         self.children = []
 
@@ -44,7 +46,7 @@ class Stage:
         try:
             self.start_forge(forge_port)
             self.server = self.start_server()
-            if not self.embedded:
+            if self.builder and not self.embedded:
                 self.start_builder()
         except BaseException:
             self.__exit__()
@@ -93,6 +95,7 @@ class Stage:
             "SLIPWAY_GITHUB_CLIENT_ID": "bench",
             "SLIPWAY_GITHUB_CLIENT_SECRET": self.oauth_secret,
             "SLIPWAY_SIGN_IN_USERS": "mona",
+            **self.settings,
         }
         child = self.start("slipway", ["serve"], self.env)
         self.wait_for("slipway", child, f"http://127.0.0.1:{self.port}/readyz", SERVER_PATIENCE)
@@ -121,10 +124,19 @@ class Stage:
         lines = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()
         return " | ".join(lines[-3:]) or "it said nothing"
 
-    def connect(self):
-        """Signs mona in, connects mona/hello and waits for its first build, which warms daemon and cache."""
+    def sign_in(self):
         self.site = web.Site(self.url)
         self.site.sign_in()
+
+    def token(self):
+        """A new token of mona, who has signed in before."""
+        command = [str(self.programs.path("slipway")), "admin", "token", "add", "--user", "mona", "--scopes", "read,write"]
+        made = subprocess.run(command, env={**clean_env(), **self.env}, capture_output=True, text=True, check=True)
+        return made.stdout.strip()
+
+    def connect(self):
+        """Signs mona in, connects mona/hello and waits for its first build, which warms daemon and cache."""
+        self.sign_in()
         self.site.connect("mona/hello")
         self.finished("number = 1")
 

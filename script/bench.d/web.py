@@ -47,16 +47,20 @@ class Site:
     def follow(self, path):
         return Stream(self, path)
 
+    def cookie(self):
+        """The `Cookie` header of whoever signed in."""
+        request = urllib.request.Request(self.url)
+        self.cookies.add_cookie_header(request)
+        return request.get_header("Cookie") or ""
+
 
 class Stream(threading.Thread):
     """Reads an event stream as an open page does, and notes when each message came."""
 
     def __init__(self, site, path):
         super().__init__(daemon=True)
-        request = urllib.request.Request(site.url + path)
-        site.cookies.add_cookie_header(request)
         self.connection = http.client.HTTPConnection(urllib.parse.urlsplit(site.url).netloc, timeout=PATIENCE)
-        self.connection.request("GET", path, headers={"Cookie": request.get_header("Cookie") or ""})
+        self.connection.request("GET", path, headers={"Cookie": site.cookie()})
         self.answer = self.connection.getresponse()
         if self.answer.status != 200:
             raise http.client.HTTPException(f"{path} answered {self.answer.status}")

@@ -1,0 +1,145 @@
+"""Hostile logs, images, readers and uploads, all at once: the server's memory, and how long others wait."""
+
+import multiprocessing
+import threading
+import time
+
+import attackers
+from builder import Builder
+from figures import percentile
+from memory import Peak, resident
+from registry import Registry
+from stage import Stage, Unmeasured
+
+GOAL_MIB = 300
+GOAL_MS = 1000
+READERS = 300
+UPLOADS = 500
+LOG_BYTES = 400_000_000
+BLOB_BYTES = 256 << 20
+TAGS = 3_000
+# Readers are given up after 30 s and come again once.
+AT_LEAST = 45
+PAUSE = 0.05
+SETTINGS = {"SLIPWAY_UPLOADS_OPEN": str(UPLOADS)}
+
+
+def measure(programs, keep, table):
+    with Stage(programs, builder=False, keep=keep, settings=SETTINGS) as stage:
+        stage.sign_in()
+        stage.site.connect("mona/hello")
+        registry = Registry(stage.url, stage.token(), ["mona/hostile", "mona/calm"])
+        blob = prepare(registry, table)
+        builder = Builder(stage.url, stage.builder_token)
+        number = begin(stage, builder)
+        before = resident(stage.server.pid)
+        over = multiprocessing.Event()
+        cookie = stage.site.cookie()
+        page = f"/mona/hello/-/builds/{number}"
+        crowd = [
+            (attackers.stalled_readers, (stage.port, registry.authorization, f"/v2/mona/hostile/blobs/{blob}", READERS)),
+            (attackers.left_uploads, (stage.port, registry.authorization, UPLOADS)),
+            *[(attackers.viewers, (stage.url, cookie, paths)) for paths in views(page)],
+            (attackers.slow_downloads, (stage.url, cookie, [f"{page}/raw"])),
+        ]
+        processes = [multiprocessing.Process(target=run, args=(*args, over), daemon=True) for run, args in crowd]
+        with Peak(stage.server.pid) as peak:
+            with Others(stage, registry) as others:
+                for process in processes:
+                    process.start()
+                started = time.monotonic()
+                sent, ended = builder.flood(LOG_BYTES)
+                builder.finish()
+                sealed(stage, number)
+                time.sleep(max(0, AT_LEAST - (time.monotonic() - started)))
+                took = time.monotonic() - started
+            over.set()
+        for process in processes:
+            process.join(30)
+        report(table, peak.most, before, others, took, f"{sent >> 20} MiB, {ended or 'all of it kept'}")
+        table.note("afterwards", f"{resident(stage.server.pid):.0f} MiB")
+
+
+def prepare(registry, table):
+    """An image of very many tags, four indexes over one large child, and a blob for readers."""
+    small = registry.push_image("mona/hostile", ["v1"])
+    for turn in range(TAGS):
+        registry.tag("mona/hostile", f"alias-{turn}", small)
+    child = registry.push_large_child("mona/hostile")
+    for turn in range(4):
+        registry.push_index("mona/hostile", f"index-{turn}", child, times=9_990 + turn)
+    started = time.monotonic()
+    blob = registry.push_blob_of("mona/hostile", BLOB_BYTES)
+    table.note("siege: a blob of 256 MiB pushed in", f"{time.monotonic() - started:.1f} s")
+    return blob
+
+
+def begin(stage, builder):
+    """The number of a build that this builder has taken."""
+    builder.claim()
+    return stage.rows("SELECT max(number) AS number FROM build")[0]["number"]
+
+
+def sealed(stage, number):
+    query = "SELECT count(*) AS count FROM sealed_log"
+    end = time.monotonic() + 120
+    while stage.rows(query)[0]["count"] == 0:
+        if time.monotonic() > end:
+            raise Unmeasured(f"siege: the log of build {number} was not sealed")
+        time.sleep(0.2)
+
+
+def views(page):
+    """Pages that cost the most, for one viewer each."""
+    return [
+        [page, f"{page}?from=s1-L3000", f"{page}/lines?step=1&from=1&to=500"],
+        [f"{page}?q=a", f"{page}?q=%2F.%2F"],
+        ["/mona/hostile", "/mona/hostile/-/tags", "/mona/hostile/-/tags/v1", "/mona"],
+        [f"/mona/hostile/-/tags/index-{turn}" for turn in range(4)],
+    ]
+
+
+class Others(threading.Thread):
+    """People and clients who do what they always do; how long each of their requests takes, in ms."""
+
+    def __init__(self, stage, registry):
+        super().__init__(daemon=True)
+        small = registry.push_image("mona/calm", ["v1"])
+        self.asks = {
+            "a manifest": lambda: registry.get("/v2/mona/calm/manifests/v1"),
+            "a missing blob": lambda: registry.missing("mona/calm"),
+            "a new tag": lambda: registry.tag("mona/calm", "v2", small),
+            "a page": lambda: stage.site.open("/mona/calm"),
+            "readiness": lambda: registry.get("/readyz"),
+        }
+        self.took = {what: [] for what in self.asks}
+        self.over = threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.join()
+
+    def run(self):
+        while not self.over.is_set():
+            for what, ask in self.asks.items():
+                started = time.monotonic()
+                ask()
+                self.took[what].append((time.monotonic() - started) * 1000)
+                time.sleep(PAUSE)
+
+
+def report(table, most, before, others, took, log):
+    table.goal("siege: server's memory, peak", f"{most:.0f} MiB", f"< {GOAL_MIB} MiB", most < GOAL_MIB)
+    table.note("before, and how long it went on", f"{before:.0f} MiB, {took:.0f} s")
+    table.note("the log", log)
+    every = [ms for each in others.took.values() for ms in each]
+    if not every:
+        raise Unmeasured("siege: nobody else was answered")
+    worst = max(every)
+    table.goal("siege: other requests, longest", f"{worst:.0f} ms", f"< {GOAL_MS} ms", worst < GOAL_MS)
+    for what, each in others.took.items():
+        table.note(what, f"p95 {percentile(each, 0.95):.0f} ms, longest {max(each):.0f} ms, n={len(each)}")
