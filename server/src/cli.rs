@@ -40,8 +40,8 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
-    /// People, namespaces, repositories and tokens, without a browser.
-    #[command(subcommand)]
+    /// People, namespaces, repositories, keys and tokens, without a browser.
+    #[command(subcommand, after_help = "Example:\n  slipway admin invite --site-admin")]
     Admin(admin::Admin),
     /// Check everything that a server needs, with a remedy for what is missing.
     #[command(after_help = "Example:\n  slipway doctor --json | jq '.[] | select(.level == \"fail\")'")]
@@ -54,13 +54,20 @@ enum Command {
     ///
     /// The file holds the master key: whoever reads it can read every secret.
     #[command(after_help = "Example:\n  slipway backup /backup/slipway-2026-11-21.tar")]
-    Backup { file: PathBuf },
+    Backup {
+        /// It must not exist yet.
+        file: PathBuf,
+    },
     /// Fill an empty data folder from a backup.
     #[command(
         after_help = "Example:\n  SLIPWAY_DATA_DIR=/var/lib/slipway slipway restore /backup/slipway-2026-11-21.tar"
     )]
-    Restore { file: PathBuf },
+    Restore {
+        /// Made by `slipway backup`.
+        file: PathBuf,
+    },
     /// List every setting with its variable, default and meaning.
+    #[command(after_help = "Example:\n  slipway settings | grep builds")]
     Settings,
 }
 
@@ -175,18 +182,15 @@ mod tests {
 
     #[test]
     fn every_command_shows_an_example() {
-        fn leaves(command: &clap::Command, path: &str, found: &mut Vec<(String, bool)>) {
+        fn walk(command: &clap::Command, path: &str, found: &mut Vec<(String, bool)>) {
             let path = format!("{path} {}", command.get_name());
-            let mut inner = command.get_subcommands().peekable();
-            if inner.peek().is_none() {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                found.push((path.clone(), help.contains("Example")));
-            }
-            inner.for_each(|c| leaves(c, &path, found));
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            found.push((path.clone(), help.contains("Example")));
+            command.get_subcommands().for_each(|inner| walk(inner, &path, found));
         }
         let mut found = Vec::new();
-        leaves(&Arguments::command(), "", &mut found);
-        let without: Vec<_> = found.iter().filter(|(path, has)| !has && !path.ends_with("settings")).collect();
+        walk(&Arguments::command(), "", &mut found);
+        let without: Vec<_> = found.iter().filter(|(_, has)| !has).collect();
         assert!(without.is_empty(), "{without:?}");
     }
 

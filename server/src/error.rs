@@ -14,6 +14,9 @@ pub enum Error {
     /// The thing does not exist, or the asker may not know that it does.
     #[error("{0} does not exist")]
     NotFound(String),
+    /// As `NotFound`, in a sentence of its own.
+    #[error("{0}")]
+    Absent(String),
     /// It was here, and who may read the rest may know how it went: a tag that was deleted.
     #[error("{0}")]
     Gone(String),
@@ -112,7 +115,7 @@ impl Error {
     /// HTTP status, the same on every surface; only of `Full` the registry makes a 403.
     pub fn status(&self) -> u16 {
         match self {
-            Self::NotFound(_) => 404,
+            Self::NotFound(_) | Self::Absent(_) => 404,
             Self::Gone(_) => 410,
             Self::Registry { code, .. } => code.status(),
             Self::Unauthorized(_) => 401,
@@ -132,7 +135,7 @@ impl Error {
     /// A short stable word for machines, `not_found`.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotFound(_) => "not_found",
+            Self::NotFound(_) | Self::Absent(_) => "not_found",
             Self::Gone(_) => "gone",
             Self::Registry { code, .. } => code.as_str(),
             Self::Unauthorized(_) => "unauthorized",

@@ -99,6 +99,11 @@ pub async fn own(app: &App, user_id: Uuid) -> Result<Option<String>> {
     Ok(mine.filter(|n| n.kind == NamespaceKind::Local && n.name == user.name).map(|n| n.name).next())
 }
 
+/// Whether a person is an admin somewhere.
+pub async fn administers_any(app: &App, user_id: Uuid) -> Result<bool> {
+    db::namespaces::administers_any(&app.db, user_id).await
+}
+
 /// The live repositories of a namespace that the asker may see, by name.
 pub async fn repositories(app: &App, allowed: &Allowed<ReadNamespace>) -> Result<Vec<rows::Repository>> {
     let all = allowed.on().role.is_some() || allowed.principal().is_site_admin();

@@ -11,6 +11,7 @@ use crate::policy::{Bound, Principal, Who};
 use crate::secrets;
 use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite, time::Duration};
+use actix_web::web::Data;
 use uuid::Uuid;
 
 /// A session ends so long after its sign-in, however much it is used.
@@ -23,6 +24,12 @@ pub fn cookie_name(app: &App, what: &str) -> String {
     } else {
         format!("slipway-{what}-{}", app.config.public_url.port_or_known_default().unwrap_or(80))
     }
+}
+
+/// Whether a browser says that somebody is signed in; nobody has looked whether it is true.
+pub fn is_claimed(request: &HttpRequest) -> bool {
+    let app = request.app_data::<Data<App>>();
+    app.is_some_and(|app| request.cookie(&cookie_name(app, "session")).is_some())
 }
 
 /// A cookie of ours, for the whole site, out of reach of scripts.

@@ -110,5 +110,5 @@ async fn newest(
         ending::wake(app, &build);
         return Ok(build);
     }
-    Err(Error::NotFound(format!("`{}` at the source", ref_name.short())))
+    Err(Error::Absent(format!("there is no branch or tag `{}` in the code repository", ref_name.short())))
 }

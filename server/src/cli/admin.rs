@@ -25,23 +25,24 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Admin {
-    /// People who were made here, not at a forge: for automation.
-    #[command(subcommand)]
+    /// People: make one for automation, shut somebody out, or let in again.
+    #[command(subcommand, after_help = "Example:\n  slipway admin user disable mona")]
     User(User),
     /// Namespaces that belong to no account of a forge.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  slipway admin namespace add acme --owner ci")]
     Namespace(Namespace),
     /// Repositories.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  slipway admin repository visibility acme/web public")]
     Repository(Repository),
     /// The keys that sign images, one for each namespace.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  slipway admin key show acme")]
     Key(Key),
     /// Say what somebody is in a namespace; the next request sees it.
     #[command(after_help = "Example:\n  slipway admin grant acme --user mona --role manager")]
     Grant {
         /// A role holds in all repositories of the namespace.
         namespace: String,
+        /// Who gets the role.
         #[arg(long)]
         user: String,
         /// A reader pulls, a manager also pushes, deletes and builds, an admin also changes settings.
@@ -49,7 +50,7 @@ pub enum Admin {
         role: RoleOrNone,
     },
     /// Personal access tokens.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  slipway admin token add --user ci")]
     Token(Token),
     /// List people whose rights end because they left an organisation, and those who wait for you.
     #[command(after_help = "Example:\n  slipway admin leavers\n  slipway admin leavers --confirm acme")]
@@ -72,13 +73,22 @@ pub enum Admin {
 pub enum User {
     /// Make a person. Nobody can sign in as it with a browser: give it a token.
     #[command(after_help = "Example:\n  slipway admin user add ci")]
-    Add { name: String },
+    Add {
+        /// Lower-case letters and digits, with single dashes between.
+        name: String,
+    },
     /// Shut somebody out: sign-in, sessions and tokens stop at once.
     #[command(after_help = "Example:\n  slipway admin user disable mona")]
-    Disable { name: String },
+    Disable {
+        /// Of anybody, also of people who came from a forge.
+        name: String,
+    },
     /// Let somebody in again.
     #[command(after_help = "Example:\n  slipway admin user enable mona")]
-    Enable { name: String },
+    Enable {
+        /// As `disable` was told.
+        name: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand, Serialize, Deserialize)]
@@ -99,7 +109,11 @@ pub enum Namespace {
 pub enum Repository {
     /// Say who may pull without a role.
     #[command(after_help = "Example:\n  slipway admin repository visibility acme/web public")]
-    Visibility { name: String, visibility: PublicOrPrivate },
+    Visibility {
+        /// `acme/web`.
+        name: String,
+        visibility: PublicOrPrivate,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -127,6 +141,7 @@ pub enum Token {
         after_help = "Example:\n  slipway admin token add --user ci --scopes read,write --days 30 | docker login -u ci --password-stdin localhost:8080"
     )]
     Add {
+        /// Whose token it is.
         #[arg(long)]
         user: String,
         /// How the token is listed.
@@ -215,9 +230,9 @@ async fn grant(app: &App, name: &str, to: &str, role: RoleOrNone) -> Result<Stri
     let before = namespaces::set_role(app, &tx, &Principal::SYSTEM, &namespace, &user, role).await?;
     let has_admin = db::namespaces::has_admin(&tx, namespace.id).await?;
     tx.commit().await?;
-    let word = |role: Option<Role>| role.map_or_else(|| "nothing".to_owned(), |role| role.to_string());
+    let word = |role: Option<Role>| role.map_or_else(|| "no role".to_owned(), |role| format!("the role {role}"));
     let alone = if has_admin { "" } else { "; only site admins can change its settings now" };
-    Ok(format!("user `{}` is {} in `{name}`, and was {}{alone}", user.name, word(role), word(before)))
+    Ok(format!("`{}` has {} in `{name}` now (before: {}){alone}", user.name, word(role), word(before)))
 }
 
 async fn set_visibility(app: &App, name: &str, to: PublicOrPrivate) -> Result<String> {

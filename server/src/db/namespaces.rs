@@ -133,6 +133,14 @@ pub async fn has_admin(c: &impl Ask, namespace_id: Uuid) -> Result<bool> {
     Ok(admins.one(c.connection()).await?.is_some())
 }
 
+pub async fn administers_any(c: &impl Ask, user_id: Uuid) -> Result<bool> {
+    let grants = namespace_grant::Entity::find()
+        .filter(namespace_grant::Column::UserId.eq(user_id))
+        .filter(namespace_grant::Column::SuspendedAt.is_null())
+        .filter(namespace_grant::Column::Role.eq(Role::Admin));
+    Ok(grants.one(c.connection()).await?.is_some())
+}
+
 /// Namespaces in which a person has a role, by name.
 pub async fn of_user(c: &impl Ask, user_id: Uuid) -> Result<Vec<(rows::Namespace, Role)>> {
     let grants = grants_of(c, user_id).await?.into_iter().filter(|g| g.suspended_at.is_none()).collect::<Vec<_>>();

@@ -55,9 +55,12 @@ fn of_framework(status: StatusCode, text: Option<&str>) -> Error {
     match status.as_u16() {
         404 => Error::NotFound("this page".into()),
         405 => Error::Registry { code: OciCode::Unsupported, message: "this method is not supported here".into() },
-        413 => Error::TooLarge("the request is larger than what is taken here".into()),
+        413 => Error::TooLarge("the request is larger than this page accepts".into()),
         status if status >= 500 => Error::internal("the framework", text.unwrap_or("no text").to_owned()),
-        _ => Error::Invalid(text.unwrap_or("the request cannot be understood").to_owned()),
+        _ if text.is_some_and(|text| text.starts_with("Query ")) => {
+            Error::invalid("the address has a part that is not understood")
+        }
+        _ => Error::invalid("the request has a part that is not understood"),
     }
 }
 
@@ -92,7 +95,7 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::Registry { code, .. } => code.as_str(),
         Error::Unauthorized(_) => "UNAUTHORIZED",
         Error::Forbidden(_) | Error::Full => "DENIED",
-        Error::NotFound(_) | Error::Gone(_) => "NAME_UNKNOWN",
+        Error::NotFound(_) | Error::Absent(_) | Error::Gone(_) => "NAME_UNKNOWN",
         Error::TooManyRequests { .. } | Error::TooMany(_) | Error::Busy { .. } => "TOOMANYREQUESTS",
         Error::TooLarge(_) => "MANIFEST_INVALID",
         Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",

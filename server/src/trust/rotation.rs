@@ -69,7 +69,7 @@ pub async fn revoke(app: &App, allowed: &Allowed<ManageSigningKey>, fingerprint:
             let found = db::keys::find(&tx, namespace_id, &signing::normal(typed)).await?;
             // The instance's key is everybody's, so it is no namespace's to revoke.
             let own = found.filter(|key| key.namespace_id.is_some());
-            own.ok_or_else(|| Error::not_found(format!("a key of `{}` with that fingerprint", allowed.on().name)))?
+            own.ok_or_else(|| Error::Absent(format!("`{}` has no key with that fingerprint", allowed.on().name)))?
         }
         None => active.clone().ok_or_else(|| no_key(allowed))?,
     };
@@ -101,7 +101,7 @@ pub async fn revoke_instance_key(app: &App) -> Result<String> {
     let now = app.clock.now();
     let tx = app.db.begin().await?;
     let Some(key) = db::keys::revocable_instance(&tx).await? else {
-        return Err(Error::not_found("a key of the whole instance that is not revoked"));
+        return Err(Error::Absent("there is no key of the whole instance left to revoke".into()));
     };
     db::keys::revoke(&tx, key.id, now).await?;
     keys::note(app, &tx, &Principal::SYSTEM, "key.revoked", Uuid::nil(), &key).await?;

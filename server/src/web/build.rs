@@ -180,7 +180,7 @@ pub async fn build_now(
 ) -> Result<HttpResponse> {
     match start_now(&app, &allowed, form.ref_name.trim(), form.cache.as_deref() == Some("off")).await {
         Ok(build) => Ok(page::see(&format!("/{}/-/builds/{}", allowed.on().name, build.number))),
-        Err(error @ (Error::Invalid(_) | Error::NotFound(_) | Error::Conflict(_))) => {
+        Err(error @ (Error::Invalid(_) | Error::NotFound(_) | Error::Absent(_) | Error::Conflict(_))) => {
             let wrong = Some((form.ref_name.clone(), error.to_string()));
             page::with_status(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -198,7 +198,7 @@ async fn start_now(app: &App, allowed: &Allowed<ManageBuilds>, typed: &str, no_c
     }
     let branch = RefName::of_branch(typed)?;
     match builds::build_now(app, allowed, &branch, no_cache).await {
-        Err(Error::NotFound(_)) => {
+        Err(Error::Absent(_)) => {
             builds::build_now(app, allowed, &format!("refs/tags/{typed}").parse()?, no_cache).await
         }
         other => other,

@@ -1,9 +1,11 @@
 //! Error pages, each with a way on.
 
 use super::views::errors::{Broken, NotFound, Refused};
+use super::views::filters::sentence_text;
 use super::views::layout::{Layout, Viewer};
 use super::{next, page};
 use crate::app::App;
+use crate::auth::sessions;
 use crate::error::{Error, ForgeError, OciCode};
 use crate::policy::{Principal, Who};
 use actix_web::http::uri::PathAndQuery;
@@ -17,7 +19,9 @@ pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpRespo
     let request_id = request_id.to_owned();
     let status = error.status_code();
     let rendered = match error {
-        Error::NotFound(_) | Error::Registry { .. } if error.status() == 404 || error.status() == 400 => {
+        Error::NotFound(_) | Error::Absent(_) | Error::Registry { .. }
+            if error.status() == 404 || error.status() == 400 =>
+        {
             page::with_status(
                 actix_web::http::StatusCode::NOT_FOUND,
                 &NotFound { layout: layout(request, "Not found"), request_id },
@@ -29,13 +33,12 @@ pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpRespo
         other => {
             let heading = heading(other).to_owned();
             let layout = layout(request, &heading);
-            let login_url = layout.login_url.clone();
             let refused = Refused {
                 layout,
                 status: other.status(),
                 heading,
-                text: sentence(&other.to_string()),
-                way_on: way_on(request, other, &login_url),
+                text: sentence_text(&other.to_string()),
+                way_on: way_on(request, other),
                 request_id,
             };
             page::with_status(status, &refused)
@@ -48,19 +51,31 @@ pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpRespo
 }
 
 fn layout(request: &HttpRequest, title: &str) -> Layout {
-    let viewer = request.extensions().get::<Principal>().and_then(|p| match &p.who {
-        Who::User { name, .. } => Some(Viewer { name: name.clone(), namespace: None }),
+    let who = request.extensions().get::<Principal>().map(|principal| principal.who.clone());
+    // What was refused before anybody looked who it is may have come from somebody who is signed in.
+    let is_unknown = who.is_none() && sessions::is_claimed(request);
+    let viewer = match who {
+        Some(Who::User { name, .. }) => Some(Viewer { name, namespace: None, administers: false }),
         _ => None,
-    });
+    };
     let mut layout = Layout::new(title, viewer);
-    let next = serde_urlencoded::to_string([("next", back(request))]).unwrap_or_default();
-    layout.login_url = format!("/login?{next}");
+    layout.login_url = if is_unknown { String::new() } else { login_url(request) };
     layout
+}
+
+fn login_url(request: &HttpRequest) -> String {
+    let next = serde_urlencoded::to_string([("next", back(request))]).unwrap_or_default();
+    format!("/login?{next}")
+}
+
+/// Whether a page was asked for, and nothing sent.
+fn is_look(request: &HttpRequest) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
 /// The page that was asked for, or the one whose form was sent: where a form goes to is no page.
 fn back(request: &HttpRequest) -> String {
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    if is_look(request) {
         return next::safe(request.uri().path_and_query().map(PathAndQuery::as_str));
     }
     let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
@@ -79,33 +94,27 @@ fn heading(error: &Error) -> &'static str {
         Error::Unauthorized(_) => "Sign in first",
         Error::Gone(_) => "Deleted",
         Error::Forbidden(_) => "This is not allowed",
-        Error::Conflict(_) => "That does not go together",
+        Error::Conflict(_) => "That is not possible now",
         Error::TooLarge(_) => "That is too large",
         Error::TooManyRequests { .. } | Error::TooMany(_) => "Too many requests",
         Error::Unavailable(_) | Error::Busy { .. } | Error::Full => "Not now",
         Error::Forge(_) => "The forge said no",
         Error::Registry { code: OciCode::Unsupported, .. } => "There is no page here",
-        _ => "That cannot be taken",
+        _ => "This request is not valid",
     }
 }
 
-/// Messages are lower case and without a full stop, for they stand inside of others; alone they are sentences.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
-    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{}{}{stop}", first.collect::<String>(), letters.as_str())
-}
-
-fn way_on(request: &HttpRequest, error: &Error, login_url: &str) -> Option<(String, String)> {
+fn way_on(request: &HttpRequest, error: &Error) -> Option<(String, String)> {
     let link = |url: &str, words: &str| Some((url.to_owned(), words.to_owned()));
     match error {
-        Error::Unauthorized(_) => link(login_url, "Sign in"),
+        Error::Unauthorized(_) => link(&login_url(request), "Sign in"),
         Error::Gone(_) => {
             let (list, _name) = request.path().rsplit_once('/')?;
             link(list, "What is there now")
         }
         Error::Forge(ForgeError::Revoked) => link("/login/github?purpose=connect", "Connect again"),
+        // A page that cannot be shown is no way on from itself.
+        Error::Conflict(_) | Error::Invalid(_) if is_look(request) => None,
         Error::Forge(_) | Error::Conflict(_) | Error::Invalid(_) => link(&back(request), "Back to the page"),
         _ => None,
     }

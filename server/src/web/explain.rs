@@ -7,7 +7,7 @@ const SHOWN: usize = 80;
 /// which command it was and what it said.
 pub(super) fn heading(detail: &str) -> String {
     let first = detail.lines().next().unwrap_or_default();
-    process(first).unwrap_or_else(|| first.to_owned())
+    process(first).or_else(|| base(first)).unwrap_or_else(|| first.to_owned())
 }
 
 /// `process "/bin/sh -c make" did not complete successfully: exit code: 2`.
@@ -23,6 +23,14 @@ fn process(text: &str) -> Option<String> {
         shown = format!("{}…", shown.trim_end());
     }
     (!shown.is_empty() && !code.is_empty()).then(|| format!("{shown} exited with code {code}"))
+}
+
+/// `alpine:1: failed to resolve source metadata for docker.io/library/alpine:1: pull access denied, …`.
+fn base(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("failed to resolve source metadata for ")?;
+    let (image, why) = rest.split_once(": ")?;
+    let is_denied = why.contains("denied") || why.contains("insufficient_scope") || why.contains("not found");
+    is_denied.then(|| format!("the base image {image} could not be pulled: it is not there, or not to be read here"))
 }
 
 fn unquoted(text: &str) -> String {
@@ -62,6 +70,15 @@ mod tests {
             (
                 r#"process "/bin/server --check" did not complete successfully: exit code: 137: out of memory"#,
                 "/bin/server --check exited with code 137",
+            ),
+            (
+                "x/base:1: failed to resolve source metadata for x/base:1: pull access denied, repository does not \
+                 exist or may require authorization: authorization failed",
+                "the base image x/base:1 could not be pulled: it is not there, or not to be read here",
+            ),
+            (
+                "a:1: failed to resolve source metadata for a:1: no such host",
+                "a:1: failed to resolve source metadata for a:1: no such host",
             ),
             ("the Dockerfile is missing\nlook again", "the Dockerfile is missing"),
             (&long, &cut),

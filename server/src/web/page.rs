@@ -28,9 +28,10 @@ pub fn with_status(status: StatusCode, page: &impl Template) -> Result<HttpRespo
 
 /// Who looks at the page, for its top bar.
 pub async fn viewer(app: &App, principal: &Principal) -> Result<Option<Viewer>> {
-    let Who::User { id, name, .. } = &principal.who else { return Ok(None) };
+    let Who::User { id, name, is_site_admin } = &principal.who else { return Ok(None) };
     let namespace = crate::namespaces::own(app, *id).await?;
-    Ok(Some(Viewer { name: name.clone(), namespace }))
+    let administers = *is_site_admin || crate::namespaces::administers_any(app, *id).await?;
+    Ok(Some(Viewer { name: name.clone(), namespace, administers }))
 }
 
 /// A stored time as pages show it.

@@ -173,6 +173,7 @@ async fn delete_page(
         typed: typed.to_owned(),
         error,
         size: count(own),
+        has_source: sources::of_repository(app, allowed.on().id).await?.is_some(),
         head,
     })
 }

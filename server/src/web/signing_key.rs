@@ -2,6 +2,7 @@
 
 use super::page::{self, count, when};
 use super::present;
+use super::views::cut::Cut;
 use super::views::repository::RepositoryTab;
 use super::views::signing_key::{KeyFacts, KeyRevoke, KeyRotate, KeyRow, RunFacts};
 use crate::app::App;
@@ -20,17 +21,19 @@ const MOST_OLD: usize = 10;
 /// What the settings say of the namespace's key.
 pub async fn facts(app: &App, on: &RepositoryAccess) -> Result<KeyFacts> {
     let state = trust::state_of(app, on.namespace_id).await?;
+    let published = state.active.as_ref().is_some_and(|key| key.published_at.is_some());
     let run = state.run.as_ref().map(|run| RunFacts {
         looked: count(run.looked),
         // What was pushed meanwhile is looked at too.
         total: count(run.total.max(run.looked)),
         signed: count(run.signed),
         skipped: count(run.skipped),
+        published,
         finished: run.finished_at.map(|at| when(app, at)),
     });
     Ok(KeyFacts {
         present: state.active.as_ref().map(|key| row(app, on, key)),
-        old: state.old.iter().take(MOST_OLD).map(|key| row(app, on, key)).collect(),
+        old: Cut::first(state.old.iter().map(|key| row(app, on, key)).collect(), MOST_OLD),
         run,
     })
 }
@@ -111,7 +114,12 @@ pub async fn confirm_revoke(
     query: Query<KeyQuery>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    page::html(&revoke_page(&app, &repository, query.key.trim(), "", None).await?)
+    let page = revoke_page(&app, &repository, query.key.trim(), "", None).await?;
+    if page.key.revoked {
+        let settings = format!("/{}/-/settings", repository.on().name);
+        return Ok(page::see_saying(&app, &settings, "This key is revoked already."));
+    }
+    page::html(&page)
 }
 
 #[derive(Deserialize)]
@@ -135,6 +143,6 @@ pub async fn revoke(
         return page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &page);
     }
     trust::revoke(&app, &allowed, Some(&form.key)).await?;
-    let text = "The key is revoked. What builds made with it is being signed again.";
+    let text = "The key is revoked. The images that builds signed with it are being signed again.";
     Ok(page::see_saying(&app, &format!("/{}/-/settings", repository.on().name), text))
 }

@@ -97,7 +97,7 @@ pub async fn confirm_by_operator(app: &App, organization: &str) -> Result<usize>
     };
     let meant: Vec<_> = held.into_iter().filter(is_meant).collect();
     if meant.is_empty() {
-        return Err(Error::not_found(format!("anybody who is held for the organisation `{organization}`")));
+        return Err(Error::Absent(format!("nobody is held for the organisation `{organization}`")));
     }
     let ended = end_held(app, &tx, meant, &Principal::SYSTEM).await?;
     tx.commit().await?;

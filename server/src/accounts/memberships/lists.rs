@@ -150,7 +150,7 @@ pub async fn confirm(app: &App, allowed: &Allowed<UseAccount>, organization_id: 
         }
     }
     if meant.is_empty() {
-        return Err(Error::not_found("anybody who waits for this"));
+        return Err(Error::Absent("nobody waits for this".into()));
     }
     let tx = app.db.begin().await?;
     let ended = ending::end_held(app, &tx, meant, allowed.principal()).await?;

@@ -16,13 +16,20 @@ use serde::{Deserialize, Serialize};
 pub enum Key {
     /// Say which key signs for a namespace, which ones did, and how far signing again is.
     #[command(after_help = "Example:\n  slipway admin key show acme")]
-    Show { namespace: String },
+    Show {
+        /// `acme`.
+        namespace: String,
+    },
     /// Give a namespace a new key: everything that is kept is signed with it, then it is published.
     #[command(after_help = "Example:\n  slipway admin key rotate acme")]
-    Rotate { namespace: String },
+    Rotate {
+        /// `acme`.
+        namespace: String,
+    },
     /// Take the trust from a key that somebody else may have: nothing is verified by it any longer.
     #[command(after_help = "Example:\n  slipway admin key revoke acme --fingerprint SHA256:3f9a…")]
     Revoke {
+        /// `acme`.
         namespace: String,
         /// Of one of the namespace's keys; the one that signs now when it is left out.
         #[arg(long)]

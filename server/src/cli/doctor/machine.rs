@@ -22,7 +22,7 @@ pub(super) async fn look(config: &Config) -> Vec<Finding> {
     findings.push(plugins(&config.builder.cni_bin_dir));
     findings.push(program("iptables", "install it: builds get their network by it"));
     findings.push(program("git", "install it: the builder fetches commits with it"));
-    for name in ["unshare", "setpriv", "prlimit"] {
+    for name in ["unshare", "nsenter", "mount", "setpriv", "prlimit"] {
         findings.push(program(name, "install `util-linux`: the builder shuts builds in with it"));
     }
     findings.push(bounds());

@@ -6,7 +6,7 @@ use super::BuildPath;
 use crate::app::App;
 use crate::builds::bases::{self, RefusedBase, Standing};
 use crate::builds::{self, Rerun};
-use crate::db::rows;
+use crate::db::{Visibility, rows};
 use crate::error::{Error, Result};
 use crate::namespaces;
 use crate::policy::{self, Allowed, ChooseBases, ManageBuilds, Principal, RepositoryAccess};
@@ -29,13 +29,13 @@ pub(super) async fn explain(
     failure.hint = match now {
         Standing::Allowed => {
             failure.heading = format!("`{base}` was private, and `{own}` could not build on it");
-            Some("It may by now: re-run the build.".to_owned())
+            Some("It is allowed now: re-run the build.".to_owned())
         }
         Standing::Foreign => Some(format!(
             "Builds read private images of their own namespace only: make `{base}` public, or push a copy to `{namespace}`."
         )),
         Standing::Refused if policy::may::<ChooseBases>(principal, on) => {
-            failure.base = Some(BaseBox { name: base, repository: own });
+            failure.base = Some(BaseBox { name: base, repository: own, public: on.visibility == Visibility::Public });
             None
         }
         Standing::Refused => Some(match namespaces::managers(app, on.namespace_id).await?.as_slice() {

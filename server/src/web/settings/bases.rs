@@ -39,7 +39,7 @@ pub async fn add(
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let on = allowed.on();
-    let added = match of_typed(&form.base, on) {
+    let added = match of_typed(&app, &form.base, on) {
         Ok(name) => bases::allow(&app, &allowed, &name).await.map(|()| name),
         Err(error) => Err(error),
     };
@@ -57,9 +57,13 @@ pub async fn add(
     }
 }
 
-/// `base`, or `acme/base`.
-fn of_typed(typed: &str, on: &RepositoryAccess) -> Result<RepositoryName> {
+/// `base`, `acme/base`, or the whole line that a Dockerfile has after FROM.
+fn of_typed(app: &App, typed: &str, on: &RepositoryAccess) -> Result<RepositoryName> {
     let typed = typed.trim();
+    let host = app.config.public_host();
+    let bare = typed.strip_prefix(&host).and_then(|rest| rest.strip_prefix('/')).unwrap_or(typed);
+    let bare = bare.split_once('@').map_or(bare, |(name, _digest)| name);
+    let typed = bare.split_once(':').map_or(bare, |(name, _tag)| name);
     if typed.contains('/') { typed.parse() } else { RepositoryName::new(&on.name.namespace, typed) }
 }
 

@@ -156,6 +156,8 @@ pub struct Failure {
 /// A base image that can be allowed.
 #[derive(Debug, Clone)]
 pub struct BaseBox {
+    /// Whether everybody may pull what is built on it.
+    pub public: bool,
     /// `acme/base`.
     pub name: String,
     /// `acme/web`, which wants to build on it.

@@ -19,9 +19,19 @@ impl<T> Cut<T> {
         self.shown.is_empty()
     }
 
+    pub fn is_one(&self) -> bool {
+        self.shown.len() == 1 && self.more == 0
+    }
+
     /// `and 2,990 more`, or nothing when all are shown.
     pub fn rest(&self) -> Option<String> {
         (self.more > 0).then(|| format!("and {} more", super::filters::number_text(self.more)))
+    }
+}
+
+impl<T> Default for Cut<T> {
+    fn default() -> Self {
+        Vec::new().into()
     }
 }
 

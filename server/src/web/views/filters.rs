@@ -63,6 +63,20 @@ pub fn plural(count: impl Count, _: &dyn Values, one: &str, many: &str) -> Resul
     Ok(plural_text(count.count(), one, many))
 }
 
+/// `{{ error|sentence }}`: a message that stands alone begins with a capital and ends with a stop.
+#[askama::filter_fn]
+pub fn sentence(text: impl AsRef<str>, _: &dyn Values) -> Result<String> {
+    Ok(sentence_text(text.as_ref()))
+}
+
+/// Messages are lower case and without a full stop, for they stand inside of others; alone they are sentences.
+pub fn sentence_text(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(char::to_uppercase).into_iter().flatten();
+    let stop = if text.is_empty() || text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{}{}{stop}", first.collect::<String>(), letters.as_str())
+}
+
 pub fn plural_text(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number_text(count), if count == 1 { one } else { many })
 }
@@ -129,5 +143,11 @@ mod tests {
         assert_eq!(number_text(1_234_567), "1,234,567");
         assert_eq!(number_text(123), "123");
         assert_eq!(plural_text(1, "tag", "tags"), "1 tag");
+    }
+
+    #[test]
+    fn a_message_that_stands_alone_is_a_sentence() {
+        assert_eq!(sentence_text("give it a name"), "Give it a name.");
+        assert_eq!(sentence_text("Saved."), "Saved.");
     }
 }

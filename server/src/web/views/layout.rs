@@ -31,6 +31,8 @@ pub struct Viewer {
     pub name: String,
     /// The person's own namespace, when it exists.
     pub namespace: Option<String>,
+    /// Whether people and their rights are this person's business in some namespace.
+    pub administers: bool,
 }
 
 impl Viewer {

@@ -78,4 +78,6 @@ pub struct RepositoryDelete {
     /// The name was not right (status 422).
     pub error: Option<String>,
     pub size: u64,
+    /// Whether code is connected.
+    pub has_source: bool,
 }

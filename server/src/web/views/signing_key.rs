@@ -1,5 +1,6 @@
 //! The key that signs for a namespace: its part of the settings, and the two pages that change it.
 
+use super::cut::Cut;
 use super::facts::When;
 use super::filters;
 use super::layout::Layout;
@@ -11,9 +12,16 @@ use askama::Template;
 pub struct KeyFacts {
     /// `None` before the first signature.
     pub present: Option<KeyRow>,
-    /// Those before, the newest first; at most 10.
-    pub old: Vec<KeyRow>,
+    /// Those before, the newest first.
+    pub old: Cut<KeyRow>,
     pub run: Option<RunFacts>,
+}
+
+impl KeyFacts {
+    /// A key is changed when everything is signed with it, and not before.
+    pub fn may_rotate(&self) -> bool {
+        self.run.as_ref().is_none_or(|run| run.finished.is_some())
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -33,6 +41,8 @@ pub struct RunFacts {
     pub total: u64,
     pub signed: u64,
     pub skipped: u64,
+    /// Whether `cosign.pub` answers with the new key already.
+    pub published: bool,
     /// When it was done.
     pub finished: Option<When>,
 }

@@ -182,7 +182,7 @@ async fn polling_survives_a_forge_in_trouble_and_finds_what_was_pushed() {
         site.forge.fail_next(500, status);
         until_state(&site, &to, state).await;
         let shown = browser.get(&page).await.is(200);
-        shown.says("cannot be reached, last tried").says("Pushes are not noticed").lacks("Asked every");
+        shown.says("cannot be reached, tried").says("Pushes are not noticed").lacks("Asked every");
         let commit = to.repo.change("main").file("x", number.to_string()).quietly().commit("Meanwhile");
         site.forge.heal();
         build_of(&site, &to, &commit).await;

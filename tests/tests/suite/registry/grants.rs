@@ -15,10 +15,10 @@ async fn a_role_is_given_and_taken_beside_a_running_server() {
     let bearer = registry.bearer(Some(&registry.eve), &["repository:mona/web:pull,push"]).await;
     assert!(may(&registry, &registry.eve).await.is_empty());
     for (role, expected, said) in [
-        ("reader", &["pull"][..], "user `eve` is reader in `mona`, and was nothing"),
-        ("manager", &["pull", "push", "delete"], "user `eve` is manager in `mona`, and was reader"),
-        ("admin", &["pull", "push", "delete"], "user `eve` is admin in `mona`, and was manager"),
-        ("none", &[], "user `eve` is nothing in `mona`, and was admin"),
+        ("reader", &["pull"][..], "`eve` has the role reader in `mona` now (before: no role)"),
+        ("manager", &["pull", "push", "delete"], "`eve` has the role manager in `mona` now (before: the role reader)"),
+        ("admin", &["pull", "push", "delete"], "`eve` has the role admin in `mona` now (before: the role manager)"),
+        ("none", &[], "`eve` has no role in `mona` now (before: the role admin)"),
     ] {
         assert_eq!(server.admin(&["grant", "mona", "--user", "eve", "--role", role]).await, said);
         assert_eq!(may(&registry, &registry.eve).await, expected, "{role}");

@@ -19,7 +19,7 @@ pub(super) fn ago(secs: i64) -> When {
 
 #[expect(clippy::unnecessary_wraps, reason = "layouts take an option")]
 pub(super) fn mona() -> Option<Viewer> {
-    Some(Viewer { name: "mona".to_owned(), namespace: Some("mona".to_owned()) })
+    Some(Viewer { name: "mona".to_owned(), namespace: Some("mona".to_owned()), administers: true })
 }
 
 pub(super) fn page(name: &str, template: &impl Template) -> (String, String) {

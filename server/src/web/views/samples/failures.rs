@@ -37,7 +37,11 @@ pub(super) fn refused(can_allow: bool) -> Failure {
         heading: "`acme/base` is private, and `acme/api` may not build on it".to_owned(),
         first_error: None,
         excerpt: (1..).zip(excerpt).map(|(number, text)| ExcerptLine::new(number, text, number == 1)).collect(),
-        base: can_allow.then(|| BaseBox { name: "acme/base".to_owned(), repository: "acme/api".to_owned() }),
+        base: can_allow.then(|| BaseBox {
+            name: "acme/base".to_owned(),
+            repository: "acme/api".to_owned(),
+            public: true,
+        }),
         hint: (!can_allow).then(|| "Ask mona: whoever manages `acme` can allow it on this page.".to_owned()),
         ..failure()
     }

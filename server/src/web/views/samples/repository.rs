@@ -258,6 +258,7 @@ fn settings() -> Pages_ {
         typed: error.map_or("", |_| "acme/apj").to_owned(),
         error: error.map(str::to_owned),
         size: 612_000_000,
+        has_source: true,
     };
     vec![
         page("settings", &show(Some(Pushes::Webhook { last: None }), false)),
@@ -280,8 +281,12 @@ fn key_row(revoked: bool) -> KeyRow {
 }
 
 fn key() -> KeyFacts {
-    let run = RunFacts { looked: 120, total: 3_400, signed: 88, skipped: 1, finished: None };
-    KeyFacts { present: Some(key_row(false)), old: vec![key_row(false), key_row(true)], run: Some(run) }
+    let run = RunFacts { looked: 120, total: 3_400, signed: 88, skipped: 1, published: false, finished: None };
+    KeyFacts {
+        present: Some(key_row(false)),
+        old: Cut { shown: vec![key_row(false), key_row(true)], more: 3 },
+        run: Some(run),
+    }
 }
 
 #[test]
