@@ -52,7 +52,7 @@ pub async fn middleware(
 /// Whether the path, as it was sent, has one meaning.
 fn one_meaning(path: &str) -> Result<()> {
     let (why, at) = if let Some(at) = encoded_unreserved(path) {
-        ("the address writes a plain letter, digit, `-`, `.`, `_` or `~` with `%`", at)
+        ("the address spells a plain letter, digit or one of `-._~` as a percent code", at)
     } else if let Some(at) = dotted_or_empty(path) {
         ("the address has an empty part, or a part that is `.` or `..`", at)
     } else {

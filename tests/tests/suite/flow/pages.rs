@@ -99,6 +99,25 @@ async fn a_page_that_is_not_there_or_broken_has_a_way_on() {
 }
 
 #[tokio::test]
+async fn a_page_that_cannot_be_shown_leads_on_and_offers_no_second_sign_in() {
+    let stage = Stage::start().await;
+    let stranger = Visitor::new(&stage.server);
+    for (path, words) in [
+        ("/settings/tokens?page=abc", "The address has a part that is not understood."),
+        ("/mona/hel%6co", "as a percent code"),
+    ] {
+        let page = stage.mona.get(path).await;
+        assert_eq!(page.status, 400, "{page}");
+        page.assert_says(words);
+        page.assert_does_not_say("Back to the page");
+        assert!(!page.body.contains("href=\"/login"), "{page}");
+        assert!(page.body.contains("<a href=\"/\">Start page</a>"), "{page}");
+    }
+    let page = stranger.get("/mona/hel%6co").await;
+    assert!(page.body.contains("href=\"/login"), "{page}");
+}
+
+#[tokio::test]
 async fn an_image_whose_signature_was_deleted_is_not_called_signed() {
     let stage = Stage::start().await;
     let project = stage.import(&stage.repository("unsigned", "")).await;
