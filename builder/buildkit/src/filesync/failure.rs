@@ -2,6 +2,9 @@
 
 use std::io;
 
+/// Of a pattern in a sentence.
+const LONGEST_NAME: usize = 60;
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("cannot read `{path}` of the build's files: {source}")]
@@ -34,6 +37,13 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Names as much of a pattern as lets it be found; a long one would leave no place for the reason.
+    pub(super) fn pattern(text: &str, reason: String) -> Self {
+        let start = &text[..text.floor_char_boundary(LONGEST_NAME)];
+        let pattern = if start == text { text.to_owned() } else { format!("{start}…") };
+        Self::Pattern { pattern, reason }
+    }
+
     pub(super) fn read(path: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Read { path: path.to_owned(), source }
     }

@@ -8,7 +8,7 @@ use cap_std::fs::Dir;
 
 use super::effort::Effort;
 use super::failure::Failure;
-use super::glob::Glob;
+use super::glob::{Glob, Room};
 use super::pattern::{MOST_PATTERNS, clean};
 
 /// Of all paths that links make of the paths that are asked for.
@@ -75,7 +75,10 @@ impl Links<'_, '_> {
         if !name.contains(['*', '?', '[']) {
             return Ok(self.target(path).into_iter().collect());
         }
-        let glob = Glob::new(name).map_err(|reason| Failure::Pattern { pattern: path.to_owned(), reason })?;
+        // One at a time is in memory; making them is work.
+        let mut room = Room::new();
+        let glob = Glob::new(name, &mut room).map_err(|reason| Failure::pattern(path, reason))?;
+        self.effort.spend(room.taken() as u64)?;
         let entries = match self.root.read_dir(if parent.is_empty() { "." } else { parent }) {
             Ok(entries) => entries,
             Err(error) if nothing_there(&error) => return Ok(Vec::new()),

@@ -4,7 +4,7 @@
 
 use super::effort::Effort;
 use super::failure::Failure;
-use super::glob::Glob;
+use super::glob::{Glob, Room};
 
 /// Real lists have some hundreds.
 pub(super) const MOST_PATTERNS: usize = 10_000;
@@ -29,11 +29,16 @@ pub(super) type Matched = Vec<bool>;
 
 impl Patterns {
     /// None when there are no patterns, which is something else for includes than for excludes.
-    pub(super) fn new(patterns: &[String]) -> Result<Option<Self>, Failure> {
+    /// `room` is that of all patterns of a transfer.
+    pub(super) fn new(patterns: &[String], room: &mut Room, effort: &mut Effort<'_>) -> Result<Option<Self>, Failure> {
         check_size(patterns)?;
-        let patterns = patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty());
-        let patterns: Vec<_> = patterns.map(Pattern::new).collect::<Result<_, _>>()?;
-        Ok((!patterns.is_empty()).then_some(Self(patterns)))
+        let mut all = Vec::new();
+        for pattern in patterns.iter().map(|pattern| pattern.trim()).filter(|pattern| !pattern.is_empty()) {
+            let before = room.taken();
+            all.push(Pattern::new(pattern, room)?);
+            effort.spend((room.taken() - before) as u64)?;
+        }
+        Ok((!all.is_empty()).then_some(Self(all)))
     }
 
     /// Whether there are patterns with `!`, so that something may be wanted below an excluded directory.
@@ -80,8 +85,7 @@ pub(super) fn check_size(patterns: &[String]) -> Result<(), Failure> {
         return Err(Failure::TooManyPatterns { limit: MOST_PATTERNS });
     }
     if let Some(long) = patterns.iter().find(|pattern| pattern.len() > LONGEST) {
-        let pattern = format!("{}…", &long[..long.floor_char_boundary(40)]);
-        return Err(Failure::Pattern { pattern, reason: format!("it is longer than {LONGEST} bytes") });
+        return Err(Failure::pattern(long, format!("it is longer than {LONGEST} bytes")));
     }
     if patterns.iter().map(String::len).sum::<usize>() > MOST_BYTES {
         return Err(Failure::PatternsTooLarge { limit: MOST_BYTES });
@@ -90,16 +94,15 @@ pub(super) fn check_size(patterns: &[String]) -> Result<(), Failure> {
 }
 
 impl Pattern {
-    fn new(text: &str) -> Result<Self, Failure> {
+    fn new(text: &str, room: &mut Room) -> Result<Self, Failure> {
         let (exception, pattern) = match text.strip_prefix('!') {
             Some(rest) => (true, clean(rest)),
             None => (false, clean(text)),
         };
-        let bad = |reason: &str| Failure::Pattern { pattern: text.to_owned(), reason: reason.to_owned() };
         if text == "!" {
-            return Err(bad("`!` needs something after it"));
+            return Err(Failure::pattern(text, "`!` needs something after it".to_owned()));
         }
-        let glob = Glob::new(&pattern).map_err(|reason| bad(&reason))?;
+        let glob = Glob::new(&pattern, room).map_err(|reason| Failure::pattern(text, reason))?;
         let literal = pattern.split(['*', '?', '[', '\\']).next().unwrap_or_default().to_owned();
         Ok(Self { glob, literal, exception })
     }

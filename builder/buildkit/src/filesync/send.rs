@@ -21,6 +21,7 @@ use tonic::Status;
 use super::effort::Effort;
 use super::failure::Failure;
 use super::follow::follow;
+use super::glob::Room;
 use super::metadata::Asked;
 use super::pattern::{Patterns, check_size};
 use super::reader::Listed;
@@ -125,7 +126,9 @@ impl Inner {
             check_size(&self.asked.follow)?;
             include.extend(follow(root, &self.asked.follow, &mut effort)?.unwrap_or_default());
         }
-        let (include, exclude) = (Patterns::new(&include)?, Patterns::new(&self.asked.exclude)?);
+        let mut room = Room::new();
+        let include = Patterns::new(&include, &mut room, &mut effort)?;
+        let exclude = Patterns::new(&self.asked.exclude, &mut room, &mut effort)?;
         let (mut next, mut bytes) = (0, 0_u64);
         let mut tell = |found: Found| {
             bytes = bytes.saturating_add(u64::try_from(found.stat.size).unwrap_or(0));

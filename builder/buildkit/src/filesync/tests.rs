@@ -19,6 +19,7 @@ use tonic::Code;
 
 use super::effort::Effort;
 use super::failure::Failure;
+use super::glob::Room;
 use super::metadata::Asked;
 use super::pattern::Patterns;
 use super::walk::{Found, Walk};
@@ -200,7 +201,8 @@ fn a_walk_that_sends_nothing_ends_when_nobody_waits() {
         looks.set(looks.get() + 1);
         looks.get() < 3
     };
-    let exclude = Patterns::new(&["**".to_owned(), "!kept".to_owned()]).unwrap();
+    let exclude =
+        Patterns::new(&["**".to_owned(), "!kept".to_owned()], &mut Room::new(), &mut Effort::new(&|| true)).unwrap();
     let mut tell = |found: Found| panic!("{} was sent", found.stat.path);
     let root = LocalDir::open(tree.path()).unwrap();
     let mut walk = Walk::new(None, exclude, 1_000, Effort::new(&is_wanted), &mut tell);

@@ -81,6 +81,14 @@ impl Way {
 }
 
 impl Program {
+    /// With 32 bytes for each block of memory, which is what small ones take.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        let way = |way: &Way| size_of::<Way>() + 64 + way.items.capacity() * size_of::<Item>() + way.literal.capacity();
+        let class = |class: &Class| size_of::<Class>() + 32 + class.ranges.capacity() * size_of::<(char, char)>();
+        self.ways.iter().map(way).sum::<usize>() + self.classes.iter().map(class).sum::<usize>()
+    }
+
     pub(super) fn is_match(&self, path: &str, effort: &mut Effort<'_>) -> Result<bool, Failure> {
         for way in &self.ways {
             let Some(rest) = path.strip_prefix(&way.literal) else { continue };

@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// As a transfer makes them, when they are all it has.
+fn new(patterns: &[String]) -> Result<Option<Patterns>, Failure> {
+    Patterns::new(patterns, &mut Room::new(), &mut Effort::new(&|| true))
+}
+
 /// Whether a file is matched, its directories tried first as in a walk.
 fn matched(patterns: &[&str], path: &str) -> bool {
     matched_with(patterns, path, &mut Effort::new(&|| true)).unwrap()
@@ -9,7 +14,7 @@ fn matched(patterns: &[&str], path: &str) -> bool {
 
 fn matched_with(patterns: &[&str], path: &str, effort: &mut Effort<'_>) -> Result<bool, Failure> {
     let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
-    let Some(patterns) = Patterns::new(&patterns)? else {
+    let Some(patterns) = new(&patterns)? else {
         return Ok(false);
     };
     let mut parent = None;
@@ -65,7 +70,7 @@ fn hostile_patterns_cost_in_proportion() {
         let always = || true;
         let mut effort = Effort::new(&always);
         // Whatever the answer is: it comes after so many steps.
-        if let Ok(Some(patterns)) = Patterns::new(&[pattern.to_owned()]) {
+        if let Ok(Some(patterns)) = new(&[pattern.to_owned()]) {
             patterns.matches(&path, None, &mut effort).unwrap();
         }
         let most = 3 * (pattern.len() * path.len()) as u64;
@@ -75,11 +80,46 @@ fn hostile_patterns_cost_in_proportion() {
 
 #[test]
 fn more_patterns_than_anybody_writes_are_refused() {
-    let refused = |patterns: Vec<String>| Patterns::new(&patterns).unwrap_err().to_string();
+    let refused = |patterns: Vec<String>| new(&patterns).unwrap_err().to_string();
     assert!(refused(vec!["x".to_owned(); 1_000_000]).contains("more than 10000 patterns"));
     assert!(refused(vec!["x".repeat(1 << 20)]).contains("longer than 4096 bytes"));
     assert!(refused(vec!["x".repeat(4_000); 300]).contains("larger than 1048576 bytes"));
-    assert!(Patterns::new(&vec!["*.o".to_owned(); 10_000]).is_ok());
+    assert!(new(&vec!["*.o".to_owned(); 10_000]).is_ok());
+}
+
+/// Every spelling that stands for more than it is long, as often as patterns may be and as long as all may be together.
+#[test]
+fn patterns_take_little_memory_however_they_are_written() {
+    for spelling in
+        ["a{1000}", "a{0,1000}", "a{1000,}", "a{9}", "[a-c]{999}", "[^a]{1000}", "|", "a|", "\\d", "\\W", "[a]", "**/b"]
+    {
+        let line = format!("?{}", spelling.repeat(99 / spelling.len()));
+        for exception in ["", "!"] {
+            let lines = vec![format!("{exception}{line}"); MOST_PATTERNS.min(MOST_BYTES / (line.len() + 1))];
+            match new(&lines) {
+                Ok(patterns) => {
+                    let bytes: usize = patterns.unwrap().0.iter().map(|pattern| pattern.glob.bytes()).sum();
+                    assert!(bytes <= 64 << 20, "{bytes} bytes for lines of {spelling}");
+                }
+                Err(refused) => {
+                    let said = refused.to_string();
+                    assert!(said.contains("stands for more than 2097152 characters"), "{spelling}: {said}");
+                    assert!(said.len() < 300, "{said}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn includes_and_excludes_share_what_they_may_stand_for() {
+    let half = vec!["?a{1000}".to_owned(); 1_500];
+    let always = || true;
+    let (mut room, mut effort) = (Room::new(), Effort::new(&always));
+    assert!(Patterns::new(&half, &mut room, &mut effort).is_ok());
+    let taken = room.taken() as u64;
+    assert!(effort.spent() >= taken && taken > 1_500_000, "compiling is work: {} of {taken}", effort.spent());
+    assert!(Patterns::new(&half, &mut room, &mut effort).is_err());
 }
 
 #[test]
@@ -190,13 +230,13 @@ fn several_patterns() {
 #[test]
 fn bad_patterns_are_refused() {
     for pattern in ["a[", "a[]b", "a[^", r"a\", "!", "[a-]", "[-a]", "[z-a]", "[a-z-9]", r"a\Q", r"\ü*"] {
-        assert!(Patterns::new(&[pattern.to_owned()]).is_err(), "{pattern}");
+        assert!(new(&[pattern.to_owned()]).is_err(), "{pattern}");
     }
 }
 
 #[test]
 fn the_way_is_saved_only_where_nothing_can_match() {
-    let below = |pattern: &str, dir| Patterns::new(&[pattern.to_owned()]).unwrap().unwrap().may_match_below(dir);
+    let below = |pattern: &str, dir| new(&[pattern.to_owned()]).unwrap().unwrap().may_match_below(dir);
     for (pattern, dir, expected) in [
         ("a/b/c", "a", true),
         ("a/b/c", "a/b", true),

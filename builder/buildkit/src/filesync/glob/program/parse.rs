@@ -7,6 +7,7 @@ mod class;
 
 use self::class::Escape;
 
+use super::super::room::Room;
 use super::super::translate::DIRS;
 use super::{Class, Item, Program, Set, Way};
 
@@ -14,11 +15,14 @@ use super::{Class, Item, Program, Set, Way};
 const MOST_ITEMS: usize = 16 << 10;
 /// What Go takes.
 const MOST_TIMES: usize = 1_000;
+/// What a way and a class cost beside what is in them, in characters.
+const WAY: usize = 8;
+const CLASS: usize = 4;
 
 impl Program {
     /// Reads an expression that is anchored at both ends.
-    pub(in super::super) fn parse(expression: &str) -> Result<Self, String> {
-        let mut parser = Parser { rest: expression, items: Vec::new(), classes: Vec::new() };
+    pub(in super::super) fn parse(expression: &str, room: &mut Room) -> Result<Self, String> {
+        let mut parser = Parser { rest: expression, items: Vec::new(), classes: Vec::new(), room };
         let mut ways = Vec::new();
         loop {
             let is_first = ways.is_empty();
@@ -41,17 +45,20 @@ struct Parser<'a> {
     rest: &'a str,
     items: Vec<Item>,
     classes: Vec<Class>,
+    room: &'a mut Room,
 }
 
 impl Parser<'_> {
     /// Up to the next `|` or the end; says which.
     fn way(&mut self, is_first: bool) -> Result<bool, String> {
+        self.room.take(WAY)?;
         if !is_first {
             self.items.push(Item::Many(Set::Any));
         }
         // What `{n}` repeats: nothing at the start of a way, and no repetition.
         let mut atom = if is_first { Some(Item::Begin) } else { None };
         while !self.rest.is_empty() {
+            self.room.take(1)?;
             if let Some(rest) = self.rest.strip_prefix(DIRS) {
                 self.rest = rest;
                 self.items.extend([Item::Dirs, Item::Inside]);
@@ -125,9 +132,11 @@ impl Parser<'_> {
     /// The last item so many times.
     fn repeat(&mut self, item: Item, least: usize, most: Option<usize>) -> Result<(), String> {
         let Item::One(set) = item else { return Ok(()) };
-        if self.items.len() + most.unwrap_or(least + 1) > MOST_ITEMS {
+        let items = most.unwrap_or(least + 1);
+        if self.items.len() + items > MOST_ITEMS {
             return Err("it is too large".to_owned());
         }
+        self.room.take(items)?;
         self.items.pop();
         self.items.extend(std::iter::repeat_n(item, least));
         match most {
@@ -159,6 +168,7 @@ impl Parser<'_> {
             }
         }
         merged.shrink_to_fit();
+        self.room.take(CLASS + merged.len())?;
         self.classes.push(Class { is_negated, ranges: merged });
         Ok(Set::Class(index))
     }
