@@ -23,6 +23,7 @@ pub use reader::Reader;
 pub use seal::seal;
 
 use super::ending::not_present;
+use super::lease::LEASE;
 use crate::app::App;
 use crate::db::{self, Tx, rows};
 use crate::error::{Error, Result};
@@ -36,6 +37,7 @@ use uuid::Uuid;
 /// Without room they are refused with an answer that builders try again after: lines wait there, and the build with
 /// them. What ends a build (`add_notice`, its state, its signature) is small, and is written all the same.
 /// A log that has reached its limits is at its end: the answer says so, and what comes is dropped.
+/// Whoever sends records lives, and keeps the lease like one who sends heartbeats.
 pub async fn append(app: &App, attempt: &rows::Attempt, batch: RecordBatch) -> Result<RecordsReply> {
     if batch.records.len() > limits::MOST_AT_ONCE {
         return Err(Error::TooLarge(format!("at most {} records come at once", limits::MOST_AT_ONCE)));
@@ -59,6 +61,10 @@ pub async fn append(app: &App, attempt: &rows::Attempt, batch: RecordBatch) -> R
     let news = !fresh.is_empty();
     if news {
         store(app, &tx, &mut attempt, fresh).await?;
+        let now = app.clock.now();
+        if attempt.lease_until < now + LEASE / 2 {
+            db::attempts::extend(&tx, attempt.id, now + LEASE).await?;
+        }
         tx.commit().await?;
     }
     if news {

@@ -13,6 +13,7 @@ use std::time::Duration;
 crate::testing::on_postgres! {
     a_lost_build_is_queued_again_once,
     a_build_that_no_builder_began_is_queued_again_soon_and_at_no_ones_cost,
+    a_builder_that_sends_records_is_alive,
     an_older_attempt_is_fenced_off,
     a_server_that_starts_gives_leases_time_and_buries_its_own_builder,
     after_a_sleep_of_the_machine_builders_get_time_to_be_heard,
@@ -63,6 +64,23 @@ async fn a_build_that_no_builder_began_is_queued_again_soon_and_at_no_ones_cost(
         let queued = scene.build(build.id).await;
         assert_eq!((queued.state, queued.requeues), (Queued, 0));
     }
+}
+
+#[tokio::test]
+async fn a_builder_that_sends_records_is_alive() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    let id = scene.claim_as("far").await.unwrap().attempt_id;
+    let offered = scene.attempt(id).await;
+    log::append(&scene.app, &offered, batch(1, vec![started(1), line(1, 1)])).await.unwrap();
+    scene.app.clock.advance(lease::OFFER + 1);
+    lease::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.build(build.id).await.state, Running, "as with a heartbeat");
+    scene.app.clock.advance(lease::LEASE);
+    lease::sweep(&scene.app).await.unwrap();
+    assert_eq!(scene.build(build.id).await.requeues, 1, "it began, and was lost");
+    let notices = log::read(&scene.app, id, 2, 10).await.unwrap();
+    assert!(matches!(&notices[..], [(3, Record::Notice { text, .. })] if text.contains("not heard of")), "{notices:?}");
 }
 
 #[tokio::test]
