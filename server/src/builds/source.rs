@@ -30,6 +30,8 @@ pub(super) const MOST_OF_ATTEMPT: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is looked whether the attempt is still the present one.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// What the log says of a passage whose attempt ended.
+const OVER: &str = "the attempt is over";
 /// Pieces that wait for a slow builder.
 const PIECES: usize = 4;
 
@@ -125,9 +127,12 @@ fn enter(app: &App, attempt: Uuid) -> Result<()> {
 /// The refs of the attempt's source.
 pub async fn refs(app: &Arc<App>, attempt: &rows::Attempt, question: &Question) -> Result<Answer> {
     let open = Open::take(app, attempt).await?;
-    let source = source_of(app, attempt).await?;
-    let remote = remote(app, &source).await?;
-    let (base, answer) = remote.refs(&source.clone_url, question).await?;
+    let asking = async {
+        let source = source_of(app, attempt).await?;
+        let remote = remote(app, &source).await?;
+        Ok(remote.refs(&source.clone_url, question).await?)
+    };
+    let (base, answer) = while_present(app, attempt, asking).await?;
     app.passages.with(attempt.id, |known| known.base = Some(base));
     Ok(passed_on(open, answer))
 }
@@ -140,21 +145,36 @@ pub async fn pack(
     body: impl Stream<Item = io::Result<Bytes>> + Send + Sync + 'static,
 ) -> Result<Answer> {
     let open = Open::take(app, attempt).await?;
-    let source = source_of(app, attempt).await?;
-    let remote = remote(app, &source).await?;
-    let known = app.passages.with(attempt.id, |known| known.base.clone()).flatten();
-    let base = if let Some(base) = known {
-        base
-    } else {
-        // Another server was asked for the refs, or this one was started since.
-        let asked = Question { encoding: None, length: None, protocol: question.protocol.clone(), agent: None };
-        match remote.refs(&source.clone_url, &asked).await? {
-            (base, Answer::Good { .. }) => base,
-            (_, refusal) => return Ok(refusal),
-        }
+    let asking = async {
+        let source = source_of(app, attempt).await?;
+        let remote = remote(app, &source).await?;
+        let known = app.passages.with(attempt.id, |known| known.base.clone()).flatten();
+        let base = if let Some(base) = known {
+            base
+        } else {
+            // Another server was asked for the refs, or this one was started since.
+            let asked = Question { encoding: None, length: None, protocol: question.protocol.clone(), agent: None };
+            match remote.refs(&source.clone_url, &asked).await? {
+                (base, Answer::Good { .. }) => base,
+                (_, refusal) => return Ok(refusal),
+            }
+        };
+        Ok(remote.pack(&base, question, reqwest::Body::wrap_stream(body)).await?)
     };
-    let answer = remote.pack(&base, question, reqwest::Body::wrap_stream(body)).await?;
-    Ok(passed_on(open, answer))
+    Ok(passed_on(open, while_present(app, attempt, asking).await?))
+}
+
+/// What the forge says, unless the attempt ends before it does.
+pub(super) async fn while_present<T>(
+    app: &App,
+    attempt: &rows::Attempt,
+    asking: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    tokio::select! {
+        biased;
+        () = over(app, attempt) => Err(not_present()),
+        said = asking => said,
+    }
 }
 
 async fn source_of(app: &App, attempt: &rows::Attempt) -> Result<rows::Source> {
@@ -197,9 +217,17 @@ pub(super) fn guarded(open: Open, body: Pieces) -> Pieces {
     let (sender, receiver) = mpsc::channel::<Option<Bytes>>(PIECES);
     tokio::spawn(async move {
         let (app, attempt) = (open.app.clone(), open.attempt.clone());
+        // Looked at first of all: the forge may have taken long to answer.
+        let pumped = async {
+            if !is_present(&app, &attempt).await.unwrap_or(true) {
+                return Err(OVER.to_owned());
+            }
+            pump(&open, body, &sender).await
+        };
         let why = tokio::select! {
-            ended = pump(&open, body, &sender) => ended.err(),
-            () = over(&app, &attempt) => Some("the attempt is over".to_owned()),
+            biased;
+            () = over(&app, &attempt) => Some(OVER.to_owned()),
+            ended = pumped => ended.err(),
             () = tokio::time::sleep(LONGEST) => Some(format!("it took longer than {} s", LONGEST.as_secs())),
         };
         if let Some(why) = why {

@@ -75,6 +75,31 @@ async fn an_answer_under_way_breaks_off_when_its_attempt_ends() {
 }
 
 #[tokio::test]
+async fn a_silent_forge_is_waited_for_no_longer_when_the_attempt_ends() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    let silent = std::future::pending::<Result<(), Error>>();
+    let ended = crate::builds::lease::give_back(&scene.app, &attempt, "the builder stops");
+    let (asked, ended) = tokio::join!(source::while_present(&scene.app, &attempt, silent), ended);
+    ended.unwrap();
+    assert!(matches!(asked, Err(Error::Conflict(_))), "{asked:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_when_its_attempt_is_over_is_not_passed_on() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    let open = source::Open::take(&scene.app.app, &attempt).await.unwrap();
+    crate::builds::lease::give_back(&scene.app, &attempt, "the builder stops").await.unwrap();
+    let mut pieces = source::guarded(open, Box::pin(stream::iter([Ok(Bytes::from_static(b"a"))])));
+    assert!(pieces.next().await.unwrap().is_err(), "not one piece");
+}
+
+#[tokio::test]
 async fn an_answer_that_the_forge_breaks_off_does_not_look_whole() {
     let scene = Scene::new().await;
     scene.queue(1).await;
