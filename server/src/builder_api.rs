@@ -24,6 +24,11 @@ const HEARTBEAT_BYTES: usize = 4 << 10;
 const RECORDS_BYTES: usize = 4 << 20;
 const FINISH_BYTES: usize = 1 << 20;
 
+/// What is no address for builders.
+pub async fn unknown() -> Result<HttpResponse> {
+    Err(Error::not_found("this address for builders"))
+}
+
 /// Waits for work and hands it out, or 204.
 pub async fn claim(caller: BuilderCaller, payload: Payload, app: Data<App>) -> Result<HttpResponse> {
     let request = read_claim(&caller, payload, &app).await?;

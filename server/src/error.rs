@@ -7,6 +7,9 @@ use std::fmt;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Where nobody knows better.
+const RETRY_AFTER_SECS: u64 = 10;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +135,16 @@ impl Error {
         }
     }
 
+    /// How long to wait where waiting helps: what is answered with 429 or 503 says so, on every surface.
+    pub fn retry_after_secs(&self) -> Option<u64> {
+        match self {
+            Self::TooManyRequests { retry_after_secs } | Self::Busy { retry_after_secs } => Some(*retry_after_secs),
+            Self::TooMany(_) | Self::Unavailable(_) => Some(RETRY_AFTER_SECS),
+            Self::Forge(ForgeError::RateLimited(secs)) => Some(*secs),
+            _ => None,
+        }
+    }
+
     /// A short stable word for machines, `not_found`.
     pub fn code(&self) -> &'static str {
         match self {
@@ -204,5 +217,64 @@ pub trait Context<T> {
 impl<T, E: Into<Source>> Context<T> for std::result::Result<T, E> {
     fn context(self, doing: &str) -> Result<T> {
         self.map_err(|e| Error::internal(doing, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each kind: the match below does not compile when a kind is missing there.
+    fn all() -> Vec<Error> {
+        let text = String::new;
+        let all = vec![
+            Error::NotFound(text()),
+            Error::Gone(text()),
+            Error::registry(OciCode::NameInvalid, ""),
+            Error::Unauthorized(text()),
+            Error::Forbidden(text()),
+            Error::Invalid(text()),
+            Error::Conflict(text()),
+            Error::TooLarge(text()),
+            Error::RangeNotSatisfiable { size: 1 },
+            Error::WrongOffset { offset: 1, location: text() },
+            Error::TooManyRequests { retry_after_secs: 7 },
+            Error::TooMany(text()),
+            Error::Busy { retry_after_secs: 7 },
+            Error::Full,
+            Error::Unavailable(text()),
+            ForgeError::RateLimited(7).into(),
+            Error::internal("", "x"),
+        ];
+        let kinds = all.iter().map(|error| match error {
+            Error::NotFound(_) => 0,
+            Error::Gone(_) => 1,
+            Error::Registry { .. } => 2,
+            Error::Unauthorized(_) => 3,
+            Error::Forbidden(_) => 4,
+            Error::Invalid(_) => 5,
+            Error::Conflict(_) => 6,
+            Error::TooLarge(_) => 7,
+            Error::RangeNotSatisfiable { .. } => 8,
+            Error::WrongOffset { .. } => 9,
+            Error::TooManyRequests { .. } => 10,
+            Error::TooMany(_) => 11,
+            Error::Busy { .. } => 12,
+            Error::Full => 13,
+            Error::Unavailable(_) => 14,
+            Error::Forge(_) => 15,
+            Error::Internal { .. } => 16,
+        });
+        assert!(kinds.eq(0..=16));
+        all
+    }
+
+    #[test]
+    fn what_is_answered_with_429_or_503_says_when_to_try_again() {
+        for error in all().iter().filter(|error| matches!(error.status(), 429 | 503)) {
+            assert!(error.retry_after_secs().is_some_and(|secs| secs > 0), "{error:?}");
+        }
+        assert_eq!(Error::from(ForgeError::RateLimited(7)).retry_after_secs(), Some(7));
+        assert_eq!(Error::Busy { retry_after_secs: 7 }.retry_after_secs(), Some(7));
     }
 }

@@ -7,8 +7,8 @@ use crate::app::App;
 use crate::builds::source;
 use crate::error::{Error, ForgeError, Result};
 use crate::forge::git::{Answer, Question, UPLOAD_PACK};
-use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, StreamExt as _, stream};
@@ -17,6 +17,8 @@ use std::future::{Ready, ready};
 use std::io;
 use tokio::sync::mpsc;
 
+/// What pushes.
+const RECEIVE_PACK: &str = "git-receive-pack";
 /// What git wants and has, of a mirror with few commits.
 const QUESTION_BYTES: usize = 16 << 20;
 /// Pieces of a question that wait for a slow forge.
@@ -33,8 +35,8 @@ pub async fn refs(
         let caller = caller?;
         match query.get("service").map(String::as_str) {
             Some(UPLOAD_PACK) if query.len() == 1 => {}
-            Some("git-receive-pack") => return Err(read_only()),
-            _ => return Err(Error::Forbidden("sources are read by git's smart protocol only".into())),
+            Some(RECEIVE_PACK) => return Err(read_only()),
+            _ => return Err(smart_only()),
         }
         source::refs(&app.into_inner(), &caller.attempt, &question(request.headers())).await
     };
@@ -56,13 +58,19 @@ pub async fn pack(
     draw(answer.await, "application/x-git-upload-pack-result")
 }
 
-/// Pushing, and the files of the dumb protocol.
-pub fn refuse(caller: Result<SourceCaller>) -> Ready<HttpResponse> {
-    ready(draw(caller.and_then(|_| Err(read_only())), ""))
+/// The files of the dumb protocol, pushing, and whatever else there is not.
+pub fn refuse(caller: Result<SourceCaller>, request: HttpRequest) -> Ready<HttpResponse> {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let why = if reads && !request.path().ends_with(RECEIVE_PACK) { smart_only() } else { read_only() };
+    ready(draw(caller.and_then(|_| Err(why)), ""))
 }
 
 fn read_only() -> Error {
     Error::Forbidden("sources are read only here, by git's smart protocol: nothing is pushed to them".into())
+}
+
+fn smart_only() -> Error {
+    Error::Forbidden("sources are read by git's smart protocol only: `info/refs` and `git-upload-pack`".into())
 }
 
 fn question(headers: &HeaderMap) -> Question {
@@ -117,7 +125,11 @@ fn draw(answer: Result<Answer>, kind: &str) -> HttpResponse {
                 Error::Forge(_) => StatusCode::FORBIDDEN,
                 other => StatusCode::from_u16(other.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             };
-            refusal(status, error.to_string())
+            let mut response = refusal(status, error.to_string());
+            if let Some(secs) = error.retry_after_secs() {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+            }
+            response
         }
     }
 }
@@ -128,4 +140,24 @@ fn refusal(status: StatusCode, words: String) -> HttpResponse {
         response.insert_header((header::WWW_AUTHENTICATE, "Basic realm=\"slipway\", charset=\"UTF-8\""));
     }
     response.insert_header((header::CACHE_CONTROL, "no-store")).content_type("text/plain; charset=utf-8").body(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_of_a_source_say_when_to_try_again() {
+        let drawn = |error| draw(Err(error), "");
+        for (error, status) in [
+            (Error::TooManyRequests { retry_after_secs: 7 }, 429),
+            (ForgeError::RateLimited(7).into(), 429),
+            (Error::Busy { retry_after_secs: 7 }, 503),
+        ] {
+            let response = drawn(error);
+            let after = response.headers().get(header::RETRY_AFTER).map(HeaderValue::as_bytes);
+            assert_eq!((response.status().as_u16(), after), (status, Some(&b"7"[..])));
+        }
+        assert!(!drawn(read_only()).headers().contains_key(header::RETRY_AFTER));
+    }
 }

@@ -173,9 +173,8 @@ impl Remote {
         }
         let (is_text, headers) = (is("text/plain"), response.headers().clone());
         let body = beginning(response).await;
-        if let ForgeError::RateLimited(secs) = refusals::meaning(status, &headers, &body) {
-            let words = ForgeError::RateLimited(secs).to_string();
-            return Ok(Answer::Refusal { status: StatusCode::TOO_MANY_REQUESTS.as_u16(), words });
+        if let limited @ ForgeError::RateLimited(_) = refusals::meaning(status, &headers, &body) {
+            return Err(limited);
         }
         let words =
             if is_text { self.without_credential(&body) } else { format!("the forge answered {}", status.as_u16()) };

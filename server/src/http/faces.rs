@@ -83,8 +83,8 @@ fn draw(request: &HttpRequest, surface: Surface, error: &Error) -> HttpResponse 
         Surface::Json => problem_face(error, &id),
         Surface::Page => crate::web::errors::page(request, error, &id),
     };
-    if let Error::TooManyRequests { retry_after_secs } | Error::Busy { retry_after_secs } = error {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_secs));
+    if let Some(secs) = error.retry_after_secs() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
     }
     response
 }

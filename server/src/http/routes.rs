@@ -88,7 +88,10 @@ fn builders(service: &mut ServiceConfig) {
         .service(
             resource("/builder/v1/attempts/{attempt}/source.git/git-upload-pack").route(post().to(api::source::pack)),
         )
-        .service(resource("/builder/v1/attempts/{attempt}/source.git/{rest:.*}").to(api::source::refuse));
+        .service(resource("/builder/v1/attempts/{attempt}/source.git").to(api::source::refuse))
+        .service(resource("/builder/v1/attempts/{attempt}/source.git/{rest:.*}").to(api::source::refuse))
+        // Else `builder` would be looked up as a namespace with pages.
+        .service(resource("/builder/{rest:.*}").to(api::unknown));
 }
 
 /// Pages of a repository. What is not the repository itself lives behind `/-/`, which is no legal part of a name.

@@ -1,12 +1,14 @@
 //! Whether this process lives, and whether it can serve.
 
 use crate::app::App;
-use actix_web::{HttpResponse, web::Data};
+use actix_web::{HttpResponse, http::header::RETRY_AFTER, web::Data};
 use serde_json::json;
 use std::time::Duration;
 
 /// Whoever asks wants an answer soon; a database that takes longer is not ready.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// After so many seconds it is worth to ask again.
+const RETRY_AFTER_SECS: u64 = 5;
 
 pub async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "alive"}))
@@ -20,5 +22,5 @@ pub async fn ready(app: Data<App>) -> HttpResponse {
     };
     tracing::warn!("not ready: {}: {trouble}", app.db.kind());
     let answer = json!({"status": "not ready", "database": format!("{} does not answer", app.db.kind())});
-    HttpResponse::ServiceUnavailable().json(answer)
+    HttpResponse::ServiceUnavailable().insert_header((RETRY_AFTER, RETRY_AFTER_SECS)).json(answer)
 }

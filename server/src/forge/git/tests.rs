@@ -116,7 +116,6 @@ async fn refusals_keep_their_status_and_lose_what_is_no_text_or_secret() {
         ("401 Unauthorized", "text/plain; charset=utf-8", "Bad credentials", (401, "Bad credentials")),
         ("403 Forbidden", "text/plain", "denied c2VjcmV0 \u{1b}[1m", (403, "denied *** [1m")),
         ("404 Not Found", "text/html", "<script>", (404, "the forge answered 404")),
-        ("429 Slow Down", "text/plain", "slow", (429, "the forge asks to wait 60 s")),
         ("503 Away", "text/plain", "later", (503, "later")),
     ] {
         let answer = with(status, kind, body);
@@ -124,6 +123,8 @@ async fn refusals_keep_their_status_and_lose_what_is_no_text_or_secret() {
         let (_, Answer::Refusal { status, words }) = fake.refs().await.unwrap() else { panic!("{body} is no refusal") };
         assert_eq!((status, words.as_str()), expected);
     }
+    let fake = Fake::start(|_, _| with("429 Slow Down", "text/plain", "slow")).await;
+    assert!(matches!(fake.refs().await, Err(ForgeError::RateLimited(60))));
 }
 
 #[tokio::test]

@@ -128,17 +128,23 @@ async fn nothing_but_reading_the_own_source_is_possible_with_an_attempts_token()
     let answer = ask(Method::GET, &format!("{path}{read}"), &token).await.is(200);
     assert_eq!(answer.header("content-type"), "application/x-git-upload-pack-advertisement");
     assert_eq!(answer.header("content-encoding"), "identity");
-    for (method, rest) in [
-        (Method::GET, "/info/refs?service=git-receive-pack"),
-        (Method::POST, "/git-receive-pack"),
-        (Method::GET, "/info/refs"),
-        (Method::GET, "/info/refs?service=git-upload-archive"),
-        (Method::GET, "/HEAD"),
-        (Method::GET, "/objects/info/packs"),
-        (Method::GET, "/config"),
+    const READ_ONLY: &str = "nothing is pushed to them";
+    const SMART_ONLY: &str = "by git's smart protocol only: `info/refs` and `git-upload-pack`";
+    for (method, rest, words) in [
+        (Method::GET, "/info/refs?service=git-receive-pack", READ_ONLY),
+        (Method::POST, "/git-receive-pack", READ_ONLY),
+        (Method::PUT, "/HEAD", READ_ONLY),
+        (Method::GET, "/info/refs", SMART_ONLY),
+        (Method::GET, "/info/refs?service=git-upload-archive", SMART_ONLY),
+        (Method::GET, "/info/refs/?service=git-upload-pack", SMART_ONLY),
+        (Method::GET, "/HEAD", SMART_ONLY),
+        (Method::GET, "/objects/info/packs", SMART_ONLY),
+        (Method::GET, "/config", SMART_ONLY),
+        (Method::GET, "/", SMART_ONLY),
+        (Method::GET, "", SMART_ONLY),
     ] {
         let refused = ask(method, &format!("{path}{rest}"), &token).await.is(403);
-        refused.says("sources are read");
+        refused.says(words);
         assert_eq!(refused.header("content-type"), "text/plain; charset=utf-8");
     }
     for (path, token) in [
@@ -155,6 +161,28 @@ async fn nothing_but_reading_the_own_source_is_possible_with_an_attempts_token()
     let request = site.browser().request(Method::POST, &finish).bearer_auth(&token).json(&end);
     site.browser().send(request).await.is(200);
     ask(Method::GET, &format!("{path}{read}"), &token).await.is(409).says("no longer the present one");
+}
+
+#[tokio::test]
+async fn a_question_that_the_forge_does_not_answer_ends_with_its_attempt() {
+    let site = without_builder().await;
+    let (mona, to) = private(&site).await;
+    let told = assignment(&site).await;
+    let attempt = format!("/builder/v1/attempts/{}", text(&told, "/attempt_id"));
+    let token = text(&told, "/attempt_token");
+    site.forge.hang_next_at(".git/info/refs", 1, std::time::Duration::from_mins(1));
+    let refs = format!("{attempt}/source.git/info/refs?service=git-upload-pack");
+    let browser = site.browser();
+    let asking = browser.send(browser.request(Method::GET, &refs).bearer_auth(token));
+    let ending = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        mona.post(&format!("/{}/-/builds/1/cancel", to.name), &[]).await.is(303);
+        let end = json!({ "outcome": { "outcome": "cancelled" }, "last_record": 0 });
+        let request = site.browser().request(Method::POST, &format!("{attempt}/finish")).bearer_auth(token).json(&end);
+        site.browser().send(request).await.is(200);
+    };
+    let (asked, ()) = tokio::join!(asking, ending);
+    asked.is(409).says("no longer the present one");
 }
 
 #[tokio::test]
