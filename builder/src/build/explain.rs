@@ -52,7 +52,7 @@ fn reason(class: ErrorClass, exit_code: Option<u32>) -> Reason {
 }
 
 fn sentence(message: &str, exit_code: Option<u32>) -> String {
-    let mut text = denied_git(message).unwrap_or_else(|| plain(message).to_owned());
+    let mut text = denied(message).unwrap_or_else(|| plain(message).to_owned());
     text.truncate(text.floor_char_boundary(LONGEST));
     if exit_code == Some(KILLED) {
         text.push_str(" (it was killed, most often because memory ran out)");
@@ -61,8 +61,14 @@ fn sentence(message: &str, exit_code: Option<u32>) -> String {
 }
 
 /// `… source "git://example.com/a/b.git" denied by policy …`
-fn denied_git(message: &str) -> Option<String> {
-    let (source, _) = message.split_once("source \"git://")?.1.split_once("\" denied by policy")?;
+fn denied(message: &str) -> Option<String> {
+    let (source, _) = message.split_once("source \"")?.1.split_once("\" denied by policy")?;
+    let Some(source) = source.strip_prefix("git://") else {
+        return Some(format!(
+            "`{source}` is not fetched: its host is this machine itself or a cloud's metadata service, which are closed to \
+             builds"
+        ));
+    };
     Some(format!(
         "`{source}` would be fetched with git, which builds may not do here: put the files into the repository, or have \
          the operator name the host in `builds.git_hosts`"
@@ -104,13 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn a_source_of_git_that_is_denied_is_named_with_the_way_out() {
+    fn a_source_that_is_denied_is_named_with_the_reason() {
         let said = "failed to solve: source \"git://example.com/a/b.git#v1\" denied by policy: source denied by policy";
         let sentence = sentence(said, None);
         assert!(sentence.starts_with("`example.com/a/b.git#v1` would be fetched with git"), "{sentence}");
         assert!(sentence.contains("`builds.git_hosts`"), "{sentence}");
-        let other = "source \"http://127.0.0.1/x\" denied by policy: source denied by policy";
-        assert_eq!(super::sentence(other, None), other);
+        let said = "error evaluating the source policy: source \"http://127.0.0.1/x\" denied by policy: source denied";
+        let sentence = super::sentence(said, None);
+        assert!(sentence.starts_with("`http://127.0.0.1/x` is not fetched: its host is this machine"), "{sentence}");
     }
 
     #[test]

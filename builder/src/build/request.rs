@@ -12,18 +12,22 @@ type Attrs = BTreeMap<String, String>;
 
 /// `ADD` from these would be fetched by the daemon itself, from the machine that builds: loopback and link-local hosts
 /// and metadata services, as the start of what follows `user@`.
-const DENIED_HOSTS: &[&str] = &[
-    r"([^/:@]*\.)?localhost\.?([:/?#]|$)",
-    r"ip6-(localhost|loopback)",
-    r"127\.",
-    r"0",
-    r"169\.254\.",
+const DENIED_NAMES: &[&str] = &[r"([^/:@]*\.)?localhost", r"ip6-(localhost|loopback)"];
+/// The same by number: what they begin with, in each way to write it. What follows are numbers, for a name may begin
+/// like one: `0.gravatar.com`.
+const DENIED_NUMBERS: &[&str] = &[
+    r"127",
+    r"0(x[0-9a-f]*|[0-9]*)",
+    r"169\.254",
     // Metadata services of clouds elsewhere: Azure, Alibaba, Oracle.
-    r"168\.63\.129\.16([:/?#]|$)",
-    r"100\.100\.100\.200([:/?#]|$)",
-    r"192\.0\.0\.192([:/?#]|$)",
-    r"\[(::|0|fe[89ab]|f[cd])",
+    r"168\.63\.129\.16",
+    r"100\.100\.100\.200",
+    r"192\.0\.0\.192",
 ];
+const MORE_NUMBERS: &str = r"(\.(0x[0-9a-f]*|[0-9]+)){0,3}";
+const END: &str = r"\.?([:/?#]|$)";
+/// With their bracket, so that they are no names.
+const DENIED_IPV6: &str = r"\[(::|0|fe[89ab]|f[cd])";
 
 /// Refuses arguments that are not for users to set.
 pub(super) fn check(target: &Target) -> Result<(), Failed> {
@@ -156,9 +160,15 @@ fn logins(assignment: &Assignment) -> impl Iterator<Item = (String, Credential)>
 /// but from hosts that the operator named.
 fn source_rules(git_hosts: &[String]) -> Vec<SourceRule> {
     let allowed = |host: &String| SourceRule::Allow(format!("(?i)^git://([^/@]*@)?{}(/|$)", literal(host)));
-    let denied = |host: &&str| SourceRule::Deny(format!("(?i)^(https?|git|ssh)://([^/]*@)?{host}"));
+    let denied = |host: String| SourceRule::Deny(format!("(?i)^(https?|git|ssh)://([^/]*@)?{host}"));
     let any_git = SourceRule::Deny("(?i)^(git|ssh)://".to_owned());
-    std::iter::once(any_git).chain(git_hosts.iter().map(allowed)).chain(DENIED_HOSTS.iter().map(denied)).collect()
+    std::iter::once(any_git).chain(git_hosts.iter().map(allowed)).chain(denied_hosts().map(denied)).collect()
+}
+
+fn denied_hosts() -> impl Iterator<Item = String> {
+    let names = DENIED_NAMES.iter().map(|name| format!("{name}{END}"));
+    let numbers = DENIED_NUMBERS.iter().map(|number| format!("{number}{MORE_NUMBERS}{END}"));
+    names.chain(numbers).chain([DENIED_IPV6.to_owned()])
 }
 
 /// A pattern that fits this text alone.
@@ -189,7 +199,67 @@ mod tests {
         assert_eq!(rules[0], SourceRule::Deny("(?i)^(git|ssh)://".to_owned()));
         assert_eq!(rules[1], SourceRule::Allow(r"(?i)^git://([^/@]*@)?git\.example\.com\:8443(/|$)".to_owned()));
         let rest = rules[2..].iter().all(|rule| matches!(rule, SourceRule::Deny(_)));
-        assert!(rest && rules.len() == 2 + DENIED_HOSTS.len(), "this machine is closed whatever was named");
+        assert!(rest && rules.len() == 2 + denied_hosts().count(), "this machine is closed whatever was named");
+    }
+
+    #[test]
+    fn this_machine_is_closed_however_it_is_written_and_names_like_numbers_are_open() {
+        let rules = source_rules(&[]);
+        let patterns = rules.iter().filter_map(|rule| match rule {
+            SourceRule::Deny(pattern) => Some(regex::Regex::new(pattern).unwrap()),
+            SourceRule::Allow(_) => None,
+        });
+        let patterns: Vec<_> = patterns.collect();
+        let is_closed = |host: &str| patterns.iter().any(|p| p.is_match(&format!("http://{host}")));
+        for host in [
+            "localhost",
+            "LOCALHOST:80/x",
+            "a.localhost./x",
+            "ip6-loopback",
+            "127.0.0.1",
+            "127.1",
+            "127.0.0.1.:8/x",
+            "127.0x0.0.01/x",
+            "0",
+            "0/x",
+            "0.0.0.0:80",
+            "0x7f000001",
+            "0X7F.1/",
+            "0177.0.0.1",
+            "00000177.1",
+            "0x7f.0.0.0x1",
+            "169.254.169.254/latest",
+            "169.254.43518",
+            "169.254.0xa9fe?x",
+            "168.63.129.16",
+            "100.100.100.200#x",
+            "192.0.0.192:80",
+            "[::1]/x",
+            "[fe80::1]",
+            "[fd00:ec2::254]",
+            "user:word@127.0.0.1",
+            "a@b@0/x",
+        ] {
+            assert!(is_closed(host), "{host}");
+        }
+        for host in [
+            "0.gravatar.com/x",
+            "0x.example",
+            "0xdead.example/x",
+            "127.example.com",
+            "169.254.example.com",
+            "0.0.0.0.example",
+            "localhost.example.com",
+            "ip6-localhost.example",
+            "168.63.129.17",
+            "192.0.0.19",
+            "10.0.0.1",
+            "[2001:db8::1]",
+            "example.com/127.0.0.1",
+            "example.com/?@x",
+        ] {
+            assert!(!is_closed(host), "{host}");
+        }
     }
 
     #[test]
