@@ -1,6 +1,6 @@
 //! Where clouds tell a machine about itself, its credentials included: closed to builds.
 //!
-//! The networks of builds are IPv4, so `fd00:ec2::254` and its like have no way from there (`network.rs` sees to it).
+//! The networks of builds are IPv4, so `fd00:ec2::254` and its like have no way from there (`network.rs` makes none where IPv6 stays on).
 
 use std::net::Ipv4Addr;
 

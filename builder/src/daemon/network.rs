@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,6 +20,8 @@ use tokio::process::Command;
 
 /// What all of it may take: plugins and name servers may hang, and whoever builds in this namespace waits.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Turns IPv6 off for interfaces that are made from then on.
+const IPV6_OFF: &str = "/proc/sys/net/ipv6/conf/default/disable_ipv6";
 /// How often it is looked whether the daemon before is gone.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -42,7 +44,7 @@ impl Network {
         while has_route(slot.address()) {
             tokio::time::sleep(PAUSE).await;
         }
-        let namespace = unshared().await.context("make a network namespace")?;
+        let namespace = unshared(Path::new(IPV6_OFF)).await.context("make a network namespace")?;
         let path = path_of(&namespace);
         call(config, &path, "lo", &json!({ "cniVersion": "1.0.0", "name": "slipway", "type": "loopback" })).await?;
         call(config, &path, "eth0", &pair(&slot)).await?;
@@ -69,18 +71,26 @@ fn has_route(host: Ipv4Addr) -> bool {
 }
 
 /// A new namespace, which lives as long as the file or anything inside. Its interfaces, loopback apart, have no IPv6:
-/// nothing there would keep builds from the metadata service of a cloud.
-async fn unshared() -> Result<File> {
+/// nothing there would keep builds from the metadata service of a cloud. `ipv6` is the kernel's switch; one without
+/// IPv6 has none.
+async fn unshared(ipv6: &Path) -> Result<File> {
     let mut command = Command::new("unshare");
-    let script = "echo 1 2>/dev/null >/proc/sys/net/ipv6/conf/default/disable_ipv6; exec cat";
-    command.args(["--net", "--", "sh", "-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let script = r#"[ ! -e "$1" ] || echo 1 2>/dev/null >"$1" || { echo no; exit; }; exec cat"#;
+    command
+        .args(["--net", "--", "sh", "-c", script, "sh"])
+        .arg(ipv6)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
     let mut child = command.spawn().context("start unshare")?;
     let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
         bail!("unshare has no pipes");
     };
     // What comes back comes from inside.
-    stdin.write_all(b"x").await?;
-    stdout.read_exact(&mut [0]).await.context("unshare --net was refused")?;
+    let mut said = [0];
+    let _ended_early = stdin.write_all(b"x").await;
+    stdout.read_exact(&mut said).await.context("unshare --net was refused")?;
+    ensure!(said == *b"x", "IPv6 cannot be turned off there: {} cannot be written", ipv6.display());
     let pid = child.id().context("unshare ended")?;
     let namespace = File::open(format!("/proc/{pid}/ns/net"))?;
     drop(stdin);
@@ -103,7 +113,7 @@ fn pair(slot: &Slot) -> Value {
 }
 
 /// Calls a network plugin: <https://www.cni.dev/docs/spec/#section-2-execution-protocol>.
-async fn call(config: &Config, namespace: &std::path::Path, interface: &str, settings: &Value) -> Result<()> {
+async fn call(config: &Config, namespace: &Path, interface: &str, settings: &Value) -> Result<()> {
     let plugin = settings["type"].as_str().unwrap_or_default();
     let mut command = Command::new(config.cni_dir.join(plugin));
     command
@@ -123,4 +133,25 @@ async fn call(config: &Config, namespace: &std::path::Path, interface: &str, set
     let said = String::from_utf8_lossy(&output.stdout);
     ensure!(output.status.success(), "the network plugin {plugin}: {}", said.trim());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn there_is_no_network_where_ipv6_stays_on() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let closed = tempfile::tempdir().unwrap();
+        let refused = unshared(closed.path()).await.unwrap_err().to_string();
+        assert!(refused.contains("IPv6 cannot be turned off"), "{refused}");
+        let switch = closed.path().join("disable_ipv6");
+        unshared(&switch).await.unwrap();
+        assert!(!switch.exists(), "a kernel without IPv6 has no switch");
+        std::fs::write(&switch, "0").unwrap();
+        unshared(&switch).await.unwrap();
+        assert_eq!(std::fs::read_to_string(&switch).unwrap(), "1\n");
+    }
 }
