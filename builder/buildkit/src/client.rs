@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bollard_buildkit_proto::moby::buildkit::v1::control_client::ControlClient;
 use hyper_util::rt::TokioIo;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Uri};
 
 use crate::admin::Info;
@@ -41,6 +42,7 @@ pub struct Tls {
 pub struct Client {
     channel: Channel,
     daemon: Info,
+    parting: CancellationToken,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +67,7 @@ pub async fn connect(addr: &Addr) -> Result<Client, ClientError> {
     tokio::time::timeout(CONNECT_TIMEOUT, async {
         let channel = open(addr).await?;
         let daemon = crate::admin::info(channel.clone()).await?;
-        Ok(Client { channel, daemon })
+        Ok(Client { channel, daemon, parting: CancellationToken::new() })
     })
     .await
     .unwrap_or_else(|_elapsed| Err(timed_out()))
@@ -75,6 +77,15 @@ impl Client {
     /// The daemon as it was when we connected.
     pub fn daemon(&self) -> &Info {
         &self.daemon
+    }
+
+    /// Lets go of the sessions of builds that are over: a daemon that is asked to end waits for all that are open.
+    pub fn part(&self) {
+        self.parting.cancel();
+    }
+
+    pub(crate) fn parting(&self) -> CancellationToken {
+        self.parting.clone()
     }
 
     pub(crate) fn channel(&self) -> Channel {

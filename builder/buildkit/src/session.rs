@@ -1,9 +1,11 @@
 //! The client's side of a build: a gRPC server, run over a stream of the daemon's, that answers what the build asks
 //! of us: credentials, secrets and files.
 //!
-//! It answers for what it was given and for nothing else. Dropping the [`Session`] ends it.
+//! It answers for what it was given and for nothing else, and refuses all once the build is over (`closing.rs`).
+//! Dropping the [`Session`] ends it.
 
 mod auth;
+mod closing;
 mod health;
 mod secrets;
 
@@ -23,12 +25,15 @@ use tokio_util::io::{ReaderStream, StreamReader};
 use tonic::metadata::errors::InvalidMetadataValue;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
 use tonic::{Request, Streaming};
 
 use crate::client::{Client, ClientError, MAX_HEADER_LIST, MAX_MESSAGE};
 use crate::filesync::FileSync;
 use crate::task::Task;
 pub use auth::{Credential, Credentials};
+use closing::Closed;
+pub(crate) use closing::Lingering;
 pub use secrets::{Secret, Secrets};
 
 /// Bytes in flight between our server and the daemon's stream.
@@ -49,6 +54,7 @@ pub struct Services {
 #[derive(Debug)]
 pub struct Session {
     id: String,
+    closed: Closed,
     // Fields are dropped in this order: our stream to the daemon ends first.
     _stop: oneshot::Sender<()>,
     _inbound: Task<()>,
@@ -66,11 +72,13 @@ impl Session {
         let mut request = Request::new(outbound(from_server, stopped.clone()));
         announce(request.metadata_mut(), &id, &services).map_err(|_invalid| ClientError::SharedKey)?;
         let inbound = client.control().session(request).await?.into_inner();
+        let closed = Closed::default();
         Ok(Self {
             id,
+            closed: closed.clone(),
             _stop: stop,
             _inbound: Task::spawn(pump(inbound, to_server)),
-            _server: Task::spawn(serve(near, services, stopped)),
+            _server: Task::spawn(serve(near, services, closed, stopped)),
         })
     }
 
@@ -123,14 +131,15 @@ async fn pump(inbound: Streaming<BytesMessage>, mut to_server: WriteHalf<DuplexS
     let _ = to_server.shutdown().await;
 }
 
-async fn serve(near: DuplexStream, services: Services, stopped: Stopped) {
+async fn serve(near: DuplexStream, services: Services, closed: Closed, stopped: Stopped) {
+    let guard = || closed.clone();
     let mut routes = Routes::new(HealthServer::new(health::Serving))
-        .add_service(AuthServer::new(services.credentials))
-        .add_service(SecretsServer::new(services.secrets));
+        .add_service(InterceptedService::new(AuthServer::new(services.credentials), guard()))
+        .add_service(InterceptedService::new(SecretsServer::new(services.secrets), guard()));
     if let Some(files) = services.files {
         let server = FileSyncServer::new(files);
         let server = server.max_decoding_message_size(MAX_MESSAGE).max_encoding_message_size(MAX_MESSAGE);
-        routes = routes.add_service(server);
+        routes = routes.add_service(InterceptedService::new(server, guard()));
     }
     let incoming = stream::once(future::ready(Ok::<_, io::Error>(near))).chain(stream::pending());
     let served = tonic::transport::Server::builder()

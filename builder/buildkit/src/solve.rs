@@ -14,7 +14,7 @@ use crate::error::{BuildError, ErrorClass};
 use crate::event::Event;
 use crate::filesync::{FileSync, Sent};
 use crate::request::BuildRequest;
-use crate::session::{Services, Session};
+use crate::session::{Lingering, Services, Session};
 use crate::task::Task;
 
 /// Events waiting to be read; one of them holds at most a few dozen KiB of log.
@@ -72,10 +72,12 @@ async fn run(client: Client, request: BuildRequest, events: mpsc::Sender<Event>)
         shared_key: request.shared_key.clone(),
     };
     let session = Session::start(&client, services).await?;
+    let id = session.id().to_owned();
+    let session = Lingering::new(session, &client);
     // Asked for at the same time as the solve, so that no log line is missed.
     let (ended, end) = oneshot::channel();
     let status = Task::spawn(status::follow(client.clone(), request.reference.clone(), events, end));
-    let reply = client.control().solve(request::solve_request(request, session.id())).await;
+    let reply = client.control().solve(request::solve_request(request, &id)).await;
     drop(session);
     // It may be over by itself already, when the daemon went away.
     let _ = ended.send(reply.is_ok());

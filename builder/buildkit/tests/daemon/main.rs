@@ -3,6 +3,7 @@
 
 mod failures;
 mod host;
+mod imports;
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -86,6 +87,8 @@ async fn dropping_a_build_ends_its_step_and_leaves_nothing() {
         drop(build);
         within_a_second("the step is gone", || !is_running("sleep 98765")).await;
     }
+    // Their sessions stay for a while, unless the daemon is to end.
+    daemon.client.part();
     within_a_second("no task is left", || tasks() <= before).await;
 }
 
