@@ -62,13 +62,16 @@ async fn follow(
     materials: &mut Materials,
 ) -> Result<Outcome, Failed> {
     let Build { mut events, solving, .. } = build;
+    daemon.listens();
     let failed = daemon.failed();
     tokio::pin!(solving, failed);
     let result = loop {
         tokio::select! {
             Some(event) = events.next() => {
                 materials.note(&event);
+                daemon.note(&event);
                 journal.apply(event).await;
+                daemon.listens();
             }
             failure = &mut failed => return Err(failure),
             result = &mut solving => {

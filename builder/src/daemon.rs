@@ -6,6 +6,7 @@ mod lease;
 mod metadata;
 mod network;
 mod process;
+mod progress;
 mod relay;
 mod room;
 mod running;
@@ -24,9 +25,12 @@ use running::Running;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+
+/// Sweeps from one look at the firewall to the next: a quarter of a minute, for a look takes a dozen processes.
+const GUARD_EVERY: u32 = 3;
 
 /// Where daemons come from: `process` starts them as children of this program.
 pub(crate) enum DaemonProvider {
@@ -41,13 +45,15 @@ impl DaemonProvider {
         }
     }
 
-    /// Stops daemons that have been idle for long, clears what they keep when the disk fills, and ends builds that fill it.
+    /// Stops daemons that have been idle for long, clears what they keep when the disk fills, ends builds that fill it,
+    /// and puts rules of the firewall back that somebody took away.
     pub(crate) async fn sweep(&self) {
         match self {
             Self::Process(pool) => {
                 pool.stop_idle().await;
                 pool.make_room().await;
                 pool.stop_fillers().await;
+                pool.guard_again().await;
             }
         }
     }
@@ -65,6 +71,7 @@ pub(crate) struct Pool {
     config: Arc<Config>,
     spawner: Spawner,
     firewall: tokio::sync::Mutex<()>,
+    sweeps: AtomicU32,
     /// By state folder.
     domains: Mutex<HashMap<PathBuf, Arc<Domain>>>,
 }
@@ -79,11 +86,13 @@ impl Pool {
             config,
             spawner: Spawner::start()?,
             firewall: tokio::sync::Mutex::default(),
+            sweeps: AtomicU32::default(),
             domains: Mutex::default(),
         })
     }
 
     async fn lease(&self, domain: &str, registries: &Registries) -> Result<Lease> {
+        self.guard().await?;
         let state = self.state_dir(domain);
         let place = self.domain(&state);
         let mut place = place.lock().await;
@@ -102,16 +111,29 @@ impl Pool {
                 return Ok(lease);
             }
         }
-        {
-            // Each time: whoever reloads the machine's firewall takes the rules away.
-            let _one_at_a_time = self.firewall.lock().await;
-            let guard = firewall::guard(&self.config).await;
-            guard.context("builds cannot be kept apart from the machine's network; look at iptables")?;
-        }
         let daemon = Running::start(&self.config, &self.spawner, state, registries.clone());
         let daemon = Arc::new(daemon.await.with_context(|| "BuildKit does not start")?);
         *place = Some(daemon.clone());
         Ok(Lease::new(daemon))
+    }
+
+    /// For each build and while it runs: whoever reloads the machine's firewall takes the rules away.
+    async fn guard(&self) -> Result<()> {
+        let _one_at_a_time = self.firewall.lock().await;
+        let guard = firewall::guard(&self.config).await;
+        guard.context("builds cannot be kept apart from the machine's network; look at iptables")
+    }
+
+    async fn guard_again(&self) {
+        let sweep = self.sweeps.fetch_add(1, Ordering::Relaxed);
+        // Who holds the lock is starting a daemon, or stopping one.
+        let in_use = || self.all().iter().any(|domain| domain.try_lock().map_or(true, |place| place.is_some()));
+        if sweep.is_multiple_of(GUARD_EVERY)
+            && in_use()
+            && let Err(error) = self.guard().await
+        {
+            tracing::warn!("{error:#}");
+        }
     }
 
     /// The folder's name is a hash: short, and made of nothing that a domain's name may hold.

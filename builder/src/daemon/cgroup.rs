@@ -1,11 +1,16 @@
-//! What RUN steps may use: memory together, processes for each daemon.
+//! What builds may use: RUN steps memory together, and processes for each daemon; the daemons themselves memory together.
 //!
 //! ```text
-//! <mount>/slipway-builds/<pid>-<its start>/    memory of all steps of this builder
-//!                        └── <daemon>/         processes; runc puts each step below
+//! <mount>/slipway-builds/<pid>-<its start>/           memory of all steps of this builder
+//!                        │   └── <daemon>/            processes; runc puts each step below
+//!                        └── <pid>-<its start>.daemons/   memory of all its daemons
 //! ```
-//! The daemons stay outside, so a step that takes too much ends alone. Where the machine has no cgroups to give, builds
+//! The daemons are in a group beside the steps, so a step that takes too much ends alone. Where the machine has no cgroups to give, builds
 //! run without these bounds, and `slipway doctor` says so.
+
+mod daemons;
+
+pub(super) use daemons::Daemons;
 
 use super::slots::began;
 use crate::config::Config;
@@ -60,18 +65,7 @@ impl Steps {
 
     fn bound_memory(&self, trees: &[Tree], bytes: u64) -> Result<()> {
         let tree = with(trees, MEMORY)?;
-        let group = tree.make(&self.builder, MEMORY)?;
-        let bytes = bytes.to_string();
-        if tree.is_v2 {
-            // Swap would only make it slow before it ends. Not each kernel accounts for it.
-            let _ = write(&group, "memory.swap.max", "0");
-            return write(&group, "memory.max", &bytes);
-        }
-        // Memory and swap together may not be below memory: which is first depends on what was there.
-        let _ = write(&group, "memory.memsw.limit_in_bytes", &bytes);
-        write(&group, "memory.limit_in_bytes", &bytes)?;
-        let _ = write(&group, "memory.memsw.limit_in_bytes", &bytes);
-        Ok(())
+        tree.bound_memory(&tree.make(&self.builder, MEMORY)?, bytes)
     }
 
     fn bound_processes(&self, trees: &[Tree], number: u32) -> Result<()> {
@@ -103,6 +97,7 @@ pub(super) fn remove_own() {
     let Some(own) = own() else { return };
     for tree in trees() {
         remove(&tree.mount.join(&own));
+        remove(&tree.mount.join(daemons::group_of(&own)));
     }
 }
 
@@ -121,6 +116,20 @@ pub(crate) fn missing() -> Option<String> {
 }
 
 impl Tree {
+    fn bound_memory(&self, group: &Path, bytes: u64) -> Result<()> {
+        let bytes = bytes.to_string();
+        if self.is_v2 {
+            // Swap would only make it slow before it ends. Not each kernel accounts for it.
+            let _ = write(group, "memory.swap.max", "0");
+            return write(group, "memory.max", &bytes);
+        }
+        // Memory and swap together may not be below memory: which is first depends on what was there.
+        let _ = write(group, "memory.memsw.limit_in_bytes", &bytes);
+        write(group, "memory.limit_in_bytes", &bytes)?;
+        let _ = write(group, "memory.memsw.limit_in_bytes", &bytes);
+        Ok(())
+    }
+
     /// In v2 only the machine's own root may hold processes and hand a controller to groups below.
     fn cannot_hand_on(&self, controller: &str) -> Option<String> {
         let read = |name: &str| std::fs::read_to_string(self.mount.join(name)).unwrap_or_default();
@@ -179,7 +188,7 @@ fn own() -> Option<PathBuf> {
 
 /// The process whose group it is, and when that began.
 fn owner(group: &str) -> Option<(u32, u64)> {
-    let (pid, start) = group.split_once('-')?;
+    let (pid, start) = group.split('.').next()?.split_once('-')?;
     Some((pid.parse().ok()?, start.parse().ok()?))
 }
 
@@ -256,6 +265,7 @@ mod tests {
         let (pid, start) = owner(own.file_name().unwrap().to_str().unwrap()).unwrap();
         assert_eq!((pid, Some(start)), (std::process::id(), began(pid)));
         assert_eq!(owner("12-34"), Some((12, 34)));
+        assert_eq!(owner("12-34.daemons"), Some((12, 34)));
         assert_eq!(owner("buildkit"), None);
     }
 

@@ -62,17 +62,18 @@ pub(super) struct Process {
 
 type Tail = Arc<Mutex<VecDeque<String>>>;
 
-/// What goes in front of the daemon's own command line. It gets a network namespace, and sees files as `view` says.
-pub(super) fn wrapped(network: &Path, view: &View) -> Command {
+/// What goes in front of the daemon's own command line. It gets a network namespace, sees files as `view` says, and is in
+/// the group whose door that is.
+pub(super) fn wrapped(network: &Path, view: &View, door: Option<&Path>) -> Command {
     let mut command = Command::new("nsenter");
     command.arg(format!("--net={}", network.display()));
     command.args(["--", "setpriv", "--pdeathsig", "KILL", "--"]);
     command.args(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
     // Steps inherit both: the kernel shall take them before the server, and programs that close each file that could be
     // open shall not have a million to close. BuildKit raises the limit for itself.
-    let limits = "ulimit -S -n 1024; echo 500 2>/dev/null >/proc/self/oom_score_adj";
+    let limits = "echo 0 2>/dev/null >\"$1\"; shift; ulimit -S -n 1024; echo 500 2>/dev/null >/proc/self/oom_score_adj";
     command.args(["sh", "-c", &format!("{limits}; {}", view::SCRIPT), "sh"]);
-    command.args(view.words()).arg("--");
+    command.arg(door.unwrap_or(Path::new("/dev/null"))).args(view.words()).arg("--");
     command
 }
 

@@ -2,9 +2,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "how long a daemon is idle or busy is measured here alone")]
 
-use super::cgroup::Steps;
+use super::cgroup::{Daemons, Steps};
 use super::network::Network;
 use super::process::{Process, Spawner, wrapped};
+use super::progress::Progress;
 use super::relay;
 use super::settings::{self, Registries};
 use super::slots::Slot;
@@ -35,12 +36,15 @@ pub(crate) struct Running {
     pub(super) registries: Registries,
     /// Builds that use it.
     pub(super) users: AtomicUsize,
+    pub(super) progress: Progress,
     last_used: Mutex<Instant>,
     busy_since: Mutex<SystemTime>,
     /// It was ended because its builds filled the disk.
     pub(super) filled_disk: AtomicBool,
     state: PathBuf,
     steps: Option<Steps>,
+    /// With how many of it had been ended for their memory before.
+    group: Option<(u64, Daemons)>,
     /// After the process, which runs in it.
     _network: Network,
 }
@@ -63,13 +67,14 @@ impl Running {
         let slot = Slot::take(&config.run_dir, config.network, &state)?;
         let network = Network::start(config, slot, &registries.needed()).await?;
         let steps = Steps::start(config, &state);
+        let group = Daemons::group(config).map(|group| (group.ended(), group));
         let file = state.join("buildkitd.toml");
         let text = settings::text(config, &network.slot, steps.as_ref(), &root, &registries);
         std::fs::write(&file, text).with_context(|| format!("write {}", file.display()))?;
         let socket = socket_path(config, &state)?;
         let _ = std::fs::remove_file(&socket);
 
-        let command = command(config, &network, &state, &file, &socket)?;
+        let command = command(config, &network, &state, &file, &socket, group.as_ref().map(|(_, group)| group))?;
         let process = Process::start(spawner, command).await?;
         let client = match ready(&process, &socket).await {
             Ok(client) => client,
@@ -86,11 +91,13 @@ impl Running {
             client,
             registries,
             users: AtomicUsize::new(0),
+            progress: Progress::default(),
             last_used: Mutex::new(Instant::now()),
             busy_since: Mutex::new(SystemTime::now()),
             filled_disk: AtomicBool::new(false),
             state,
             steps,
+            group,
             _network: network,
         })
     }
@@ -113,6 +120,11 @@ impl Running {
         let how = self.process.gone().await;
         tracing::warn!("BuildKit ended ({how}): {}", self.process.last_words());
         format!("BuildKit ended in the middle of the build ({how})")
+    }
+
+    /// Whether it, or another daemon meanwhile, was ended for its memory.
+    pub(super) fn took_too_much(&self) -> bool {
+        !self.is_alive() && self.group.as_ref().is_some_and(|(before, group)| group.ended() > *before)
     }
 
     /// A build begins to use it.
@@ -156,6 +168,8 @@ impl Running {
 
     /// Asks first: a daemon that ends by itself gives its addresses back.
     pub(super) async fn stop(&self) {
+        // It would wait for sessions of builds that are over.
+        self.client.part();
         self.process.signal(Signal::TERM);
         if tokio::time::timeout(STOP_PATIENCE, self.process.gone()).await.is_err() {
             self.kill();
@@ -178,10 +192,12 @@ fn command(
     state: &Path,
     settings: &Path,
     socket: &Path,
+    group: Option<&Daemons>,
 ) -> Result<tokio::process::Command> {
     let program = config.program("buildkitd").context("buildkitd was not found")?;
     let root = state.join("root");
-    let mut command = wrapped(&network.path(), &seen(config, network, state, socket)?);
+    let mut command =
+        wrapped(&network.path(), &seen(config, network, state, socket)?, group.map(Daemons::door).as_deref());
     command.arg(program).arg("--config").arg(settings).arg("--root").arg(&root);
     command.arg("--addr").arg(format!("unix://{}", socket.display()));
     // Its own trace socket: the default one is shared by all daemons of a machine, and the second would not start.

@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use slipway_tests::BuilderProgram;
+use slipway_tests::{BuilderProgram, Run, tool};
 
 use super::{
     escapes::{counting, own_address},
@@ -37,11 +37,34 @@ async fn no_metadata_address_is_reached_by_steps() {
 }
 
 #[tokio::test]
+async fn rules_of_the_firewall_that_are_taken_away_come_back_while_the_daemon_lives() {
+    const NETWORK: &str = "10.231.0.0";
+    let shop = Workshop::new(&[("SLIPWAY_BUILDER_EMBEDDED", "false"), ("SLIPWAY_BUILDER_TOKENS", TOKEN)]).await;
+    let _builder = BuilderProgram::start_with(&shop.site.server, TOKEN, &[("SLIPWAY_BUILDER_NETWORK", NETWORK)]);
+    shop.build("before", "RUN true\n").await.is("succeeded");
+    let rules = async |verb: &str| {
+        let network = format!("{NETWORK}/16");
+        let closed = |chain| vec![chain, "-s", &network, "-d", "169.254.0.0/16", "-j", "REJECT"];
+        let mut done = 0;
+        for rule in [closed("INPUT"), closed("SLIPWAY-BUILDS")] {
+            let words = ["-w", verb].into_iter().chain(rule);
+            done += u32::from(Run::new(tool("iptables")).args(words).output().await.status == 0);
+        }
+        done
+    };
+    assert_eq!(rules("-D").await, 2, "they were there");
+    shop.build("after", "RUN echo after\n").await.is("succeeded");
+    assert_eq!(rules("-C").await, 2, "with the next build");
+    assert_eq!(rules("-D").await, 2);
+    until("they are back without a build too", async || (rules("-C").await == 2).then_some(())).await;
+}
+
+#[tokio::test]
 async fn no_metadata_address_is_reached_by_the_daemon() {
     let shop = Workshop::shared().await;
     for (number, host) in METADATA.into_iter().chain(["[fd00:ec2::254]"]).enumerate() {
         let built = shop.build(&format!("metadata-{number}"), &format!("ADD http://{host}/latest /x\n")).await;
-        built.is("failed").page.says("denied by policy");
+        built.is("failed").page.says("is not fetched: its host is this machine itself or a cloud");
         // A name, another spelling or a redirect lead there too: the firewall is what counts.
         let answer = format!("HTTP/1.1 302 Found\r\nlocation: http://{host}/x\r\ncontent-length: 0\r\n\r\n");
         let hop = counting(Ipv4Addr::UNSPECIFIED, &answer, &Arc::default()).await;

@@ -28,6 +28,16 @@ async fn a_step_that_wants_all_memory_or_all_processes_ends_alone() {
     assert_eq!(groups(pid), Vec::<PathBuf>::new());
 }
 
+#[tokio::test]
+async fn a_dockerfile_that_grows_in_buildkit_ends_buildkit_alone() {
+    // Of the daemons it is a third, and a gibibyte at least.
+    let shop = Workshop::new(&[("SLIPWAY_BUILDER_MEMORY_BYTES", "100000000")]).await;
+    let doubled = format!("ENV A=0123456789\n{}", "ENV A=$A$A\n".repeat(30));
+    let built = shop.build("doubled", &doubled).await;
+    built.is("failed").page.says("BuildKit itself needed more memory than it has here").lacks("no fault of the code");
+    shop.build("modest", "ENV A=0123456789\nRUN echo $A\n").await.is("succeeded");
+}
+
 /// What a builder has of cgroups; of v1 there are several trees.
 fn groups(pid: i32) -> Vec<PathBuf> {
     let root = Path::new("/sys/fs/cgroup");
