@@ -7,6 +7,7 @@ mod effort;
 mod failure;
 mod follow;
 mod glob;
+mod ignore;
 mod metadata;
 mod pattern;
 mod reader;

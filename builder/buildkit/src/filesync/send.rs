@@ -26,7 +26,7 @@ use super::metadata::Asked;
 use super::pattern::{Patterns, check_size};
 use super::reader::Listed;
 use super::walk::{Found, Walk};
-use super::{Limits, LocalDir, Progress};
+use super::{Limits, LocalDir, Progress, ignore};
 
 /// Outgoing packets, of 32 KiB at most.
 const PACKETS: usize = 64;
@@ -124,6 +124,7 @@ impl Inner {
         let mut include = self.asked.include.clone();
         if !self.asked.follow.is_empty() {
             check_size(&self.asked.follow)?;
+            ignore::check(root, &self.asked.follow, &mut effort)?;
             include.extend(follow(root, &self.asked.follow, &mut effort)?.unwrap_or_default());
         }
         let mut room = Room::new();

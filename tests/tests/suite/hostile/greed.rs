@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use slipway_tests::Run;
 
-use super::workshop::Workshop;
+use super::workshop::{Workshop, with_busybox};
 
 #[tokio::test]
 async fn a_step_that_wants_all_memory_or_all_processes_ends_alone() {
@@ -26,6 +26,18 @@ async fn a_step_that_wants_all_memory_or_all_processes_ends_alone() {
     let pid = shop.site.server.pid();
     shop.site.server.terminate().await;
     assert_eq!(groups(pid), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn a_dockerignore_that_stands_for_gigabytes_is_refused_in_words() {
+    let shop = Workshop::new(&[]).await;
+    let lines = format!("?{}\n", "a{1000}".repeat(14)).repeat(9_800);
+    let change = with_busybox(shop.bench.repo.change("patterns"), "COPY . /x\n").file(".dockerignore", lines);
+    let before = shop.site.server.rss_bytes();
+    let built = shop.push(&shop.bench, change).await;
+    built.is("failed").page.says("with the others it stands for more than 2097152 characters");
+    let grown = shop.site.server.rss_bytes().saturating_sub(before);
+    assert!(grown < 100 << 20, "it grew by {} MiB", grown >> 20);
 }
 
 #[tokio::test]

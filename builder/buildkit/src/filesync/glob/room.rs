@@ -6,22 +6,31 @@ const MOST: usize = 2 << 20;
 
 /// What is left of it.
 #[derive(Debug)]
-pub(in super::super) struct Room(usize);
+pub(in super::super) struct Room {
+    left: usize,
+    is_full: bool,
+}
 
 impl Room {
     pub(in super::super) fn new() -> Self {
-        Self(MOST)
+        Self { left: MOST, is_full: false }
     }
 
     /// How much was taken so far.
     pub(in super::super) fn taken(&self) -> usize {
-        MOST - self.0
+        MOST - self.left
+    }
+
+    /// Whether something was refused.
+    pub(in super::super) fn is_full(&self) -> bool {
+        self.is_full
     }
 
     /// Takes as much as `characters` off, before anything is made of them.
     pub(super) fn take(&mut self, characters: usize) -> Result<(), String> {
-        let left = self.0.checked_sub(characters);
-        self.0 = left.ok_or_else(|| format!("with the others it stands for more than {MOST} characters"))?;
+        let left = self.left.checked_sub(characters);
+        self.is_full |= left.is_none();
+        self.left = left.ok_or_else(|| format!("with the others it stands for more than {MOST} characters"))?;
         Ok(())
     }
 }
