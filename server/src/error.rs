@@ -3,6 +3,10 @@
 //! Each surface decides how it looks: OCI codes, problem JSON or a page. `Display` is what the user may read;
 //! the source is for the log and is written once, where the error is rendered.
 
+mod parts;
+
+pub use parts::Parts;
+
 use std::fmt;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;

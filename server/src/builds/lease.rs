@@ -8,7 +8,7 @@ use super::{finish, log};
 use crate::app::App;
 use crate::clock::{MINUTE, Millis, SECOND};
 use crate::db::{self, Ask as _, AttemptEnd, BuildState, Tx, rows};
-use crate::error::{Error, Result};
+use crate::error::{Error, Parts, Result};
 use crate::policy::Principal;
 use crate::secrets;
 use slipway_protocol::HeartbeatReply;
@@ -86,7 +86,13 @@ pub async fn at_start(app: &App) -> Result<()> {
     }
     for attempt in db::attempts::open(&app.db).await? {
         if attempt.builder == EMBEDDED {
-            lose(app, &attempt, "the server was restarted while the build ran").await?;
+            let lost = lose(app, &attempt, "the server was restarted while the build ran").await;
+            // The sweep tries again; without the database there is no start.
+            match lost {
+                Err(error) if db::failed(&error) => return Err(error),
+                Err(error) => tracing::error!("attempt {} was not ended: {}", attempt.id, error.for_log()),
+                Ok(()) => {}
+            }
         }
     }
     Ok(())
@@ -121,22 +127,29 @@ pub async fn sweep(app: &App) -> Result<()> {
         db::attempts::extend_begun(&tx, OFFER, now + LEASE).await?;
         return tx.commit().await;
     }
-    let deadline = i64::try_from(app.config.builds.deadline_secs).unwrap_or(i64::MAX / 2_000) * SECOND;
+    let mut parts = Parts::default();
     for attempt in db::attempts::open(&app.db).await? {
-        let build = db::builds::find(&app.db, attempt.build_id).await?;
-        let cancel = build.and_then(|b| b.cancel_requested_at);
-        if attempt.lease_until < now && attempt.lease_until <= attempt.started_at + OFFER {
-            requeue(app, &attempt, Some(attempt.lease_until), "no builder began it", may_go_back).await?;
-        } else if attempt.lease_until < now {
-            lose(app, &attempt, "its builder was not heard of any more").await?;
-        } else if attempt.started_at + deadline + GRACE < now {
-            let why = if app.room().is_ok() { finish::too_long(app) } else { no_room() };
-            stop(app, &attempt, AttemptEnd::Lost, BuildState::TimedOut, why).await?;
-        } else if cancel.is_some_and(|at| at + CANCEL_GRACE < now) {
-            stop(app, &attempt, AttemptEnd::Cancelled, BuildState::Cancelled, Why::default()).await?;
-        }
+        parts.note(&format!("looking at attempt {}", attempt.id), look(app, &attempt, now).await);
     }
-    Ok(())
+    parts.end()
+}
+
+async fn look(app: &App, attempt: &rows::Attempt, now: Millis) -> Result<()> {
+    let deadline = i64::try_from(app.config.builds.deadline_secs).unwrap_or(i64::MAX / 2_000) * SECOND;
+    let build = db::builds::find(&app.db, attempt.build_id).await?;
+    let cancel = build.and_then(|b| b.cancel_requested_at);
+    if attempt.lease_until < now && attempt.lease_until <= attempt.started_at + OFFER {
+        requeue(app, attempt, Some(attempt.lease_until), "no builder began it", may_go_back).await
+    } else if attempt.lease_until < now {
+        lose(app, attempt, "its builder was not heard of any more").await
+    } else if attempt.started_at + deadline + GRACE < now {
+        let why = if app.room().is_ok() { finish::too_long(app) } else { no_room() };
+        stop(app, attempt, AttemptEnd::Lost, BuildState::TimedOut, why).await
+    } else if cancel.is_some_and(|at| at + CANCEL_GRACE < now) {
+        stop(app, attempt, AttemptEnd::Cancelled, BuildState::Cancelled, Why::default()).await
+    } else {
+        Ok(())
+    }
 }
 
 /// Why a build came to no end: its builder kept sending what could not be taken.

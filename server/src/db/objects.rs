@@ -130,6 +130,19 @@ pub async fn forget(tx: &Tx, keys: &[ObjectKey]) -> Result<()> {
     Ok(())
 }
 
+/// Puts off objects whose bytes could not be removed.
+pub async fn postpone(tx: &Tx, keys: &[ObjectKey], remove_at: Millis) -> Result<()> {
+    for some in keys.chunks(500) {
+        object::Entity::update_many()
+            .col_expr(object::Column::RemoveAt, Expr::value(remove_at))
+            .filter(object::Column::StorageKey.is_in(some.iter().cloned()))
+            .filter(object::Column::State.ne(ObjectState::Owned))
+            .exec(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
 /// Takes objects whose time is over: from the commit on nobody can name them again. Those that a sweep took before,
 /// and did not come to remove, are among them.
 pub async fn claim_due(tx: &Tx, now: Millis, limit: u64) -> Result<Vec<ObjectKey>> {

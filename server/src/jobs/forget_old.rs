@@ -5,7 +5,7 @@ use super::JobError;
 use crate::app::App;
 use crate::clock::{DAY, Millis};
 use crate::db::ages;
-use crate::error::Result;
+use crate::error::{Parts, Result};
 use crate::registry::objects::kept_until;
 
 /// Of one transaction.
@@ -23,10 +23,11 @@ pub(super) async fn run(app: &App) -> Result<(), JobError> {
         Some(Old::Refs(now - REFS)),
         before(now, keep.logs).map(Old::Logs),
     ];
+    let mut parts = Parts::default();
     for old in old.into_iter().flatten() {
-        while old.forget_some(app).await? {}
+        parts.note("forgetting what is old", old.forget_all(app).await);
     }
-    Ok(())
+    Ok(parts.end()?)
 }
 
 /// `None` where nothing is too old: 0 days keep for ever.
@@ -43,6 +44,11 @@ enum Old {
 }
 
 impl Old {
+    async fn forget_all(&self, app: &App) -> Result<()> {
+        while self.forget_some(app).await? {}
+        Ok(())
+    }
+
     /// One transaction; false when nothing is left.
     async fn forget_some(&self, app: &App) -> Result<bool> {
         let tx = app.db.begin().await?;

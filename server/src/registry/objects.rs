@@ -1,9 +1,9 @@
 //! The end of stored bytes: those that no row names go once their time is over, and their own row goes after them.
 
 use crate::app::App;
-use crate::clock::{Millis, SECOND};
+use crate::clock::{HOUR, Millis, SECOND};
 use crate::db::{self, ObjectKey};
-use crate::error::Result;
+use crate::error::{Parts, Result};
 
 /// Of one transaction.
 const AT_ONCE: u64 = 200;
@@ -22,14 +22,24 @@ pub async fn discard(app: &App, key: &ObjectKey) -> Result<()> {
     remove(app, std::slice::from_ref(key)).await
 }
 
-/// Removes the bytes of objects that no row names, and nobody writes to. What fails on the way is left for `sweep`.
+/// Removes the bytes of objects that no row names, and nobody writes to. What storage does not let go of is left for a
+/// later `sweep`, and keeps no other from going; then this ends with the first error.
 pub(super) async fn remove(app: &App, keys: &[ObjectKey]) -> Result<()> {
+    let (mut gone, mut stuck, mut parts) = (Vec::new(), Vec::new(), Parts::default());
     for key in keys {
-        app.storage.remove(key).await?;
+        match app.storage.remove(key).await {
+            Ok(()) => gone.push(key.clone()),
+            Err(error) => {
+                parts.note(&format!("removing {key} from storage"), Err(error));
+                stuck.push(key.clone());
+            }
+        }
     }
     let tx = app.db.begin().await?;
-    db::objects::forget(&tx, keys).await?;
-    tx.commit().await
+    db::objects::forget(&tx, &gone).await?;
+    db::objects::postpone(&tx, &stuck, app.clock.now() + HOUR).await?;
+    tx.commit().await?;
+    parts.end()
 }
 
 /// Removes what nobody owns, until nothing is due. Safe beside writers, other servers and a crash at any point: what is
@@ -45,13 +55,19 @@ pub async fn sweep(app: &App) -> Result<()> {
         db::objects::release_ownerless(&tx, &left, kept_until(app)).await?;
         tx.commit().await?;
     }
+    let mut parts = Parts::default();
     loop {
         let tx = app.db.begin().await?;
         let due = db::objects::claim_due(&tx, app.clock.now(), AT_ONCE).await?;
         tx.commit().await?;
         if due.is_empty() {
-            return Ok(());
+            return parts.end();
         }
-        remove(app, &due).await?;
+        let done = remove(app, &due).await;
+        // What is stuck is not due for an hour; without the database it would be due at once.
+        if done.as_ref().is_err_and(db::failed) {
+            return done;
+        }
+        parts.note("removing what is due", done);
     }
 }

@@ -14,7 +14,7 @@ use super::{objects, removal, repositories};
 use crate::app::App;
 use crate::clock::{DAY, HOUR};
 use crate::db::{self, rows};
-use crate::error::{Error, OciCode, Result};
+use crate::error::{Error, OciCode, Parts, Result};
 use crate::names::Digest;
 use crate::policy::{Allowed, Principal, PullImage, PushImage};
 use bytes::Bytes;
@@ -196,6 +196,7 @@ pub async fn mount(app: &App, into: &Allowed<PushImage>, from: &Allowed<PullImag
 /// them, each in a transaction of its own.
 pub async fn forget_old(app: &App) -> Result<()> {
     let before = app.clock.now() - FORGOTTEN_AFTER;
+    let mut parts = Parts::default();
     let mut after = Uuid::nil();
     loop {
         let left = db::uploads::stale(&app.db, before, after, AT_ONCE).await?;
@@ -205,14 +206,14 @@ pub async fn forget_old(app: &App) -> Result<()> {
             match cancel(app, upload).await {
                 // Somebody goes on with it after all, or has just finished it.
                 Err(Error::Conflict(_) | Error::Registry { .. }) => {}
-                done => done?,
+                done => parts.note(&format!("forgetting upload {}", upload.id), done),
             }
         }
     }
     loop {
         let left = db::repositories::left_provisional(&app.db, before, AT_ONCE).await?;
         if left.is_empty() {
-            return Ok(());
+            return parts.end();
         }
         for repository in left {
             let tx = app.db.begin().await?;

@@ -21,6 +21,7 @@ crate::testing::on_postgres! {
     a_builder_that_stops_hands_its_build_back,
     a_heartbeat_in_between_does_not_keep_a_build_from_being_handed_back,
     a_builder_that_does_not_stop_is_stopped,
+    an_attempt_that_cannot_be_ended_keeps_no_other_from_its_end,
 }
 
 #[tokio::test]
@@ -211,4 +212,24 @@ async fn a_builder_that_does_not_stop_is_stopped() {
     let attempt = scene.claim().await.unwrap().attempt_id;
     assert_eq!(scene.finish(attempt, Outcome::TimedOut).await.unwrap(), "timed_out");
     assert_eq!(scene.build(build.id).await.state, TimedOut);
+}
+
+#[tokio::test]
+async fn an_attempt_that_cannot_be_ended_keeps_no_other_from_its_end() {
+    let mut scene = Scene::new().await;
+    scene.add("other").await;
+    scene.queue(1).await;
+    scene.queue_in(&scene.repositories[1], 1).await;
+    let (first, second) = (scene.claim_as("far").await.unwrap(), scene.claim_as("far").await.unwrap());
+    for claimed in [&first, &second] {
+        scene.run_out(claimed.attempt_id).await;
+    }
+    for stuck in db::attempts::open(&scene.app.db).await.unwrap().into_iter().take(1) {
+        let ended = rows::Build { state: db::BuildState::Succeeded, ..scene.build(stuck.build_id).await };
+        let tx = scene.app.db.begin().await.unwrap();
+        db::builds::save(&tx, &ended).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    assert!(lease::sweep(&scene.app).await.is_err(), "an operator reads of it");
+    assert_eq!(db::attempts::open(&scene.app.db).await.unwrap().len(), 1);
 }

@@ -17,6 +17,7 @@ crate::testing::on_postgres! {
     rows_that_die_with_their_parent_leave_no_bytes,
     a_copy_of_known_bytes_goes_at_once,
     a_cancelled_upload_goes_at_once,
+    bytes_that_cannot_be_removed_keep_no_others,
 }
 
 async fn has_bytes(app: &App, key: &ObjectKey) -> bool {
@@ -131,4 +132,26 @@ async fn a_cancelled_upload_goes_at_once() {
     let wrong = push.start().await;
     push.finish_as(&wrong, &Digest::of(b"other")).await.unwrap_err();
     assert!(keys(push.app()).await.is_empty());
+}
+
+#[tokio::test]
+async fn bytes_that_cannot_be_removed_keep_no_others() {
+    let push = Push::new().await;
+    let app = push.app();
+    let stuck = unnamed(app).await;
+    // As a disk that fails in one place would.
+    let file = app.config.data_dir.join("storage").join(stuck.storage_key.as_str());
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    app.clock.advance(1);
+    let other = unnamed(app).await;
+    app.clock.advance(2 * DAY);
+    assert!(objects::sweep(app).await.is_err(), "an operator reads of it");
+    assert!(!has_bytes(app, &other.storage_key).await);
+    assert_eq!(keys(app).await, [stuck.storage_key.clone()]);
+    objects::sweep(app).await.expect("it is not tried again at once");
+    std::fs::remove_dir(&file).unwrap();
+    app.clock.advance(2 * HOUR);
+    objects::sweep(app).await.unwrap();
+    assert!(keys(app).await.is_empty());
 }
