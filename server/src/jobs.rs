@@ -20,11 +20,13 @@ mod sign_again;
 mod sweep_leases;
 mod sweep_objects;
 mod take_up;
+mod turn;
 #[cfg(test)]
 mod tests;
 
 pub use runner::run;
 pub use schedule::start as start_schedule;
+pub use turn::Turn;
 
 use crate::app::App;
 use crate::db::{self, Tx};

@@ -28,7 +28,7 @@ use crate::app::App;
 use crate::db::{self, ConnectionState, HookState, SourceState, Tx, rows};
 use crate::error::{Error, ForgeError, Result};
 use crate::forge::{self, Forge};
-use crate::jobs::{self, Task};
+use crate::jobs::{self, Task, Turn};
 use crate::policy::{AdministerRepository, Allowed};
 use crate::secrets::Place;
 use base64::Engine as _;
@@ -155,10 +155,18 @@ pub async fn disconnect(app: &App, tx: &Tx, source_id: Uuid) -> Result<()> {
     db::sources::delete(tx, source_id).await
 }
 
-/// A repository is being deleted, and its rules count no more: sources that fill no other one are let go.
-pub async fn forget_repository(app: &App, repository_id: Uuid) -> Result<()> {
+/// A repository is being deleted, and its rules count no more: sources that fill no other one are let go. False when the
+/// turn is over before all are.
+pub async fn forget_repository(app: &App, repository_id: Uuid, turn: &mut Turn) -> Result<bool> {
     for rule in db::sources::rules_left_by(&app.db, repository_id).await? {
-        while forget_deliveries(app, rule.source_id).await? > 0 {}
+        loop {
+            if !turn.has_piece(app) {
+                return Ok(false);
+            }
+            if forget_deliveries(app, rule.source_id).await? == 0 {
+                break;
+            }
+        }
         let tx = app.db.begin().await?;
         // Whoever imports from it again holds it until its new rule is there.
         db::sources::lock(&tx, rule.source_id).await?;
@@ -169,7 +177,7 @@ pub async fn forget_repository(app: &App, repository_id: Uuid) -> Result<()> {
         }
         tx.commit().await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Some deliveries of a source that is about to go: they may be large, and there may be thousands.

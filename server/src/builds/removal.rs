@@ -5,9 +5,10 @@ use super::states::{Why, enter};
 use crate::app::App;
 use crate::db::{self, AttemptEnd, BuildState};
 use crate::error::Result;
+use crate::jobs::Turn;
 use crate::policy::Principal;
 use crate::registry::objects;
-use crate::registry::removal::{ROWS, unless_stopping};
+use crate::registry::removal::ROWS;
 use uuid::Uuid;
 
 /// Builds of one transaction.
@@ -15,12 +16,13 @@ const BUILDS: u64 = 20;
 
 /// Ends what waits or runs. A builder hears with its next call that its attempt is over, and drops the work. The forge
 /// is not told: the page that its status would name is gone.
-pub async fn end(app: &App, repository_id: Uuid) -> Result<()> {
-    loop {
+/// False when the turn is over before all have ended.
+pub async fn end(app: &App, repository_id: Uuid, turn: &mut Turn) -> Result<bool> {
+    while turn.has_piece(app) {
         let tx = app.db.begin().await?;
         let open = db::removal::open_builds(&tx, repository_id, BUILDS).await?;
         if open.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let now = app.clock.now();
         for mut build in open {
@@ -35,17 +37,24 @@ pub async fn end(app: &App, repository_id: Uuid) -> Result<()> {
         }
         tx.commit().await?;
     }
+    Ok(false)
 }
 
-/// Removes the builds, their attempts, steps, materials and logs; sealed logs go from storage later.
-pub async fn remove(app: &App, repository_id: Uuid) -> Result<()> {
+/// Removes the builds, their attempts, steps, materials and logs; sealed logs go from storage later. False when the turn
+/// is over before all are gone.
+pub async fn remove(app: &App, repository_id: Uuid, turn: &mut Turn) -> Result<bool> {
     loop {
         let (builds, attempts) = db::removal::next_builds(&app.db, repository_id, BUILDS).await?;
         if builds.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        while part(app, &builds, &attempts).await? > 0 {
-            unless_stopping(app)?;
+        loop {
+            if !turn.has_piece(app) {
+                return Ok(false);
+            }
+            if part(app, &builds, &attempts).await? == 0 {
+                break;
+            }
         }
         let tx = app.db.begin().await?;
         db::removal::builds(&tx, &builds, &attempts).await?;

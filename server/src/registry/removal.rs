@@ -6,7 +6,7 @@ use super::objects;
 use crate::app::App;
 use crate::db::{self, Protection, RepositoryState, Tx, rows};
 use crate::error::{Error, Result};
-use crate::jobs::{self, Task};
+use crate::jobs::{self, Task, Turn};
 use crate::policy::{BUILD_CACHE, build_cache};
 use uuid::Uuid;
 
@@ -52,6 +52,13 @@ pub async fn forget_shared_caches(app: &App) -> Result<()> {
     Ok(())
 }
 
+/// Has the removal gone on with, behind those that wait.
+pub async fn ask_again(app: &App, repository_id: Uuid) -> Result<()> {
+    let tx = app.db.begin().await?;
+    ask(app, &tx, repository_id).await?;
+    tx.commit().await
+}
+
 async fn ask(app: &App, tx: &Tx, repository_id: Uuid) -> Result<()> {
     let task = Task::RemoveRepository { repository_id };
     jobs::enqueue(app, tx, &task, Some(format!("remove-repository:{repository_id}"))).await
@@ -66,9 +73,7 @@ pub async fn go_on(app: &App) -> Result<()> {
     let asked = jobs::open(app, &Task::RemoveRepository { repository_id: Uuid::nil() }).await?;
     for repository_id in left {
         if !asked.contains(&Task::RemoveRepository { repository_id }) {
-            let tx = app.db.begin().await?;
-            ask(app, &tx, repository_id).await?;
-            tx.commit().await?;
+            ask_again(app, repository_id).await?;
         }
     }
     Ok(())
@@ -80,9 +85,13 @@ pub async fn find(app: &App, repository_id: Uuid) -> Result<Option<rows::Reposit
     Ok(found.filter(|row| row.state == RepositoryState::Deleting))
 }
 
-/// Removes uploads, tags, moves, manifests and links. Of blobs nothing goes: other repositories may link them.
-pub async fn content(app: &App, repository_id: Uuid) -> Result<()> {
+/// Removes uploads, tags, moves, manifests and links. Of blobs nothing goes: other repositories may link them. False when
+/// the turn is over before all are gone.
+pub async fn content(app: &App, repository_id: Uuid, turn: &mut Turn) -> Result<bool> {
     loop {
+        if !turn.has_piece(app) {
+            return Ok(false);
+        }
         let tx = app.db.begin().await?;
         // Who writes to one of them notices within its lease.
         let gone = db::removal::uploads(&tx, repository_id, ROWS, objects::kept_until(app)).await?;
@@ -91,10 +100,12 @@ pub async fn content(app: &App, repository_id: Uuid) -> Result<()> {
             break;
         }
     }
-    while piece(app, repository_id).await? > 0 {
-        unless_stopping(app)?;
+    while turn.has_piece(app) {
+        if piece(app, repository_id).await? == 0 {
+            return Ok(true);
+        }
     }
-    Ok(())
+    Ok(false)
 }
 
 async fn piece(app: &App, repository_id: Uuid) -> Result<u64> {
@@ -111,12 +122,4 @@ pub async fn end(app: &App, repository_id: Uuid) -> Result<()> {
         return Err(Error::Unavailable("something came into the repository while it was being removed".into()));
     }
     tx.commit().await
-}
-
-/// A server that stops waits for the jobs in hand: a long one ends in the middle.
-pub fn unless_stopping(app: &App) -> Result<()> {
-    if app.wake.is_stopping() {
-        return Err(Error::Unavailable("the server stops; the rest is removed after its next start".into()));
-    }
-    Ok(())
 }

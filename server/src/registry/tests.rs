@@ -94,9 +94,14 @@ impl Scene {
         digest
     }
 
-    /// What the job does that a deletion asks for.
+    /// What the job does that a deletion asks for, in as many turns as it takes.
     async fn remove(&self, row: &rows::Repository) {
-        jobs::perform_now(&self.app, &Task::RemoveRepository { repository_id: row.id }).await.unwrap();
+        loop {
+            jobs::perform_now(&self.app, &Task::RemoveRepository { repository_id: row.id }).await.unwrap();
+            if !self.exists(row).await {
+                break;
+            }
+        }
     }
 
     /// Whether it has a name still.
