@@ -22,6 +22,7 @@ mod m20261130_000602_create_turned_private;
 mod m20261130_000701_add_attempt_protection;
 mod m20261130_000702_create_allowed_base;
 mod m20261130_000703_create_bases_to_list;
+mod m20261130_000861_add_job_deaths;
 mod schema;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000701_add_attempt_protection::Migration),
             Box::new(m20261130_000702_create_allowed_base::Migration),
             Box::new(m20261130_000703_create_bases_to_list::Migration),
+            Box::new(m20261130_000861_add_job_deaths::Migration),
         ]
     }
 }

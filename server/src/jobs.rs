@@ -9,6 +9,7 @@ mod lanes;
 mod list_repositories;
 mod poll_source;
 mod process_delivery;
+mod prune;
 mod remove_hook;
 mod remove_repository;
 mod runner;
@@ -20,9 +21,9 @@ mod sign_again;
 mod sweep_leases;
 mod sweep_objects;
 mod take_up;
-mod turn;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use runner::run;
 pub use schedule::start as start_schedule;
@@ -149,13 +150,21 @@ pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, ru
 
 /// Tasks of the same kind as `like` that wait, run or will be tried again.
 pub async fn open(app: &App, like: &Task) -> Result<Vec<Task>> {
-    let payloads = db::jobs::open_payloads(&app.db, like.name()).await?;
-    Ok(payloads.iter().filter_map(|payload| serde_json::from_str(payload).ok()).collect())
+    Ok(read(&db::jobs::open_payloads(&app.db, like.lane(), like.name()).await?))
+}
+
+/// Tasks of the same kind as `like` that are not done, also those that gave up or failed: they are asked for no more.
+pub async fn asked_for(app: &App, like: &Task) -> Result<Vec<Task>> {
+    Ok(read(&db::jobs::all_payloads(&app.db, like.lane(), like.name()).await?))
+}
+
+fn read(payloads: &[String]) -> Vec<Task> {
+    payloads.iter().filter_map(|payload| serde_json::from_str(payload).ok()).collect()
 }
 
 async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
     match task {
-        Task::Prune => prune(app).await,
+        Task::Prune => prune::run(app).await,
         Task::ListRepositories { connection_id } => list_repositories::run(app, *connection_id).await,
         Task::ScanRepositories { connection_id, only } => scan_repositories::run(app, *connection_id, only).await,
         Task::EnsureHook { source_id } => ensure_hook::run(app, *source_id).await,
@@ -185,19 +194,4 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
 #[cfg(test)]
 pub(crate) async fn perform_now(app: &App, task: &Task) -> Result<(), JobError> {
     perform(app, task).await
-}
-
-async fn prune(app: &App) -> Result<(), JobError> {
-    let now = app.clock.now();
-    let tx = app.db.begin().await?;
-    db::sessions::prune(&tx, now).await?;
-    let (week, season) = (now - 7 * crate::clock::DAY, now - 90 * crate::clock::DAY);
-    db::jobs::prune(&tx, week, season).await?;
-    db::sources::deliveries::prune(&tx, week, season).await?;
-    tx.commit().await?;
-    crate::registry::uploads::forget_old(app).await?;
-    // A run whose job gave up goes on, once the database or the disk is back.
-    crate::trust::resume(app).await?;
-    app.limits.forget_quiet();
-    Ok(())
 }

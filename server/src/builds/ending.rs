@@ -1,6 +1,7 @@
 //! What belongs to every change of a build's state: the event, the status at the forge, and who is woken.
 
 use super::home::Home;
+use super::log;
 use super::states::{Why, enter, is_over};
 use crate::app::App;
 use crate::clock::Millis;
@@ -73,8 +74,7 @@ pub(super) async fn end_attempt(app: &App, tx: &Tx, attempt_id: Uuid, how: Attem
     if !db::attempts::end(tx, attempt_id, how, app.clock.now()).await? {
         return Err(not_present());
     }
-    let task = Task::SealLog { attempt_id };
-    jobs::enqueue(app, tx, &task, Some(format!("seal:{attempt_id}"))).await
+    log::ask_to_seal(app, tx, attempt_id).await
 }
 
 /// What a builder reads whose attempt is over: it drops the work.

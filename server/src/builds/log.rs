@@ -20,7 +20,9 @@ pub use raw::open;
 pub(super) use read::step_lines;
 pub use read::{first_line, last_notice, lines_of_step, read};
 pub use reader::Reader;
-pub use seal::seal;
+#[cfg(test)]
+pub(super) use seal::store_only;
+pub use seal::{ask as ask_to_seal, resume, seal};
 
 use super::ending::not_present;
 use super::lease::LEASE;
@@ -32,17 +34,47 @@ use std::collections::BTreeMap;
 use steps::Steps;
 use uuid::Uuid;
 
+/// Bytes of records that one transaction stores: two rows of the largest size.
+const PART: usize = 512 << 10;
+
 /// Takes records of an attempt. What is known already is cut off; a gap is refused with what is known.
 ///
 /// Without room they are refused with an answer that builders try again after: lines wait there, and the build with
 /// them. What ends a build (`add_notice`, its state, its signature) is small, and is written all the same.
 /// A log that has reached its limits is at its end: the answer says so, and what comes is dropped.
 /// Whoever sends records lives, and keeps the lease like one who sends heartbeats.
+///
+/// They are stored in parts of some hundred KiB, each in a transaction of its own: other writers come in between. Where
+/// one is not stored, those before it are, and the builder sends again what is not known.
 pub async fn append(app: &App, attempt: &rows::Attempt, batch: RecordBatch) -> Result<RecordsReply> {
     if batch.records.len() > limits::MOST_AT_ONCE {
         return Err(Error::TooLarge(format!("at most {} records come at once", limits::MOST_AT_ONCE)));
     }
     app.room()?;
+    let mut first = batch.first;
+    let mut records = batch.records.into_iter().map(clean).peekable();
+    loop {
+        let mut part = RecordBatch { first, records: Vec::new() };
+        let mut bytes = 0;
+        while bytes < PART
+            && let Some(record) = records.next()
+        {
+            bytes += read::stored_size_of(&record);
+            part.records.push(record);
+        }
+        first = first.saturating_add(part.records.len() as u64);
+        let mut reply = append_part(app, attempt, part).await?;
+        if records.peek().is_none() {
+            return Ok(reply);
+        }
+        if reply.ended.is_some() {
+            reply.acknowledged = reply.acknowledged.saturating_add(records.count() as u64);
+            return Ok(reply);
+        }
+    }
+}
+
+async fn append_part(app: &App, attempt: &rows::Attempt, batch: RecordBatch) -> Result<RecordsReply> {
     let tx = app.db.begin().await?;
     let open = db::attempts::lock(&tx, attempt.id).await?.filter(|a| a.ended_at.is_none());
     let mut attempt = open.ok_or_else(not_present)?;
@@ -57,7 +89,7 @@ pub async fn append(app: &App, attempt: &rows::Attempt, batch: RecordBatch) -> R
         return Err(Error::Conflict(format!("records up to {known} are here; the next one is {}", known + 1)));
     }
     let overlap = usize::try_from(known + 1 - batch.first).unwrap_or(usize::MAX);
-    let fresh: Vec<Record> = batch.records.into_iter().skip(overlap).map(clean).collect();
+    let fresh: Vec<Record> = batch.records.into_iter().skip(overlap).collect();
     let news = !fresh.is_empty();
     if news {
         store(app, &tx, &mut attempt, fresh).await?;
@@ -82,7 +114,8 @@ pub(super) async fn add_notice(app: &App, tx: &Tx, attempt: &rows::Attempt, text
     let mut attempt = attempt.clone();
     let mut steps = Steps::load(tx, attempt.id, &[]).await?;
     let mut batches = Batches::new(&attempt);
-    batches.add(&mut attempt, &mut steps, &Record::Notice { at: app.clock.now(), text });
+    let notice = Record::Notice { at: app.clock.now(), text };
+    batches.add(&mut attempt, &mut steps, &notice, &line_of(&notice));
     batches.write(tx, &attempt, steps).await
 }
 
@@ -92,15 +125,15 @@ async fn store(app: &App, tx: &Tx, attempt: &mut rows::Attempt, records: Vec<Rec
     let mut batches = Batches::new(attempt);
     for mut record in records {
         steps.number(&mut record);
-        let size = line_of(&record).len();
-        let bytes = attempt.log_bytes + i64::try_from(size).unwrap_or(i64::MAX);
+        let line = line_of(&record);
+        let bytes = attempt.log_bytes + i64::try_from(line.len()).unwrap_or(i64::MAX);
         if let Some(why) = limits::cut(attempt.last_record + 1, bytes, steps::step_of(&record)) {
             let told = Record::Notice { at: app.clock.now(), text: why.clone() };
-            batches.add(attempt, &mut steps, &told);
+            batches.add(attempt, &mut steps, &told, &line_of(&told));
             attempt.log_cut = Some(why);
             break;
         }
-        batches.add(attempt, &mut steps, &record);
+        batches.add(attempt, &mut steps, &record, &line);
     }
     batches.write(tx, attempt, steps).await
 }
@@ -119,8 +152,8 @@ impl Batches {
         Self { done: Vec::new(), places: BTreeMap::new(), body: Vec::new(), first: attempt.last_record + 1 }
     }
 
-    fn add(&mut self, attempt: &mut rows::Attempt, steps: &mut Steps, record: &Record) {
-        let line = line_of(record);
+    /// `line` is the record as it is stored.
+    fn add(&mut self, attempt: &mut rows::Attempt, steps: &mut Steps, record: &Record, line: &[u8]) {
         attempt.last_record += 1;
         attempt.log_bytes += i64::try_from(line.len()).unwrap_or(i64::MAX);
         let number = attempt.last_record.unsigned_abs();
@@ -130,7 +163,7 @@ impl Batches {
         if let Record::Line(line) = record {
             self.places.entry(line.step).or_insert((line.line, number));
         }
-        self.body.extend_from_slice(&line);
+        self.body.extend_from_slice(line);
         steps.apply(attempt, record);
     }
 

@@ -6,7 +6,7 @@ use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 /// A session that has not ended, and that began after `oldest`.
@@ -76,11 +76,26 @@ pub async fn invite_of_browser(c: &impl Ask, browser_hash: &str, now: Millis) ->
     Ok(row.and_then(|r| r.invite_hash))
 }
 
-/// Forgets what has ended.
-pub async fn prune(tx: &Tx, now: Millis) -> Result<()> {
-    session::Entity::delete_many().filter(session::Column::ExpiresAt.lt(now)).exec(tx.connection()).await?;
-    let old = now - crate::clock::DAY;
-    sign_in::Entity::delete_many().filter(sign_in::Column::ExpiresAt.lt(old)).exec(tx.connection()).await?;
+/// Some sessions that have ended.
+pub async fn ended(c: &impl Ask, now: Millis, limit: u64) -> Result<Vec<Uuid>> {
+    let ended = session::Entity::find().select_only().column(session::Column::Id);
+    let ended = ended.filter(session::Column::ExpiresAt.lt(now)).limit(limit);
+    Ok(ended.into_tuple().all(c.connection()).await?)
+}
+
+/// Some round trips whose time was over before `before`.
+pub async fn ended_sign_ins(c: &impl Ask, before: Millis, limit: u64) -> Result<Vec<Uuid>> {
+    let ended = sign_in::Entity::find().select_only().column(sign_in::Column::Id);
+    let ended = ended.filter(sign_in::Column::ExpiresAt.lt(before)).limit(limit);
+    Ok(ended.into_tuple().all(c.connection()).await?)
+}
+
+/// Forgets these sessions and round trips.
+pub async fn forget(tx: &Tx, sessions: &[Uuid], sign_ins: &[Uuid]) -> Result<()> {
+    let gone = session::Entity::delete_many().filter(session::Column::Id.is_in(sessions.iter().copied()));
+    gone.exec(tx.connection()).await?;
+    let gone = sign_in::Entity::delete_many().filter(sign_in::Column::Id.is_in(sign_ins.iter().copied()));
+    gone.exec(tx.connection()).await?;
     Ok(())
 }
 

@@ -9,20 +9,23 @@ use crate::db::Lane;
 /// All lanes, and their places in one server.
 pub(super) const LANES: &[(Lane, usize)] = &[
     (Lane::Leases, 1),
+    (Lane::Logs, 2),
     (Lane::Upkeep, 2),
     (Lane::Deliveries, 4),
     (Lane::Forge, 4),
     (Lane::Listing, 2),
     (Lane::Polling, 2),
     (Lane::Long, 1),
+    (Lane::Signing, 1),
 ];
 
 impl Task {
     pub(super) fn lane(&self) -> Lane {
         match self {
             Self::SweepLeases => Lane::Leases,
+            // A log may be large: those who seal it hold up neither the sweeps nor those who forget.
+            Self::SealLog { .. } => Lane::Logs,
             Self::Prune
-            | Self::SealLog { .. }
             | Self::ReconcileSources
             | Self::SweepObjects
             | Self::TakeUp
@@ -34,7 +37,26 @@ impl Task {
                 Lane::Listing
             }
             Self::PollSource { .. } | Self::PollDueSources => Lane::Polling,
-            Self::RemoveRepository { .. } | Self::SignAgain { .. } => Lane::Long,
+            Self::RemoveRepository { .. } => Lane::Long,
+            // A stranger's deletion does not delay what follows a revoked key.
+            Self::SignAgain { .. } => Lane::Signing,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn signing_and_logs_wait_for_nobody_elses_work() {
+        let id = Uuid::nil();
+        let sign = Task::SignAgain { namespace_id: id }.lane();
+        let seal = Task::SealLog { attempt_id: id }.lane();
+        for other in [Task::RemoveRepository { repository_id: id }, Task::Prune, Task::SweepObjects, Task::ForgetOld] {
+            assert!(other.lane() != sign && other.lane() != seal, "{other:?}");
+        }
+        assert!(LANES.iter().any(|(lane, _)| *lane == sign) && LANES.iter().any(|(lane, _)| *lane == seal));
     }
 }

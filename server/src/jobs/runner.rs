@@ -1,9 +1,9 @@
 //! Claims jobs and runs them until told to stop: a line for each lane, a few of a lane at once.
 
 use super::lanes::LANES;
-use super::{JobError, Task, perform};
+use super::{JobError, Task, perform, schedule};
 use crate::app::App;
-use crate::clock::{MINUTE, SECOND};
+use crate::clock::{MINUTE, Millis, SECOND};
 use crate::db::jobs::{Claimed, End};
 use crate::db::{self, Lane, rows};
 use crate::error::{Context, Error, Result};
@@ -15,6 +15,8 @@ use tokio::sync::{Semaphore, watch};
 
 /// Tries before the hourly look takes it up again.
 const MOST_ATTEMPTS: i64 = 12;
+/// Runs in a row that came to no end, because whatever ran the job died.
+const MOST_DEATHS: i64 = 12;
 
 /// Runs until `stop` turns true; jobs in flight end first.
 pub async fn run(app: Arc<App>, stop: watch::Receiver<bool>) {
@@ -73,8 +75,8 @@ async fn claim(app: &App, lane: Lane) -> Result<Option<Claimed>> {
 /// Runs a job that was claimed.
 async fn work(app: &App, claimed: Claimed) -> Result<()> {
     let Claimed { job, is_abandoned } = claimed;
-    if is_abandoned && job.attempts > MOST_ATTEMPTS {
-        // It never came to an end: whatever ran it died.
+    // Tries say nothing of this: what was taken up again has had many, and a restart must not end it for good.
+    if is_abandoned && job.deaths >= MOST_DEATHS {
         let died = Error::internal("a job", "its workers died".to_owned());
         return finish(app, &job, Err(JobError::Fail(died))).await;
     }
@@ -129,6 +131,14 @@ async fn finish(app: &App, job: &rows::Job, result: Result<(), JobError>) -> Res
     let now = app.clock.now();
     let end = match result {
         Ok(()) => End::Done,
+        // The clock brings it again, and soon: tries of its own would pile up beside those, and a pause of theirs would
+        // keep the next one from coming.
+        Err(JobError::Fail(error) | JobError::Retry(error) | JobError::RetryAfter(error, _))
+            if schedule::brings(&job.kind) =>
+        {
+            tracing::error!(job.id = %job.id, job.kind = job.kind, "job {} failed, until its next turn: {}", job.kind, error.for_log());
+            End::Done
+        }
         Err(JobError::Fail(error)) => {
             tracing::warn!(job.id = %job.id, job.kind = job.kind, "job {} failed: {}", job.kind, error.for_log());
             End::Failed(error.for_log())
@@ -146,13 +156,22 @@ async fn finish(app: &App, job: &rows::Job, result: Result<(), JobError>) -> Res
             End::Retry(error.for_log(), now + backoff(job.attempts))
         }
     };
-    let tx = app.db.begin().await?;
-    let is_ours = db::jobs::end(&tx, job, end, now).await?;
-    tx.commit().await?;
+    let is_ours = match write_end(app, job, &end, now).await {
+        // The same work was asked for between look and write.
+        Err(Error::Conflict(_)) => write_end(app, job, &end, now).await?,
+        other => other?,
+    };
     if !is_ours {
         tracing::warn!(job.id = %job.id, "job {} ended after another worker had taken it over", job.kind);
     }
     Ok(())
+}
+
+async fn write_end(app: &App, job: &rows::Job, end: &End, now: Millis) -> Result<bool> {
+    let tx = app.db.begin().await?;
+    let is_ours = db::jobs::end(&tx, job, end, now).await?;
+    tx.commit().await?;
+    Ok(is_ours)
 }
 
 // 2 s, 4 s, … up to 15 minutes: about an hour for all tries.
@@ -162,117 +181,4 @@ fn backoff(attempts: i64) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::jobs::enqueue;
-    use crate::testing::TestApp;
-    use uuid::Uuid;
-
-    crate::testing::on_postgres! {
-        a_job_that_was_taken_over_is_ended_by_its_new_worker_only,
-        what_gave_up_is_taken_up_again_and_what_failed_is_not,
-        a_clock_that_was_set_back_stops_no_job,
-    }
-
-    async fn add(app: &App, task: &Task) {
-        let tx = app.db.begin().await.unwrap();
-        enqueue(app, &tx, task, None).await.unwrap();
-        tx.commit().await.unwrap();
-    }
-
-    async fn state(app: &App, id: Uuid) -> String {
-        db::jobs::find(&app.db, id).await.unwrap().unwrap().state.to_string()
-    }
-
-    fn away() -> Error {
-        Error::Unavailable("the forge is away".into())
-    }
-
-    #[tokio::test]
-    async fn a_lane_that_hangs_holds_no_other_up() {
-        let app = TestApp::start().await;
-        add(&app, &Task::SetCommitStatus { build_id: Uuid::now_v7() }).await;
-        add(&app, &Task::SweepLeases).await;
-        // Nobody works in the lane of the forge: its places are taken.
-        assert!(claim(&app, Lane::Deliveries).await.unwrap().is_none());
-        let sweep = claim(&app, Lane::Leases).await.unwrap().unwrap();
-        work(&app, sweep).await.unwrap();
-        assert!(claim(&app, Lane::Leases).await.unwrap().is_none());
-        assert!(claim(&app, Lane::Forge).await.unwrap().is_some());
-    }
-
-    #[tokio::test]
-    async fn a_job_that_was_taken_over_is_ended_by_its_new_worker_only() {
-        let app = TestApp::start().await;
-        add(&app, &Task::SweepLeases).await;
-        let first = claim(&app, Lane::Leases).await.unwrap().unwrap();
-        assert!(claim(&app, Lane::Leases).await.unwrap().is_none());
-        app.clock.advance(db::jobs::LEASE + SECOND);
-        let second = claim(&app, Lane::Leases).await.unwrap().unwrap();
-        assert!(second.is_abandoned);
-        assert!(!extend(&app, &first.job).await.unwrap());
-        finish(&app, &first.job, Ok(())).await.unwrap();
-        assert_eq!(state(&app, first.job.id).await, "running");
-        assert!(extend(&app, &second.job).await.unwrap());
-        finish(&app, &second.job, Err(JobError::Retry(away()))).await.unwrap();
-        assert_eq!(state(&app, first.job.id).await, "waiting");
-        // The end of the first try comes late once more.
-        finish(&app, &first.job, Ok(())).await.unwrap();
-        assert_eq!(state(&app, first.job.id).await, "waiting");
-    }
-
-    #[tokio::test]
-    async fn what_gave_up_is_taken_up_again_and_what_failed_is_not() {
-        let app = TestApp::start().await;
-        add(&app, &Task::SealLog { attempt_id: Uuid::now_v7() }).await;
-        let mut tries = 0;
-        let id = loop {
-            let claimed = claim(&app, Lane::Upkeep).await.unwrap().unwrap();
-            finish(&app, &claimed.job, Err(JobError::Retry(away()))).await.unwrap();
-            tries += 1;
-            app.clock.advance(20 * MINUTE);
-            if state(&app, claimed.job.id).await != "waiting" {
-                break claimed.job.id;
-            }
-        };
-        assert_eq!((tries, state(&app, id).await.as_str()), (MOST_ATTEMPTS, "gave_up"));
-        assert!(claim(&app, Lane::Upkeep).await.unwrap().is_none());
-        perform(&app, &Task::TakeUp).await.unwrap();
-        let again = claim(&app, Lane::Upkeep).await.unwrap().unwrap();
-        assert!(again.job.id == id && !again.is_abandoned);
-        finish(&app, &again.job, Err(JobError::Fail(away()))).await.unwrap();
-        perform(&app, &Task::TakeUp).await.unwrap();
-        assert_eq!(state(&app, id).await, "failed");
-    }
-
-    #[tokio::test]
-    async fn a_job_that_kills_its_workers_is_not_taken_up_again() {
-        let app = TestApp::start().await;
-        add(&app, &Task::SweepLeases).await;
-        for _ in 0..=MOST_ATTEMPTS {
-            let claimed = claim(&app, Lane::Leases).await.unwrap().unwrap();
-            if claimed.job.attempts > MOST_ATTEMPTS {
-                let id = claimed.job.id;
-                work(&app, claimed).await.unwrap();
-                assert_eq!(state(&app, id).await, "failed");
-                return;
-            }
-            app.clock.advance(db::jobs::LEASE + SECOND);
-        }
-        panic!("it was run for ever");
-    }
-
-    #[tokio::test]
-    async fn a_clock_that_was_set_back_stops_no_job() {
-        let app = TestApp::start().await;
-        let right = app.clock.now();
-        app.clock.set(right + 365 * crate::clock::DAY);
-        add(&app, &Task::SweepLeases).await;
-        add(&app, &Task::SealLog { attempt_id: Uuid::now_v7() }).await;
-        let running = claim(&app, Lane::Upkeep).await.unwrap().unwrap();
-        app.clock.set(right);
-        assert!(claim(&app, Lane::Leases).await.unwrap().is_some(), "it waits for a year");
-        let again = claim(&app, Lane::Upkeep).await.unwrap().expect("its lease lasts for a year");
-        assert_eq!(again.job.id, running.job.id);
-    }
-}
+mod tests;

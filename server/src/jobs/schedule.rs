@@ -18,6 +18,16 @@ const ENTRIES: &[(&str, Task)] = &[
     ("0 17 * * * *", Task::AskOrganizations),
 ];
 
+/// The kinds of task that come back by the clock.
+pub(super) fn kinds() -> Vec<&'static str> {
+    ENTRIES.iter().map(|(_, task)| task.name()).collect()
+}
+
+/// Whether the clock brings a kind of task.
+pub(super) fn brings(kind: &str) -> bool {
+    ENTRIES.iter().any(|(_, task)| task.name() == kind)
+}
+
 /// Starts the clock; it stops when the scheduler is dropped.
 pub async fn start(app: &Arc<App>) -> Result<JobScheduler> {
     let scheduler = JobScheduler::new().await.context("starting the scheduler")?;

@@ -2,35 +2,62 @@
 
 use super::*;
 use crate::clock::DAY;
-use crate::db::Lane;
-use crate::db::jobs::End;
+use crate::db::{JobState, Lane};
 use crate::testing::TestApp;
 
 crate::testing::on_postgres! {
     jobs_that_ended_long_ago_are_forgotten_however_they_ended,
+    other_writers_come_in_while_old_jobs_are_forgotten,
+}
+
+/// A job that ended so, as the version before left it.
+async fn ended(app: &App, tx: &Tx, how: JobState, at: i64) -> Uuid {
+    enqueue(app, tx, &Task::SweepLeases, None).await.unwrap();
+    let claimed = db::jobs::claim_next(tx, Lane::Leases, app.clock.now() + 1_000).await.unwrap().unwrap();
+    db::jobs::force(tx, claimed.job.id, how, at).await;
+    claimed.job.id
 }
 
 #[tokio::test]
 async fn jobs_that_ended_long_ago_are_forgotten_however_they_ended() {
     let app = TestApp::start().await;
     let now = app.clock.now();
-    let end = async |is_good: bool, at: i64| {
-        let tx = app.db.begin().await.unwrap();
-        enqueue(&app, &tx, &Task::SweepLeases, None).await.unwrap();
-        let claimed = db::jobs::claim_next(&tx, Lane::Leases, now + 1_000).await.unwrap().unwrap();
-        let end = if is_good { End::Done } else { End::Failed("it broke".into()) };
-        assert!(db::jobs::end(&tx, &claimed.job, end, at).await.unwrap());
-        tx.commit().await.unwrap();
-    };
+    let tx = app.db.begin().await.unwrap();
+    let mut all = Vec::new();
     for days in [1, 8, 91] {
-        end(true, now - days * DAY).await;
-        end(false, now - days * DAY).await;
+        for how in [JobState::Done, JobState::Failed, JobState::GaveUp] {
+            all.push((days, how, ended(&app, &tx, how, now - days * DAY).await));
+        }
     }
-    let prune = async || {
-        let tx = app.db.begin().await.unwrap();
-        let gone = db::jobs::prune(&tx, now - 7 * DAY, now - 90 * DAY).await.unwrap();
-        tx.commit().await.unwrap();
-        gone
-    };
-    assert_eq!((prune().await, prune().await), (3, 0));
+    tx.commit().await.unwrap();
+    perform(&app, &Task::Prune).await.unwrap();
+    for (days, how, id) in all {
+        let stays = how != JobState::Done && days < 90;
+        assert_eq!(db::jobs::find(&app.db, id).await.unwrap().is_some(), stays, "{how}, {days} days ago");
+    }
+}
+
+#[tokio::test]
+async fn other_writers_come_in_while_old_jobs_are_forgotten() {
+    let app = TestApp::start().await;
+    let tx = app.db.begin().await.unwrap();
+    for _ in 0..1_600 {
+        ended(&app, &tx, JobState::Done, 1).await;
+    }
+    tx.commit().await.unwrap();
+    let pruned = perform(&app, &Task::Prune);
+    tokio::pin!(pruned);
+    let mut written = 0;
+    loop {
+        let write = async {
+            let tx = app.db.begin().await.unwrap();
+            enqueue(&app, &tx, &Task::Prune, None).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        tokio::select! {
+            done = &mut pruned => break done.unwrap(),
+            () = write => written += 1,
+        }
+    }
+    assert!(written >= 2, "{written} others wrote meanwhile");
 }

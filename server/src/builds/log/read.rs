@@ -37,16 +37,24 @@ pub async fn read(app: &App, attempt_id: Uuid, after: u64, limit: usize) -> Resu
     Ok(records)
 }
 
-/// About what a record takes.
+/// About what a record takes in memory.
 pub(super) fn size_of(record: &Record) -> usize {
-    let text = match record {
-        Record::StepStarted(step) => step.name.len(),
-        Record::Line(line) => line.text.len(),
-        Record::StepDone(step) => step.error.as_ref().map_or(0, String::len),
-        Record::Notice { text, .. } => text.len(),
-        Record::Progress { id, .. } => id.len(),
-    };
-    text + 64
+    text_of(record).len() + 64
+}
+
+/// About what a record takes where it is stored: JSON has six bytes for a control character.
+pub(super) fn stored_size_of(record: &Record) -> usize {
+    size_of(record) + 5 * text_of(record).bytes().filter(u8::is_ascii_control).count()
+}
+
+fn text_of(record: &Record) -> &str {
+    match record {
+        Record::StepStarted(step) => &step.name,
+        Record::Line(line) => &line.text,
+        Record::StepDone(step) => step.error.as_deref().unwrap_or_default(),
+        Record::Notice { text, .. } => text,
+        Record::Progress { id, .. } => id,
+    }
 }
 
 /// What Slipway said at the very end of a log: of a lost attempt, why.

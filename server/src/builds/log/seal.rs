@@ -3,13 +3,22 @@
 use super::index::Index;
 use super::read::parse;
 use crate::app::App;
-use crate::db::{self, ObjectKey, ObjectKind, rows};
+use crate::clock::{MINUTE, Millis};
+use crate::db::{self, ObjectKey, ObjectKind, Tx, rows};
 use crate::error::{Context, Error, Result};
+use crate::jobs::{self, Task};
 use crate::registry::objects;
 use crate::storage::Writer;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
+
+/// Batches that go in one transaction: about 2 MiB.
+const AT_ONCE: u64 = 8;
+/// Logs of one transaction that are asked for again.
+const MOST_ASKED: u64 = 200;
+/// Most logs are sealed by then.
+const SOON: Millis = 10 * MINUTE;
 
 /// Seals the log of an attempt that ended. Safe to run twice, and after a crash in between.
 pub async fn seal(app: &App, attempt_id: Uuid) -> Result<()> {
@@ -17,9 +26,61 @@ pub async fn seal(app: &App, attempt_id: Uuid) -> Result<()> {
     if attempt.ended_at.is_none() {
         return Err(Error::invalid("the attempt has not ended"));
     }
-    if attempt.last_record == 0 || db::logs::find_sealed(&app.db, attempt_id).await?.is_some() {
+    if attempt.last_record == 0 {
         return Ok(());
     }
+    if db::logs::find_sealed(&app.db, attempt_id).await?.is_none() {
+        store(app, &attempt).await?;
+    }
+    // Only now, and a few at a time: a large log has hundreds of megabytes.
+    loop {
+        let last = db::logs::last_batches(&app.db, attempt_id, AT_ONCE).await?;
+        if last.is_empty() {
+            return Ok(());
+        }
+        let tx = app.db.begin().await?;
+        db::logs::delete_batches(&tx, &last).await?;
+        tx.commit().await?;
+    }
+}
+
+/// Has the logs sealed of attempts that ended and that no job is about to seal.
+pub async fn resume(app: &App) -> Result<()> {
+    let mut after = Uuid::nil();
+    let mut asked = None;
+    loop {
+        let left = db::logs::unsealed(&app.db, app.clock.now() - SOON, after, MOST_ASKED).await?;
+        let Some(last) = left.last() else { return Ok(()) };
+        after = *last;
+        if asked.is_none() {
+            // Those that failed are for a person to look at.
+            asked = Some(jobs::asked_for(app, &Task::SealLog { attempt_id: Uuid::nil() }).await?);
+        }
+        let tx = app.db.begin().await?;
+        for attempt_id in left {
+            let task = Task::SealLog { attempt_id };
+            if !asked.iter().flatten().any(|known| *known == task) {
+                ask(app, &tx, attempt_id).await?;
+            }
+        }
+        tx.commit().await?;
+    }
+}
+
+/// Has the log of an attempt sealed that ended in this transaction.
+pub async fn ask(app: &App, tx: &Tx, attempt_id: Uuid) -> Result<()> {
+    jobs::enqueue(app, tx, &Task::SealLog { attempt_id }, Some(format!("seal:{attempt_id}"))).await
+}
+
+/// As `seal`, but the rows stay: a server that is killed leaves it so.
+#[cfg(test)]
+pub async fn store_only(app: &App, attempt_id: Uuid) {
+    let attempt = db::builds::find_attempt(&app.db, attempt_id).await.unwrap().unwrap();
+    store(app, &attempt).await.unwrap();
+}
+
+async fn store(app: &App, attempt: &rows::Attempt) -> Result<()> {
+    let attempt_id = attempt.id;
     // The rows stay until there is room for the bytes beside them; the job is tried again.
     app.room()?;
     // Bytes before rows: a crash in between leaves an object that nobody names, never a log that cannot be read.
@@ -47,7 +108,6 @@ pub async fn seal(app: &App, attempt_id: Uuid) -> Result<()> {
         }
         other => other?,
     }
-    db::logs::delete_batches(&tx, attempt_id).await?;
     tx.commit().await
 }
 

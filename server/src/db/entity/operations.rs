@@ -16,6 +16,7 @@ entity!(job "job" {
     cause: Option<String>,
     created_at: i64,
     finished_at: Option<i64>,
+    deaths: i64,
 });
 
 entity!(event "event" {

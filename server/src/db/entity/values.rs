@@ -206,6 +206,7 @@ words! {
 
 words! {
     /// Where a job is. `GaveUp`: its tries are used up, and the hourly look takes it up again; `Failed`: trying is no use.
+    /// What is done has no row; `Done` is of a version before.
     JobState {
         Waiting = "waiting",
         Running = "running",
@@ -219,12 +220,14 @@ words! {
     /// Jobs of different lanes do not wait for each other.
     Lane {
         Leases = "leases",
+        Logs = "logs",
         Upkeep = "upkeep",
         Deliveries = "deliveries",
         Forge = "forge",
         Listing = "listing",
         Polling = "polling",
         Long = "long",
+        Signing = "signing",
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Func, OnConflict};
-use sea_orm::{IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// The outcome of a delivery that nobody has read yet.
@@ -58,21 +58,41 @@ pub async fn set_outcome(tx: &Tx, id: Uuid, outcome: &str) -> Result<()> {
     Ok(())
 }
 
-/// Empties bodies that came before `emptied_before`, and forgets deliveries from before `forgotten_before`.
-/// A replay of a forgotten one does no harm: its ref has moved on, and then the forge is asked.
-pub async fn prune(tx: &Tx, emptied_before: Millis, forgotten_before: Millis) -> Result<()> {
+/// Some deliveries from before a time that were read, and have their bodies still.
+pub async fn read_before(c: &impl Ask, before: Millis, limit: u64) -> Result<Vec<Uuid>> {
+    let full = Expr::expr(Func::cust("length").arg(Expr::col(hook_delivery::Column::Body))).gt(0);
+    let read = hook_delivery::Column::Outcome.ne(WAITING);
+    some(c, Condition::all().add(hook_delivery::Column::ReceivedAt.lt(before)).add(read).add(full), limit).await
+}
+
+/// Some deliveries from before a time.
+pub async fn before(c: &impl Ask, before: Millis, limit: u64) -> Result<Vec<Uuid>> {
+    some(c, Condition::all().add(hook_delivery::Column::ReceivedAt.lt(before)), limit).await
+}
+
+async fn some(c: &impl Ask, which: Condition, limit: u64) -> Result<Vec<Uuid>> {
+    Ok(hook_delivery::Entity::find()
+        .select_only()
+        .column(hook_delivery::Column::Id)
+        .filter(which)
+        .limit(limit)
+        .into_tuple()
+        .all(c.connection())
+        .await?)
+}
+
+/// Empties the bodies of these.
+pub async fn empty(tx: &Tx, ids: &[Uuid]) -> Result<()> {
     let change = hook_delivery::ActiveModel { body: Set(Vec::new()), ..Default::default() };
-    hook_delivery::Entity::update_many()
-        .set(change)
-        .filter(hook_delivery::Column::ReceivedAt.lt(emptied_before))
-        .filter(hook_delivery::Column::Body.ne(Vec::<u8>::new()))
-        .filter(hook_delivery::Column::Outcome.ne(WAITING))
-        .exec(tx.connection())
-        .await?;
-    hook_delivery::Entity::delete_many()
-        .filter(hook_delivery::Column::ReceivedAt.lt(forgotten_before))
-        .exec(tx.connection())
-        .await?;
+    let these = hook_delivery::Entity::update_many().set(change);
+    these.filter(hook_delivery::Column::Id.is_in(ids.iter().copied())).exec(tx.connection()).await?;
+    Ok(())
+}
+
+/// Forgets these. A replay of a forgotten one does no harm: its ref has moved on, and then the forge is asked.
+pub async fn forget(tx: &Tx, ids: &[Uuid]) -> Result<()> {
+    let these = hook_delivery::Entity::delete_many().filter(hook_delivery::Column::Id.is_in(ids.iter().copied()));
+    these.exec(tx.connection()).await?;
     Ok(())
 }
 

@@ -73,7 +73,7 @@ async fn a_removal_that_broke_off_goes_on() {
     // Its job gave up.
     let now = scene.app.clock.now();
     let claimed = db::jobs::claim_next(&tx, Lane::Long, now).await.unwrap().unwrap();
-    db::jobs::end(&tx, &claimed.job, db::jobs::End::Failed("it broke".into()), now).await.unwrap();
+    db::jobs::end(&tx, &claimed.job, &db::jobs::End::Failed("it broke".into()), now).await.unwrap();
     tx.commit().await.unwrap();
     removal::go_on(&scene.app).await.unwrap();
     removal::go_on(&scene.app).await.unwrap();

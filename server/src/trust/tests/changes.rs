@@ -251,9 +251,9 @@ async fn a_run_whose_job_gave_up_goes_on() {
     assert_eq!(open().await.unwrap().len(), 1, "one is asked for already");
     let tx = app.db.begin().await.unwrap();
     let soon = app.clock.now() + 1_000;
-    let claimed = db::jobs::claim_next(&tx, db::Lane::Long, soon).await.unwrap().unwrap();
+    let claimed = db::jobs::claim_next(&tx, db::Lane::Signing, soon).await.unwrap().unwrap();
     let end = db::jobs::End::Failed("the disk was full".into());
-    assert!(db::jobs::end(&tx, &claimed.job, end, soon).await.unwrap());
+    assert!(db::jobs::end(&tx, &claimed.job, &end, soon).await.unwrap());
     tx.commit().await.unwrap();
     resume(&app).await.unwrap();
     assert_eq!(open().await.unwrap().len(), 1);

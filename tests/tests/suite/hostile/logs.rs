@@ -1,5 +1,7 @@
 //! Logs that a builder makes as large as it can: what the server keeps of them, and what their pages cost.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::site::until;
@@ -28,14 +30,9 @@ impl Builder {
         let title = format!("{} build {number}", shop.bench.name);
         let client = shop.site.server.http().build().expect("a client is made");
         let mut builder = Self { shop, client, attempt: String::new(), token: TOKEN.to_owned(), sent: 0, path };
-        let ask = json!({
-            "version": slipway_protocol::VERSION, "builder": "mine", "platforms": ["linux/amd64"],
-            "slots": 1, "wait_secs": 20, "unable": null,
-        });
         let work = until("there is work", async || {
-            let (status, work) = builder.post("claim", &ask).await;
             // Those that the import began are taken too, and left.
-            (status == 200 && work["title"] == title.as_str()).then_some(work)
+            builder.claim().await.filter(|work| work["title"] == title.as_str())
         })
         .await;
         let text = |key: &str| work[key].as_str().expect("an assignment has it").to_owned();
@@ -43,10 +40,23 @@ impl Builder {
         builder
     }
 
+    /// Takes the next build, if there is one.
+    async fn claim(&self) -> Option<Value> {
+        let ask = json!({
+            "version": slipway_protocol::VERSION, "builder": "mine", "platforms": ["linux/amd64"],
+            "slots": 1, "wait_secs": 20, "unable": null,
+        });
+        let (status, work) = self.post_as(TOKEN, "claim", &ask).await;
+        (status == 200).then_some(work)
+    }
+
     async fn post(&self, what: &str, body: &Value) -> (u16, Value) {
+        self.post_as(&self.token, what, body).await
+    }
+
+    async fn post_as(&self, token: &str, what: &str, body: &Value) -> (u16, Value) {
         let url = self.shop.site.server.url(&format!("/builder/v1/{what}"));
-        let answer =
-            self.client.post(url).bearer_auth(&self.token).json(body).send().await.expect("the server answers");
+        let answer = self.client.post(url).bearer_auth(token).json(body).send().await.expect("the server answers");
         let status = answer.status().as_u16();
         (status, answer.json().await.unwrap_or_default())
     }
@@ -72,6 +82,17 @@ impl Builder {
         let path = format!("attempts/{}/finish", self.attempt);
         let (status, answer) = self.post(&path, &json!({ "outcome": outcome, "last_record": self.sent })).await;
         assert_eq!(status, 200, "{answer}");
+    }
+
+    async fn until_sealed(&self) {
+        // Those of the import's own builds, which were left, are sealed too.
+        let sealed = format!("sealed_log WHERE attempt_id = x'{}'", self.attempt.replace('-', ""));
+        until("the log is sealed", async || (self.shop.site.count(&sealed).await == 1).then_some(())).await;
+    }
+
+    /// States of builds that the forge was not told of once, because others hold all places.
+    async fn untold(&self) -> u64 {
+        self.shop.site.count("job WHERE kind = 'set_commit_status' AND attempts = 0").await
     }
 
     /// What the page of the build says, with more behind its path.
@@ -103,9 +124,7 @@ async fn a_view_of_a_huge_styled_log_is_small_and_costs_little() {
     for sealed in [false, true] {
         if sealed {
             builder.finish().await;
-            // That of the import's own build, which was left, is sealed too.
-            let sealed = format!("sealed_log WHERE attempt_id = x'{}'", builder.attempt.replace('-', ""));
-            until("the log is sealed", async || (builder.shop.site.count(&sealed).await == 1).then_some(())).await;
+            builder.until_sealed().await;
         }
         let server = &builder.shop.site.server;
         builder.page("").await;
@@ -147,4 +166,24 @@ async fn a_log_that_passes_its_limits_ends_with_a_word_and_the_build_goes_on() {
     assert!(page.len() < 2 * MIB, "{} bytes", page.len());
     let raw = builder.page("/raw").await;
     assert!(raw.contains("#2000 ") && !raw.contains("dropped"), "{}", &raw[raw.len() - 500..]);
+}
+
+#[tokio::test]
+async fn a_forge_that_hangs_holds_up_neither_leases_nor_logs() {
+    let mut builder = Builder::with_build().await;
+    let forge = &builder.shop.site.forge;
+    forge.hang_next_at("/statuses/", 10_000, Duration::from_mins(10));
+    for n in 0..20 {
+        builder.shop.bench.repo.change(&format!("slow-{n}")).file("n", n.to_string()).commit("Wait");
+    }
+    until("its calls hang", async || (builder.untold().await >= 12).then_some(())).await;
+    let silent = until("there is work", async || builder.claim().await).await;
+    let silent = silent["attempt_id"].as_str().expect("an assignment has it").replace('-', "");
+    builder.shop.site.sql(&format!("UPDATE build_attempt SET lease_until = 1 WHERE id = x'{silent}'")).await;
+    assert_eq!(builder.records(vec![started(1), line(1, 1, "hello")]).await.0, 200);
+    builder.finish().await;
+    builder.until_sealed().await;
+    let lost = format!("build_attempt WHERE id = x'{silent}' AND end_reason = 'lost'");
+    until("the lease is swept", async || (builder.shop.site.count(&lost).await == 1).then_some(())).await;
+    assert!(builder.untold().await > 0, "all calls came through: this shows nothing");
 }
