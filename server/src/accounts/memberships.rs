@@ -25,7 +25,7 @@ use super::standing;
 use crate::app::App;
 use crate::clock::{DAY, Millis, SECOND};
 use crate::db::{self, rows};
-use crate::error::Result;
+use crate::error::{Parts, Result};
 use crate::forge::Forge;
 use crate::jobs::{self, Task};
 use crate::secrets::Secret;
@@ -61,8 +61,14 @@ enum Answer {
 /// Queues a look at each organisation that was not asked about for a day, one after the other; and suspends those whose
 /// way in nobody knows and who did not sign in for a week.
 pub async fn ask_due(app: &App) -> Result<()> {
+    let mut parts = Parts::default();
+    parts.note("looking at people whose way in nobody knows", standing::of_unknown(app).await);
+    parts.note("asking about organisations", ask_organizations(app).await);
+    parts.end()
+}
+
+async fn ask_organizations(app: &App) -> Result<()> {
     let now = app.clock.now();
-    standing::of_unknown(app).await?;
     let due = db::memberships::due(&app.db, now - DAY, MOST_DUE).await?;
     let tx = app.db.begin().await?;
     for (n, (forge_url, organization_id)) in (0..).zip(due) {
