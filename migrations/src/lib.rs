@@ -26,7 +26,7 @@ mod m20261130_000861_add_job_deaths;
 mod schema;
 
 pub use sea_orm_migration::MigratorTrait;
-use sea_orm_migration::{MigrationTrait, async_trait};
+use sea_orm_migration::{DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait};
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -34,7 +34,7 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
+        let all: Vec<Box<dyn MigrationTrait>> = vec![
             Box::new(m20261121_000001_create_accounts::Migration),
             Box::new(m20261121_000002_create_registry::Migration),
             Box::new(m20261121_000003_create_sources::Migration),
@@ -54,6 +54,32 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000702_create_allowed_base::Migration),
             Box::new(m20261130_000703_create_bases_to_list::Migration),
             Box::new(m20261130_000861_add_job_deaths::Migration),
-        ]
+        ];
+        all.into_iter().map(|migration| Box::new(Whole(migration)) as Box<dyn MigrationTrait>).collect()
+    }
+}
+
+/// A migration in one transaction, on SQLite too: one that breaks off or is killed leaves nothing of itself, and can be
+/// tried again.
+struct Whole(Box<dyn MigrationTrait>);
+
+impl MigrationName for Whole {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+}
+
+#[async_trait::async_trait]
+impl MigrationTrait for Whole {
+    async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
+        self.0.up(m).await
+    }
+
+    async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
+        self.0.down(m).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
     }
 }

@@ -69,7 +69,7 @@ async fn database(config: &Config) -> Finding {
         return Finding::warn(WHAT, format!("{file} is open to others"), format!("chmod 600 {file}*"));
     }
     let pending = async {
-        let db = db::connect::open(&config.database_url, 1).await?;
+        let db = db::connect::open_to_read(&config.database_url).await?;
         db.ping().await?;
         let pending = db::connect::migrations(&db).await?.pending.len();
         let kind = db.kind();

@@ -28,7 +28,7 @@ pub(super) async fn open(config: &Config) -> Option<Db> {
     if super::data::is_missing(config) {
         return None;
     }
-    let db = db::connect::open(&config.database_url, 1).await.ok()?;
+    let db = db::connect::open_to_read(&config.database_url).await.ok()?;
     db::connect::migrations(&db).await.ok()?.pending.is_empty().then_some(db)
 }
 

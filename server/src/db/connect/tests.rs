@@ -81,9 +81,7 @@ const OLDER: &str = r#"
 async fn an_older_database_learns_which_roles_came_with_an_organization() {
     let app = TestApp::start().await;
     let db = &app.db;
-    let position = Migrator::migrations().iter().position(|m| m.name().contains("add_rights_of_members")).unwrap();
-    let steps = u32::try_from(Migrator::migrations().len() - position).unwrap();
-    Migrator::down(&db.write, Some(steps)).await.unwrap();
+    go_before(db, "add_rights_of_members").await;
     let mut sql = OLDER.to_owned();
     for (n, name) in ["U1", "U2", "N1", "N2", "G1", "G2", "G3", "E1", "S1"].into_iter().enumerate() {
         let id = uuid::Uuid::from_u128(n as u128 + 1);
@@ -110,6 +108,39 @@ async fn an_older_database_learns_which_roles_came_with_an_organization() {
     assert_eq!(hooks, [crate::jobs::Task::EnsureHook { source_id }], "its webhook tells of more from now on");
 }
 
+#[tokio::test]
+async fn a_migration_that_breaks_off_leaves_nothing_of_itself() {
+    let app = TestApp::start().await;
+    let db = &app.db;
+    let whole = schema(db).await;
+    go_before(db, "add_log_bounds").await;
+    // The fourth of its five columns.
+    execute(db, "ALTER TABLE build_step ADD COLUMN notices text").await;
+    let before = schema(db).await;
+    for _ in 0..2 {
+        migrate(db).await.unwrap_err();
+        assert_eq!(schema(db).await, before);
+    }
+    execute(db, "ALTER TABLE build_step DROP COLUMN notices").await;
+    migrate(db).await.unwrap();
+    assert_eq!(schema(db).await, whole);
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_refused_in_words() {
+    let app = TestApp::start().await;
+    let db = &app.db;
+    Migrator::down(&db.write, None).await.unwrap();
+    assert_eq!(migrations(db).await.unwrap().applied, Vec::<String>::new(), "only the table of migrations is left");
+    execute(db, "CREATE TABLE x (y int)").await;
+    let refused = migrations(db).await.unwrap_err().to_string();
+    assert!(refused.contains("of another program") && refused.contains("`x`"), "{refused}");
+    // Others use the same library.
+    execute(db, "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m20200101_000001_of_others', 0)").await;
+    let refused = migrations(db).await.unwrap_err().to_string();
+    assert!(refused.contains("of another program"), "{refused}");
+}
+
 #[test]
 fn both_databases_have_the_same_columns_and_indexes() {
     fn names() -> Vec<String> {
@@ -125,5 +156,7 @@ fn both_databases_have_the_same_columns_and_indexes() {
 crate::testing::on_postgres! {
     each_migration_goes_down_and_up_again_to_the_same_schema,
     a_database_of_a_newer_program_is_refused_in_words,
+    a_database_of_another_program_is_refused_in_words,
+    a_migration_that_breaks_off_leaves_nothing_of_itself,
     an_older_database_learns_which_roles_came_with_an_organization,
 }
