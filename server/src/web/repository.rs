@@ -5,7 +5,9 @@ use super::page::{self, count, when};
 use super::present;
 use super::views::facts::Signature;
 use super::views::pull::PushLines;
-use super::views::repository::{Overview, Pushes, RepositoryTab, SourceFacts, SourceGone, Storage, TurnedPrivate};
+use super::views::repository::{
+    Overview, Pushes, RepositoryHead, RepositoryTab, SourceFacts, SourceGone, Storage, TurnedPrivate,
+};
 use crate::app::App;
 use crate::db::{HookState, SourceState, rows};
 use crate::error::Result;
@@ -43,7 +45,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     };
     let page = Overview {
         layout: head.layout("Overview", viewer, RepositoryTab::Overview).flash(page::flash(&app, &request)),
-        gone: source.as_ref().and_then(|s| gone(&app, s, known, head.admin.then(|| head.settings_url("/webhook")))),
+        gone: source.as_ref().and_then(|s| gone(&app, s, known, &head)),
         turned_private: turned_private(&app, on.id, known, head.admin.then(|| head.settings_url("#visibility")))
             .await?,
         last_build,
@@ -71,7 +73,7 @@ pub async fn turned_private(
     Ok(Some(TurnedPrivate { code, at: when(app, turned.at), settings_url }))
 }
 
-fn gone(app: &App, source: &rows::Source, known: bool, repair_url: Option<String>) -> Option<SourceGone> {
+fn gone(app: &App, source: &rows::Source, known: bool, head: &RepositoryHead) -> Option<SourceGone> {
     let reason = match source.state {
         SourceState::Active => return None,
         SourceState::Gone => {
@@ -84,7 +86,9 @@ fn gone(app: &App, source: &rows::Source, known: bool, repair_url: Option<String
         full_name: if known { source.full_name.clone() } else { UNTOLD.to_owned() },
         reason: source.state_detail.clone().filter(|_| known).unwrap_or_else(|| reason.to_owned()),
         tried: when(app, source.polled_at.unwrap_or(source.created_at)),
-        repair_url,
+        repair_url: head.admin.then(|| head.settings_url("/webhook")),
+        visibility_url: (head.admin && head.public && source.state == SourceState::Gone)
+            .then(|| head.settings_url("#visibility")),
     })
 }
 

@@ -12,6 +12,9 @@ crate::testing::on_postgres! {
     an_import_finds_that_code_is_private_and_hides_its_images,
     an_image_of_code_that_was_private_all_along_stays_public,
     one_of_two_sources_that_turns_private_is_enough,
+    what_one_namespace_hears_hides_the_images_of_every_other,
+    sources_of_one_code_repository_that_hear_at_once_do_not_wait_for_each_other,
+    code_that_is_found_no_more_hides_nothing,
     a_choice_takes_the_sentence_away,
 }
 
@@ -137,6 +140,79 @@ async fn one_of_two_sources_that_turns_private_is_enough() {
     scene.wait("both are private", async |app| is_hidden(app, &name).await && is_hidden(app, &other).await).await;
     let (_, code) = privacy::turned(&scene.app, first.id).await.unwrap().unwrap();
     assert_eq!(code.unwrap().full_name, "mona/more");
+}
+
+/// Another namespace's source of the same code, with an image of its own: its connection sees the code no longer once
+/// that is private.
+async fn another(scene: &Scene, code: &rows::Source) -> (rows::Source, RepositoryName) {
+    let eve = scene.someone("eve").await;
+    let tx = scene.app.db.begin().await.unwrap();
+    let namespace = db::namespaces::insert(&tx, testing::namespace("eve")).await.unwrap();
+    let image = rows::Repository { visibility: Visibility::Public, ..testing::repository(namespace.id, "web") };
+    let image = db::repositories::insert(&tx, image).await.unwrap();
+    let (id, connection_id) = (Uuid::now_v7(), Some(eve.connection_id));
+    let other = rows::Source { id, namespace_id: namespace.id, connection_id, ..code.clone() };
+    let other = db::sources::insert(&tx, other).await.unwrap();
+    for rule in db::sources::rules_of(&tx, code.id).await.unwrap() {
+        let own = rows::Rule { id: Uuid::now_v7(), source_id: other.id, repository_id: image.id, ..rule };
+        db::sources::insert_rule(&tx, own).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    (other, "eve/web".parse().unwrap())
+}
+
+#[tokio::test]
+async fn what_one_namespace_hears_hides_the_images_of_every_other() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = public(&scene).await;
+    let first = scene.source("mona/web").await;
+    let (other, of_eve) = another(&scene, &first).await;
+    code.set_private(true);
+    scene.wait("both are private", async |app| is_hidden(app, &name).await && is_hidden(app, &of_eve).await).await;
+    scene.quiet().await;
+    let (_, because) = privacy::turned(&scene.app, repository(&scene.app, &of_eve).await.id).await.unwrap().unwrap();
+    assert_eq!(because.unwrap().id, other.id, "each page names the source of its own namespace");
+    // What was known of one already counts for those that are found later.
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::set_facts(&tx, &other).await.unwrap();
+    let id = repository(&scene.app, &of_eve).await.id;
+    db::repositories::set_visibility(&tx, id, Visibility::Public, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    let first = rows::Source { polled_at: None, ..db::sources::find(&scene.app.db, first.id).await.unwrap().unwrap() };
+    crate::sources::polling::poll(&scene.app, &first).await.unwrap();
+    assert_eq!(visibility(&scene.app, &of_eve).await, Visibility::Private);
+}
+
+#[tokio::test]
+async fn sources_of_one_code_repository_that_hear_at_once_do_not_wait_for_each_other() {
+    let scene = Scene::start(NEVER).await;
+    let (_, _, name) = public(&scene).await;
+    let first = scene.source("mona/web").await;
+    let (other, of_eve) = another(&scene, &first).await;
+    for _ in 0..20 {
+        let tx = scene.app.db.begin().await.unwrap();
+        for source in [&first, &other] {
+            db::sources::set_facts(&tx, source).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        let hear = async |id| {
+            let tx = scene.app.db.begin().await?;
+            privacy::note_private(&scene.app, &tx, id).await?;
+            tx.commit().await
+        };
+        let (a, b) = tokio::join!(hear(first.id), hear(other.id));
+        a.and(b).unwrap();
+    }
+    assert!(is_hidden(&scene.app, &name).await && is_hidden(&scene.app, &of_eve).await);
+}
+
+#[tokio::test]
+async fn code_that_is_found_no_more_hides_nothing() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = public(&scene).await;
+    code.delete();
+    assert_eq!(scene.poll("mona/web").await.state, db::SourceState::Gone);
+    assert_eq!(visibility(&scene.app, &name).await, Visibility::Public);
 }
 
 #[tokio::test]

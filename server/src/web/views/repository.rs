@@ -126,6 +126,8 @@ pub struct SourceGone {
     pub tried: When,
     /// Where an admin repairs it: POST, no fields.
     pub repair_url: Option<String>,
+    /// Where an admin hides the images, while they are public and the code may have become private.
+    pub visibility_url: Option<String>,
 }
 
 /// One image and all tags that point at it.

@@ -66,6 +66,30 @@ async fn a_public_image_does_not_tell_of_its_private_code() {
     }
 }
 
+#[tokio::test]
+async fn admins_are_told_that_code_which_is_gone_may_be_private_now() {
+    let stage = Stage::with(slipway_forge::ForgeConfig::default(), |server| {
+        server.env("SLIPWAY_SOURCES_POLL_SECS", "1").env("SLIPWAY_BUILDER_EMBEDDED", "false")
+    })
+    .await;
+    stage.forge.refuse_local_hooks(true);
+    let repo = stage.repository("gone", "");
+    let project = stage.import(&repo).await;
+    repo.delete();
+    let path = format!("/{}", project.name);
+    let question = "if the code was not deleted but made private";
+    let started = std::time::Instant::now();
+    while !stage.mona.get(&path).await.ok().text().contains(question) {
+        assert!(started.elapsed() < std::time::Duration::from_mins(1), "nobody was told");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    // Others read no more than before.
+    Visitor::new(&stage.server).get(&path).await.ok().assert_does_not_say(question);
+    let settings = format!("/{}/-/settings/visibility", project.name);
+    assert_eq!(stage.mona.post(&settings, &[("visibility", "private")]).await.status, 303);
+    stage.mona.get(&path).await.ok().assert_does_not_say(question);
+}
+
 /// The token that the page shows this once.
 async fn make_token(stage: &Stage) -> String {
     let form = [("name", "laptop"), ("expires", "30"), ("scope", "read")];

@@ -61,6 +61,7 @@ fn overview() -> Pages_ {
         reason: "GitHub answers that it does not exist, or that mona may not see it any more".to_owned(),
         tried: ago(40),
         repair_url: Some("/acme/api/-/settings/webhook".to_owned()),
+        visibility_url: Some("/acme/api/-/settings#visibility".to_owned()),
     };
     let broken = Pushes::Broken { because: "GitHub refused the webhook, and does not answer".to_owned() };
     let hostile = Overview {
