@@ -165,7 +165,7 @@ impl Config {
             keep: keep(&mut v)?,
             uploads: Uploads {
                 open: v.at_least("uploads.open", 1, "a number of uploads from 1 on")?,
-                bytes: v.parse("uploads.bytes", "a number of bytes")?,
+                bytes: v.at_least("uploads.bytes", 1, "a number of bytes from 1 on")?,
             },
             poll_secs: v.at_least("sources.poll_secs", 1, "a number of seconds from 1 on")?,
             data_dir,

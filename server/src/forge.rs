@@ -23,6 +23,7 @@ use crate::db::{ConnectionState, NamespaceKind, rows};
 use crate::error::{Error, ForgeError, Result};
 use crate::names::{CommitHash, RefName};
 use crate::secrets::{Place, Secret};
+use std::time::Duration;
 
 /// Acts at the forge with one token.
 pub struct Forge {
@@ -150,6 +151,12 @@ impl Forge {
     }
 }
 
+/// Several questions that somebody waits for in a browser: each may take half a minute, and together they have `time`.
+pub async fn within<T>(time: Duration, questions: impl Future<Output = Result<T>>) -> Result<T> {
+    let late = |_elapsed| ForgeError::Unreachable(format!("it did not answer everything within {} s", time.as_secs()));
+    tokio::time::timeout(time, Box::pin(questions)).await.map_err(late)?
+}
+
 /// The stored token in the clear; for calls to its own forge only.
 pub fn token_of(app: &App, connection: &rows::Connection) -> Result<Secret> {
     let place = Place { table: "connection", column: "token_encrypted", row: connection.id };
@@ -186,4 +193,16 @@ pub fn title_of(message: &str) -> String {
 /// At most 200 characters, and none that a terminal or a database would take for more than a letter.
 fn short(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn somebody_who_waits_is_told_that_the_forge_is_slow() {
+        let slow = within::<()>(Duration::from_millis(5), std::future::pending()).await;
+        assert!(matches!(slow, Err(Error::Forge(ForgeError::Unreachable(_)))), "{slow:?}");
+        assert!(matches!(within(Duration::from_mins(1), async { Ok(7) }).await, Ok(7)));
+    }
 }

@@ -10,6 +10,7 @@ mod list_repositories;
 mod poll_source;
 mod process_delivery;
 mod prune;
+mod read_notices;
 mod remove_hook;
 mod remove_repository;
 mod runner;
@@ -25,6 +26,7 @@ mod take_up;
 mod tests;
 mod turn;
 
+pub use read_notices::at_start;
 pub use runner::run;
 pub use schedule::start as start_schedule;
 pub use turn::Turn;
@@ -63,6 +65,8 @@ pub enum Task {
     ReconcileSources,
     /// Moves the log of an attempt that ended from rows into storage.
     SealLog { attempt_id: Uuid },
+    /// Reads what Slipway said in logs of the version before, newest first.
+    ReadNotices { before: Option<Uuid> },
     /// Ends attempts whose builder is silent.
     SweepLeases,
     /// Tries again what gave up.
@@ -107,6 +111,7 @@ impl Task {
             Self::Prune => "prune",
             Self::ListRepositories { .. } => "list_repositories",
             Self::SealLog { .. } => "seal_log",
+            Self::ReadNotices { .. } => "read_notices",
             Self::SweepLeases => "sweep_leases",
             Self::TakeUp => "take_up",
             Self::ForgetOld => "forget_old",
@@ -148,6 +153,12 @@ pub async fn enqueue_at(app: &App, tx: &Tx, task: &Task, key: Option<String>, ru
     Ok(())
 }
 
+/// Has the list of a connection fetched anew, unless that waits to be done already.
+pub async fn list_repositories(app: &App, tx: &Tx, connection_id: Uuid) -> Result<()> {
+    let key = format!("list-repositories:{connection_id}");
+    enqueue(app, tx, &Task::ListRepositories { connection_id }, Some(key)).await
+}
+
 /// Tasks of the same kind as `like` that wait, run or will be tried again.
 pub async fn open(app: &App, like: &Task) -> Result<Vec<Task>> {
     Ok(read(&db::jobs::open_payloads(&app.db, like.lane(), like.name()).await?))
@@ -184,6 +195,7 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
         Task::SetCommitStatus { build_id } => set_commit_status::run(app, *build_id).await,
         Task::SignAgain { namespace_id } => sign_again::run(app, *namespace_id).await,
         Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
+        Task::ReadNotices { before } => read_notices::run(app, *before).await,
         Task::SweepLeases => sweep_leases::run(app).await,
         Task::TakeUp => take_up::run(app).await,
         Task::ForgetOld => forget_old::run(app).await,

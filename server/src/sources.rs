@@ -34,7 +34,11 @@ use crate::secrets::Place;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use slipway_protocol::HeadersSecret;
+use std::time::Duration;
 use uuid::Uuid;
+
+/// For what the forge is asked while an admin waits.
+const WAIT: Duration = Duration::from_secs(30);
 
 /// A source's forge, and the connection by which we act there.
 pub struct Link {
@@ -95,15 +99,19 @@ pub async fn repair(app: &App, allowed: &Allowed<AdministerRepository>) -> Resul
     for rule in rules {
         let Some(source) = db::sources::find(&app.db, rule.source_id).await? else { continue };
         let own = match allowed.principal().user_id() {
-            Some(user) if !reaches(app, &source).await => own_connection(app, user, &source).await?,
-            _ => None,
+            Some(user) => match forge::within(WAIT, better_connection(app, user, &source)).await {
+                // It is slow, which says nothing of what its connection may see.
+                Err(Error::Forge(ForgeError::Unreachable(_))) => None,
+                other => other?,
+            },
+            None => None,
         };
         let tx = app.db.begin().await?;
         if let Some((own, is_private)) = own {
-            db::sources::set_connection(&tx, source.id, own.id).await?;
             if is_private {
                 privacy::note_private(app, &tx, source.id).await?;
             }
+            db::sources::set_connection(&tx, source.id, own.id).await?;
         }
         db::sources::set_state(&tx, source.id, SourceState::Active, None).await?;
         db::sources::set_hook(&tx, source.id, HookState::Pending, None).await?;
@@ -113,6 +121,11 @@ pub async fn repair(app: &App, allowed: &Allowed<AdministerRepository>) -> Resul
         tx.commit().await?;
     }
     Ok(())
+}
+
+/// The person's own connection, where that of the source sees the code no more.
+async fn better_connection(app: &App, user: Uuid, source: &rows::Source) -> Result<Option<(rows::Connection, bool)>> {
+    if reaches(app, source).await { Ok(None) } else { own_connection(app, user, source).await }
 }
 
 /// Whether the source's own connection still sees the code repository; a forge that is down says nothing about that.

@@ -100,6 +100,28 @@ pub(crate) fn repository(namespace_id: Uuid, name: &str) -> rows::Repository {
     }
 }
 
+/// A private code repository that the forge listed to a connection.
+pub(crate) fn listed(connection_id: Uuid, owner_id: &str, full_name: &str) -> rows::ForgeRepository {
+    rows::ForgeRepository {
+        id: Uuid::now_v7(),
+        connection_id,
+        remote_id: full_name.into(),
+        full_name: full_name.into(),
+        owner_id: owner_id.into(),
+        owner_login: full_name.split('/').next().unwrap_or_default().into(),
+        owner_kind: "organization".into(),
+        is_private: true,
+        can_admin: false,
+        default_branch: "main".into(),
+        html_url: String::new(),
+        clone_url: String::new(),
+        pushed_at: None,
+        dockerfiles: "[]".into(),
+        scan_state: db::ScanState::Done,
+        listed_at: 0,
+    }
+}
+
 /// So many tags `t00000…`, each on a manifest of its own, or all on the one that hashes from `one`.
 pub(crate) async fn add_tags(app: &App, repository_id: Uuid, number: usize, on_one: bool) {
     let tx = app.db.begin().await.unwrap();

@@ -11,6 +11,7 @@
 //!     └► no answer ───────► seven days later: suspended
 //! ```
 
+mod arrival;
 mod ask;
 mod ending;
 mod lists;
@@ -18,6 +19,7 @@ mod settle;
 #[cfg(test)]
 mod tests;
 
+pub(super) use arrival::at_sign_in;
 pub use ending::confirm_by_operator;
 pub use lists::{Departure, Group, all_groups, confirm, groups, held_in};
 
@@ -26,10 +28,7 @@ use crate::app::App;
 use crate::clock::{DAY, Millis, SECOND};
 use crate::db::{self, rows};
 use crate::error::{Parts, Result};
-use crate::forge::Forge;
 use crate::jobs::{self, Task};
-use crate::secrets::Secret;
-use uuid::Uuid;
 
 /// How long somebody may go without an answer of the forge.
 pub const PATIENCE: Millis = 7 * DAY;
@@ -38,8 +37,6 @@ const MOST_ASKED: usize = 500;
 /// Organisations that one hour asks about, one after the other.
 const MOST_DUE: u64 = 100;
 const APART: Millis = 20 * SECOND;
-/// Organisations of one person that a sign-in asks about.
-const MOST_AT_SIGN_IN: usize = 20;
 
 /// What the forge said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,11 +69,14 @@ async fn ask_organizations(app: &App) -> Result<()> {
     let due = db::memberships::due(&app.db, now - DAY, MOST_DUE).await?;
     let tx = app.db.begin().await?;
     for (n, (forge_url, organization_id)) in (0..).zip(due) {
-        let key = format!("ask-organization:{forge_url}:{organization_id}");
-        let task = Task::AskOrganization { forge_url, organization_id };
-        jobs::enqueue_at(app, &tx, &task, Some(key), now + n * APART).await?;
+        enqueue(app, &tx, forge_url, organization_id, now + n * APART).await?;
     }
     tx.commit().await
+}
+
+async fn enqueue(app: &App, tx: &db::Tx, forge_url: String, organization_id: String, at: Millis) -> Result<()> {
+    let key = format!("ask-organization:{forge_url}:{organization_id}");
+    jobs::enqueue_at(app, tx, &Task::AskOrganization { forge_url, organization_id }, Some(key), at).await
 }
 
 /// Asks about the people of one organisation who were not asked about for a day.
@@ -89,23 +89,6 @@ pub async fn look(app: &App, forge_url: &str, organization_id: &str) -> Result<(
     }
     let answers = ask::all(app, forge_url, organization_id, due.into_iter().take(MOST_ASKED).collect()).await?;
     settle::settle(app, (forge_url, organization_id), answers, settle::Occasion::Day).await
-}
-
-/// Asks about somebody who has just shown a fresh token. What it does not answer is left to the next look.
-pub(super) async fn at_sign_in(app: &App, user_id: Uuid, token: &Secret) -> Result<()> {
-    let forge = Forge::with_token(app, token)?;
-    let known = db::memberships::of_user(&app.db, user_id).await?;
-    for row in known.into_iter().filter(|row| row.forge_url == forge.url()).take(MOST_AT_SIGN_IN) {
-        let (forge_url, organization_id) = (row.forge_url.clone(), row.organization_id.clone());
-        let mut answers = vec![(row.clone(), ask::own(&forge, &organization_id).await)];
-        if matches!(answers[0].1, Answer::Unknown { .. }) {
-            answers = ask::all(app, &forge_url, &organization_id, vec![row]).await?;
-        }
-        // A sign-in that says nothing is no day without an answer: tokens of a sign-in may be too weak to ask.
-        answers.retain(|(_, answer)| !matches!(answer, Answer::Unknown { .. }));
-        settle::settle(app, (&forge_url, &organization_id), answers, settle::Occasion::SignIn).await?;
-    }
-    Ok(())
 }
 
 /// Whether nobody could be asked for so long that the right is suspended.

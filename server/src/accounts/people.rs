@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::db::events::NewEvent;
 use crate::db::{self, ConnectionState, Tx, rows};
 use crate::error::{Error, Result};
-use crate::jobs::{self, Task};
+use crate::jobs;
 use crate::names::NamespaceName;
 use crate::policy::{Bound, Principal, Who};
 use crate::secrets::Place;
@@ -160,7 +160,8 @@ pub(super) async fn free_name(tx: &Tx, login: &str) -> Result<String> {
 }
 
 /// Keeps the newest token that reaches repositories. One that only tells who somebody is has done its work, and is
-/// forgotten: so a sign-in never puts a poorer token in the place of a richer one.
+/// forgotten: so a sign-in never puts a poorer token in the place of a richer one. The forge's list is asked for each time,
+/// because it decides what private code the person may know of.
 async fn keep_permission(
     app: &App,
     tx: &Tx,
@@ -168,11 +169,14 @@ async fn keep_permission(
     identity: &rows::Identity,
     granted: &Granted,
 ) -> Result<()> {
+    let stored = db::users::connection_of_identity(tx, identity.id).await?;
     if !granted.scopes.iter().any(|s| s == "repo") {
-        return Ok(());
+        return match stored.filter(|c| c.state == ConnectionState::Active) {
+            Some(stored) => jobs::list_repositories(app, tx, stored.id).await,
+            None => Ok(()),
+        };
     }
     let (now, scopes) = (app.clock.now(), granted.scopes.join(" "));
-    let stored = db::users::connection_of_identity(tx, identity.id).await?;
     let id = stored.as_ref().map_or_else(Uuid::now_v7, |c| c.id);
     let place = Place { table: "connection", column: "token_encrypted", row: id };
     let sealed = app.master_key.seal_text(place, &granted.token);
@@ -194,7 +198,7 @@ async fn keep_permission(
         db::users::insert_connection(tx, row).await?;
     }
     note(app, tx, user, "connection.made", json!({"scopes": scopes, "again": stored.is_some()})).await?;
-    jobs::enqueue(app, tx, &Task::ListRepositories { connection_id: id }, Some(format!("list-repositories:{id}"))).await
+    jobs::list_repositories(app, tx, id).await
 }
 
 async fn note(app: &App, tx: &Tx, user: &rows::User, kind: &'static str, body: serde_json::Value) -> Result<()> {

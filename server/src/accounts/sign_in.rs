@@ -15,13 +15,17 @@ use crate::clock::MINUTE;
 use crate::config::GitHub;
 use crate::db::{self, rows};
 use crate::error::{Error, ForgeError, Result};
-use crate::forge::Forge;
+use crate::forge::{self, Forge};
 use crate::secrets::{self, Place, Secret};
+use std::time::Duration;
 use url::Url;
 use uuid::Uuid;
 
 /// How long a person may take at the forge.
 pub const LIFETIME: i64 = 10 * MINUTE;
+
+/// For all organisations that a sign-in asks for.
+const WAIT: Duration = Duration::from_secs(20);
 
 /// Where to send the browser, and what it must bring back.
 #[derive(Debug)]
@@ -185,7 +189,8 @@ async fn complete(
     {
         return Ok(Err(problem));
     }
-    let (organizations, unsaid) = organizations(app, &granted, &account, &forge_url).await?;
+    let asking = organizations(app, &granted, &account, &forge_url);
+    let (organizations, unsaid) = forge::within(WAIT, asking).await?;
     let arrival = Arrival {
         forge_url: &forge_url,
         account: &account,

@@ -7,6 +7,7 @@ use super::{invites, tokens};
 use crate::auth;
 use crate::config::GitHub;
 use crate::db;
+use crate::jobs::{self, Task};
 use crate::policy::{self, Bound, Principal, Site, UseAccount, Who};
 use crate::secrets::{self, Place, Secret};
 use crate::testing::TestApp;
@@ -23,10 +24,12 @@ crate::testing::on_postgres! {
     a_person_made_for_a_program_takes_nobody_s_first_link,
     two_first_sign_ins_of_one_account_at_once_are_one_person,
     a_name_taken_off_the_list_and_a_disabled_person_are_refused,
+    each_sign_in_asks_for_the_list_of_code_again,
     a_poorer_token_never_replaces_a_richer_one,
     a_state_is_good_once_and_in_its_own_browser,
     a_late_state_is_refused,
     a_second_try_keeps_the_one_time_link,
+    a_person_has_so_many_tokens_that_work_and_pages_of_them,
     a_token_works_until_it_ends_or_is_revoked_by_its_owner,
 }
 
@@ -155,6 +158,19 @@ async fn a_name_taken_off_the_list_and_a_disabled_person_are_refused() {
 }
 
 #[tokio::test]
+async fn each_sign_in_asks_for_the_list_of_code_again() {
+    let app = app(&["mona"]).await;
+    let open = async || jobs::open(&app, &Task::ListRepositories { connection_id: Uuid::nil() }).await.unwrap().len();
+    arrive(&app, 1, "mona", "read:user", None).await.unwrap();
+    assert_eq!(open().await, 0, "there is nothing to ask with");
+    arrive(&app, 1, "mona", "read:user repo", None).await.unwrap();
+    assert_eq!(open().await, 1);
+    db::connect::execute(&app.db, "DELETE FROM job").await;
+    arrive(&app, 1, "mona", "read:user", None).await.unwrap();
+    assert_eq!(open().await, 1);
+}
+
+#[tokio::test]
 async fn a_poorer_token_never_replaces_a_richer_one() {
     let app = app(&["mona"]).await;
     let stored = async || {
@@ -227,6 +243,28 @@ async fn a_second_try_keeps_the_one_time_link() {
 }
 
 #[tokio::test]
+async fn a_person_has_so_many_tokens_that_work_and_pages_of_them() {
+    let app = app(&["mona"]).await;
+    let id = arrive(&app, 1, "mona", "read:user", None).await.unwrap();
+    let who = Who::User { id, name: "mona".into(), is_site_admin: false };
+    let allowed = policy::check::<UseAccount>(&Principal { who, bound: Bound::None }, Site).unwrap();
+    let wish = || tokens::NewToken::check("ci", &["read".into()], "never").unwrap();
+    for _ in 0..100 {
+        app.clock.advance(1);
+        tokens::create(&app, &allowed, wish()).await.unwrap();
+    }
+    let refused = tokens::create(&app, &allowed, wish()).await.unwrap_err();
+    assert!(refused.status() == 429 && refused.to_string().contains("revoke one"), "{refused}");
+    let (first, total) = tokens::page(&app, &allowed, 0, 30).await.unwrap();
+    let (last, _) = tokens::page(&app, &allowed, 90, 30).await.unwrap();
+    assert_eq!((first.len(), last.len(), total), (30, 10, 100));
+    assert!(first[0].created_at > last[9].created_at);
+    // One that is revoked makes room.
+    tokens::revoke(&app, &allowed, first[0].id).await.unwrap();
+    tokens::create(&app, &allowed, wish()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_token_works_until_it_ends_or_is_revoked_by_its_owner() {
     let app = app(&["mona", "lisa"]).await;
     let mona = arrive(&app, 1, "mona", "read:user", None).await.unwrap();
@@ -239,7 +277,7 @@ async fn a_token_works_until_it_ends_or_is_revoked_by_its_owner() {
     let (row, secret) = tokens::create(&app, &allowed(mona), wish()).await.unwrap();
     assert!(secret.reveal().starts_with("slp_") && !row.hash.contains(secret.reveal()));
     assert!(auth::tokens::find_personal(&app, secret.reveal(), HERE).await.is_ok());
-    assert!(tokens::list(&app, &allowed(lisa)).await.unwrap().is_empty());
+    assert_eq!(tokens::page(&app, &allowed(lisa), 0, 30).await.unwrap().1, 0);
     assert_eq!(tokens::revoke(&app, &allowed(lisa), row.id).await.unwrap_err().status(), 404);
     assert!(auth::tokens::principal_of_token(&app, row.id).await.is_ok());
     tokens::revoke(&app, &allowed(mona), row.id).await.unwrap();

@@ -15,6 +15,8 @@ use uuid::Uuid;
 pub const DEFAULT_DAYS: u16 = 90;
 const MOST_DAYS: u16 = 365;
 const MOST_NAME: usize = 80;
+/// Tokens of one person that work at once.
+const MOST: u64 = 100;
 // "slp_" and four letters: enough to tell two apart, nothing to guess the rest by.
 const SHOWN: usize = 8;
 
@@ -84,10 +86,15 @@ fn parse_scope(word: &str) -> Option<Scope> {
     Scope::ALL.into_iter().find(|s| s.as_str() == word)
 }
 
-/// Makes a token for the person who asks.
+/// Makes a token for the person who asks, who may have so many that work.
 pub async fn create(app: &App, allowed: &Allowed<UseAccount>, new: NewToken) -> Result<(rows::Token, Secret)> {
     let owner = owner(app, allowed).await?;
     let tx = app.db.begin().await?;
+    if db::tokens::count_working(&tx, owner.id, app.clock.now()).await? >= MOST {
+        return Err(Error::TooMany(format!(
+            "you have {MOST} tokens that work, and nobody may have more: revoke one first"
+        )));
+    }
     let made = add(app, &tx, allowed.principal(), &owner, new).await?;
     tx.commit().await?;
     Ok(made)
@@ -123,13 +130,16 @@ pub async fn add(
     Ok((row, token))
 }
 
-/// The asker's tokens that are not revoked, newest first; expired ones for 30 days more.
-pub async fn list(app: &App, allowed: &Allowed<UseAccount>) -> Result<Vec<rows::Token>> {
+/// One page of the asker's tokens that are not revoked, newest first, and how many there are; expired ones for 30 days
+/// more.
+pub async fn page(
+    app: &App,
+    allowed: &Allowed<UseAccount>,
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<rows::Token>, u64)> {
     let owner = owner(app, allowed).await?;
-    let all = db::tokens::of_user(&app.db, owner.id).await?;
-    let oldest = app.clock.now() - 30 * DAY;
-    let shown = |t: &rows::Token| t.revoked_at.is_none() && t.expires_at.is_none_or(|end| end > oldest);
-    Ok(all.into_iter().filter(shown).collect())
+    db::tokens::page(&app.db, owner.id, app.clock.now() - 30 * DAY, offset, limit).await
 }
 
 /// Ends one of the asker's tokens at once; another person's looks as if there were none.

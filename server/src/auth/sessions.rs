@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// A session ends so long after its sign-in, however much it is used.
 const LIFETIME: Millis = 30 * DAY;
+/// Browsers in which one person is signed in at once; the oldest sessions end first.
+const MOST: u64 = 100;
 
 /// The name of one of our cookies here.
 pub fn cookie_name(app: &App, what: &str) -> String {
@@ -62,6 +64,7 @@ pub async fn start(app: &App, request: &HttpRequest, user_id: Uuid) -> Result<Co
         expires_at: now + LIFETIME,
     };
     db::sessions::insert(&tx, row).await?;
+    db::sessions::keep_newest(&tx, user_id, MOST).await?;
     tx.commit().await?;
     Ok(cookie(app, "session", value.reveal().to_owned(), Duration::milliseconds(LIFETIME)))
 }
@@ -108,6 +111,26 @@ mod tests {
     use super::*;
     use crate::testing::TestApp;
     use actix_web::test::TestRequest;
+
+    #[tokio::test]
+    async fn a_person_has_so_many_sessions_and_the_oldest_end() {
+        let app = TestApp::start().await;
+        let tx = app.db.begin().await.unwrap();
+        let user = db::users::insert(&tx, crate::testing::user("mona")).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut cookies = Vec::new();
+        for _ in 0..MOST + 2 {
+            app.clock.advance(1);
+            cookies.push(start(&app, &TestRequest::default().to_http_request(), user.id).await.unwrap());
+        }
+        assert_eq!(db::sessions::of_user(&app.db, user.id).await.unwrap().len() as u64, MOST);
+        let works = async |cookie: &Cookie<'static>| {
+            let request = TestRequest::default().cookie(cookie.clone()).to_http_request();
+            principal(&app, &request).await.unwrap().is_some()
+        };
+        assert_eq!((works(&cookies[1]).await, works(&cookies[2]).await), (false, true));
+        assert!(works(&cookies[101]).await);
+    }
 
     #[tokio::test]
     async fn a_session_ends_after_thirty_days_however_much_it_is_used() {

@@ -14,7 +14,7 @@ mod seal;
 mod steps;
 
 pub use conceal::Conceal;
-pub use notices::all_notices;
+pub use notices::{all_notices, fill_some, with_unread_notices};
 pub use raw::open;
 #[cfg(test)]
 pub(super) use read::step_lines;
@@ -199,6 +199,28 @@ fn line_of(record: &Record) -> Vec<u8> {
     let mut line = serde_json::to_vec(record).expect("a record is plain data");
     line.push(b'\n');
     line
+}
+
+/// What stands in the place of a log that was kept for so many days.
+pub fn removed_after(days: u32) -> String {
+    format!("{REMOVED}{days} {}", if days == 1 { "day" } else { "days" })
+}
+
+const REMOVED: &str = "it was removed after ";
+
+/// What happened to a log, as a sentence; `None` when nobody ended it before its end.
+pub fn shortened(attempt: &rows::Attempt) -> Option<String> {
+    let why = attempt.log_cut.as_deref()?;
+    Some(if removed(attempt).is_some() {
+        format!("This log is no longer kept: {why}.")
+    } else {
+        format!("This log was cut: {why}.")
+    })
+}
+
+/// Why a log is here no longer, if it is not: lines and steps are gone.
+pub fn removed(attempt: &rows::Attempt) -> Option<&str> {
+    attempt.log_cut.as_deref().filter(|why| why.starts_with(REMOVED))
 }
 
 /// The steps of an attempt, in the order in which they appeared.

@@ -24,6 +24,7 @@ pub async fn run(mut config: Config) -> Result<()> {
     crate::accounts::standing::at_start(&app).await?;
     builds::at_start(&app).await?;
     builds::bases::at_start(&app).await?;
+    jobs::at_start(&app).await?;
     registry::removal::forget_shared_caches(&app).await?;
     // Before the first answer: who sees the server ready may ask it to stop at once.
     let stop_signals = Signals::listen()?;

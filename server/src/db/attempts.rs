@@ -109,6 +109,35 @@ pub async fn end(tx: &Tx, id: Uuid, how: AttemptEnd, now: Millis) -> Result<bool
     Ok(changed.rows_affected == 1)
 }
 
+/// Attempts that ended and whose notices no row has, newest first: those before `before`.
+pub async fn without_notices(c: &impl Ask, before: Option<Uuid>, limit: u64) -> Result<Vec<Uuid>> {
+    let mut found = build_attempt::Entity::find()
+        .filter(build_attempt::Column::LogNotices.is_null())
+        .filter(build_attempt::Column::EndedAt.is_not_null());
+    if let Some(before) = before {
+        found = found.filter(build_attempt::Column::Id.lt(before));
+    }
+    let ids = found.order_by_desc(build_attempt::Column::Id).select_only().column(build_attempt::Column::Id);
+    Ok(ids.limit(limit).into_tuple().all(c.connection()).await?)
+}
+
+/// Makes an attempt look like one of the version that had no rows of notices.
+#[cfg(test)]
+pub async fn forget_notices(tx: &Tx, id: Uuid) -> Result<()> {
+    use super::entity::builds::build_step;
+    build_attempt::Entity::update_many()
+        .col_expr(build_attempt::Column::LogNotices, Expr::value(None::<String>))
+        .filter(build_attempt::Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    build_step::Entity::update_many()
+        .col_expr(build_step::Column::Notices, Expr::value(None::<String>))
+        .filter(build_step::Column::AttemptId.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// Notes how far a log has come.
 pub async fn set_log(tx: &Tx, row: &rows::Attempt) -> Result<()> {
     build_attempt::Entity::update_many()

@@ -5,7 +5,7 @@ use super::{Ask, MembershipState, Tx, rows};
 use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{LockType, OnConflict};
+use sea_orm::sea_query::{Expr, LockType, OnConflict};
 use sea_orm::{ActiveModelTrait, Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -64,6 +64,16 @@ pub async fn due(c: &impl Ask, before: Millis, limit: u64) -> Result<Vec<(String
         .into_tuple()
         .all(c.connection())
         .await?)
+}
+
+/// The next look asks about this one.
+pub async fn make_due(tx: &Tx, id: Uuid) -> Result<()> {
+    membership::Entity::update_many()
+        .col_expr(Column::AskedAt, Expr::value(None::<Millis>))
+        .filter(Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Whether anybody's rights rest on an organisation.

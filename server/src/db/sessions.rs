@@ -6,7 +6,7 @@ use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QuerySelect};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 /// A session that has not ended, and that began after `oldest`.
@@ -34,6 +34,16 @@ pub async fn note_use(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
 /// A person's sessions.
 pub async fn of_user(c: &impl Ask, user_id: Uuid) -> Result<Vec<rows::Session>> {
     Ok(session::Entity::find().filter(session::Column::UserId.eq(user_id)).all(c.connection()).await?)
+}
+
+/// Ends the oldest sessions of a person, but for the newest `most`.
+pub async fn keep_newest(tx: &Tx, user_id: Uuid, most: u64) -> Result<()> {
+    let own = session::Entity::find().filter(session::Column::UserId.eq(user_id));
+    let newest = own.order_by_desc(session::Column::CreatedAt).order_by_desc(session::Column::Id);
+    let surplus = newest.select_only().column(session::Column::Id).offset(most).limit(500);
+    let surplus: Vec<Uuid> = surplus.into_tuple().all(tx.connection()).await?;
+    session::Entity::delete_many().filter(session::Column::Id.is_in(surplus)).exec(tx.connection()).await?;
+    Ok(())
 }
 
 /// Signs a person out everywhere.

@@ -57,7 +57,7 @@ impl Old {
             Self::TagMoves(before) => ages::forget_moves(&tx, *before, AT_ONCE).await?,
             Self::Refs(before) => ages::forget_refs(&tx, *before, AT_ONCE).await?,
             Self::Logs(before) => {
-                let why = format!("it was removed after {} days", app.config.keep.logs);
+                let why = crate::builds::log::removed_after(app.config.keep.logs);
                 ages::forget_logs(&tx, *before, &why, kept_until(app), LOGS_AT_ONCE).await?
             }
         };

@@ -37,7 +37,7 @@ impl Task {
                 Lane::Listing
             }
             Self::PollSource { .. } | Self::PollDueSources => Lane::Polling,
-            Self::RemoveRepository { .. } => Lane::Long,
+            Self::RemoveRepository { .. } | Self::ReadNotices { .. } => Lane::Long,
             // A stranger's deletion does not delay what follows a revoked key.
             Self::SignAgain { .. } => Lane::Signing,
         }

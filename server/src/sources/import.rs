@@ -8,12 +8,16 @@ use super::{dockerfiles, listing, privacy, pushes, refs};
 use crate::app::App;
 use crate::db::{self, Trigger, Tx, rows};
 use crate::error::{Error, ForgeError, Result};
-use crate::forge::{Changed, Commit, Forge, Heads, RemoteRepository};
+use crate::forge::{self, Changed, Commit, Forge, Heads, RemoteRepository};
 use crate::jobs::{self, Task};
 use crate::names::{RefName, RepositoryName};
 use crate::policy::{Allowed, Principal, UseAccount};
 use parts::{new_repository, new_rule, new_source};
+use std::time::Duration;
 use uuid::Uuid;
+
+/// For all questions of one import: branches and tags of a large repository come on a hundred pages.
+const WAIT: Duration = Duration::from_mins(1);
 
 /// What the forge said, before anything is written.
 struct Found {
@@ -35,13 +39,40 @@ pub async fn import(
     dockerfile: Option<String>,
 ) -> Result<(RepositoryName, i64)> {
     app.room()?;
-    let (listed, identity, connection) = listing::find(app, allowed, forge_repository_id).await?;
+    let listed = listing::find(app, allowed, forge_repository_id).await?;
+    let found = match forge::within(WAIT, ask(app, allowed.principal(), listed, dockerfile)).await? {
+        Asked::Known(repository, build) => return Ok((repository, build)),
+        Asked::New(found) => found,
+    };
+    // Two imports may take a name from each other; the second look sees who won.
+    for _ in 0..3 {
+        match write(app, allowed.principal(), &found).await {
+            Err(Error::Conflict(_)) => {}
+            other => return other,
+        }
+    }
+    write(app, allowed.principal(), &found).await
+}
+
+enum Asked {
+    /// It is imported already: the repository, and its last build.
+    Known(RepositoryName, i64),
+    New(Box<Found>),
+}
+
+/// All that the forge is asked.
+async fn ask(
+    app: &App,
+    by: &Principal,
+    (listed, identity, connection): (rows::ForgeRepository, rows::Identity, rows::Connection),
+    dockerfile: Option<String>,
+) -> Result<Asked> {
     let forge = Forge::of_connection(app, &identity.forge_url, &connection)?;
     let remote = forge.repository(&listed.remote_id).await?;
     let account = owners::account(&forge, &identity, &remote).await?;
     let wanted = dockerfile.filter(|path| !path.trim().is_empty());
-    if let Some(known) = existing(app, allowed.principal(), &account, &remote, wanted.as_deref()).await? {
-        return Ok(known);
+    if let Some(known) = existing(app, by, &account, &remote, wanted.as_deref()).await? {
+        return Ok(Asked::Known(known.0, known.1));
     }
     let dockerfile = match wanted {
         Some(path) => path,
@@ -59,15 +90,7 @@ pub async fn import(
     let Changed::New(heads) = forge.heads(&remote.id, None).await? else {
         return Err(ForgeError::Unreachable("it answered a question that was not asked".into()).into());
     };
-    let found = Found { connection, account, remote, dockerfile, default, head, heads };
-    // Two imports may take a name from each other; the second look sees who won.
-    for _ in 0..3 {
-        match write(app, allowed.principal(), &found).await {
-            Err(Error::Conflict(_)) => {}
-            other => return other,
-        }
-    }
-    write(app, allowed.principal(), &found).await
+    Ok(Asked::New(Box::new(Found { connection, account, remote, dockerfile, default, head, heads })))
 }
 
 /// The repository that this source and Dockerfile fill already, and its last build; for who may see it.
@@ -130,13 +153,13 @@ async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryNa
         Some(source) => source,
         None => new_source(app, &tx, &namespace, found).await?,
     };
+    if found.remote.is_private {
+        privacy::note_private(app, &tx, source.id).await?;
+    }
     // Before its rules are read: two imports of one Dockerfile would both miss the other's.
     let source = db::sources::lock(&tx, source.id).await?;
     // It was let go a moment ago, with the last repository that it filled: the next look makes a new one.
     let source = source.ok_or_else(|| Error::Conflict("the source was disconnected meanwhile".into()))?;
-    if found.remote.is_private {
-        privacy::note_private(app, &tx, source.id).await?;
-    }
     let rules = db::sources::rules_of(&tx, source.id).await?;
     if let Some(rule) = rules.iter().find(|r| r.dockerfile == found.dockerfile) {
         // Somebody else was faster; the role that came with this import stays.

@@ -1,7 +1,9 @@
 //! What a person may import: the forge's list, kept in a table and searched there, with the Dockerfiles found.
 
+mod age;
 mod unapproved;
 
+pub(super) use age::still_counts;
 pub use unapproved::{approval_url, unapproved};
 
 use super::{dockerfiles, privacy};
@@ -119,13 +121,7 @@ pub async fn imported(
 pub async fn refresh(app: &App, connection_id: Uuid) -> Result<()> {
     let tx = app.db.begin().await?;
     db::users::set_listing(&tx, connection_id, None, None).await?;
-    jobs::enqueue(
-        app,
-        &tx,
-        &Task::ListRepositories { connection_id },
-        Some(format!("list-repositories:{connection_id}")),
-    )
-    .await?;
+    jobs::list_repositories(app, &tx, connection_id).await?;
     tx.commit().await
 }
 

@@ -43,7 +43,7 @@ pub async fn may_read(
     Ok(policy::may::<ReadSource>(principal, &access(is_listed(app, user, source).await?)))
 }
 
-/// Whether the forge listed a code repository to one of a person's connections.
+/// Whether the forge lists a code repository to one of a person's connections.
 async fn is_listed(app: &App, user: Uuid, source: &rows::Source) -> Result<bool> {
     for identity in db::users::identities_of(&app.db, user).await? {
         if forge::plain(&identity.forge_url) != source.forge_url {
@@ -51,7 +51,9 @@ async fn is_listed(app: &App, user: Uuid, source: &rows::Source) -> Result<bool>
         }
         let Some(connection) = db::users::connection_of_identity(&app.db, identity.id).await? else { continue };
         let listed = db::sources::listing::find_by_remote(&app.db, connection.id, &source.remote_id).await?;
-        if connection.state == ConnectionState::Active && listed.is_some() {
+        if let Some(listed) = listed.filter(|_| connection.state == ConnectionState::Active)
+            && listing::still_counts(app, &listed).await?
+        {
             return Ok(true);
         }
     }

@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod imports;
+mod knowing;
 mod late;
 mod privacy;
 mod pushes;
@@ -181,6 +182,19 @@ impl Scene {
         let row = rows::Grant::given(namespace.id, user_id, role, 0);
         db::namespaces::insert_grant(&tx, row).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    async fn repository_of(&self, name: &RepositoryName) -> RepositoryAccess {
+        let namespace = db::namespaces::find_by_name(&self.app.db, name.namespace.as_str()).await.unwrap().unwrap();
+        let row = db::repositories::find_by_name(&self.app.db, namespace.id, &name.name).await.unwrap().unwrap();
+        RepositoryAccess {
+            id: row.id,
+            namespace_id: namespace.id,
+            name: name.clone(),
+            visibility: db::Visibility::Public,
+            is_live: true,
+            role: None,
+        }
     }
 
     async fn admin(&self, who: &Someone, name: &RepositoryName) -> Allowed<AdministerRepository> {

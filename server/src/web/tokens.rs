@@ -23,13 +23,11 @@ pub async fn list(
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
-    let all = tokens::list(&app, &allowed).await?;
-    let total = all.len() as u64;
+    let (found, total) = tokens::page(&app, &allowed, query.offset(), ROWS).await?;
     if let Some(last) = query.beyond(total, PAGE) {
         return Ok(page::see(&last));
     }
-    let from = usize::try_from(query.offset()).unwrap_or(usize::MAX);
-    let rows = all.iter().skip(from).take(usize::try_from(ROWS).unwrap_or(usize::MAX)).map(|t| row(&app, t)).collect();
+    let rows = found.iter().map(|t| row(&app, t)).collect();
     let pages = query.pages(total, PAGE);
     let layout = layout(&app, &allowed, "Access tokens").await?.flash(page::flash(&app, &request));
     let login = format!("docker login {} -u {}", app.config.public_host(), name(&allowed));
@@ -57,9 +55,15 @@ pub async fn create(
 ) -> Result<HttpResponse> {
     let field = |key: &str| form.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone()).unwrap_or_default();
     let scopes: Vec<String> = form.iter().filter(|(k, _)| k == "scope").map(|(_, v)| v.clone()).collect();
-    match NewToken::check(&field("name"), &scopes, &field("expires")) {
-        Ok(wish) => {
-            let (token, secret) = tokens::create(&app, &allowed, wish).await?;
+    let made = match NewToken::check(&field("name"), &scopes, &field("expires")) {
+        Ok(wish) => match tokens::create(&app, &allowed, wish).await {
+            Err(Error::TooMany(text)) => Err(Wrong { name: Some(text), ..Wrong::default() }),
+            other => Ok(other?),
+        },
+        Err(wrong) => Err(wrong),
+    };
+    match made {
+        Ok((token, secret)) => {
             let (secret, host) = (secret.reveal(), app.config.public_host());
             page::html(&TokenCreated {
                 layout: layout(&app, &allowed, "Your new token").await?,

@@ -59,11 +59,24 @@ pub(super) async fn end(app: &App, tx: &Tx, row: rows::Membership, by: &Principa
     let left = rows::Membership { state, detail: None, changed_at: now, ..row };
     db::memberships::put(tx, left.clone()).await?;
     if !left.is_member {
+        forget_listed(tx, &left).await?;
         ended.lost = standing::settle(app, tx, user.id, standing::Why::Forge).await?;
     }
     let text = serde_json::to_string(&ended).expect("plain data");
     db::memberships::put(tx, rows::Membership { ended: Some(text), ..left.clone() }).await?;
     note(app, tx, by, &user, &left, &ended).await
+}
+
+/// The organisation's code is no longer listed to the person, and its private code not known.
+async fn forget_listed(tx: &Tx, row: &rows::Membership) -> Result<()> {
+    for identity in db::users::identities_of(tx, row.user_id).await? {
+        if identity.forge_url == row.forge_url
+            && let Some(connection) = db::users::connection_of_identity(tx, identity.id).await?
+        {
+            db::sources::listing::drop_of_owner(tx, connection.id, &row.organization_id).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn note(

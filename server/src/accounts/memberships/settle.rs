@@ -50,7 +50,7 @@ pub(super) async fn settle(
     // Who is held stays held, whatever the others do.
     let fresh: Vec<_> = losing.into_iter().filter(|m| m.state != MembershipState::Held).collect();
     if !fresh.is_empty() {
-        if is_mass(&tx, forge_url, organization_id, &fresh).await? {
+        if is_mass(&tx, (forge_url, organization_id), &fresh, now).await? {
             hold(app, &tx, &fresh, now).await?;
         } else {
             for row in fresh {
@@ -128,10 +128,16 @@ async fn note_suspended(app: &App, tx: &Tx, grant: &rows::Grant, row: &rows::Mem
 }
 
 /// Whether more than a fifth of the organisation's people here, or of a namespace's, would go at once; together with those
-/// who are held already.
-async fn is_mass(tx: &Tx, forge_url: &str, organization_id: &str, fresh: &[rows::Membership]) -> Result<bool> {
+/// who were held within a day. Who waits for longer did not go with these.
+async fn is_mass(
+    tx: &Tx,
+    (forge_url, organization_id): (&str, &str),
+    fresh: &[rows::Membership],
+    now: Millis,
+) -> Result<bool> {
     let all = db::memberships::of_organization(tx, forge_url, organization_id).await?;
-    let held = all.iter().filter(|m| m.state == MembershipState::Held).map(|m| m.user_id);
+    let is_fresh = |m: &&rows::Membership| m.state == MembershipState::Held && now - m.changed_at < DAY;
+    let held = all.iter().filter(is_fresh).map(|m| m.user_id);
     let going: BTreeSet<Uuid> = fresh.iter().map(|m| m.user_id).chain(held).collect();
     if is_many(going.len(), all.len()) {
         return Ok(true);

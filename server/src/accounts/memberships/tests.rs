@@ -10,16 +10,19 @@ use crate::accounts::tokens::{self, NewToken};
 use crate::auth;
 use crate::clock::DAY;
 use crate::db::{self, Admission, ConnectionState, MembershipState, NamespaceKind, Role, Suspension, rows};
+use crate::jobs::{self, Task};
 use crate::policy::{self, Allowed, Bound, Principal, Site, UseAccount, Who};
 use crate::secrets::{Place, Secret};
 use crate::testing::{self, TestApp};
 use scene::{Permission, Scene};
 use slipway_forge::{Forge, ForgeConfig};
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 crate::testing::on_postgres! {
     who_leaves_loses_role_sessions_and_tokens_the_next_day,
+    the_code_of_an_organization_is_listed_no_longer_to_who_left,
     who_is_an_owner_no_longer_keeps_the_sign_in_and_loses_the_role,
     who_was_let_in_for_another_reason_keeps_sign_in_and_tokens,
     an_operators_grant_outlives_the_organization,
@@ -27,6 +30,7 @@ crate::testing::on_postgres! {
     a_login_that_another_account_took_is_no_proof,
     a_member_without_a_permission_is_asked_about_by_an_owner,
     a_sign_in_asks_at_once,
+    a_sign_in_asks_a_silent_forge_once_and_leaves_the_rest_to_jobs,
     who_comes_back_gets_in_and_no_role_by_itself,
     a_look_that_runs_twice_asks_once,
 }
@@ -58,6 +62,24 @@ async fn who_leaves_loses_role_sessions_and_tokens_the_next_day() {
     assert_eq!((lost.sessions.len(), lost.tokens.len()), (1, 1));
     let bart = db::users::find_by_name(&scene.app.db, "bart").await.unwrap().unwrap();
     assert!(groups(&scene.app, &scene.allowed(bart.id).await).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_code_of_an_organization_is_listed_no_longer_to_who_left() {
+    let scene = Scene::start().await;
+    scene.owner("root", Permission::Stored).await;
+    let lisa = scene.member("lisa", Permission::Stored).await;
+    let identity = db::users::identities_of(&scene.app.db, lisa).await.unwrap().remove(0);
+    let connection = db::users::connection_of_identity(&scene.app.db, identity.id).await.unwrap().unwrap();
+    let rows = [(&*scene.acme, "acme/secret"), ("583231", "lisa/own")];
+    let rows = rows.map(|(owner, name)| testing::listed(connection.id, owner, name));
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::listing::put_page(&tx, connection.id, rows.to_vec()).await.unwrap();
+    tx.commit().await.unwrap();
+    scene.forge.leave("acme", "lisa");
+    scene.next_day().await;
+    let (left, _) = db::sources::listing::search(&scene.app.db, connection.id, "", 0, 9).await.unwrap();
+    assert_eq!(left.iter().map(|row| &*row.full_name).collect::<Vec<_>>(), ["lisa/own"]);
 }
 
 #[tokio::test]
@@ -143,6 +165,32 @@ async fn a_sign_in_asks_at_once() {
     at_sign_in(&scene.app, lisa, &scene.fresh_token("lisa")).await.unwrap();
     assert_eq!(scene.role(lisa).await, None);
     assert!(scene.token_works(lisa).await, "everybody may sign in");
+}
+
+#[tokio::test]
+async fn a_sign_in_asks_a_silent_forge_once_and_leaves_the_rest_to_jobs() {
+    let scene = Scene::start_with("everybody = true").await;
+    let lisa = scene.owner("lisa", Permission::Stored).await;
+    let more = ["globex", "initech"].map(|name| (scene.forge.organization(name, "lisa").to_string(), name));
+    for (id, name) in &more {
+        let tx = scene.app.db.begin().await.unwrap();
+        let now = scene.app.clock.now();
+        db::memberships::confirm(&tx, lisa, &scene.forge.url(), (id, name), now).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    scene.forge.leave("acme", "lisa");
+    scene.forge.hang_next_at("/memberships/", 9, Duration::from_mins(10));
+    let asked = scene.forge.requests("/memberships/");
+    at_sign_in(&scene.app, lisa, &scene.fresh_token("lisa")).await.unwrap();
+    assert_eq!(scene.forge.requests("/memberships/"), asked + 1);
+    scene.forge.heal();
+    let any = Task::AskOrganization { forge_url: String::new(), organization_id: String::new() };
+    let queued = jobs::open(&scene.app, &any).await.unwrap();
+    assert_eq!(queued.len(), 3);
+    for task in queued {
+        jobs::perform_now(&scene.app, &task).await.unwrap();
+    }
+    assert_eq!(scene.role(lisa).await, None, "the job asked at once, not tomorrow");
 }
 
 #[tokio::test]

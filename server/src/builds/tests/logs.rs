@@ -3,6 +3,7 @@
 use super::*;
 use crate::builds::log;
 use crate::db::AttemptEnd;
+use crate::jobs::{self, Task};
 use futures_util::TryStreamExt as _;
 
 crate::testing::on_postgres! {
@@ -14,6 +15,7 @@ crate::testing::on_postgres! {
     a_log_ends_at_its_limits_and_what_comes_is_dropped,
     what_no_builder_sends_is_refused_or_put_right,
     notices_stand_behind_their_steps_without_a_look_at_the_log,
+    notices_of_the_version_before_are_read_by_a_job_and_by_no_view,
 }
 
 async fn append(scene: &Scene, id: Uuid, batch: RecordBatch) -> Result<u64> {
@@ -192,22 +194,63 @@ async fn notices_stand_behind_their_steps_without_a_look_at_the_log() {
         .await
         .unwrap();
     let rows = log::steps(&scene.app, id).await.unwrap();
-    let mut attempt = scene.attempt(id).await;
-    let before = scene.app.db.statements();
-    let found = log::all_notices(&scene.app, &attempt, &rows).await.unwrap();
-    assert_eq!(scene.app.db.statements(), before);
-    assert_eq!(found.into_values().flatten().collect::<Vec<_>>(), ["early", "one", "two"]);
-    // A log of the version before.
-    attempt.log_notices = None;
-    let found = log::all_notices(&scene.app, &attempt, &rows).await.unwrap();
+    let found = log::all_notices(&scene.attempt(id).await, &rows);
     assert_eq!(found, [(0, "early"), (1, "one"), (2, "two")].map(|(n, t)| (n, vec![t.to_owned()])).into());
+}
+
+#[tokio::test]
+async fn notices_of_the_version_before_are_read_by_a_job_and_by_no_view() {
+    let scene = Scene::new().await;
+    let notice = |text: &str| Record::Notice { at: 1, text: text.to_owned() };
+    let mut ids = Vec::new();
+    // More than one job reads.
+    for n in 1..=12 {
+        scene.queue(n).await;
+        let id = scene.claim().await.unwrap().attempt_id;
+        append(&scene, id, batch(1, vec![notice("early"), started(1), line(1, 1), notice("one")])).await.unwrap();
+        let finish = slipway_protocol::Finish {
+            outcome: slipway_protocol::Outcome::Failed(slipway_protocol::Failure::default()),
+            last_record: 4,
+        };
+        crate::builds::finish(&scene.app, &scene.attempt(id).await, finish).await.unwrap();
+        let tx = scene.app.db.begin().await.unwrap();
+        db::attempts::forget_notices(&tx, id).await.unwrap();
+        tx.commit().await.unwrap();
+        ids.push(id);
+    }
+    let shown = async |id| {
+        let rows = log::steps(&scene.app, id).await.unwrap();
+        log::all_notices(&scene.attempt(id).await, &rows)
+    };
+    assert!(shown(ids[0]).await.is_empty());
+    jobs::at_start(&scene.app).await.unwrap();
+    jobs::at_start(&scene.app).await.unwrap();
+    let any = Task::ReadNotices { before: None };
+    let mut turns = 0;
+    let mut queued = jobs::open(&scene.app, &any).await.unwrap();
+    assert_eq!(queued, [any.clone()]);
+    while let Some(task) = queued.pop() {
+        db::connect::execute(&scene.app.db, "DELETE FROM job").await;
+        // Twice is as once.
+        for _ in 0..2 {
+            jobs::perform_now(&scene.app, &task).await.unwrap();
+        }
+        queued = jobs::open(&scene.app, &any).await.unwrap();
+        turns += 1;
+    }
+    assert_eq!(turns, 3, "ten, two and none");
+    for id in ids {
+        assert_eq!(shown(id).await, [(0, "early"), (1, "one")].map(|(n, t)| (n, vec![t.to_owned()])).into());
+    }
+    jobs::at_start(&scene.app).await.unwrap();
+    assert!(jobs::open(&scene.app, &any).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_old_log_goes_with_its_bytes_and_the_page_says_so() {
     let scene = Scene::new().await;
     let (id, key) = scene.sealed_log().await;
-    let forget = async || crate::jobs::perform_now(&scene.app, &crate::jobs::Task::ForgetOld).await.unwrap();
+    let forget = async || jobs::perform_now(&scene.app, &Task::ForgetOld).await.unwrap();
     scene.app.clock.advance(364 * crate::clock::DAY);
     forget().await;
     assert!(db::logs::find_sealed(&scene.app.db, id).await.unwrap().is_some(), "a year is not over");
@@ -217,6 +260,9 @@ async fn an_old_log_goes_with_its_bytes_and_the_page_says_so() {
     assert!(db::logs::steps(&scene.app.db, id).await.unwrap().is_empty());
     let why = scene.attempt(id).await.log_cut.unwrap();
     assert_eq!(why, "it was removed after 365 days");
+    let told = log::shortened(&scene.attempt(id).await);
+    assert_eq!(told.as_deref(), Some("This log is no longer kept: it was removed after 365 days."));
+    assert_eq!(log::removed_after(1), "it was removed after 1 day");
     scene.app.clock.advance(2 * crate::clock::DAY);
     crate::registry::objects::sweep(&scene.app).await.unwrap();
     assert_eq!(scene.app.storage.length(&key).await.unwrap(), None);

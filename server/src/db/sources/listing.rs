@@ -72,6 +72,16 @@ pub async fn drop_unseen(tx: &Tx, connection_id: Uuid, since: Millis) -> Result<
     Ok(gone.rows_affected)
 }
 
+/// Forgets what an account at the forge owns, for somebody who left it.
+pub async fn drop_of_owner(tx: &Tx, connection_id: Uuid, owner_id: &str) -> Result<()> {
+    listed::Entity::delete_many()
+        .filter(listed::Column::ConnectionId.eq(connection_id))
+        .filter(listed::Column::OwnerId.eq(owner_id))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// The most recently pushed ones whose Dockerfiles are not known.
 pub async fn unscanned(c: &impl Ask, connection_id: Uuid, limit: u64) -> Result<Vec<rows::ForgeRepository>> {
     Ok(listed::Entity::find()

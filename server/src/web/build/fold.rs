@@ -107,7 +107,7 @@ pub(super) async fn rows_of(app: &App, attempt: &rows::Attempt, conceal: Option<
 /// Draws the log up to the attempt's last record.
 pub(super) async fn draw(app: &App, attempt: &rows::Attempt, how: How<'_>) -> Result<Drawn> {
     let rows = rows_of(app, attempt, how.conceal).await?;
-    let mut notices = builds::log::all_notices(app, attempt, &rows).await?;
+    let mut notices = builds::log::all_notices(attempt, &rows);
     if let Some(conceal) = how.conceal {
         notices.values_mut().flatten().for_each(|text| conceal.told(text));
     }
@@ -123,7 +123,7 @@ pub(super) async fn draw(app: &App, attempt: &rows::Attempt, how: How<'_>) -> Re
     let is_counted = |step: &Step| step.name.is_counted;
     let mut drawn = Drawn {
         steps: Vec::new(),
-        cut: attempt.log_cut.iter().map(|why| format!("This log was cut: {why}.")).collect(),
+        cut: builds::log::shortened(attempt).into_iter().collect(),
         last_step: all.last().map_or(0, |(step, _)| step.number),
         counted: all.iter().filter(|(step, _)| is_counted(step)).count() as u64,
         cached: all.iter().filter(|(step, _)| is_counted(step) && step.cached).count() as u64,

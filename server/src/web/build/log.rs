@@ -190,6 +190,9 @@ pub async fn raw(
 ) -> Result<HttpResponse> {
     let build = find(&app, &allowed, path.number).await?;
     let attempt = builds::present_attempt(&app, &build).await?.ok_or_else(|| Error::not_found("this log"))?;
+    if let Some(why) = builds::log::removed(&attempt) {
+        return Err(Error::Gone(format!("the log of build {} is no longer kept: {why}", build.number)));
+    }
     let range = request.headers().get(header::RANGE).and_then(|v| v.to_str().ok());
     let conceal = Origin::of(&app, allowed.principal(), allowed.on(), &build).await?.conceal;
     let raw = builds::log::open(app.clone().into_inner(), attempt.id, query.plain != Some(1), conceal, range).await?;

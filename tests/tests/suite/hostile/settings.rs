@@ -40,6 +40,7 @@ async fn a_wrong_setting_stops_the_start_with_key_value_and_remedy() {
         ("SLIPWAY_BUILDS_PER_NAMESPACE", "0", ["builds.per_namespace", "`0`", "number of builds"]),
         ("SLIPWAY_BUILDS_DEADLINE_SECS", "0", ["builds.deadline_secs", "`0`", "number of seconds"]),
         ("SLIPWAY_SOURCES_POLL_SECS", "0", ["sources.poll_secs", "`0`", "number of seconds"]),
+        ("SLIPWAY_UPLOADS_BYTES", "0", ["uploads.bytes", "`0`", "number of bytes"]),
         ("SLIPWAY_BUILDER_TOKENS", "short", ["builder.tokens", "32 characters", "openssl rand"]),
         ("SLIPWAY_LOG_FORMAT", "xml", ["log.format", "`xml`", "text, json"]),
         ("SLIPWAY_LOG_LEVEL", "sl=ow=er", ["log.level", "`sl=ow=er`", "`info`"]),

@@ -5,6 +5,7 @@ use crate::accounts::memberships::{confirm, confirm_by_operator, held_in};
 
 crate::testing::on_postgres! {
     a_fifth_at_once_ends_and_more_waits_for_an_admin,
+    those_who_wait_do_not_hold_who_leaves_later,
     who_is_held_and_comes_back_is_held_no_longer,
     an_empty_organization_is_held_as_a_whole,
     a_namespace_of_few_is_held_though_the_organization_is_large,
@@ -51,6 +52,23 @@ async fn a_fifth_at_once_ends_and_more_waits_for_an_admin() {
     assert_eq!(confirm(&scene.app, &scene.allowed(root).await, &scene.acme).await.unwrap(), 3);
     assert_eq!(working(&scene, &members[2..6]).await, [false, false, false, true]);
     assert!(confirm(&scene.app, &scene.allowed(root).await, &scene.acme).await.is_err(), "nobody waits any more");
+}
+
+#[tokio::test]
+async fn those_who_wait_do_not_hold_who_leaves_later() {
+    let (scene, _, members) = ten().await;
+    for n in 0..3 {
+        scene.forge.leave("acme", &format!("member{n}"));
+    }
+    scene.next_day().await;
+    assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 3);
+    for _ in 0..2 {
+        scene.next_day().await;
+    }
+    scene.forge.leave("acme", "member3");
+    scene.next_day().await;
+    assert_eq!(working(&scene, &members[..5]).await, [true, true, true, false, true]);
+    assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 3);
 }
 
 #[tokio::test]

@@ -1,7 +1,6 @@
 //! Days on which the forge says neither yes nor no.
 
 use super::*;
-use std::time::Duration;
 
 crate::testing::on_postgres! {
     an_outage_changes_nothing_for_six_days_and_suspends_on_the_seventh,
