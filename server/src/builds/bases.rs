@@ -30,8 +30,10 @@ pub enum Standing {
     Refused,
     /// It is of another namespace, so it cannot.
     Foreign,
-    /// It was listed, or made public, after the build.
-    Allowed,
+    /// It was listed after the build.
+    Listed,
+    /// It was made public after the build.
+    Public,
 }
 
 /// The private image of this registry that a build was refused. `None` too when there is none that `principal` may know
@@ -47,8 +49,10 @@ pub async fn refused(
     if base.id == on.id || !policy::may::<ReadRepository>(principal, &base) {
         return Ok(None);
     }
-    let now = if base.visibility == Visibility::Public || db::bases::ids(&app.db, on.id).await?.contains(&base.id) {
-        Standing::Allowed
+    let now = if base.visibility == Visibility::Public {
+        Standing::Public
+    } else if db::bases::ids(&app.db, on.id).await?.contains(&base.id) {
+        Standing::Listed
     } else if base.namespace_id == on.namespace_id {
         Standing::Refused
     } else {

@@ -137,7 +137,7 @@ impl Action for ManageBuilds {
     }
 }
 
-/// May say from which private images of the namespace builds of the repository may start.
+/// May say from which private images of the namespace builds of the repository may start, and take that back.
 #[derive(Debug)]
 pub struct ChooseBases;
 

@@ -243,7 +243,7 @@ async fn a_refused_base_is_named_to_those_who_may_read_it() {
     let build = scene.build_number(1).await;
     scene.allow(&base).await;
     let seen = bases::refused(&scene.app, user.principal(), user.on(), &build).await.unwrap();
-    assert_eq!(seen.map(|refused| refused.now), Some(Standing::Allowed));
+    assert_eq!(seen.map(|refused| refused.now), Some(Standing::Listed));
 }
 
 impl Scene {

@@ -27,15 +27,20 @@ pub(super) async fn explain(
     failure.heading = format!("`{base}` is private, and `{own}` may not build on it");
     failure.message = String::new();
     failure.hint = match now {
-        Standing::Allowed => {
+        Standing::Listed | Standing::Public => {
             failure.heading = format!("`{base}` was private, and `{own}` could not build on it");
+            let may_take_back = now == Standing::Listed && policy::may::<ChooseBases>(principal, on);
+            let public = on.visibility == Visibility::Public;
+            failure.base =
+                may_take_back.then(|| BaseBox { name: base, repository: own, public, is_allowed: true });
             Some("It is allowed now: re-run the build.".to_owned())
         }
         Standing::Foreign => Some(format!(
             "Builds read private images of their own namespace only: make `{base}` public, or push a copy to `{namespace}`."
         )),
         Standing::Refused if policy::may::<ChooseBases>(principal, on) => {
-            failure.base = Some(BaseBox { name: base, repository: own, public: on.visibility == Visibility::Public });
+            let public = on.visibility == Visibility::Public;
+            failure.base = Some(BaseBox { name: base, repository: own, public, is_allowed: false });
             None
         }
         Standing::Refused => Some(match namespaces::managers(app, on.namespace_id).await?.as_slice() {
@@ -70,7 +75,7 @@ pub async fn allow(
         refused.ok_or_else(|| Error::invalid("the build was not refused this base image"))?;
     let text = format!("{} may build on {} now.", on.name, base.name);
     let at = |number: i64| format!("/{}/-/builds/{number}", on.name);
-    if now == Standing::Allowed {
+    if matches!(now, Standing::Listed | Standing::Public) {
         // The button was pressed twice: one new build is enough.
         return Ok(page::see_saying(&app, &at(build.number), &text));
     }

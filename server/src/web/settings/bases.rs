@@ -7,7 +7,7 @@ use crate::builds::bases;
 use crate::db::Visibility;
 use crate::error::{Error, Result};
 use crate::names::RepositoryName;
-use crate::policy::{AdministerRepository, Allowed, ChooseBases, RepositoryAccess};
+use crate::policy::{self, AdministerRepository, Allowed, ChooseBases, RepositoryAccess};
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form};
@@ -31,7 +31,8 @@ pub struct BaseInput {
     base: String,
 }
 
-/// `POST …/-/settings/bases`: one more.
+/// `POST …/-/settings/bases`: one more. What is wrong with it stands on the settings page, which is for admins; whoever
+/// else manages the repository allows a base where a build was refused it.
 pub async fn add(
     allowed: Allowed<ChooseBases>,
     admin: Allowed<AdministerRepository>,
@@ -68,14 +69,11 @@ fn of_typed(app: &App, typed: &str, on: &RepositoryAccess) -> Result<RepositoryN
 }
 
 /// `POST …/-/settings/bases/remove`; twice is as once.
-pub async fn remove(
-    allowed: Allowed<ChooseBases>,
-    _admin: Allowed<AdministerRepository>,
-    form: Form<BaseInput>,
-    app: Data<App>,
-) -> Result<HttpResponse> {
+pub async fn remove(allowed: Allowed<ChooseBases>, form: Form<BaseInput>, app: Data<App>) -> Result<HttpResponse> {
     let name: RepositoryName = form.base.parse()?;
     bases::forbid(&app, &allowed, &name).await?;
     let text = format!("Builds of {} may no longer start from {name}.", allowed.on().name);
-    Ok(page::see_saying(&app, &format!("/{}/-/settings", allowed.on().name), &text))
+    let is_admin = policy::may::<AdministerRepository>(allowed.principal(), allowed.on());
+    let to = if is_admin { "/-/settings" } else { "" };
+    Ok(page::see_saying(&app, &format!("/{}{to}", allowed.on().name), &text))
 }

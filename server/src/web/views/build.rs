@@ -149,11 +149,11 @@ pub struct Failure {
     pub excerpt: Vec<ExcerptLine>,
     /// What to do next, if there is something better than to look at the log.
     pub hint: Option<String>,
-    /// The base image that was refused, for whoever may allow it: POST `{url}/allow-base`.
+    /// The base image that was refused, for whoever may allow it: POST `{url}/allow-base`, and then take that back.
     pub base: Option<BaseBox>,
 }
 
-/// A base image that can be allowed.
+/// A base image that can be allowed, or that was.
 #[derive(Debug, Clone)]
 pub struct BaseBox {
     /// Whether everybody may pull what is built on it.
@@ -162,6 +162,15 @@ pub struct BaseBox {
     pub name: String,
     /// `acme/web`, which wants to build on it.
     pub repository: String,
+    /// It was allowed since.
+    pub is_allowed: bool,
+}
+
+impl BaseBox {
+    /// Where its being allowed is taken back: POST with the base's name.
+    pub fn forbid_url(&self) -> String {
+        format!("/{}/-/settings/bases/remove", self.repository)
+    }
 }
 
 /// One line of a Dockerfile.

@@ -147,7 +147,19 @@ async fn reader_is_told_whom_to_ask(shop: &Workshop, path: &str) {
         shop.eve().post(&format!("{path}/allow-base"), &[("base", "mona/base")]).await.status,
         StatusCode::NOT_FOUND
     );
-    shop.site.sql("DELETE FROM namespace_grant WHERE role = 'reader'").await;
+    // Who manages the repository may allow it, and take that back.
+    shop.site.sql("UPDATE namespace_grant SET role = 'manager' WHERE role = 'reader'").await;
+    let eve = shop.eve();
+    eve.get(path).await.is(200).says("allow-base");
+    let list = "INSERT INTO allowed_base (id, repository_id, base_id, created_at) SELECT randomblob(16), r.id, b.id, 0 \
+                FROM repository r, repository b WHERE r.name = 'on-base' AND b.name = 'base'";
+    shop.site.sql(list).await;
+    eve.get(path).await.is(200).says("Take mona/base off the list again");
+    let remove = [("base", "mona/base")];
+    let back = eve.post("/mona/on-base/-/settings/bases/remove", &remove).await.is(303).location();
+    eve.get(&back).await.is(200).says("may no longer start from mona/base");
+    eve.get(path).await.is(200).says("may not build on it");
+    shop.site.sql("DELETE FROM namespace_grant WHERE role = 'manager'").await;
 }
 
 async fn assignment(site: &Site) -> Value {

@@ -126,7 +126,7 @@ pub(crate) const EXPECTED: &[Expectation] = &[
     get("/{namespace}/{repository:.+?}/-/settings", Rule::Administer),
     post("/{namespace}/{repository:.+?}/-/settings/rule", Rule::Administer, "dockerfile=../x&context=&build_args="),
     post("/{namespace}/{repository:.+?}/-/settings/bases", Rule::Administer, "base=no-such-image"),
-    post("/{namespace}/{repository:.+?}/-/settings/bases/remove", Rule::Administer, "base=none/none"),
+    post("/{namespace}/{repository:.+?}/-/settings/bases/remove", Rule::Manage, "base=none/none"),
     post("/{namespace}/{repository:.+?}/-/settings/visibility", Rule::Administer, "visibility={visibility}"),
     post("/{namespace}/{repository:.+?}/-/settings/webhook", Rule::Administer, ""),
     get("/{namespace}/{repository:.+?}/-/settings/key/rotate", Rule::Administer),

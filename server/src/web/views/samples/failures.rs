@@ -41,6 +41,7 @@ pub(super) fn refused(can_allow: bool) -> Failure {
             name: "acme/base".to_owned(),
             repository: "acme/api".to_owned(),
             public: true,
+            is_allowed: false,
         }),
         hint: (!can_allow).then(|| "Ask mona: whoever manages `acme` can allow it on this page.".to_owned()),
         ..failure()
