@@ -231,14 +231,13 @@ async fn notices_of_the_version_before_are_read_by_a_job_and_by_no_view() {
     assert_eq!(queued, [any.clone()]);
     while let Some(task) = queued.pop() {
         db::connect::execute(&scene.app.db, "DELETE FROM job").await;
-        // Twice is as once.
-        for _ in 0..2 {
-            jobs::perform_now(&scene.app, &task).await.unwrap();
-        }
+        jobs::perform_now(&scene.app, &task).await.unwrap();
         queued = jobs::open(&scene.app, &any).await.unwrap();
         turns += 1;
     }
     assert_eq!(turns, 3, "ten, two and none");
+    // Twice is as once.
+    jobs::perform_now(&scene.app, &any).await.unwrap();
     for id in ids {
         assert_eq!(shown(id).await, [(0, "early"), (1, "one")].map(|(n, t)| (n, vec![t.to_owned()])).into());
     }

@@ -109,7 +109,7 @@ async fn a_private_image_of_the_namespace_is_a_base_once_it_is_listed() {
     let commit = web.repo.head("main").expect("a head");
     let built = shop.finished(&web, &commit).await;
     assert!(built.is("succeeded").raw.contains("bases-layer"), "{}", built.raw);
-    mona.get(&path).await.is(200).says("It may by now").lacks("Allow mona/base");
+    mona.get(&path).await.is(200).says("It is allowed now").lacks("Allow mona/base");
     mona.get(&format!("/{}/-/settings", web.name)).await.is(200).says("mona/base");
 
     // Another repository gains nothing, not even by digest from what a daemon has fetched for this one.
