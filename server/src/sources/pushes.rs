@@ -92,17 +92,14 @@ async fn why_not(
     if let Some(word) = word {
         return Ok(Some(("skip_ci", format!("the commit message says `{word}`"))));
     }
-    // Those that were there before this one keep their tags, unless a version asks for them.
+    // Those that were there before this one keep their tags, unless a version or the default branch asks for them.
     let live = db::sources::refs::live(tx, source.id).await?;
     let live: Vec<RefName> = live.iter().filter_map(|known| known.name.parse().ok()).collect();
     let built: Vec<&RefName> = live.iter().filter(|other| rules::builds(rule, other)).collect();
     let default = &source.default_branch;
-    if let Some((tag, version)) = rules::overruled(name, built.iter().copied(), default) {
-        let text = format!(
-            "the version `{}` has the tag `{tag}`: versions win over branches; rename the {}",
-            version.short(),
-            kind(name)
-        );
+    if let Some((tag, winner)) = rules::overruled(name, built.iter().copied(), default) {
+        let (short, why) = (winner.short(), rules::why_it_wins(winner));
+        let text = format!("`{short}` has the tag `{tag}`: {why}; rename the {}", kind(name));
         return Ok(Some(("tag_collision", text)));
     }
     let earlier = live.iter().take_while(|known| *known != name).filter(|known| built.contains(known));

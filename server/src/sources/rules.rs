@@ -7,8 +7,9 @@
 //! tag    v1.2.3-rc.1     → 1.2.3-rc.1             a pre-release moves none of the short ones
 //! tag    nightly         → nightly
 //! ```
-//! Versions win over every other ref: a branch `1.2` leaves the tag to `v1.2.3`, whichever came first. And no ref maps to
-//! a tag where the signatures of an image are kept.
+//! Versions win over every other ref, and the default branch over all but versions: a branch `1.2` leaves the tag to
+//! `v1.2.3`, and a branch `latest` to the default branch, whichever came first. And no ref maps to a tag where the
+//! signatures of an image are kept.
 
 use super::versions::Version;
 use crate::db::{Protection, rows};
@@ -96,12 +97,35 @@ pub fn goes_forward(moves: &Moves, ref_number: i64, holder_ref: &str, holder_num
     }
 }
 
-/// Whether `a` is a version and `b` is none: then `a` has every tag that both map to.
-pub fn wins_over(a: &RefName, b: &RefName) -> bool {
-    version_of(a).is_some() && version_of(b).is_none()
+/// Whether `a` has every tag that both map to.
+pub fn wins_over(a: &RefName, b: &RefName, default_branch: &str) -> bool {
+    rank(a, default_branch) > rank(b, default_branch)
 }
 
-/// The version that has all tags of `ref_name`, with one of them; `others` are the refs of its source. Where a tag is
+/// What a ref is to releases: whoever may push other branches keeps neither of these from its tags.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Other,
+    DefaultBranch,
+    Version,
+}
+
+fn rank(ref_name: &RefName, default_branch: &str) -> Rank {
+    if version_of(ref_name).is_some() {
+        Rank::Version
+    } else if ref_name.branch() == Some(default_branch) {
+        Rank::DefaultBranch
+    } else {
+        Rank::Other
+    }
+}
+
+/// Why a ref that wins over another one does.
+pub fn why_it_wins(winner: &RefName) -> &'static str {
+    if version_of(winner).is_some() { "versions win over branches" } else { "the default branch wins over other refs" }
+}
+
+/// The ref that has all tags of `ref_name`, with one of them; `others` are the refs of its source. Where a tag is
 /// left to move, the ref is built, and the others stay.
 pub fn overruled<'a>(
     ref_name: &RefName,
@@ -110,7 +134,7 @@ pub fn overruled<'a>(
 ) -> Option<(TagName, &'a RefName)> {
     let mut left = tags_of(ref_name, default_branch).tags;
     let mut winner = None;
-    for other in others.into_iter().filter(|other| wins_over(other, ref_name)) {
+    for other in others.into_iter().filter(|other| wins_over(other, ref_name, default_branch)) {
         let theirs = tags_of(other, default_branch).tags;
         if let Some(at) = left.iter().position(|tag| theirs.iter().any(|t| t.name == tag.name)) {
             winner = Some((left.remove(at).name, other));
@@ -121,15 +145,16 @@ pub fn overruled<'a>(
 
 /// The first tag of `ref_name` that another one of `others` moves as well, with that ref.
 ///
-/// Versions share their short tags by design, and win over other refs (`overruled`); anything else would make two refs
-/// take a tag from each other for ever.
+/// Versions share their short tags by design, and refs of a higher rank have theirs (`overruled`); anything else would
+/// make two refs take a tag from each other for ever.
 pub fn collision<'a>(
     ref_name: &RefName,
     others: impl IntoIterator<Item = &'a RefName>,
     default_branch: &str,
 ) -> Option<(TagName, &'a RefName)> {
     let own = tags_of(ref_name, default_branch).tags;
-    let ranks_alike = |other: &RefName| !wins_over(ref_name, other) && !wins_over(other, ref_name);
+    let own_rank = rank(ref_name, default_branch);
+    let ranks_alike = |other: &RefName| rank(other, default_branch) == own_rank;
     others.into_iter().filter(|other| *other != ref_name && ranks_alike(other)).find_map(|other| {
         let theirs = tags_of(other, default_branch).tags;
         let clash = |tag: &&MappedTag| theirs.iter().any(|t| t.name == tag.name && !shared(t, tag));

@@ -7,6 +7,7 @@ crate::testing::on_postgres! {
     latest_follows_the_default_branch,
     a_version_that_was_taken_back_holds_no_short_tag,
     a_version_takes_its_tags_from_a_branch_and_keeps_them,
+    the_default_branch_takes_its_tags_from_other_refs_and_keeps_them,
     no_ref_takes_the_tag_of_a_signature,
 }
 
@@ -94,6 +95,30 @@ async fn a_version_takes_its_tags_from_a_branch_and_keeps_them() {
         tx.commit().await.unwrap();
         built(&scene, &branch, 22, "main").await;
         assert_eq!(holder(&scene, tag).await, format!("{branch} 22"));
+    }
+}
+
+#[tokio::test]
+async fn the_default_branch_takes_its_tags_from_other_refs_and_keeps_them() {
+    let scene = Scene::new().await;
+    for (other, default, tag) in [
+        ("refs/heads/latest", "develop", "latest"),
+        ("refs/tags/stable", "stable", "stable"),
+        ("refs/heads/release-1.0", "release/1.0", "release-1.0"),
+    ] {
+        // While another branch is the default one.
+        built(&scene, other, 20, "main").await;
+        assert_eq!(holder(&scene, tag).await, format!("{other} 20"));
+        let tx = scene.app.db.begin().await.unwrap();
+        db::sources::set_default_branch(&tx, scene.wired().source.id, default).await.unwrap();
+        tx.commit().await.unwrap();
+        let branch = format!("refs/heads/{default}");
+        built(&scene, &branch, 10, default).await;
+        assert_eq!(holder(&scene, tag).await, format!("{branch} 10"));
+        let later = built(&scene, other, 21, default).await;
+        assert_eq!(holder(&scene, tag).await, format!("{branch} 10"));
+        let detail = later.detail.unwrap();
+        assert!(detail.contains("the default branch wins over other refs"), "{detail}");
     }
 }
 

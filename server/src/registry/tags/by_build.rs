@@ -41,7 +41,12 @@ pub async fn move_for_build(
         let present = db::tags::find(tx, repository.id, mapped.name.as_str()).await?;
         let why_not = match &present {
             _ if withdrawn.is_some() => withdrawn.clone(),
-            Some(present) => objection(present, build, mapped, has_let_go(tx, present, source.as_ref()).await?),
+            Some(present) => {
+                let has_let_go = has_let_go(tx, present, source.as_ref()).await?;
+                // As it is now, like what the holder maps to.
+                let default = source.as_ref().map_or("", |source| &source.default_branch);
+                objection(present, build, mapped, default, has_let_go)
+            }
             None => None,
         };
         let is_held_back = || {
@@ -80,7 +85,13 @@ async fn has_let_go(tx: &Tx, present: &rows::Tag, source: Option<&rows::Source>)
 }
 
 /// Why the tag has to stay, if it has to. Pure.
-fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, has_let_go: bool) -> Option<String> {
+fn objection(
+    present: &rows::Tag,
+    build: &rows::Build,
+    mapped: &MappedTag,
+    default_branch: &str,
+    has_let_go: bool,
+) -> Option<String> {
     let same_source = present.source_id.is_some() && present.source_id == build.source_id;
     let same_ref = present.ref_name.as_deref() == Some(build.ref_name.as_str());
     if !same_source || (has_let_go && !same_ref) {
@@ -89,12 +100,12 @@ fn objection(present: &rows::Tag, build: &rows::Build, mapped: &MappedTag, has_l
     }
     let holder = present.ref_name.as_deref().and_then(|r| r.parse::<RefName>().ok());
     if let (Some(holder), Ok(own)) = (&holder, build.ref_name.parse::<RefName>()) {
-        if rules::wins_over(&own, holder) {
+        if rules::wins_over(&own, holder, default_branch) {
             return None;
         }
-        if rules::wins_over(holder, &own) {
-            let text = format!("`{}` belongs to `{}`: versions win over branches", mapped.name, holder.short());
-            return Some(text);
+        if rules::wins_over(holder, &own, default_branch) {
+            let why = rules::why_it_wins(holder);
+            return Some(format!("`{}` belongs to `{}`: {why}", mapped.name, holder.short()));
         }
     }
     match &mapped.moves {

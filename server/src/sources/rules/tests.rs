@@ -75,13 +75,15 @@ fn short_version_tags_move_forward_in_version_order_only() {
 fn two_refs_with_one_tag_collide() {
     for (name, other, expected) in [
         ("refs/heads/feature/a", "refs/heads/feature-a", Some("feature-a")),
-        ("refs/heads/latest", "refs/heads/main", Some("latest")),
-        ("refs/tags/main", "refs/heads/main", Some("main")),
+        ("refs/tags/latest", "refs/heads/latest", Some("latest")),
         ("refs/tags/v1.2.3", "refs/tags/1.2.3", Some("1.2.3")),
         // Versions win, so they do not collide.
         ("refs/heads/1.2", "refs/tags/v1.2.3", None),
         ("refs/tags/1", "refs/tags/v1.2.3", None),
         ("refs/tags/v1.2.4", "refs/tags/v1.2.3", None),
+        // So does the default branch.
+        ("refs/heads/latest", "refs/heads/main", None),
+        ("refs/tags/main", "refs/heads/main", None),
         ("refs/heads/a", "refs/heads/b", None),
         ("refs/heads/main", "refs/heads/main", None),
     ] {
@@ -114,6 +116,26 @@ fn versions_win_over_branches_and_leave_them_their_other_tags() {
     }
     let others = [git_ref("refs/tags/v2.0.0")];
     assert!(overruled(&git_ref("refs/heads/2"), &others, "2").is_none(), "the default branch moves `latest`");
+}
+
+#[test]
+fn the_default_branch_wins_over_all_but_versions() {
+    for (name, other, default, expected) in [
+        ("refs/heads/latest", "refs/heads/develop", "develop", Some("latest")),
+        ("refs/tags/latest", "refs/heads/develop", "develop", Some("latest")),
+        ("refs/heads/release-1.0", "refs/heads/release/1.0", "release/1.0", Some("release-1.0")),
+        ("refs/tags/release-1.0", "refs/heads/release/1.0", "release/1.0", Some("release-1.0")),
+        ("refs/heads/develop", "refs/heads/latest", "develop", None),
+        ("refs/heads/release/1.0", "refs/heads/release-1.0", "release/1.0", None),
+        // It has `latest`, whatever version it is called like.
+        ("refs/heads/1.0", "refs/tags/v1.0.0", "1.0", None),
+        ("refs/tags/v1.0.0", "refs/heads/1.0", "1.0", None),
+    ] {
+        let (name, other) = (git_ref(name), git_ref(other));
+        let found = overruled(&name, [&other], default).map(|(tag, _)| tag.to_string());
+        assert_eq!(found.as_deref(), expected, "{name} {other}");
+        assert_eq!(collision(&name, [&other], default), None, "{name} {other}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ crate::testing::on_postgres! {
     a_push_that_the_forge_tells_of_is_built,
     what_shall_not_be_built_is_noted,
     a_release_is_built_though_a_branch_has_its_short_tag,
+    the_default_branch_is_built_though_another_one_has_its_tag,
     a_refused_webhook_is_replaced_by_polling,
     a_comparison_finds_what_no_webhook_told,
 }
@@ -104,6 +105,26 @@ async fn a_release_is_built_though_a_branch_has_its_short_tag() {
     assert_eq!((late.state, late.reason.as_deref()), (BuildState::Skipped, Some("tag_collision")));
     let detail = late.detail.unwrap();
     assert!(detail.contains("`v2.0.0` has the tag `2`: versions win over branches"), "{detail}");
+}
+
+#[tokio::test]
+async fn the_default_branch_is_built_though_another_one_has_its_tag() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    let one = code.commit("latest", &[("a", "1")], "One");
+    // The default branch has `latest` already.
+    let early = scene.build_of(&name, "refs/heads/latest", &one).await;
+    assert_eq!((early.state, early.reason.as_deref()), (BuildState::Skipped, Some("tag_collision")));
+    code.set_default_branch("develop");
+    // First seen after the branch `latest`.
+    let two = code.commit("develop", &[("a", "2")], "Two");
+    let build = scene.build_of(&name, "refs/heads/develop", &two).await;
+    assert!(is_queued(&build), "{:?}", build.detail);
+    let three = code.commit("latest", &[("a", "3")], "Three");
+    let late = scene.build_of(&name, "refs/heads/latest", &three).await;
+    assert_eq!((late.state, late.reason.as_deref()), (BuildState::Skipped, Some("tag_collision")));
+    let detail = late.detail.unwrap();
+    assert!(detail.contains("`develop` has the tag `latest`: the default branch wins"), "{detail}");
 }
 
 #[tokio::test]
