@@ -3,6 +3,8 @@
 //!
 //! A socket belongs to the namespace it was made in, so listeners are made inside and served from outside.
 
+mod streams;
+
 use super::metadata;
 use anyhow::{Context, Result};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
@@ -20,12 +22,6 @@ const DNS_PORT: u16 = 53;
 const DNS_PATIENCE: Duration = Duration::from_secs(10);
 /// Questions under way at once; more are dropped, and asked again by who asked.
 const MOST_QUESTIONS: usize = 256;
-/// Connections at once for each listener; more wait. A build leaves a dozen idle ones behind, which the registry keeps for
-/// more than a minute: with a few hundred, every quick build after the twentieth of a minute waited for them to go.
-/// The name server's is in reach of RUN steps.
-const MOST_CONNECTIONS: usize = 1_024;
-const MOST_DNS_CONNECTIONS: usize = 16;
-
 /// Ends when dropped.
 pub(super) struct Relay(#[expect(dead_code, reason = "held for its drop")] JoinSet<()>);
 
@@ -50,8 +46,8 @@ impl Relay {
         let (streams, questions) = made.await??;
         let mut tasks = JoinSet::new();
         for (listener, to) in streams {
-            let limits = if to.port() == DNS_PORT { DNS_LIMITS } else { LIMITS };
-            tasks.spawn(pass_streams(tokio::net::TcpListener::from_std(listener)?, to, limits));
+            let limits = if to.port() == DNS_PORT { streams::DNS_LIMITS } else { streams::LIMITS };
+            tasks.spawn(streams::pass(tokio::net::TcpListener::from_std(listener)?, to, limits));
         }
         for (socket, to) in questions {
             tasks.spawn(pass_questions(Arc::new(tokio::net::UdpSocket::from_std(socket)?), to));
@@ -59,17 +55,6 @@ impl Relay {
         Ok(Self(tasks))
     }
 }
-
-/// What one listener may hold.
-#[derive(Clone, Copy)]
-struct Limits {
-    connections: usize,
-    /// How long one may last.
-    patience: Option<Duration>,
-}
-
-const LIMITS: Limits = Limits { connections: MOST_CONNECTIONS, patience: None };
-const DNS_LIMITS: Limits = Limits { connections: MOST_DNS_CONNECTIONS, patience: Some(DNS_PATIENCE) };
 
 /// `resolv.conf` for a daemon and its RUN steps where the machine's own name server is out of their reach: the same,
 /// with the relay at `address` as name server.
@@ -138,34 +123,6 @@ fn bound<T>(at: SocketAddr, made: std::io::Result<T>) -> Result<Option<T>> {
     }
 }
 
-async fn pass_streams(listener: tokio::net::TcpListener, to: SocketAddr, limits: Limits) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= limits.connections {
-            connections.join_next().await;
-        }
-        let Ok((mut inner, _)) = listener.accept().await else {
-            // Out of descriptors, for a moment.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let pass = async move {
-            // Dropping what nobody answers is what a closed port would do.
-            if let Ok(mut outer) = tokio::net::TcpStream::connect(to).await {
-                let _ = (inner.set_nodelay(true), outer.set_nodelay(true));
-                let _ = tokio::io::copy_bidirectional(&mut inner, &mut outer).await;
-            }
-        };
-        connections.spawn(async move {
-            match limits.patience {
-                Some(patience) => drop(tokio::time::timeout(patience, pass).await),
-                None => pass.await,
-            }
-        });
-    }
-}
-
 async fn pass_questions(socket: Arc<tokio::net::UdpSocket>, to: SocketAddr) {
     let slots = Arc::new(Semaphore::new(MOST_QUESTIONS));
     let mut asking = JoinSet::new();
@@ -227,38 +184,6 @@ mod tests {
         let passing = tokio::spawn(pass_questions(relay, to));
         assert_eq!(ask(b"who?", at).await.unwrap(), b"who?!");
         passing.abort();
-    }
-
-    #[tokio::test]
-    async fn idle_connections_of_many_builds_leave_room_for_the_next() {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let to = server.local_addr().unwrap();
-        let echo = tokio::spawn(async move {
-            let mut open = JoinSet::new();
-            loop {
-                let (mut one, _) = server.accept().await.unwrap();
-                open.spawn(async move {
-                    let mut byte = [0];
-                    while one.read_exact(&mut byte).await.is_ok() {
-                        one.write_all(&byte).await.unwrap();
-                    }
-                });
-            }
-        });
-        let relay = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let at = relay.local_addr().unwrap();
-        let passing = tokio::spawn(pass_streams(relay, to, LIMITS));
-        let mut kept = Vec::new();
-        for _ in 0..400 {
-            let mut one = tokio::net::TcpStream::connect(at).await.unwrap();
-            one.write_all(b"?").await.unwrap();
-            let answer = tokio::time::timeout(Duration::from_secs(30), one.read_u8()).await;
-            assert_eq!(answer.expect("it waits for others to go").unwrap(), b'?');
-            kept.push(one);
-        }
-        passing.abort();
-        echo.abort();
     }
 
     #[test]
