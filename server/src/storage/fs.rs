@@ -33,6 +33,8 @@ const SMALL_READ_SIZE: usize = 64 << 10;
 pub struct FileSystem {
     root: PathBuf,
     large_pieces: Arc<Semaphore>,
+    /// The same for writers.
+    gathering: Arc<Semaphore>,
     #[cfg(test)]
     free: Mutex<Option<u64>>,
 }
@@ -48,6 +50,7 @@ impl FileSystem {
         Ok(Self {
             root: root.to_owned(),
             large_pieces: Arc::new(Semaphore::new(LARGE_PIECES)),
+            gathering: Arc::new(Semaphore::new(writer::LARGE_PIECES)),
             #[cfg(test)]
             free: Mutex::default(),
         })
@@ -59,7 +62,7 @@ impl FileSystem {
     }
 
     pub(super) fn write(&self, key: &ObjectKey, offset: u64, hash: Sha256) -> Writer {
-        Writer::new(self.path(key), offset, hash)
+        Writer::new(self.path(key), offset, hash, self.gathering.clone())
     }
 
     pub(super) async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<()> {

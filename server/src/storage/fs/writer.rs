@@ -10,17 +10,30 @@ use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// Two of them are held for each object at most.
 const PIECE: usize = 1 << 20;
+/// Whoever finds no large piece left gathers small ones: many that send and stop take little memory.
+const SMALL_PIECE: usize = 64 << 10;
+pub(super) const LARGE_PIECES: usize = 32;
 
 /// An object being written. Dropped without `finish`, its bytes stay but are not made durable.
 pub struct Writer {
     path: PathBuf,
     offset: u64,
-    gathered: Vec<u8>,
+    gathered: Piece,
+    large_pieces: Arc<Semaphore>,
     state: State,
+}
+
+/// Bytes on their way to the disk, and the place of a large piece, if they have one.
+#[derive(Default)]
+struct Piece {
+    bytes: Vec<u8>,
+    large: Option<OwnedSemaphorePermit>,
 }
 
 enum State {
@@ -37,24 +50,24 @@ struct Target {
     hash: Sha256,
     written: u64,
     /// The last piece's memory, for the piece after the next.
-    spare: Vec<u8>,
+    spare: Piece,
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, offset: u64, hash: Sha256) -> Self {
-        let target = Target { path: path.clone(), offset, file: None, hash, written: 0, spare: Vec::new() };
-        Self { path, offset, gathered: Vec::new(), state: State::Idle(target) }
+    pub(super) fn new(path: PathBuf, offset: u64, hash: Sha256, large_pieces: Arc<Semaphore>) -> Self {
+        let target = Target { path: path.clone(), offset, file: None, hash, written: 0, spare: Piece::default() };
+        Self { path, offset, gathered: Piece::default(), large_pieces, state: State::Idle(target) }
     }
 
     /// Appends; waits when the disk is behind. An error is of what was appended before, as a rule.
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
         let mut rest = &chunk[..];
         while !rest.is_empty() {
-            let (fits, later) = rest.split_at(rest.len().min(PIECE - self.gathered.len()));
+            let (fits, later) = rest.split_at(rest.len().min(self.gathered.room(&self.large_pieces)));
             // Copied, which costs a tenth of hashing it: kept as it came, a byte alone would hold its whole packet.
-            self.gathered.extend_from_slice(fits);
+            self.gathered.bytes.extend_from_slice(fits);
             rest = later;
-            if self.gathered.len() == PIECE {
+            if self.gathered.room(&self.large_pieces) == 0 {
                 let mut target = self.idle().await?;
                 let piece = std::mem::replace(&mut self.gathered, std::mem::take(&mut target.spare));
                 self.state = State::Busy(spawn_blocking(move || target.append(piece)));
@@ -110,12 +123,24 @@ impl Writer {
     }
 }
 
+impl Piece {
+    /// How much more goes into it. A small one that is full becomes a large one while there are some.
+    fn room(&mut self, large_pieces: &Arc<Semaphore>) -> usize {
+        if self.large.is_none() && self.bytes.len() == SMALL_PIECE {
+            self.large = large_pieces.clone().try_acquire_owned().ok();
+        }
+        let most = if self.large.is_some() { PIECE } else { SMALL_PIECE };
+        self.bytes.reserve_exact(most - self.bytes.len());
+        most - self.bytes.len()
+    }
+}
+
 impl Target {
-    fn append(mut self, mut piece: Vec<u8>) -> io::Result<Self> {
-        self.file()?.write_all(&piece)?;
-        self.hash.update(&piece);
-        self.written += piece.len() as u64;
-        piece.clear();
+    fn append(mut self, mut piece: Piece) -> io::Result<Self> {
+        self.file()?.write_all(&piece.bytes)?;
+        self.hash.update(&piece.bytes);
+        self.written += piece.bytes.len() as u64;
+        piece.bytes.clear();
         self.spare = piece;
         Ok(self)
     }
@@ -125,5 +150,28 @@ impl Target {
             Some(file) => Ok(file),
             none => Ok(none.insert(open_for_writing(&self.path, self.offset)?)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn writers_gather_large_pieces_while_there_are_some_and_small_ones_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let large_pieces = Arc::new(Semaphore::new(1));
+        let writer = |name: &str| Writer::new(folder.path().join(name), 0, Sha256::new(), large_pieces.clone());
+        let (mut first, mut second) = (writer("a"), writer("b"));
+        let bytes = Bytes::from(vec![7; PIECE - 1]);
+        first.write(bytes.clone()).await.unwrap();
+        second.write(bytes.clone()).await.unwrap();
+        assert_eq!((first.gathered.bytes.len(), large_pieces.available_permits()), (PIECE - 1, 0));
+        assert!(second.gathered.bytes.capacity() <= SMALL_PIECE, "{}", second.gathered.bytes.capacity());
+        for writer in [first, second] {
+            let (hash, written) = writer.finish().await.unwrap();
+            assert_eq!((hash.finalize(), written), (Sha256::digest(&bytes), bytes.len() as u64));
+        }
+        assert_eq!(large_pieces.available_permits(), 1);
     }
 }
