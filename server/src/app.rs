@@ -33,6 +33,8 @@ pub struct App {
     pub limits: crate::auth::limits::Limits,
     /// Webhook bodies that are being read.
     pub hooks: Arc<crate::hooks::InFlight>,
+    /// Room for bodies that are read whole.
+    pub bodies: Arc<crate::auth::places::Places>,
     /// Answers that are being sent.
     pub under_way: crate::http::under_way::UnderWay,
     /// Places for streams of events.
@@ -84,6 +86,7 @@ impl App {
             uploads: crate::registry::uploads::OpenUploads::default(),
             limits: crate::auth::limits::Limits::default(),
             hooks: Arc::default(),
+            bodies: crate::http::bodies::places(),
             under_way: crate::http::under_way::UnderWay::default(),
             streams: crate::web::build::events::places(),
             polls: tokio::sync::Mutex::default(),

@@ -43,6 +43,8 @@ pub enum Error {
     Conflict(String),
     #[error("{0}")]
     TooLarge(String),
+    #[error("the request came too slowly; send it again")]
+    TooSlow,
     #[error("the requested range is outside of the {size} bytes that there are")]
     RangeNotSatisfiable { size: u64 },
     /// An upload's chunk does not start where the last one ended.
@@ -130,6 +132,7 @@ impl Error {
             Self::Invalid(_) => 400,
             Self::Conflict(_) => 409,
             Self::TooLarge(_) => 413,
+            Self::TooSlow => 408,
             Self::RangeNotSatisfiable { .. } | Self::WrongOffset { .. } => 416,
             Self::TooManyRequests { .. } | Self::TooMany(_) => 429,
             Self::Full => 507,
@@ -160,6 +163,7 @@ impl Error {
             Self::Invalid(_) => "invalid",
             Self::Conflict(_) => "conflict",
             Self::TooLarge(_) => "too_large",
+            Self::TooSlow => "too_slow",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
             Self::WrongOffset { .. } => "wrong_offset",
             Self::TooManyRequests { .. } | Self::TooMany(_) => "too_many_requests",

@@ -1,14 +1,18 @@
 //! The HTTP server: listener, middleware, and the faces that errors have.
 
+mod application;
+pub mod bodies;
 mod connections;
+mod expect;
 pub mod faces;
 mod head;
 mod held;
 mod listener;
-mod patience;
 pub mod request_id;
 pub mod routes;
 pub mod server;
+mod socket;
 mod surface;
+mod traffic;
 pub mod under_way;
 mod unread;

@@ -37,27 +37,41 @@ impl Places {
     /// Takes `size` places, or says 503 when all are taken, and 429 when the address has its share. Without an address
     /// only the whole counts: a proxy's connections are of many people.
     pub fn take(self: &Arc<Self>, address: Option<IpAddr>, size: usize) -> Result<Place> {
-        let address = address.map(counted);
-        let mut held = self.held.lock().expect("no holder panics");
-        let all = held.all.saturating_add(size);
-        let own = address.map(|address| held.by_address.get(&address).copied().unwrap_or(0).saturating_add(size));
-        if own.is_some_and(|own| own > self.each) {
-            return Err(Error::TooManyRequests { retry_after_secs: RETRY_AFTER_SECS });
-        }
-        if all > self.all {
-            return Err(Error::Busy { retry_after_secs: RETRY_AFTER_SECS });
-        }
-        held.all = all;
-        if let (Some(address), Some(own)) = (address, own) {
-            held.by_address.insert(address, own);
-        }
-        Ok(Place { of: self.clone(), address, size })
+        let mut place = self.none_yet(address);
+        place.grow(size)?;
+        Ok(place)
+    }
+
+    /// Takes none for now: for what grows.
+    pub fn none_yet(self: &Arc<Self>, address: Option<IpAddr>) -> Place {
+        Place { of: self.clone(), address: address.map(counted), size: 0 }
     }
 
     /// How many are taken.
     #[cfg(test)]
     pub fn taken(&self) -> usize {
         self.held.lock().expect("no holder panics").all
+    }
+}
+
+impl Place {
+    /// Takes so many more; those that it has stay its own when there are not enough.
+    pub fn grow(&mut self, more: usize) -> Result<()> {
+        let mut held = self.of.held.lock().expect("no holder panics");
+        let all = held.all.saturating_add(more);
+        let own = self.address.map(|address| held.by_address.get(&address).copied().unwrap_or(0).saturating_add(more));
+        if own.is_some_and(|own| own > self.of.each) {
+            return Err(Error::TooManyRequests { retry_after_secs: RETRY_AFTER_SECS });
+        }
+        if all > self.of.all {
+            return Err(Error::Busy { retry_after_secs: RETRY_AFTER_SECS });
+        }
+        held.all = all;
+        if let (Some(address), Some(own)) = (self.address, own) {
+            held.by_address.insert(address, own);
+        }
+        self.size += more;
+        Ok(())
     }
 }
 
@@ -94,6 +108,18 @@ mod tests {
         drop(places.take(Some(address(3)), 2).unwrap());
         drop(first);
         assert_eq!((places.taken(), places.held.lock().unwrap().by_address.len()), (0, 0));
+    }
+
+    #[test]
+    fn what_grows_keeps_what_it_has_when_there_is_no_more() {
+        let places = Places::new(5, 3);
+        let mut place = places.none_yet(Some(address(1)));
+        place.grow(2).unwrap();
+        assert!(place.grow(2).is_err());
+        assert_eq!(places.taken(), 2);
+        place.grow(1).unwrap();
+        drop(place);
+        assert_eq!(places.taken(), 0);
     }
 
     #[test]

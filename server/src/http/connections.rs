@@ -2,21 +2,21 @@
 //!
 //! Those of listed proxies count in the whole only; what people ask through them counts in `under_way`.
 
+use super::socket::{self, Socket, Transport};
 use crate::app::App;
 use crate::auth::places::{Place, Places};
 use crate::error::{Error, Result};
-use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
 use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 use actix_web::rt::net::TcpStream;
 use socket2::SockRef;
-use std::any::Any;
 use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
 
-/// Each costs about 20 KiB while it is idle, with TLS twice that.
+/// Each costs about 20 KiB while it is idle, with TLS twice that; while its peer sends or takes nothing, up to 100 KiB
+/// more beside what `under_way` and `bodies` count.
 const CONNECTIONS: usize = 4_096;
 /// One address has half of them: a proxy that is not listed is one address.
 const EACH: usize = CONNECTIONS / 2;
@@ -27,6 +27,7 @@ const TOLD: usize = 256;
 pub(super) struct Connections {
     places: Arc<Places>,
     told: Arc<Places>,
+    pub(super) large_heads: Arc<Places>,
 }
 
 /// Goes with a connection until it ends.
@@ -37,24 +38,32 @@ enum Admission {
 
 impl Default for Connections {
     fn default() -> Self {
-        Self { places: Places::new(CONNECTIONS, EACH), told: Places::new(TOLD, TOLD) }
+        Self {
+            places: Places::new(CONNECTIONS, EACH),
+            told: Places::new(TOLD, TOLD),
+            large_heads: socket::large_heads(),
+        }
     }
 }
 
 impl Connections {
     /// Called by the server for each connection before it is read from.
-    pub(super) fn enter(&self, app: &App, io: &dyn Any, extensions: &mut Extensions) {
-        let tls = io.downcast_ref::<TlsStream<TcpStream>>().map(|tls| tls.get_ref().0);
-        let Some(stream) = tls.or_else(|| io.downcast_ref::<TcpStream>()) else { return };
+    pub(super) fn enter<S: Transport>(&self, app: &App, socket: &Socket<S>, extensions: &mut Extensions) {
+        extensions.insert(socket.traffic().clone());
         // Who is gone already needs no place; the next read ends it.
-        let Ok(peer) = stream.peer_addr() else { return };
-        extensions.insert(self.admit(app, peer.ip(), stream));
+        let Ok(peer) = socket.tcp().peer_addr() else { return };
+        extensions.insert(self.admit(app, peer.ip(), socket.tcp()));
+    }
+
+    /// Whose share a connection counts in: nobody's if a listed proxy made it.
+    pub(super) fn address(app: &App, peer: IpAddr) -> Option<IpAddr> {
+        let peer = peer.to_canonical();
+        let is_proxy = app.config.trusted_proxies.iter().any(|net| net.contains(&peer));
+        (!is_proxy).then_some(peer)
     }
 
     fn admit(&self, app: &App, peer: IpAddr, stream: &TcpStream) -> Admission {
-        let peer = peer.to_canonical();
-        let is_proxy = app.config.trusted_proxies.iter().any(|net| net.contains(&peer));
-        let refusal = match self.places.take((!is_proxy).then_some(peer), 1) {
+        let refusal = match self.places.take(Self::address(app, peer), 1) {
             Ok(place) => return Admission::Admitted { _place: place },
             Err(refusal) => refusal,
         };

@@ -101,7 +101,7 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",
         // Only the addresses of uploads have an id.
         Error::Conflict(_) if request.match_info().get("id").is_some() => "BLOB_UPLOAD_INVALID",
-        Error::Invalid(_) | Error::Conflict(_) => "UNSUPPORTED",
+        Error::Invalid(_) | Error::Conflict(_) | Error::TooSlow => "UNSUPPORTED",
         Error::Unavailable(_) | Error::Forge(_) | Error::Internal { .. } => "UNKNOWN",
     };
     let status = if matches!(error, Error::Full) { StatusCode::FORBIDDEN } else { error.status_code() };

@@ -1,12 +1,14 @@
 //! Answers that are under way: bounded in number and in the bytes that they hold, together and for each address.
 //!
-//! What a handler made whole (a manifest, a page) stays in memory until its reader took it, and is handed on in small
-//! pieces. What it streams (blobs, logs) holds a piece; `storage` bounds the large ones.
+//! What a handler made whole (a manifest, a page) is handed on in small pieces, and counts until its reader took it:
+//! it stays in memory until it was written, and the end of it in the connection's buffer after that. What it streams
+//! (blobs, logs) holds a piece; `storage` bounds the large ones.
 
 use super::held::Held;
+use super::traffic::{Kept, Traffic};
 use crate::app::App;
 use crate::auth::address::client_address;
-use crate::auth::places::{Place, Places};
+use crate::auth::places::Places;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
@@ -22,8 +24,10 @@ const ANSWERS_EACH: usize = ANSWERS / 4;
 /// Bytes of answers that are held whole. The largest is a manifest, 4 MiB.
 const BYTES: usize = 128 << 20;
 const BYTES_EACH: usize = BYTES / 2;
-/// What is smaller goes into the connection's buffer at once.
-const PIECE: usize = 64 << 10;
+/// As much as actix-http gathers before it writes.
+const PIECE: usize = 32 << 10;
+/// The bytes of what is smaller do not count: its place bounds it.
+const SMALL: u64 = 4 << 10;
 
 /// Whoever watches the server is answered always.
 const ALWAYS: &[&str] = &["/healthz", "/readyz"];
@@ -53,27 +57,33 @@ pub(super) async fn middleware(
         Ok(place) => place,
         Err(refusal) => return Ok(req.error_response(refusal)),
     };
+    let traffic = Traffic::of(&req);
     let response = next.call(req).await?;
     let (request, response) = response.into_parts();
     let (response, body) = response.into_parts();
     let body = match body.size() {
-        BodySize::None => BoxBody::new(body),
-        BodySize::Sized(size) if size <= PIECE as u64 => BoxBody::new(body),
+        BodySize::None | BodySize::Sized(0) => BoxBody::new(body),
+        BodySize::Sized(size) if size <= SMALL => BoxBody::new(Held::new(body, traffic.keep(vec![place]))),
         _ => match body.try_into_bytes() {
-            Ok(bytes) => match app.under_way.bytes.take(Some(address), bytes.len()) {
-                Ok(room) => BoxBody::new(Whole { bytes, _places: [place, room] }),
+            Ok(bytes) => match app.under_way.bytes.take(Some(address), held(bytes.len())) {
+                Ok(room) => BoxBody::new(Whole { bytes, _kept: traffic.keep(vec![place, room]) }),
                 Err(refusal) => return Ok(ServiceResponse::from_err(refusal, request)),
             },
-            Err(body) => BoxBody::new(Held::new(body, place)),
+            Err(body) => BoxBody::new(Held::new(body, traffic.keep(vec![place]))),
         },
     };
     Ok(ServiceResponse::new(request, response.set_body(body)))
 }
 
+/// What a body takes in memory: itself, and what of it is written and not taken.
+fn held(bytes: usize) -> usize {
+    bytes + bytes.min(2 * PIECE)
+}
+
 /// A body in memory, in pieces.
 struct Whole {
     bytes: Bytes,
-    _places: [Place; 2],
+    _kept: Kept,
 }
 
 impl MessageBody for Whole {
@@ -94,22 +104,24 @@ mod tests {
     use super::*;
     use actix_web::body::to_bytes;
     use std::future::poll_fn;
+    use std::rc::Rc;
 
-    fn whole(bytes: &Bytes, places: &Arc<Places>) -> Whole {
-        let take = || places.take(None, 1).unwrap();
-        Whole { bytes: bytes.clone(), _places: [take(), take()] }
+    fn whole(bytes: &Bytes, places: &Arc<Places>, traffic: &Rc<Traffic>) -> Whole {
+        Whole { bytes: bytes.clone(), _kept: traffic.keep(vec![places.take(None, 2).unwrap()]) }
     }
 
     #[tokio::test]
     async fn a_large_answer_comes_whole_in_small_pieces_and_holds_its_places_until_then() {
         let places = Places::new(8, 8);
         let bytes = Bytes::from((0..=u8::MAX).cycle().take(3 * PIECE + 7).collect::<Vec<u8>>());
-        let mut body = whole(&bytes, &places);
+        let traffic = Rc::new(Traffic::default());
+        let mut body = whole(&bytes, &places, &traffic);
         assert_eq!(body.size(), BodySize::Sized(bytes.len() as u64));
         let first = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await.unwrap().unwrap();
         assert_eq!((first.len(), places.taken()), (PIECE, 2));
         drop(body);
+        traffic.all_taken();
         assert_eq!(places.taken(), 0);
-        assert_eq!(to_bytes(whole(&bytes, &places)).await.unwrap(), bytes);
+        assert_eq!(to_bytes(whole(&bytes, &places, &traffic)).await.unwrap(), bytes);
     }
 }

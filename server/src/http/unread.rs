@@ -6,6 +6,7 @@
 
 use super::connections;
 use super::held::Held;
+use super::traffic::Traffic;
 use actix_web::Error;
 use actix_web::HttpMessage as _;
 use actix_web::body::{BoxBody, MessageBody};
@@ -23,18 +24,21 @@ pub(super) async fn middleware(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    let traffic = Traffic::of(&req);
     let rest = match req.take_payload() {
         Payload::None => None,
-        payload => Some(Rest::new(payload)),
+        payload => Some(Rest::new(payload, traffic.clone())),
     };
     if let Some(rest) = &rest {
         req.set_payload(rest.payload());
     }
     let mut response = next.call(req).await?;
     if connections::is_refused(&response) {
+        traffic.end();
         connections::close(&mut response);
     }
     let Some(rest) = rest.filter(Rest::is_left) else { return Ok(response.map_into_boxed_body()) };
+    traffic.end();
     connections::close(&mut response);
     // As long as somebody could read on, actix-web does not wait for the end of the body: once the answer is sent, it
     // reads what comes until `client_disconnect_timeout`, and closes.
@@ -43,11 +47,14 @@ pub(super) async fn middleware(
 
 /// The body of a request, as far as nobody has read it. `None` after its end.
 #[derive(Clone)]
-struct Rest(Rc<RefCell<Option<Payload>>>);
+struct Rest {
+    body: Rc<RefCell<Option<Payload>>>,
+    traffic: Rc<Traffic>,
+}
 
 impl Rest {
-    fn new(payload: Payload) -> Self {
-        Self(Rc::new(RefCell::new(Some(payload))))
+    fn new(payload: Payload, traffic: Rc<Traffic>) -> Self {
+        Self { body: Rc::new(RefCell::new(Some(payload))), traffic }
     }
 
     /// The same body for the handler.
@@ -57,11 +64,13 @@ impl Rest {
     }
 
     fn poll_next(&self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, PayloadError>>> {
-        let mut payload = self.0.borrow_mut();
+        let mut payload = self.body.borrow_mut();
         let Some(body) = payload.as_mut() else { return Poll::Ready(None) };
         let polled = body.poll_next_unpin(cx);
-        if matches!(polled, Poll::Ready(None)) {
-            *payload = None;
+        match &polled {
+            Poll::Ready(None) => *payload = None,
+            Poll::Ready(Some(_)) => {}
+            Poll::Pending => self.traffic.want(),
         }
         polled
     }
@@ -69,7 +78,7 @@ impl Rest {
     /// Whether something is still to come. A small body is here already: it is read, and the connection can go on.
     fn is_left(&self) -> bool {
         while let Some(Some(Ok(_chunk))) = poll_fn(|cx| self.poll_next(cx)).next().now_or_never() {}
-        self.0.borrow().is_some()
+        self.body.borrow().is_some()
     }
 }
 
@@ -80,9 +89,10 @@ mod tests {
 
     fn rest(chunks: Vec<Result<Bytes, PayloadError>>, ends: bool) -> Rest {
         let chunks = stream::iter(chunks);
-        Rest::new(Payload::Stream {
+        let payload: Payload = Payload::Stream {
             payload: if ends { Box::pin(chunks) } else { Box::pin(chunks.chain(stream::pending())) },
-        })
+        };
+        Rest::new(payload, Rc::default())
     }
 
     #[tokio::test]

@@ -96,6 +96,7 @@ fn heading(error: &Error) -> &'static str {
         Error::Forbidden(_) => "This is not allowed",
         Error::Conflict(_) => "That is not possible now",
         Error::TooLarge(_) => "That is too large",
+        Error::TooSlow => "That came too slowly",
         Error::TooManyRequests { .. } | Error::TooMany(_) => "Too many requests",
         Error::Unavailable(_) | Error::Busy { .. } | Error::Full => "Not now",
         Error::Forge(_) => "The forge said no",

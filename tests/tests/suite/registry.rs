@@ -43,6 +43,7 @@ mod uploads_bad;
 mod addresses;
 mod bearers;
 mod grants;
+mod heads;
 mod hosts;
 mod inert;
 mod limits;
@@ -50,6 +51,7 @@ mod private;
 mod revoked;
 
 mod backups;
+mod begun_bodies;
 mod broken_off;
 mod crash;
 mod races;

@@ -156,3 +156,60 @@ async fn one_address_has_half_of_all_connections() {
         sleep(Duration::from_millis(200)).await;
     }
 }
+
+/// Sends so many requests at once as the server takes, and reads nothing.
+async fn pipelined(port: u16, requests: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4 << 10).expect("a buffer");
+    let mut stream = socket.connect(([127, 0, 0, 1], port).into()).await.expect("the server listens");
+    let _as_much_as_it_takes = timeout(Duration::from_millis(500), stream.write_all(requests.as_bytes())).await;
+    stream
+}
+
+#[tokio::test]
+async fn small_answers_that_nobody_reads_have_a_bound() {
+    let (server, registry) = own(Kind::Sqlite, |builder| builder).await;
+    let (name, mona, _) = registry.with_image().await;
+    let path = format!("/v2/{name}/manifests/v1");
+    for (what, request) in
+        [("pages", "GET / HTTP/1.1"), ("heads", "HEAD / HTTP/1.1"), ("refusals", "GET /v2/ HTTP/1.1")]
+    {
+        let requests = format!("{request}\r\nHost: localhost\r\n\r\n").repeat(3_000);
+        let before = server.rss_bytes();
+        let many: Vec<_> =
+            stream::iter(0..600).map(|_| pipelined(registry.port, &requests)).buffer_unordered(64).collect().await;
+        sleep(Duration::from_secs(2)).await;
+        let held = server.rss_bytes().saturating_sub(before) >> 20;
+        eprintln!("600 readers of {what} that take nothing: {held} MiB more");
+        assert!(held < 130, "{what}: they hold {held} MiB");
+        drop(many);
+        let end = Instant::now() + GIVEN_UP;
+        while mona.get(&path).await.status != 200 {
+            assert!(Instant::now() < end, "the places are not given back");
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_address_has_half_of_all_streams_of_events() {
+    const EACH: usize = 512;
+    let (server, registry) = own(Kind::Sqlite, |builder| builder).await;
+    let (name, mona, _) = registry.with_image().await;
+    server.visibility(&name, "public").await;
+    let path = format!("/{name}/-/builds/events");
+    let request = raw::head(registry.port, "GET", &path, &[]) + "\r\n";
+    let open = async |_| {
+        let mut stream = stalled(registry.port, &request).await;
+        let mut start = [0; 12];
+        timeout(GIVEN_UP, stream.read_exact(&mut start)).await.expect("an answer").expect("an answer begins");
+        (stream, String::from_utf8_lossy(&start).into_owned())
+    };
+    let streams: Vec<_> = stream::iter(0..EACH).map(open).buffer_unordered(32).collect().await;
+    assert!(streams.iter().all(|(_, start)| start.ends_with(" 200")), "one was refused");
+    let answer = raw::request(registry.port, "GET", &path, &[]).await.is(429);
+    assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|secs| secs > 0), "{answer}");
+    // What ends by itself has its place.
+    mona.get(&format!("/v2/{name}/manifests/v1")).await.is(200);
+    drop(streams);
+}
