@@ -1,5 +1,6 @@
 //! Reading a manifest: every descriptor in it, whatever its media type.
 
+mod meaning;
 #[cfg(test)]
 mod tests;
 
@@ -8,7 +9,6 @@ use crate::db::EdgeKind;
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
 use serde::Deserialize;
-use serde_json::Value;
 
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -19,22 +19,6 @@ pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list
 pub const MOST_BYTES: usize = 4 << 20;
 // Enough for every real index; each is a row.
 const MOST_DESCRIPTORS: usize = 10_000;
-
-/// Every key that `Raw` and what is in it have.
-const KEYS: &[&str] = &[
-    "schemaVersion",
-    "mediaType",
-    "artifactType",
-    "config",
-    "layers",
-    "manifests",
-    "blobs",
-    "subject",
-    "digest",
-    "size",
-    "platform",
-    "urls",
-];
 
 /// What a manifest says of itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -101,7 +85,7 @@ fn is_known(media_type: &str) -> bool {
     KNOWN.contains(&media_type)
 }
 
-fn is_image(media_type: &str) -> bool {
+pub fn is_image(media_type: &str) -> bool {
     matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
 }
 
@@ -109,7 +93,7 @@ pub fn is_index(media_type: &str) -> bool {
     matches!(media_type, OCI_INDEX | DOCKER_LIST)
 }
 
-/// Parses what is pushed as `content_type`: what is stored already may have a media type that is not taken any more.
+/// Parses what is pushed as `content_type`. What is stored already may have a media type that is not taken any more.
 pub fn parse_pushed(content_type: &str, body: &[u8]) -> Result<Document> {
     let document = parse(content_type, body)?;
     let media_type = document.media_type.as_str();
@@ -121,17 +105,16 @@ pub fn parse_pushed(content_type: &str, body: &[u8]) -> Result<Document> {
     Ok(document)
 }
 
-/// Parses `body`, stored as `content_type`.
-pub fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
+/// Parses a manifest that the server made, which names its own media type.
+pub(super) fn parse_own(body: &[u8]) -> Result<Document> {
+    parse("", body)
+}
+
+fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
     if body.len() > MOST_BYTES {
         return Err(Error::TooLarge("a manifest has at most 4 MiB".into()));
     }
-    let value: Value = serde_json::from_slice(body).map_err(|e| invalid(format!("the manifest is not JSON: {e}")))?;
-    if !value.is_object() {
-        return Err(invalid("the manifest is not a JSON object"));
-    }
-    one_meaning(&value)?;
-    // From the bytes again: a key that comes twice is refused here, and lost in a `Value`.
+    meaning::read(body)?;
     let raw: Raw = serde_json::from_slice(body).map_err(|e| invalid(format!("the manifest has a wrong shape: {e}")))?;
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let media_type = media_type(&raw, content_type)?;
@@ -141,20 +124,6 @@ pub fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
     let config_type = raw.config.as_ref().map(|c| c.media_type.clone()).filter(|_| is_image(&media_type));
     let edges = edges(raw.config, raw.layers, raw.manifests, raw.blobs)?;
     Ok(Document { artifact_type: raw.artifact_type.or(config_type), media_type, subject, edges })
-}
-
-/// Refuses keys that clients in Go take for ours, because they read them in any case: CVE-2021-41190 by another way.
-fn one_meaning(manifest: &Value) -> Result<()> {
-    let of = |key: &str| manifest.get(key);
-    let single = [Some(manifest), of("config"), of("subject")].into_iter().flatten();
-    let listed = ["layers", "manifests", "blobs"].iter().filter_map(|key| of(key)?.as_array()).flatten();
-    for key in single.chain(listed).filter_map(Value::as_object).flat_map(serde_json::Map::keys) {
-        let folded = key.replace('\u{17f}', "s").replace('\u{212a}', "k");
-        if KEYS.iter().any(|known| known.eq_ignore_ascii_case(&folded) && known != key) {
-            return Err(invalid(format!("the key `{key}` would be read in two ways; keys are spelled as specified")));
-        }
-    }
-    Ok(())
 }
 
 /// Texts that go into rows and headers.

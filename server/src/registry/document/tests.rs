@@ -1,7 +1,7 @@
 //! What a manifest may say, and what is refused.
 
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn descriptor(size: i64) -> Value {
     json!({"mediaType": "application/x", "digest": format!("sha256:{}", "a".repeat(64)), "size": size})
@@ -58,6 +58,7 @@ fn a_key_that_can_be_read_in_two_ways_is_refused() {
     assert!(parse(OCI_MANIFEST, twice.as_bytes()).is_err());
     let mut annotated = image.clone();
     annotated["annotations"] = json!({"Layers": "any", "Digest": "any"});
+    annotated["layers"][0]["annotations"] = json!({"Data": "any", "URLs": "any", "data": "any"});
     assert!(read(OCI_MANIFEST, &annotated).is_ok());
 }
 
@@ -81,4 +82,48 @@ fn an_unknown_media_type_is_opaque_but_its_descriptors_count() {
     let document = read("application/vnd.acme.thing+json", &json!({"blobs": [descriptor(1)], "x": 1})).unwrap();
     assert_eq!(document.edges.len(), 1);
     assert_eq!(read("application/vnd.acme.thing+json", &json!({"x": 1})).unwrap().edges, []);
+}
+
+#[test]
+fn no_key_of_a_descriptor_or_platform_comes_in_other_letters() {
+    let image =
+        json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)], "subject": descriptor(3)});
+    for key in ["Annotations", "ANNOTATIONS", "annotation\u{17f}", "Data", "URLs", "ArtifactType", "Platform"] {
+        for place in ["/layers/0", "/config", "/subject"] {
+            let mut body = image.clone();
+            body.pointer_mut(place).unwrap()[key] = json!({"dev.cosignproject.cosign/signature": "AAAA"});
+            let refused = read(OCI_MANIFEST, &body).unwrap_err().to_string();
+            assert!(refused.contains("in two ways"), "{place}/{key}: {refused}");
+        }
+    }
+    let mut top = image.clone();
+    top["Annotations"] = json!({});
+    assert!(read(OCI_MANIFEST, &top).is_err());
+    for key in ["OS", "Architecture", "OS.version"] {
+        let mut child = descriptor(1);
+        child["platform"] = json!({"os": "linux", "architecture": "amd64", key: "windows"});
+        assert!(read(OCI_INDEX, &json!({"schemaVersion": 2, "manifests": [child]})).is_err(), "{key}");
+    }
+}
+
+#[test]
+fn no_key_comes_twice_wherever_it_is() {
+    let image =
+        json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)], "annotations": {"a": "b"}});
+    let text = image.to_string();
+    assert!(parse(OCI_MANIFEST, text.as_bytes()).is_ok());
+    for (once, twice) in [
+        (r#""annotations":{"a":"b"}"#, r#""annotations":{"a":"c"},"annotations":{"a":"b"}"#),
+        (r#"{"a":"b"}"#, r#"{"a":"c","a":"b"}"#),
+        (r#""size":2"#, r#""size":2,"annotations":{"x":"y"},"annotations":{}"#),
+        (r#""size":2"#, r#""size":2,"data":"","data":"eA==""#),
+        (r#""size":2"#, r#""size":2,"x":[{"y":{"z":1,"z":2}}]"#),
+        (r#""size":2"#, r#""size":2,"\u0073ize":3"#),
+    ] {
+        let body = text.replacen(once, twice, 1);
+        assert_ne!(body, text, "{once}");
+        let refused = parse(OCI_MANIFEST, body.as_bytes()).unwrap_err().to_string();
+        assert!(refused.contains("comes twice"), "{body}: {refused}");
+        assert!(parse("application/vnd.acme.thing+json", body.as_bytes()).is_err(), "{body}");
+    }
 }

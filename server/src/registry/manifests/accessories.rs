@@ -1,19 +1,25 @@
 //! Tags of the form `sha256-<64 hex>…`: what cosign and clients of the referrers fallback keep beside an image.
 //!
 //! Only what they keep there may be put there, and only by pushing it: signatures with `.sig`, attestations with `.att`,
-//! SBOMs with `.sbom`, or an index of what refers to the image. The image itself may come later.
+//! SBOMs with `.sbom`, or an index of what refers to the image. The image itself may come later. Without an ending the tag
+//! may also name the image whose digest it spells, as `cosign copy` leaves it.
+
+mod sound;
+
+pub use sound::{MOST_BYTES, MOST_LAYERS, flaw, flaw_of};
 
 use super::super::document::{self, Document};
 use super::super::{repositories, tags};
 use super::store::{Push, Pushed, insert};
 use crate::app::App;
-use crate::db::{self, Cause, EdgeKind, Tx};
+use crate::db::{self, Ask, Cause, EdgeKind, Tx};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{Digest, TagName};
 use serde_json::Value;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
-/// Layers of what the tag names now that a push may not drop: signatures of ours.
+/// Layers of what the tag names now that a push may neither drop nor change: signatures of ours.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// What the tag named when they were looked up.
@@ -39,11 +45,14 @@ pub fn is_of_cosign(media_type: &str) -> bool {
 
 /// Stores what is pushed to such a tag. `None` when the tag names something else than `kept` was read from.
 pub async fn put(app: &App, push: &Push<'_>, tag: &TagName, subject: &Digest, kept: &Kept) -> Result<Option<Pushed>> {
-    let document = document::parse(push.content_type, &push.body)?;
+    let document = document::parse_pushed(push.content_type, &push.body)?;
     let digest = Digest::of(&push.body);
     push.may_move(tag)?;
-    check_layers(&document, tag)?;
-    check_kept(&push.body, tag, kept)?;
+    let names_itself = digest == *subject && tag.as_str() == format!("sha256-{}", subject.hex());
+    if !names_itself {
+        check_layers(&document, tag)?;
+        check_kept(&push.body, tag, kept)?;
+    }
     app.room()?;
     let by = push.allowed.principal();
     let repository = repositories::ensure(app, push.allowed).await?;
@@ -53,7 +62,10 @@ pub async fn put(app: &App, push: &Push<'_>, tag: &TagName, subject: &Digest, ke
     if present != kept.seen {
         return Ok(None);
     }
-    check_children(&tx, repository.id, &document, subject, tag).await?;
+    if !names_itself {
+        check_descriptors(&tx, repository.id, &document, &push.body, tag).await?;
+        check_children(&tx, repository.id, &document, subject, tag).await?;
+    }
     insert(app, &tx, by, &repository, &document, &digest, &push.body).await?;
     let title = push.allowed.on().name.to_string();
     repositories::make_live(app, &tx, by, &repository, &title).await?;
@@ -74,6 +86,9 @@ fn check_layers(document: &Document, tag: &TagName) -> Result<()> {
         let is_image = document.edges.iter().any(|edge| edge.platform.is_some());
         return if is_image { Err(refuse(tag, "it is an image")) } else { Ok(()) };
     }
+    if !document::is_image(&document.media_type) {
+        return Err(refuse(tag, &format!("its media type is `{}`", document.media_type)));
+    }
     let mut layers = document.edges.iter().filter(|edge| edge.kind != EdgeKind::Config).peekable();
     if layers.peek().is_none() {
         return Err(refuse(tag, "it has no layers"));
@@ -82,6 +97,29 @@ fn check_layers(document: &Document, tag: &TagName) -> Result<()> {
         Some(other) => Err(refuse(tag, &format!("it holds a `{}`", other.media_type))),
         None => Ok(()),
     }
+}
+
+/// Nothing that keeps a client from reading the signatures beside it.
+async fn check_descriptors(
+    tx: &Tx,
+    repository_id: Uuid,
+    document: &Document,
+    body: &[u8],
+    tag: &TagName,
+) -> Result<()> {
+    if document.media_type == document::OCI_INDEX {
+        return Ok(());
+    }
+    let sizes = sizes(tx, repository_id, document).await?;
+    flaw(body, &sizes).map_or(Ok(()), |why| Err(refuse(tag, &why)))
+}
+
+/// The sizes of the blobs that a manifest names, of those that are here.
+pub async fn sizes(c: &impl Ask, repository_id: Uuid, document: &Document) -> Result<HashMap<String, i64>> {
+    let named: BTreeSet<String> = document.edges.iter().map(|edge| edge.digest.to_string()).collect();
+    let named: Vec<String> = named.into_iter().collect();
+    let found = db::blobs::find_all_linked(c, repository_id, &named).await?;
+    Ok(found.into_values().map(|blob| (blob.digest, blob.size_bytes)).collect())
 }
 
 /// An index lists what refers to the image, and nothing else.
@@ -105,8 +143,8 @@ async fn check_children(
 fn check_kept(body: &[u8], tag: &TagName, kept: &Kept) -> Result<()> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let new = body["layers"].as_array().map_or(&[][..], Vec::as_slice);
-    let same = |a: &Value, b: &Value| ["mediaType", "digest", "annotations"].iter().all(|key| a[*key] == b[*key]);
-    if kept.layers.iter().all(|old| new.iter().any(|layer| same(layer, old))) {
+    // All of the descriptor: whatever stands in it beside the signature is read as well.
+    if kept.layers.iter().all(|old| new.contains(old)) {
         return Ok(());
     }
     Err(Error::Conflict(format!(

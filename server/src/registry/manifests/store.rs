@@ -87,7 +87,7 @@ pub async fn insert_own(
         let (blob, _) = blobs::name(app, tx, own, now).await?;
         db::blobs::link(tx, repository.id, blob.id, by.attempt_id(), now).await?;
     }
-    let document = document::parse("", manifest)?;
+    let document = document::parse_own(manifest)?;
     let digest = Digest::of(manifest);
     insert(app, tx, by, repository, &document, &digest, manifest).await?;
     if let Some(tag) = tag {
