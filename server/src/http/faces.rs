@@ -75,7 +75,10 @@ fn keep_headers(mut drawn: HttpResponse, from: &HeaderMap) -> HttpResponse {
 
 fn draw(request: &HttpRequest, surface: Surface, error: &Error) -> HttpResponse {
     let id = request.extensions().get::<RequestId>().map(|r| r.0.clone()).unwrap_or_default();
-    if error.status() >= 500 {
+    if matches!(error, Error::Busy { .. }) {
+        // By the will of whoever asks that much: no failure that a person should look at.
+        tracing::info!(http.path = request.path(), "{} {}: {error}", request.method(), request.path());
+    } else if error.status() >= 500 {
         tracing::error!(http.path = request.path(), "{} {}: {}", request.method(), request.path(), error.for_log());
     }
     let mut response = match surface {
