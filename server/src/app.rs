@@ -44,6 +44,8 @@ pub struct App {
     /// Places for searches in logs.
     pub searches: tokio::sync::Semaphore,
     pub verdicts: crate::trust::Verdicts,
+    /// Pushes to tags beside images.
+    pub beside: crate::trust::Turns,
     /// Platforms of images that were read before.
     pub platforms: crate::registry::images::Names,
     /// What builders said last.
@@ -92,6 +94,7 @@ impl App {
             polls: tokio::sync::Mutex::default(),
             searches: tokio::sync::Semaphore::new(crate::web::build::SEARCHES),
             verdicts: crate::trust::Verdicts::default(),
+            beside: crate::trust::Turns::default(),
             platforms: crate::registry::images::Names::default(),
             builders: crate::builds::fleet::Fleet::default(),
             last_sweep: crate::builds::lease::LastSweep::default(),

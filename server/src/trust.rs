@@ -2,6 +2,7 @@
 
 mod accessories;
 mod again;
+mod bundle;
 mod checks;
 mod decoy;
 mod keys;
@@ -13,12 +14,12 @@ mod tests;
 mod verdicts;
 mod verify;
 
-pub use accessories::put_manifest;
+pub use accessories::{Turns, put_manifest};
 pub use again::{at_start, resume, sign_again};
 #[cfg(test)]
 pub(crate) use keys::{make_instance_key, make_key};
 pub use keys::{opens, public_key, public_key_of};
-pub use rotation::{KeyState, revoke, revoke_instance_key, rotate, state_of};
+pub use rotation::{KeyState, publish, revoke, revoke_instance_key, rotate, state_of};
 pub use signature::{Signed, Stored, sign, store};
 pub use verdicts::Verdicts;
 pub use verify::{Verdict, VerdictState, verify, verify_all};

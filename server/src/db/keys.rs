@@ -63,13 +63,24 @@ fn active_query(namespace_id: Uuid) -> Select<signing_key::Entity> {
 
 /// The instance's key while something still hangs on it.
 pub async fn instance(c: &impl Ask) -> Result<Option<rows::SigningKey>> {
-    Ok(signing_key::Entity::find()
+    Ok(instance_query().one(c.connection()).await?)
+}
+
+/// As `instance`, for whoever asks what hangs on it: one at a time.
+pub async fn lock_instance(tx: &Tx) -> Result<Option<rows::SigningKey>> {
+    let mut query = instance_query();
+    if tx.is_postgres() {
+        query = query.lock_exclusive();
+    }
+    Ok(query.one(tx.connection()).await?)
+}
+
+fn instance_query() -> Select<signing_key::Entity> {
+    signing_key::Entity::find()
         .filter(signing_key::Column::Scope.eq(INSTANCE))
         .filter(signing_key::Column::RetiredAt.is_null())
         .order_by_asc(signing_key::Column::CreatedAt)
         .order_by_asc(signing_key::Column::Id)
-        .one(c.connection())
-        .await?)
 }
 
 /// The instance's newest key that is not revoked, retired or not.
@@ -137,6 +148,15 @@ pub async fn find(c: &impl Ask, namespace_id: Uuid, fingerprint: &str) -> Result
         .await?)
 }
 
+/// How many keys a namespace got since a time.
+pub async fn count_made(c: &impl Ask, namespace_id: Uuid, since: Millis) -> Result<u64> {
+    Ok(signing_key::Entity::find()
+        .filter(signing_key::Column::NamespaceId.eq(namespace_id))
+        .filter(signing_key::Column::CreatedAt.gt(since))
+        .count(c.connection())
+        .await?)
+}
+
 /// How many keys were revoked, of all namespaces: what was verified before is asked again when it grows.
 pub async fn count_revoked(c: &impl Ask) -> Result<u64> {
     let revoked = signing_key::Entity::find().filter(signing_key::Column::RevokedAt.is_not_null());
@@ -160,7 +180,7 @@ pub async fn any_unpublished(c: &impl Ask) -> Result<bool> {
     Ok(found.one(c.connection()).await?.is_some())
 }
 
-/// The key signs nothing from now on; what it signed stays verified.
+/// The key signs no longer than it is at `cosign.pub`; what it signed stays verified.
 pub async fn retire(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
     set(tx, id, signing_key::Column::RetiredAt, now).await
 }
@@ -203,6 +223,15 @@ async fn set(tx: &Tx, id: Uuid, column: signing_key::Column, now: Millis) -> Res
 pub(crate) async fn spoil_all(tx: &Tx) {
     let change =
         signing_key::Entity::update_many().col_expr(signing_key::Column::PrivateEncrypted, Expr::value(vec![0_u8; 40]));
+    change.exec(tx.connection()).await.unwrap();
+}
+
+/// Takes a key from `cosign.pub`.
+#[cfg(test)]
+pub(crate) async fn unpublish(tx: &Tx, id: Uuid) {
+    let change = signing_key::Entity::update_many()
+        .col_expr(signing_key::Column::PublishedAt, Expr::value(None::<i64>))
+        .filter(signing_key::Column::Id.eq(id));
     change.exec(tx.connection()).await.unwrap();
 }
 

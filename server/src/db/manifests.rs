@@ -1,7 +1,7 @@
 //! Manifests and the descriptors in them.
 
 use super::entity::registry::{manifest, manifest_edge};
-use super::{Ask, OnConstraint, Tx, rows};
+use super::{Ask, OnConstraint, PrincipalKind, Tx, rows};
 use crate::error::{Error, Result};
 use crate::names::Digest;
 use sea_orm::prelude::*;
@@ -120,8 +120,25 @@ pub async fn referrers(
     Ok(query.order_by_asc(manifest::Column::Digest).limit(limit).into_model().all(c.connection()).await?)
 }
 
-/// Subject and digest of the manifests of these artifact types whose `subject` is one of `digests`, without their bodies.
-/// At most as many as a page lists are asked about.
+/// Manifests about `digest` that the server made, of this type if one is named, the newest first.
+pub async fn own_referrers(
+    c: &impl Ask,
+    repository_id: Uuid,
+    digest: &Digest,
+    artifact_type: Option<&str>,
+    limit: u64,
+) -> Result<Vec<Facts>> {
+    let mut query = facts_of(repository_id)
+        .filter(manifest::Column::SubjectDigest.eq(digest.as_str()))
+        .filter(manifest::Column::PrincipalKind.eq(PrincipalKind::System));
+    if let Some(artifact_type) = artifact_type {
+        query = query.filter(manifest::Column::ArtifactType.eq(artifact_type));
+    }
+    Ok(query.order_by_desc(manifest::Column::Id).limit(limit).into_model().all(c.connection()).await?)
+}
+
+/// Subject and digest of the manifests of these artifact types whose `subject` is one of `digests`, without their bodies:
+/// of each subject those first that the server made, the newest first. At most as many as a page lists are asked about.
 pub async fn referrers_of_type(
     c: &impl Ask,
     repository_id: Uuid,
@@ -137,7 +154,8 @@ pub async fn referrers_of_type(
         .filter(manifest::Column::SubjectDigest.is_in(digests.iter().map(Digest::as_str)))
         .filter(manifest::Column::ArtifactType.is_in(types.iter().copied()))
         .order_by_asc(manifest::Column::SubjectDigest)
-        .order_by_asc(manifest::Column::Digest)
+        .order_by_desc(manifest::Column::PrincipalKind.eq(PrincipalKind::System))
+        .order_by_desc(manifest::Column::Id)
         .limit(limit)
         .into_tuple()
         .all(c.connection())

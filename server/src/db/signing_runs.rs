@@ -9,6 +9,7 @@ use crate::error::Result;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, ExprTrait as _, OnConflict, Query, SelectStatement};
 use sea_orm::{Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, namespace_id: Uuid) -> Result<Option<rows::SigningRun>> {
@@ -120,13 +121,20 @@ pub async fn count_candidates(c: &impl Ask, namespace_id: Uuid, but_type: &str) 
     Ok(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
-/// Whether a build that succeeded made the image.
-pub async fn is_built(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<bool> {
-    let found = build::Entity::find()
-        .filter(build::Column::RepositoryId.eq(repository_id))
-        .filter(build::Column::Digest.eq(digest))
-        .filter(build::Column::State.eq(BuildState::Succeeded));
-    Ok(found.one(c.connection()).await?.is_some())
+/// Those of `digests` that builds of the repository made, and so the server signed.
+pub async fn built(c: &impl Ask, repository_id: Uuid, digests: &[String]) -> Result<BTreeSet<String>> {
+    let mut built = BTreeSet::new();
+    for some in digests.chunks(500) {
+        let found = build::Entity::find()
+            .select_only()
+            .column(build::Column::Digest)
+            .distinct()
+            .filter(build::Column::RepositoryId.eq(repository_id))
+            .filter(build::Column::Digest.is_in(some))
+            .filter(build::Column::State.eq(BuildState::Succeeded));
+        built.extend(found.into_tuple::<String>().all(c.connection()).await?);
+    }
+    Ok(built)
 }
 
 /// Namespaces without a key of their own in which something may be signed: a tag of signatures, or a signature's manifest.

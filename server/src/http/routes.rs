@@ -116,6 +116,7 @@ fn repositories(service: &mut ServiceConfig) {
                 .route(get().to(signing_key::confirm_rotate))
                 .route(post().to(signing_key::rotate)),
         )
+        .service(at("settings/key/publish").route(post().to(signing_key::publish)))
         .service(
             at("settings/key/revoke")
                 .route(get().to(signing_key::confirm_revoke))

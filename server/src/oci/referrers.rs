@@ -47,8 +47,10 @@ fn descriptor(manifest: &rows::Manifest) -> Value {
         descriptor["artifactType"] = json!(artifact_type);
     }
     let mut body: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();
-    if let Some(annotations) = body.get_mut("annotations").filter(|a| a.is_object()) {
-        descriptor["annotations"] = annotations.take();
+    if let Some(Value::Object(annotations)) = body.get_mut("annotations") {
+        // A client that expects texts would read none of the list.
+        annotations.retain(|_, value| value.is_string());
+        descriptor["annotations"] = json!(annotations);
     }
     descriptor
 }

@@ -86,8 +86,14 @@ async fn delete_some(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest)
     Ok(is_last)
 }
 
+/// Referrers that the server made, which come first: signatures. An image has two of each key, and their older versions.
+const MOST_OWN: u64 = 20;
+
 /// Manifests that name `subject`, of this type if one is named, by digest from `after` on; and whether there are more.
 /// A page ends after `limit` of them, or with 4 MiB of their bodies.
+///
+/// A long first page begins with what the server made, the newest first, and no later one has it: clients that read one
+/// page only find our signatures, however many others there are.
 pub async fn referrers_page(
     app: &App,
     allowed: &Allowed<PullImage>,
@@ -97,16 +103,26 @@ pub async fn referrers_page(
     limit: u64,
 ) -> Result<(Vec<rows::Manifest>, bool)> {
     let repository_id = allowed.on().id;
-    let facts = db::manifests::referrers(&app.db, repository_id, subject, artifact_type, after, limit + 1).await?;
+    let own = if limit > MOST_OWN {
+        db::manifests::own_referrers(&app.db, repository_id, subject, artifact_type, MOST_OWN).await?
+    } else {
+        Vec::new()
+    };
+    let asked = limit + MOST_OWN + 1;
+    let mut facts = db::manifests::referrers(&app.db, repository_id, subject, artifact_type, after, asked).await?;
+    facts.retain(|one| own.iter().all(|own| own.id != one.id));
+    let first_other = if after.is_empty() { own.len() } else { 0 };
+    facts.splice(0..0, own.into_iter().take(first_other));
     let mut bytes = 0;
     let fits = |(number, one): &(usize, &db::manifests::Facts)| {
         bytes += usize::try_from(one.size_bytes).unwrap_or(usize::MAX);
-        // One at least, or there would be no next page.
-        *number == 0 || bytes <= MOST_BYTES
+        // One at least, and of those by whose digest the next page begins.
+        *number == 0 || *number == first_other || bytes <= MOST_BYTES
     };
     let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let wanted: Vec<String> =
         facts.iter().take(most).enumerate().take_while(fits).map(|(_, one)| one.digest.clone()).collect();
-    let found = db::manifests::find_all(&app.db, repository_id, &wanted).await?;
+    let mut found = db::manifests::find_all(&app.db, repository_id, &wanted).await?;
+    found.sort_by_key(|one| wanted.iter().position(|digest| *digest == one.digest));
     Ok((found, wanted.len() < facts.len()))
 }

@@ -1,5 +1,8 @@
-//! Signing again: after a namespace's key changed, every image that is kept gets a signature of the new one, also what no
-//! tag names, since clusters pin digests. Only then `cosign.pub` answers with the new key.
+//! Signing again: after a namespace's key changed, every image that a build made and that is kept gets a signature of the
+//! new one, also what no tag names, since clusters pin digests. Only then `cosign.pub` answers with the new key.
+//!
+//! That a build made it is the one reason to sign: whoever pushes can hide signatures, and whoever has an old key can
+//! make them. When an image of a build could not be signed, the new key waits for a person.
 //!
 //! ```text
 //! key changes ──► a run begins ──► manifests, oldest first, in small steps ──► the key is published
@@ -9,7 +12,6 @@
 use super::Place;
 use super::keys;
 use super::signature::{self, ARTIFACT_TYPE, Stored};
-use super::verify::{self, VerdictState};
 use crate::app::App;
 use crate::db::signing_runs::{Candidate, Step};
 use crate::db::{self, Tx, rows};
@@ -104,19 +106,20 @@ pub(super) async fn step(app: &App, run: &rows::SigningRun) -> Result<()> {
     let page = db::signing_runs::candidates(&app.db, run.namespace_id, ARTIFACT_TYPE, run.cursor, STEP).await?;
     let Some((last, ..)) = page.last() else { return finish(app, run).await };
     let mut done = Step { looked: i64::try_from(page.len()).unwrap_or_default(), ..Step::default() };
-    let mut of_repository: BTreeMap<Uuid, Vec<Digest>> = BTreeMap::new();
+    let mut of_repository: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
     for (_, repository_id, digest) in &page as &[Candidate] {
-        of_repository.entry(*repository_id).or_default().push(Digest::trusted(digest));
+        of_repository.entry(*repository_id).or_default().push(digest.clone());
     }
     let namespace = db::namespaces::find(&app.db, run.namespace_id).await?.map(|n| n.name).unwrap_or_default();
     for (repository_id, digests) in of_repository {
         // Whoever deletes it meanwhile takes its images along.
         let Some(repository) = db::repositories::find(&app.db, repository_id).await? else { continue };
         let place = Place::new(&repository, format!("{namespace}/{}", repository.name));
-        for digest in verify::with_signatures(app, repository_id, &digests).await? {
-            match again(app, &repository, &place, &digest).await {
-                Ok(true) => done.signed += 1,
-                Ok(false) => {}
+        for digest in db::signing_runs::built(&app.db, repository_id, &digests).await? {
+            match again(app, &repository, &place, &Digest::trusted(&digest)).await {
+                Ok(()) => done.signed += 1,
+                // Somebody deleted it meanwhile.
+                Err(Error::NotFound(_)) => {}
                 Err(error @ (Error::Unavailable(_) | Error::Full)) => return Err(error),
                 Err(error) if db::failed(&error) => return Err(error),
                 Err(error) => {
@@ -134,29 +137,19 @@ pub(super) async fn step(app: &App, run: &rows::SigningRun) -> Result<()> {
     tx.commit().await
 }
 
-/// Signs an image of which we know that we signed it before; false for others.
-async fn again(app: &App, repository: &rows::Repository, place: &Place, digest: &Digest) -> Result<bool> {
+/// Signs an image that a build made; what has the signature already is left as it is.
+async fn again(app: &App, repository: &rows::Repository, place: &Place, digest: &Digest) -> Result<()> {
     for _ in 0..MOST_TURNS {
-        let is_ours = match verify::verify(app, place, digest).await?.state {
-            VerdictState::Verified => true,
-            // Whoever has the key may have made that signature: a build of ours is the reason to sign, or nothing is.
-            VerdictState::Revoked => db::signing_runs::is_built(&app.db, repository.id, digest.as_str()).await?,
-            _ => false,
-        };
-        if !is_ours {
-            return Ok(false);
-        }
         let signed = signature::sign(app, repository, &place.name, digest).await?;
         let tx = app.db.begin().await?;
         if signature::store(app, &tx, &Principal::SYSTEM, repository, &signed).await? == Stored::Yes {
-            tx.commit().await?;
-            return Ok(true);
+            return tx.commit().await;
         }
     }
     Err(Error::Unavailable("the image's signatures change faster than we read".into()))
 }
 
-/// Everything is signed: the key becomes the one that `cosign.pub` answers with.
+/// The end of a run: the key becomes the one that `cosign.pub` answers with, unless something is not signed with it.
 async fn finish(app: &App, run: &rows::SigningRun) -> Result<()> {
     let now = app.clock.now();
     let tx = app.db.begin().await?;
@@ -164,17 +157,29 @@ async fn finish(app: &App, run: &rows::SigningRun) -> Result<()> {
     if let Some(key) = active
         && db::signing_runs::finish(&tx, run.id, now).await?
     {
-        db::keys::publish(&tx, key.id, now).await?;
-        keys::note(app, &tx, &Principal::SYSTEM, "key.published", run.namespace_id, &key).await?;
-        retire_instance_key(app, &tx).await?;
-        tracing::info!("{} signs what was kept, and is published: {} images", key.fingerprint, run.signed);
+        if run.skipped == 0 || key.published_at.is_some() {
+            publish(app, &tx, &Principal::SYSTEM, &key).await?;
+            tracing::info!("{} signs what was kept, and is published: {} images", key.fingerprint, run.signed);
+        } else {
+            tracing::error!("{} is not published: {} images could not be signed with it", key.fingerprint, run.skipped);
+        }
     }
     tx.commit().await
 }
 
+/// `cosign.pub` answers with the key from now on.
+pub(super) async fn publish(app: &App, tx: &Tx, by: &Principal, key: &rows::SigningKey) -> Result<()> {
+    if key.published_at.is_none() {
+        db::keys::publish(tx, key.id, app.clock.now()).await?;
+    }
+    keys::note(app, tx, by, "key.published", key.namespace_id.unwrap_or_default(), key).await?;
+    retire_instance_key(app, tx).await
+}
+
 /// Once no namespace hangs on the instance's key any longer, it answers for no name.
-async fn retire_instance_key(app: &App, tx: &Tx) -> Result<()> {
-    let Some(key) = db::keys::instance(tx).await? else { return Ok(()) };
+pub(super) async fn retire_instance_key(app: &App, tx: &Tx) -> Result<()> {
+    // One after the other: of two namespaces that come to their end at once, the second one sees the first.
+    let Some(key) = db::keys::lock_instance(tx).await? else { return Ok(()) };
     if db::keys::any_unpublished(tx).await? {
         return Ok(());
     }

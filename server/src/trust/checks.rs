@@ -1,17 +1,19 @@
-//! One signature against one digest: what was signed must name it, and whose key it was decides what it is worth here.
+//! Signatures against one digest: what was signed must name it, and whose key it was decides what it is worth here.
 
 use super::Place;
 use super::signature::{ANNOTATION, PAYLOAD_TYPE};
-use super::signing;
+use super::signing::Verifier;
 use crate::db::{self, rows};
+use crate::error::{Context, Result};
 use crate::names::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use std::sync::Arc;
 use uuid::Uuid;
 
 pub(super) const BUNDLE_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const COSIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
+pub(super) const COSIGN_PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 // Anybody who may push can add signatures; looking at them stays cheap.
 const MOST_PAYLOAD: usize = 64 << 10;
 const MOST_BUNDLE: usize = 1 << 20;
@@ -28,6 +30,13 @@ pub(super) enum Finding {
     Revoked(Uuid),
     /// Id of the key.
     Verified(Uuid),
+}
+
+impl Finding {
+    /// No key of ours made any signature that is there.
+    pub(super) fn is_unsigned(&self) -> bool {
+        matches!(self, Self::Nothing | Self::Untrusted | Self::Elsewhere(_))
+    }
 }
 
 /// What a signature says, before anybody looked for its key.
@@ -56,22 +65,93 @@ pub(super) fn of_type(media_type: &str) -> Option<(usize, Read)> {
     }
 }
 
-/// What a signature is worth at `place`, by the key of `keys` that made it. `None` when none of them did.
-pub(super) fn by_keys(place: &Place, keys: &[rows::SigningKey], claim: &Claim) -> Option<Finding> {
-    let Claim::Signed { message, signature, repository } = claim else { return None };
-    let key = keys.iter().find(|key| signing::verifies(&key.public_pem, message, signature))?;
+/// A key that signatures are held against, read once.
+pub(super) struct Key {
+    pub(super) row: rows::SigningKey,
+    verifier: Option<Verifier>,
+}
+
+/// Keys in the order in which they are tried: those first that can verify something.
+pub(super) fn in_order(mut rows: Vec<rows::SigningKey>) -> Arc<[Key]> {
+    rows.sort_by_key(|row| row.revoked_at.is_some());
+    rows.into_iter().map(|row| Key { verifier: Verifier::new(&row.public_pem), row }).collect()
+}
+
+/// How many signatures to hold against keys, at most, and when to stop.
+#[derive(Clone, Copy)]
+pub(super) enum Until {
+    /// One of them verifies the image.
+    Verified,
+    All,
+}
+
+/// What came of some claims.
+pub(super) struct Weighed {
+    pub(super) claims: Vec<Claim>,
+    /// By claim; `None` where no key made it, or where it was not come to.
+    pub(super) findings: Vec<Option<Finding>>,
+    /// Signatures that were held against a key.
+    pub(super) tried: usize,
+    pub(super) is_whole: bool,
+}
+
+/// Holds claims against keys, at most `most` times: one key against all claims, then the next, as what is kept has a
+/// signature of the key that signs now. Each costs a tenth of a millisecond, and blocks.
+pub(super) async fn weigh(
+    place: &Place,
+    keys: &Arc<[Key]>,
+    claims: Vec<Claim>,
+    most: usize,
+    until: Until,
+) -> Result<Weighed> {
+    let (place, keys) = (place.clone(), keys.clone());
+    let work = move || weigh_now(&place, &keys, claims, most, until);
+    tokio::task::spawn_blocking(work).await.context("verifying signatures")
+}
+
+fn weigh_now(place: &Place, keys: &[Key], claims: Vec<Claim>, most: usize, until: Until) -> Weighed {
+    let mut findings = vec![None; claims.len()];
+    let (mut tried, mut is_whole) = (0, true);
+    'all: for key in keys {
+        let Some(verifier) = &key.verifier else { continue };
+        for (claim, finding) in claims.iter().zip(&mut findings) {
+            let Claim::Signed { message, signature, .. } = claim else { continue };
+            if finding.is_some() {
+                continue;
+            }
+            if tried == most {
+                is_whole = false;
+                break 'all;
+            }
+            tried += 1;
+            if verifier.verifies(message, signature) {
+                let found = worth(place, &key.row, claim);
+                let is_enough = matches!((&found, until), (Finding::Verified(_), Until::Verified));
+                *finding = Some(found);
+                if is_enough {
+                    break 'all;
+                }
+            }
+        }
+    }
+    Weighed { claims, findings, tried, is_whole }
+}
+
+/// What a signature of this key is worth at `place`.
+fn worth(place: &Place, key: &rows::SigningKey, claim: &Claim) -> Finding {
     if key.revoked_at.is_some() {
-        return Some(Finding::Revoked(key.id));
+        return Finding::Revoked(key.id);
     }
     let is_own = key.namespace_id == Some(place.namespace_id);
     let is_instances = key.scope == db::keys::INSTANCE;
-    Some(match repository {
+    let repository = if let Claim::Signed { repository, .. } = claim { repository.as_ref() } else { None };
+    match repository {
         Some(repository) if *repository == place.name && (is_own || is_instances) => Finding::Verified(key.id),
         Some(repository) => Finding::Elsewhere(repository.clone()),
-        // A bundle names no repository. What the instance's key signed always did.
+        // A bundle may name none. What the instance's key signed always did.
         None if is_own => Finding::Verified(key.id),
         None => Finding::Elsewhere(String::new()),
-    })
+    }
 }
 
 /// The namespace whose key may have made it, when that is another one.
@@ -82,7 +162,7 @@ pub(super) fn other_namespace<'a>(place: &Place, claim: &'a Claim) -> Option<&'a
 }
 
 /// Simple signing: the signature is an annotation, the payload a blob.
-fn read_payload(payload: &[u8], layer: &Value, digest: &Digest) -> Claim {
+pub(super) fn read_payload(payload: &[u8], layer: &Value, digest: &Digest) -> Claim {
     let Ok(value) = serde_json::from_slice::<Value>(payload) else {
         return Claim::Unreadable("the signed payload cannot be read".into());
     };
@@ -113,24 +193,32 @@ fn path_of(reference: &str) -> Option<String> {
 }
 
 /// A sigstore bundle with a DSSE envelope. An attestation is no signature: the predicate must be cosign's own.
-fn read_bundle(bundle: &[u8], _: &Value, digest: &Digest) -> Claim {
+pub(super) fn read_bundle(bundle: &[u8], _: &Value, digest: &Digest) -> Claim {
     let unreadable = || Claim::Unreadable("the signature's bundle cannot be read".into());
     let Ok(value) = serde_json::from_slice::<Value>(bundle) else { return unreadable() };
     let envelope = &value["dsseEnvelope"];
     let payload = envelope["payload"].as_str().and_then(|p| STANDARD.decode(p).ok());
     let (Some(payload), Some(kind)) = (payload, envelope["payloadType"].as_str()) else { return unreadable() };
     let Ok(statement) = serde_json::from_slice::<Value>(&payload) else { return unreadable() };
-    let names_it = statement["subject"]
-        .as_array()
-        .is_some_and(|subjects| subjects.iter().any(|s| s["digest"]["sha256"] == digest.hex()));
-    if !names_it || statement["predicateType"] != COSIGN_PREDICATE {
+    let subjects = statement["subject"].as_array().map_or(&[][..], Vec::as_slice);
+    let subject = subjects.iter().find(|subject| subject["digest"]["sha256"] == digest.hex());
+    let Some(subject) = subject.filter(|_| statement["predicateType"] == COSIGN_PREDICATE) else {
         return Claim::Nothing;
-    }
+    };
     let Some(signature) = envelope["signatures"][0]["sig"].as_str() else { return unreadable() };
-    // DSSE v1, pre-authentication encoding.
+    Claim::Signed {
+        message: envelope_message(kind, &payload),
+        signature: signature.to_owned(),
+        // Ours name it; cosign's own do not.
+        repository: subject["name"].as_str().and_then(path_of),
+    }
+}
+
+/// DSSE v1, pre-authentication encoding.
+pub(super) fn envelope_message(kind: &str, payload: &[u8]) -> Vec<u8> {
     let mut message = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
-    message.extend_from_slice(&payload);
-    Claim::Signed { message, signature: signature.to_owned(), repository: None }
+    message.extend_from_slice(payload);
+    message
 }
 
 #[cfg(test)]

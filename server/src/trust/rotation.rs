@@ -3,10 +3,14 @@
 use super::keys;
 use super::{again, signing};
 use crate::app::App;
+use crate::clock;
 use crate::db::{self, Tx, rows};
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, ManageSigningKey, Principal};
 use uuid::Uuid;
+
+/// Keys that a namespace may get in a day by rotation: signatures are held against each of them.
+const MOST_A_DAY: u64 = 10;
 
 /// The keys of a namespace and how far signing again is.
 #[derive(Debug)]
@@ -25,6 +29,12 @@ impl KeyState {
     pub fn is_changing(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.finished_at.is_none())
     }
+
+    /// Whether the key waits for a person: not everything could be signed with it.
+    pub fn is_held(&self) -> bool {
+        let ended = self.run.as_ref().is_some_and(|run| run.finished_at.is_some() && run.skipped > 0);
+        ended && self.active.as_ref().is_some_and(|key| key.published_at.is_none())
+    }
 }
 
 pub async fn state_of(app: &App, namespace_id: Uuid) -> Result<KeyState> {
@@ -39,8 +49,8 @@ pub async fn state_of(app: &App, namespace_id: Uuid) -> Result<KeyState> {
     })
 }
 
-/// Makes a new key, with which everything that is kept is signed again; only then it is published. What the key before
-/// signed stays verified. Returns the new key's fingerprint.
+/// Makes a new key, with which everything that builds made is signed again; only then it is published. What the key
+/// before signed stays verified. Returns the new key's fingerprint.
 pub async fn rotate(app: &App, allowed: &Allowed<ManageSigningKey>) -> Result<String> {
     let namespace_id = allowed.on().id;
     let tx = app.db.begin().await?;
@@ -50,7 +60,13 @@ pub async fn rotate(app: &App, allowed: &Allowed<ManageSigningKey>) -> Result<St
             "images are still being signed again after the last change of the key; wait until that is done".into(),
         ));
     }
-    db::keys::retire(&tx, old.id, app.clock.now()).await?;
+    let now = app.clock.now();
+    if db::keys::count_made(&tx, namespace_id, now - clock::DAY).await? >= MOST_A_DAY {
+        return Err(Error::Conflict(format!(
+            "the key was changed {MOST_A_DAY} times in a day; rotate it tomorrow. A key that leaked can be revoked at any time"
+        )));
+    }
+    db::keys::retire(&tx, old.id, now).await?;
     let new = replace(app, &tx, allowed.principal(), namespace_id).await?;
     keys::note(app, &tx, allowed.principal(), "key.rotated", namespace_id, &new).await?;
     tx.commit().await?;
@@ -77,6 +93,7 @@ pub async fn revoke(app: &App, allowed: &Allowed<ManageSigningKey>, fingerprint:
         return Err(Error::Conflict(format!("{} is revoked already", key.fingerprint)));
     }
     let now = app.clock.now();
+    let answered = db::keys::published(&tx, namespace_id).await?;
     db::keys::revoke(&tx, key.id, now).await?;
     keys::note(app, &tx, by, "key.revoked", namespace_id, &key).await?;
     let active = match active.filter(|active| active.id != key.id) {
@@ -87,12 +104,29 @@ pub async fn revoke(app: &App, allowed: &Allowed<ManageSigningKey>, fingerprint:
         }
         None => replace(app, &tx, by, namespace_id).await?,
     };
-    if db::keys::published(&tx, namespace_id).await?.is_none() && key.published_at.is_some() {
-        // A key that anybody may have is worse at `cosign.pub` than one that has not signed everything yet.
+    if answered.is_some_and(|answered| answered.id == key.id) {
+        // A key that anybody may have is worse at `cosign.pub` than one that has not signed everything yet. Nor does an
+        // older one come back there: it would sign again.
         db::keys::publish(&tx, active.id, now).await?;
+        again::retire_instance_key(app, &tx).await?;
     }
     tx.commit().await?;
     Ok(key.fingerprint)
+}
+
+/// Publishes a key though not everything could be signed with it. Returns its fingerprint.
+pub async fn publish(app: &App, allowed: &Allowed<ManageSigningKey>) -> Result<String> {
+    let namespace_id = allowed.on().id;
+    let tx = app.db.begin().await?;
+    let active = db::keys::lock_active(&tx, namespace_id).await?.ok_or_else(|| no_key(allowed))?;
+    let is_through = db::signing_runs::find(&tx, namespace_id).await?.is_none_or(|run| run.finished_at.is_some());
+    if active.published_at.is_some() || !is_through {
+        let why = if is_through { "is published already" } else { "is published once everything is signed with it" };
+        return Err(Error::Conflict(format!("{} {why}", active.fingerprint)));
+    }
+    again::publish(app, &tx, allowed.principal(), &active).await?;
+    tx.commit().await?;
+    Ok(active.fingerprint)
 }
 
 /// Revokes the key that signed for all of the instance: the operator's business. Images that builds made with it are
@@ -103,9 +137,10 @@ pub async fn revoke_instance_key(app: &App) -> Result<String> {
     let Some(key) = db::keys::revocable_instance(&tx).await? else {
         return Err(Error::Absent("there is no key of the whole instance left to revoke".into()));
     };
+    // Keys of namespaces before the instance's, as at the end of a run.
+    db::keys::publish_all(&tx, now).await?;
     db::keys::revoke(&tx, key.id, now).await?;
     keys::note(app, &tx, &Principal::SYSTEM, "key.revoked", Uuid::nil(), &key).await?;
-    db::keys::publish_all(&tx, now).await?;
     tx.commit().await?;
     Ok(key.fingerprint)
 }

@@ -6,10 +6,10 @@
 //!    └── layers[n]       a payload that names the image's digest; the signature is an annotation of its descriptor
 //! ```
 //! Further signatures are further layers, so none is lost: what is stored says which manifest it goes on from, and is
-//! refused when the tag names another one by then. While the namespace's key changes there are two of ours, by the key
+//! refused when the tag names another one by then. Beside it is a bundle (`bundle`). While the namespace's key changes there are two of ours, by the key
 //! that comes and by the one that `cosign.pub` still answers with.
 
-use super::accessories;
+use super::bundle::{self, Bundle};
 use super::keys;
 use super::signing::{self, Signer};
 use crate::app::App;
@@ -19,9 +19,11 @@ use crate::error::{Context, Error, Result};
 use crate::names::{Digest, TagName};
 use crate::policy::Principal;
 use crate::registry::blobs::{OwnBlob, store_own};
-use crate::registry::manifests;
+use crate::registry::document;
+use crate::registry::manifests::{self, accessories};
 use bytes::Bytes;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 pub(super) const ARTIFACT_TYPE: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
@@ -29,8 +31,8 @@ pub(super) const PAYLOAD_TYPE: &str = "application/vnd.dev.cosign.simplesigning.
 pub(super) const ANNOTATION: &str = "dev.cosignproject.cosign/signature";
 const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG_TYPE: &str = "application/vnd.oci.image.config.v1+json";
-/// So many signatures of one image are not made in good faith; cosign 2 stops reading at 1,000.
-const MOST_LAYERS: usize = 200;
+/// Of all layers together: config and subject have room beside them in the largest manifest that is read.
+const MOST_DESCRIBED: usize = accessories::MOST_BYTES - (64 << 10);
 
 /// A signature whose bytes are stored and whose rows are not: `store` writes these beside the tag moves.
 pub struct Signed {
@@ -41,6 +43,7 @@ pub struct Signed {
     seen: Option<String>,
     /// Nothing when that manifest holds our signature already.
     objects: Option<Objects>,
+    bundles: Vec<Bundle>,
 }
 
 struct Objects {
@@ -67,43 +70,58 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
     let subject = manifests::find_facts(app, repository.id, digest).await?;
     let subject = subject.ok_or_else(|| Error::not_found(format!("manifest `{digest}`")))?;
     let signers = keys::signing_now(app, repository.namespace_id).await?;
-    let payload = payload(&format!("{}/{name}", app.config.public_host()), digest);
+    let payload = payload_of(app, name, digest);
+    let bundles = bundle::make_missing(app, repository, &reference(app, name), &subject, &signers).await?;
     let tag = tag_of(digest);
-    let (seen, mut layers) = layers_of(app, repository, &tag).await?;
+    let present = present(app, repository, &tag).await?;
+    let mut layers = present.layers;
     let payload_digest = Digest::of(&payload);
+    // As we write it, or it is none: one that a client does not read is written anew.
+    let described = |signature: &str| {
+        json!({
+            "mediaType": PAYLOAD_TYPE,
+            "size": payload.len(),
+            "digest": payload_digest.as_str(),
+            "annotations": {ANNOTATION: signature},
+        })
+    };
     let is_of = |layer: &Value, key: &rows::SigningKey| {
         let signature = layer["annotations"][ANNOTATION].as_str().unwrap_or_default();
-        layer["digest"] == payload_digest.as_str() && signing::verifies(&key.public_pem, &payload, signature)
+        *layer == described(signature) && signing::verifies(&key.public_pem, &payload, signature)
     };
     let ids = signers.iter().map(|(key, _)| key.id).collect();
     // The same image built again: its signature is there.
     let lacks = |(key, _): &&(rows::SigningKey, Signer)| !layers.iter().any(|layer| is_of(layer, key));
     let missing: Vec<&Signer> = signers.iter().filter(lacks).map(|(_, signer)| signer).collect();
-    if missing.is_empty() {
-        return Ok(Signed { tag, keys: ids, seen, objects: None });
+    if missing.is_empty() && present.is_sound {
+        return Ok(Signed { tag, keys: ids, seen: present.digest, objects: None, bundles });
     }
     // The one that signs longest comes last, where it is found first.
     for signer in missing.into_iter().rev() {
-        make_room(&mut layers, payload_digest.as_str());
-        layers.push(json!({
-            "mediaType": PAYLOAD_TYPE,
-            "size": payload.len(),
-            "digest": payload_digest.as_str(),
-            "annotations": {ANNOTATION: signer.sign(&payload)?},
-        }));
+        layers.push(described(&signer.sign(&payload)?));
     }
+    make_room(&mut layers, payload_digest.as_str());
     let config = config(&layers);
     let manifest = manifest(&config, &layers, &subject);
     let blobs = vec![store_own(app, config).await?, store_own(app, payload).await?];
-    Ok(Signed { tag, keys: ids, seen, objects: Some(Objects { blobs, manifest }) })
+    Ok(Signed { tag, keys: ids, seen: present.digest, objects: Some(Objects { blobs, manifest }), bundles })
 }
 
-/// Drops the oldest signatures of others where there are too many: they never keep ours out.
+/// Drops the oldest signatures of others where there are too many or too large ones: they never keep ours out.
 fn make_room(layers: &mut Vec<Value>, ours: &str) {
-    while layers.len() >= MOST_LAYERS {
-        let oldest = layers.iter().position(|layer| layer["digest"] != ours).unwrap_or_default();
-        layers.remove(oldest);
-    }
+    let mut number = layers.len();
+    let mut bytes: usize = layers.iter().map(|layer| layer.to_string().len() + 1).sum();
+    layers.retain(|layer| {
+        let is_kept = layer["digest"] == ours || (number <= accessories::MOST_LAYERS && bytes <= MOST_DESCRIBED);
+        if !is_kept {
+            number -= 1;
+            bytes -= layer.to_string().len() + 1;
+        }
+        is_kept
+    });
+    // Of our own payload, the newest.
+    let excess = layers.len().saturating_sub(accessories::MOST_LAYERS);
+    layers.drain(..excess);
 }
 
 /// Writes a signature's rows; the caller moves the tags in the same transaction, or drops it when the answer is `Outdated`.
@@ -124,19 +142,56 @@ pub async fn store(
     if let Some(Objects { blobs, manifest }) = &signed.objects {
         manifests::insert_own(app, tx, by, repository, blobs, manifest, Some(&signed.tag)).await?;
     }
+    bundle::store(app, tx, by, repository, &signed.bundles).await?;
     Ok(Stored::Yes)
 }
 
-/// The signatures that there are already, and the digest of the manifest that holds them.
-async fn layers_of(app: &App, repository: &rows::Repository, tag: &TagName) -> Result<(Option<String>, Vec<Value>)> {
-    let Some(tag) = db::tags::find(&app.db, repository.id, tag.as_str()).await? else { return Ok((None, Vec::new())) };
+/// The signatures that there are already.
+#[derive(Default)]
+struct Present {
+    /// Of the manifest that holds them.
+    digest: Option<String>,
+    layers: Vec<Value>,
+    /// Clients read all of it, as it is.
+    is_sound: bool,
+}
+
+async fn present(app: &App, repository: &rows::Repository, tag: &TagName) -> Result<Present> {
+    let Some(tag) = db::tags::find(&app.db, repository.id, tag.as_str()).await? else { return Ok(Present::default()) };
+    let mut present = Present { digest: Some(tag.digest.clone()), ..Present::default() };
     let found = manifests::find(app, repository.id, &Digest::trusted(&tag.digest)).await?;
-    let Some(found) = found else { return Ok((Some(tag.digest), Vec::new())) };
-    let manifest: Value = serde_json::from_slice(&found.body).context("reading the signatures that there are")?;
-    let mut layers = manifest["layers"].as_array().cloned().unwrap_or_default();
-    // An image may be there, put by hand before such tags were for signatures only.
-    layers.retain(|layer| layer["mediaType"].as_str().is_some_and(accessories::is_of_cosign));
-    Ok((Some(tag.digest), layers))
+    // What has two meanings is taken for none: ours is written anew, and nobody knows what the others were.
+    let Some((found, document)) = found.and_then(|found| {
+        let document = document::parse_pushed(&found.media_type, &found.body).ok()?;
+        Some((found, document))
+    }) else {
+        return Ok(present);
+    };
+    let sizes = accessories::sizes(&app.db, repository.id, &document).await?;
+    let mut manifest: Value = serde_json::from_slice(&found.body).context("reading the signatures that there are")?;
+    let Value::Array(layers) = manifest["layers"].take() else { return Ok(present) };
+    let number = layers.len();
+    // An image may be there, put by hand before such tags were for signatures only, and layers that no client reads.
+    present.layers = layers.into_iter().filter(|layer| is_kept(layer, &sizes)).collect();
+    present.is_sound = document::is_image(&document.media_type)
+        && accessories::flaw(&found.body, &sizes).is_none()
+        && present.layers.len() == number;
+    Ok(present)
+}
+
+fn is_kept(layer: &Value, sizes: &HashMap<String, i64>) -> bool {
+    let size = layer["digest"].as_str().and_then(|digest| sizes.get(digest)).copied();
+    let is_of_cosign = layer["mediaType"].as_str().is_some_and(accessories::is_of_cosign);
+    is_of_cosign && size.is_some() && accessories::flaw_of(layer, size).is_none()
+}
+
+/// What the server signs for an image of the repository `name`.
+pub(super) fn payload_of(app: &App, name: &str, digest: &Digest) -> Bytes {
+    payload(&reference(app, name), digest)
+}
+
+fn reference(app: &App, name: &str) -> String {
+    format!("{}/{name}", app.config.public_host())
 }
 
 /// Simple signing, as cosign writes it.

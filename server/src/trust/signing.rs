@@ -47,10 +47,24 @@ impl Signer {
     }
 }
 
-/// Whether a key made the signature, which is base64.
+/// A public key, read once for many signatures.
+pub(super) struct Verifier(CosignVerificationKey);
+
+impl Verifier {
+    /// `None` for what is no public key.
+    pub(super) fn new(public_pem: &str) -> Option<Self> {
+        CosignVerificationKey::try_from_pem(public_pem.as_bytes()).ok().map(Self)
+    }
+
+    /// Whether the key made the signature, which is base64.
+    pub(super) fn verifies(&self, message: &[u8], signature: &str) -> bool {
+        self.0.verify_signature(Signature::Base64Encoded(signature.as_bytes()), message).is_ok()
+    }
+}
+
+/// As `Verifier::verifies`, for one signature.
 pub(super) fn verifies(public_pem: &str, message: &[u8], signature: &str) -> bool {
-    let key = CosignVerificationKey::try_from_pem(public_pem.as_bytes());
-    key.is_ok_and(|key| key.verify_signature(Signature::Base64Encoded(signature.as_bytes()), message).is_ok())
+    Verifier::new(public_pem).is_some_and(|key| key.verifies(message, signature))
 }
 
 /// `SHA256:` and the hex hash of the key's DER form: what `openssl pkey -pubin -outform der | sha256sum` prints.

@@ -5,12 +5,12 @@
 //! as long as the same keys are asked and no key is revoked. What was absent is not kept: it may be there the next time.
 
 use super::Place;
-use super::checks::Finding;
+use super::checks::{Finding, Key};
 use crate::clock::Millis;
-use crate::db::rows;
 use crate::names::Digest;
 use moka::sync::Cache;
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 
 /// About 150 bytes each, so 3 MB at most; those that were not asked for longest go first.
 const MOST: u64 = 20_000;
@@ -25,7 +25,7 @@ pub(super) struct Known {
 /// The keys that signatures of a repository are held against.
 pub(super) struct Keys {
     /// Of its namespace, and of the instance.
-    pub(super) own: Vec<rows::SigningKey>,
+    pub(super) own: Arc<[Key]>,
     /// How many were revoked, of any namespace: another namespace's key tells what was signed elsewhere.
     pub(super) revoked: u64,
 }
@@ -48,8 +48,8 @@ impl Question<'_> {
         }
         hash.update(self.place.namespace_id.as_bytes());
         hash.update(self.keys.revoked.to_be_bytes());
-        for key in &self.keys.own {
-            hash.update(key.id.as_bytes());
+        for key in self.keys.own.iter() {
+            hash.update(key.row.id.as_bytes());
         }
         hash.finalize().into()
     }

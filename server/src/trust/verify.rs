@@ -3,27 +3,24 @@
 //! Only what a key of the namespace that is not revoked signed, for this digest and this repository, is *verified*; and
 //! what the instance's key signed before there were keys of namespaces. A signature for another digest counts as none.
 
+mod effort;
+mod look;
+
 use super::Place;
-use super::checks::{self, BUNDLE_TYPE, Claim, Finding};
+use super::checks::{self, BUNDLE_TYPE, Finding};
 use super::signature::{ARTIFACT_TYPE, tag_of};
 use super::verdicts::{Keys, Known, Question};
 use crate::app::App;
 use crate::clock::Millis;
 use crate::db::{self, rows};
 use crate::error::Result;
-use crate::names::{Digest, NamespaceName};
-use crate::registry::{blobs, manifests};
-use serde_json::Value;
+use crate::names::Digest;
+use effort::Effort;
 use std::collections::HashMap;
 use uuid::Uuid;
 
 // Anybody who may push can add signatures; looking at them stays cheap.
 const MOST_MANIFESTS: usize = 20;
-const MOST_LAYERS: usize = 200;
-/// Manifests and blobs that are read for one question; one manifest with all its layers fits. The rest is for the next time.
-const MOST_READS: usize = 300;
-/// The largest one that is read; cosign's own of 200 signatures has half of that.
-const MOST_MANIFEST: i64 = 1 << 20;
 /// Signatures of all images of a list that one question answers with.
 const MOST_LISTED: u64 = 1_000;
 
@@ -47,6 +44,8 @@ pub enum VerdictState {
     /// There are signatures, none by a key that we know.
     Untrusted,
     NotSigned,
+    /// A build made and signed it here, and no signature of ours is to be found: somebody took it away.
+    Lost,
     /// Something is there but could not be looked at; the text says why.
     CouldNotCheck(String),
 }
@@ -60,45 +59,61 @@ pub struct KeyName {
     pub fingerprint: String,
 }
 
-/// Looks for signatures of a manifest and checks them, whatever is remembered.
+/// Looks for signatures of a manifest and checks them.
 pub async fn verify(app: &App, place: &Place, digest: &Digest) -> Result<Verdict> {
-    let keys = keys_of(app, place).await?;
-    let mut found = candidates(app, place.repository_id, std::slice::from_ref(digest)).await?;
-    let found = found.remove(digest.as_str()).unwrap_or_default();
-    let mut effort = Effort { from_memory: false, reads: MOST_READS };
-    judge(app, place, digest, &found, &keys, &mut effort).await
+    let mut all = verify_all(app, place, std::slice::from_ref(digest)).await?;
+    Ok(all.remove(digest.as_str()).expect("each digest that is asked has its verdict"))
 }
 
-/// The verdicts of a list of manifests, by digest. A verification that was run before counts, with the time that it ran.
+/// The verdicts of some manifests, by digest. A verification that was run before counts, with the time that it ran.
 ///
-/// Four questions for all that is remembered; two more for each signature that is not, up to a number of reads.
+/// Four questions for all that is remembered; two more for each signature that is not, up to a number of reads. Each
+/// image has a share of that; what is left goes to those that need more.
 pub async fn verify_all(app: &App, place: &Place, digests: &[Digest]) -> Result<HashMap<String, Verdict>> {
     let keys = keys_of(app, place).await?;
     let found = candidates(app, place.repository_id, digests).await?;
-    let mut effort = Effort { from_memory: true, reads: MOST_READS };
-    let mut verdicts = HashMap::new();
+    let manifests = |digest: &Digest| found.get(digest.as_str()).map_or(&[][..], Vec::as_slice);
+    let mut effort = Effort::new();
+    let (mut known, mut open) = (HashMap::new(), Vec::new());
     for digest in digests {
-        let manifests = found.get(digest.as_str()).map_or(&[][..], Vec::as_slice);
-        let verdict = judge(app, place, digest, manifests, &keys, &mut effort).await?;
-        verdicts.insert(digest.to_string(), verdict);
+        let mut share = effort.share();
+        let best = judge(app, place, digest, manifests(digest), &keys, &mut share).await?;
+        effort.give_back(&share);
+        if share.is_short {
+            open.push(digest);
+        }
+        known.insert(digest.to_string(), best);
     }
-    Ok(verdicts)
+    for digest in open {
+        effort.is_short = false;
+        let mut best = judge(app, place, digest, manifests(digest), &keys, &mut effort).await?;
+        if effort.is_short && best.finding.is_unsigned() {
+            // Ours may be among those that were not looked at.
+            best.finding = look::too_many();
+        }
+        known.insert(digest.to_string(), best);
+    }
+    let unsigned = known.iter().filter(|(_, best)| best.finding.is_unsigned()).map(|(digest, _)| digest.clone());
+    let built = db::signing_runs::built(&app.db, place.repository_id, &unsigned.collect::<Vec<_>>()).await?;
+    let told = |(digest, best): (String, Known)| {
+        let mut verdict = verdict(app, place, &keys, best);
+        if built.contains(&digest) {
+            verdict.state = VerdictState::Lost;
+        }
+        (digest, verdict)
+    };
+    Ok(known.into_iter().map(told).collect())
 }
 
-pub(super) async fn keys_of(app: &App, place: &Place) -> Result<Keys> {
+async fn keys_of(app: &App, place: &Place) -> Result<Keys> {
     Ok(Keys {
-        own: db::keys::of_namespace(&app.db, place.namespace_id).await?,
+        own: checks::in_order(db::keys::of_namespace(&app.db, place.namespace_id).await?),
         revoked: db::keys::count_revoked(&app.db).await?,
     })
 }
 
-/// Those of `digests` that may be signed.
-pub(super) async fn with_signatures(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<Vec<Digest>> {
-    let found = candidates(app, repository_id, digests).await?;
-    Ok(digests.iter().filter(|digest| found.contains_key(digest.as_str())).cloned().collect())
-}
-
-/// Manifests that may hold signatures, by the digest that they are for; the one with cosign's tag first.
+/// Manifests that may hold signatures, by the digest that they are for: the one with cosign's tag first, then those that
+/// the server made, the newest first, so that no number of others hides them.
 async fn candidates(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<HashMap<String, Vec<String>>> {
     let of_tag: HashMap<String, &Digest> = digests.iter().map(|d| (tag_of(d).to_string(), d)).collect();
     let names: Vec<String> = of_tag.keys().cloned().collect();
@@ -139,21 +154,24 @@ async fn judge(
     manifests: &[String],
     keys: &Keys,
     effort: &mut Effort,
-) -> Result<Verdict> {
+) -> Result<Known> {
     let mut best = Known { finding: Finding::Nothing, at: app.clock.now() };
     for manifest in manifests {
         let question = Question { place, subject: digest, manifest, keys };
-        let remembered = if effort.from_memory { app.verdicts.find(&question) } else { None };
-        let known = match remembered {
+        let known = match app.verdicts.find(&question) {
             Some(known) => known,
-            None => look(app, &question, effort).await?,
+            None => look::look(app, &question, effort).await?,
         };
         best = if known.finding > best.finding { known } else { best };
         if matches!(best.finding, Finding::Verified(_)) {
             break;
         }
     }
-    let named = |id: Uuid| keys.own.iter().find(|key| key.id == id).map(|key| name_of(app, place, key));
+    Ok(best)
+}
+
+fn verdict(app: &App, place: &Place, keys: &Keys, best: Known) -> Verdict {
+    let named = |id: Uuid| keys.own.iter().find(|key| key.row.id == id).map(|key| name_of(app, place, &key.row));
     let (state, key) = match best.finding {
         Finding::Nothing => (VerdictState::NotSigned, None),
         Finding::Unreadable(why) => (VerdictState::CouldNotCheck(why), None),
@@ -162,7 +180,7 @@ async fn judge(
         Finding::Revoked(id) => (VerdictState::Revoked, named(id)),
         Finding::Verified(id) => (VerdictState::Verified, named(id)),
     };
-    Ok(Verdict { state, key, at: best.at })
+    Verdict { state, key, at: best.at }
 }
 
 fn name_of(app: &App, place: &Place, key: &rows::SigningKey) -> KeyName {
@@ -174,87 +192,4 @@ fn name_of(app: &App, place: &Place, key: &rows::SigningKey) -> KeyName {
     let host = app.config.public_host();
     let owner = if key.scope == db::keys::INSTANCE { &*host } else { place.namespace() };
     KeyName { name: format!("{age} of {owner}"), fingerprint: key.fingerprint.clone() }
-}
-
-/// What a question may cost.
-struct Effort {
-    from_memory: bool,
-    /// So many more manifests and blobs may be read.
-    reads: usize,
-}
-
-impl Effort {
-    /// Whether one more may be read.
-    fn read(&mut self) -> bool {
-        let is_left = self.reads > 0;
-        self.reads = self.reads.saturating_sub(1);
-        is_left
-    }
-}
-
-/// Verifies the signatures in one manifest, and remembers what came out unless that can change: what is absent may come.
-async fn look(app: &App, question: &Question<'_>, effort: &mut Effort) -> Result<Known> {
-    let repository_id = question.place.repository_id;
-    let mut known = Known { finding: Finding::Nothing, at: app.clock.now() };
-    let too_many = || Finding::Unreadable("there are too many signatures to read at once".into());
-    if !effort.read() {
-        return Ok(Known { finding: too_many(), ..known });
-    }
-    let digest = Digest::trusted(question.manifest);
-    let Some(manifest) = manifests::find_small(app, repository_id, &digest, MOST_MANIFEST).await? else {
-        if manifests::find_facts(app, repository_id, &digest).await?.is_some() {
-            known.finding = Finding::Unreadable("the signature's manifest is too large".into());
-        }
-        return Ok(known);
-    };
-    let Ok(value) = serde_json::from_slice::<Value>(&manifest.body) else {
-        known.finding = Finding::Unreadable("the signature's manifest cannot be read".into());
-        app.verdicts.remember(question, &known);
-        return Ok(known);
-    };
-    let mut is_whole = true;
-    // Newest last: our own signature is mostly the last one.
-    for layer in value["layers"].as_array().into_iter().flatten().rev().take(MOST_LAYERS) {
-        let Some((limit, read)) = layer["mediaType"].as_str().and_then(checks::of_type) else { continue };
-        let Some(blob) = layer["digest"].as_str().and_then(|d| d.parse().ok()) else { continue };
-        if !effort.read() {
-            known.finding = known.finding.max(too_many());
-            is_whole = false;
-            break;
-        }
-        let finding = if let Some(bytes) = blobs::read_small(app, repository_id, &blob, limit).await? {
-            weigh(app, question, &read(&bytes, layer, question.subject), effort).await?
-        } else {
-            is_whole = false;
-            Some(Finding::Unreadable("what was signed is absent or too large".into()))
-        };
-        is_whole &= finding.is_some();
-        known.finding = known.finding.max(finding.unwrap_or_else(too_many));
-        if matches!(known.finding, Finding::Verified(_)) {
-            break;
-        }
-    }
-    if is_whole || matches!(known.finding, Finding::Verified(_)) {
-        app.verdicts.remember(question, &known);
-    }
-    Ok(known)
-}
-
-/// What a signature is worth; `None` when nothing more may be read. Another namespace's key is looked for only where the signature names that namespace.
-async fn weigh(app: &App, question: &Question<'_>, claim: &Claim, effort: &mut Effort) -> Result<Option<Finding>> {
-    match claim {
-        Claim::Nothing => return Ok(Some(Finding::Nothing)),
-        Claim::Unreadable(why) => return Ok(Some(Finding::Unreadable(why.clone()))),
-        Claim::Signed { .. } => {}
-    }
-    if let Some(finding) = checks::by_keys(question.place, &question.keys.own, claim) {
-        return Ok(Some(finding));
-    }
-    let named = checks::other_namespace(question.place, claim).and_then(|name| name.parse::<NamespaceName>().ok());
-    let Some(namespace) = named else { return Ok(Some(Finding::Untrusted)) };
-    if !effort.read() {
-        return Ok(None);
-    }
-    let others = db::keys::of_name(&app.db, namespace.as_str()).await?;
-    Ok(Some(checks::by_keys(question.place, &others, claim).unwrap_or(Finding::Untrusted)))
 }

@@ -156,7 +156,7 @@ pub async fn head(app: &App, principal: &Principal, on: &RepositoryAccess) -> Re
     })
 }
 
-/// Signed by whom, checked now.
+/// Signed by whom, and when that was checked.
 pub async fn signature(app: &App, on: &RepositoryAccess, digest: &Digest) -> Result<Signature> {
     Ok(verdict(app, trust::verify(app, &Place::from(on), digest).await?))
 }
@@ -171,6 +171,7 @@ fn verdict(app: &App, Verdict { state, key, at }: Verdict) -> Signature {
         VerdictState::Elsewhere(name) => Signature::Elsewhere { name, checked },
         VerdictState::Untrusted => Signature::Untrusted { key, checked },
         VerdictState::NotSigned => Signature::NotSigned,
+        VerdictState::Lost => Signature::Lost { checked },
         VerdictState::CouldNotCheck(reason) => Signature::CouldNotCheck { reason },
     }
 }

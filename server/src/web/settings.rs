@@ -89,7 +89,11 @@ async fn mapping(app: &App, source: &rows::Source) -> Result<Vec<Mapping>> {
     }
     let version = known.iter().find(|r| rules::version_of(r).is_some());
     if let Some(tag) = version.cloned().or_else(|| parse("refs/tags/v1.2.3")) {
-        rows.push(row("Version tag", &tag, "the short ones move forward in version order only, and win over branches"));
+        rows.push(row(
+            "Version tag",
+            &tag,
+            "the short ones move forward in version order only, and win over branches and other git tags",
+        ));
     }
     Ok(rows)
 }

@@ -30,6 +30,7 @@ pub async fn facts(app: &App, on: &RepositoryAccess) -> Result<KeyFacts> {
         skipped: count(run.skipped),
         published,
         finished: run.finished_at.map(|at| when(app, at)),
+        held: state.is_held(),
     });
     Ok(KeyFacts {
         present: state.active.as_ref().map(|key| row(app, on, key)),
@@ -87,6 +88,16 @@ pub async fn rotate(
     trust::rotate(&app, &allowed).await?;
     let text = "The new key signs from now on. It is published once everything that is kept is signed with it.";
     Ok(page::see_saying(&app, &format!("/{}/-/settings", repository.on().name), text))
+}
+
+/// `POST …/-/settings/key/publish`: though not everything could be signed with it.
+pub async fn publish(
+    allowed: Allowed<ManageSigningKey>,
+    repository: Allowed<AdministerRepository>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
+    trust::publish(&app, &allowed).await?;
+    Ok(page::see_saying(&app, &format!("/{}/-/settings", repository.on().name), "The key is published."))
 }
 
 async fn revoke_page(

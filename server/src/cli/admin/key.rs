@@ -20,9 +20,15 @@ pub enum Key {
         /// `acme`.
         namespace: String,
     },
-    /// Give a namespace a new key: everything that is kept is signed with it, then it is published.
+    /// Give a namespace a new key: everything that builds made is signed with it, then it is published.
     #[command(after_help = "Example:\n  slipway admin key rotate acme")]
     Rotate {
+        /// `acme`.
+        namespace: String,
+    },
+    /// Publish a new key though not every image could be signed with it: `show` says so, and the log why.
+    #[command(after_help = "Example:\n  slipway admin key publish acme")]
+    Publish {
         /// `acme`.
         namespace: String,
     },
@@ -49,9 +55,13 @@ pub(super) async fn perform(app: &App, command: Key) -> Result<String> {
         Key::Rotate { namespace } => {
             let fingerprint = trust::rotate(app, &allowed(app, &namespace).await?).await?;
             Ok(format!(
-                "`{namespace}` signs with {fingerprint} from now on; it is published once everything that is kept is \
-                 signed with it: `slipway admin key show {namespace}` says how far that is"
+                "`{namespace}` signs with {fingerprint} from now on; it is published once everything that builds \
+                 made is signed with it: `slipway admin key show {namespace}` says how far that is"
             ))
+        }
+        Key::Publish { namespace } => {
+            let fingerprint = trust::publish(app, &allowed(app, &namespace).await?).await?;
+            Ok(format!("{fingerprint} is published: `cosign.pub` of `{namespace}` answers with it"))
         }
         Key::Revoke { namespace, fingerprint } => {
             let allowed = allowed(app, &namespace).await?;
@@ -81,7 +91,7 @@ fn told(namespace: &str, state: &KeyState) -> String {
     });
     let is_other = |key: &&rows::SigningKey| state.active.as_ref().is_some_and(|active| active.id != key.id);
     if let Some(key) = state.published.as_ref().filter(is_other) {
-        lines.push(format!("{} is still the one at `cosign.pub`", key.fingerprint));
+        lines.push(format!("{} is still the one at `cosign.pub`, and signs beside it until then", key.fingerprint));
     }
     if let Some(run) = &state.run {
         let (looked, total) = (run.looked, run.total.max(run.looked));
@@ -89,6 +99,12 @@ fn told(namespace: &str, state: &KeyState) -> String {
         lines.push(format!(
             "signing again {done}: {looked} of {total} manifests were looked at, {} signed, {} could not be",
             run.signed, run.skipped
+        ));
+    }
+    if state.is_held() {
+        lines.push(format!(
+            "so the new key is not published; the server's log says what was not signed: rotate again to try anew, or \
+             `slipway admin key publish {namespace}`"
         ));
     }
     for key in &state.old {

@@ -1,47 +1,14 @@
 //! Pushes by hand to the tags beside an image.
 
+use super::scene::*;
 use super::*;
-use crate::db::Role;
-use crate::names::Reference;
-use crate::policy::{self, Allowed, Bound, PushImage, RepositoryAccess, Who};
-use crate::registry::manifests::{Push, Pushed};
 
 crate::testing::on_postgres! {
     a_push_adds_signatures_and_removes_none_of_ours,
     only_what_cosign_and_referrers_keep_goes_beside_an_image,
     no_build_moves_a_tag_beside_an_image,
-}
-
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-
-fn manager(repository: &rows::Repository) -> Allowed<PushImage> {
-    let on = RepositoryAccess {
-        id: repository.id,
-        namespace_id: repository.namespace_id,
-        name: "acme/web".parse().unwrap(),
-        visibility: Visibility::Public,
-        is_live: true,
-        role: Some(Role::Manager),
-    };
-    let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
-    policy::check(&Principal { who, bound: Bound::None }, on).unwrap()
-}
-
-async fn push(app: &TestApp, repository: &rows::Repository, tag: &str, kind: &str, body: &Value) -> Result<Pushed> {
-    let allowed = manager(repository);
-    let push = Push { allowed: &allowed, content_type: kind, body: Bytes::from(body.to_string()) };
-    put_manifest(app, &push, &Reference::Tag(tag.parse().unwrap())).await
-}
-
-/// A manifest whose layers have these types; their bytes are in the repository.
-async fn with_layers(app: &TestApp, repository: &rows::Repository, types: &[&str]) -> Value {
-    let blob = blobs::store_own(app, Bytes::from_static(b"{}")).await.unwrap();
-    let described = |kind: &str| json!({"mediaType": kind, "digest": blob.digest.as_str(), "size": blob.size_bytes});
-    let config = described("application/vnd.oci.image.config.v1+json");
-    add(app, repository, b"{}", json!({}), json!({"mediaType": "text/plain"}), None).await;
-    let layers: Vec<_> = types.iter().map(|kind| described(kind)).collect();
-    json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers})
+    an_image_may_stand_at_the_tag_that_spells_its_digest,
+    many_who_push_beside_an_image_all_come_to_their_turn,
 }
 
 #[tokio::test]
@@ -154,7 +121,7 @@ async fn others_never_keep_our_signature_out() {
     let repository = repository(&app).await;
     let digest = image(&app, &repository, "one").await;
     let tag = signature::tag_of(&digest).to_string();
-    let many = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE; 300]).await;
+    let many = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE; 200]).await;
     push(&app, &repository, &tag, MANIFEST, &many).await.unwrap();
     sign_and_store(&app, &repository, &digest).await;
     assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
@@ -173,4 +140,45 @@ async fn no_build_moves_a_tag_beside_an_image() {
     let by = &Principal::SYSTEM;
     let moved = crate::registry::tags::set(&tx, by, &repository, "acme/web", &tag, &digest, &origin, 1).await;
     assert!(moved.is_err());
+}
+
+#[tokio::test]
+async fn an_image_may_stand_at_the_tag_that_spells_its_digest() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let (one, two) = (image(&app, &repository, "one").await, image(&app, &repository, "two").await);
+    let row = manifests::find(&app, repository.id, &one).await.unwrap().unwrap();
+    let image: Value = serde_json::from_slice(&row.body).unwrap();
+    let child = json!({"mediaType": MANIFEST, "digest": two.as_str(), "size": 1, "platform": {"os": "linux", "architecture": "arm"}});
+    let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [child]});
+    // As `cosign copy` leaves it; what refers to the image may take its place, and it the place of that.
+    let listing = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []});
+    for (kind, body) in [(MANIFEST, &image), (INDEX, &index)] {
+        let digest = Digest::of(body.to_string().as_bytes());
+        let tag = format!("sha256-{}", digest.hex());
+        for (kind, body) in [(kind, body), (INDEX, &listing), (kind, body)] {
+            push(&app, &repository, &tag, kind, body).await.unwrap();
+        }
+        for other in [format!("{tag}.sig"), format!("{tag}-x"), format!("SHA256-{}", digest.hex())] {
+            assert_eq!(push(&app, &repository, &other, kind, body).await.err().unwrap().status(), 400, "{other}");
+        }
+    }
+    let tag = format!("sha256-{}", two.hex());
+    assert_eq!(push(&app, &repository, &tag, MANIFEST, &image).await.err().unwrap().status(), 400, "another image");
+}
+
+#[tokio::test]
+async fn many_who_push_beside_an_image_all_come_to_their_turn() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = release(&app, &repository, "one").await;
+    let (tag, ours) = (signature::tag_of(&digest).to_string(), sig(&app, &repository, &digest).await);
+    let pushed = (0..30).map(|n| {
+        let mut body = ours.clone();
+        body["annotations"] = json!({"n": n.to_string()});
+        let (app, repository, tag) = (&app, &repository, &tag);
+        async move { push(app, repository, tag, MANIFEST, &body).await.map(drop) }
+    });
+    let all: Result<Vec<()>> = futures_util::future::join_all(pushed).await.into_iter().collect();
+    all.unwrap();
 }

@@ -1,8 +1,7 @@
 //! Keys that change: rotated, revoked, and the instance's key that went before them.
 
+use super::scene::*;
 use super::*;
-use crate::names::NamespaceName;
-use crate::policy::{self, Allowed, ManageSigningKey, NamespaceAccess};
 
 crate::testing::on_postgres! {
     what_the_instances_key_signed_is_signed_again_before_the_address_changes,
@@ -10,44 +9,6 @@ crate::testing::on_postgres! {
     what_a_revoked_key_signed_counts_no_longer_and_builds_are_signed_again,
     a_key_that_changes_while_a_build_is_signed_signs_it_too,
     only_one_change_of_a_key_is_under_way,
-}
-
-fn allowed(repository: &rows::Repository) -> Allowed<ManageSigningKey> {
-    let name: NamespaceName = "acme".parse().unwrap();
-    let on = NamespaceAccess { id: repository.namespace_id, name, has_public_repository: true, role: None };
-    policy::check(&Principal::SYSTEM, on).unwrap()
-}
-
-/// As the job does it, until nothing is left.
-async fn work(app: &TestApp, repository: &rows::Repository) {
-    while !db::signing_runs::unfinished(&app.db).await.unwrap().is_empty() {
-        sign_again(app, repository.namespace_id).await.unwrap();
-    }
-}
-
-async fn served(app: &TestApp) -> String {
-    public_key(app, "acme").await.unwrap()
-}
-
-/// Which keys' signatures cosign finds at an image.
-async fn signed_with(app: &TestApp, repository: &rows::Repository, digest: &Digest, key: &rows::SigningKey) -> bool {
-    let manifest = sig(app, repository, digest).await;
-    for layer in manifest["layers"].as_array().unwrap() {
-        let payload: Digest = layer["digest"].as_str().unwrap().parse().unwrap();
-        let payload = blobs::read_small(app, repository.id, &payload, 10_000).await.unwrap().unwrap();
-        if signing::verifies(&key.public_pem, &payload, layer["annotations"][signature::ANNOTATION].as_str().unwrap()) {
-            return true;
-        }
-    }
-    false
-}
-
-async fn active(app: &TestApp, repository: &rows::Repository) -> rows::SigningKey {
-    db::keys::active(&app.db, repository.namespace_id).await.unwrap().unwrap()
-}
-
-async fn events(app: &TestApp, kind: &str) -> u64 {
-    db::events::count(&app.db, kind).await
 }
 
 #[tokio::test]
@@ -61,6 +22,7 @@ async fn what_the_instances_key_signed_is_signed_again_before_the_address_change
     for n in 0..60 {
         let digest = image(&app, &repository, &format!("image {n}")).await;
         signed_by(&app, &repository, &digest, &signer, "localhost:8080/acme/web").await;
+        testing::built(&app, &repository, &digest).await;
         digests.push(digest);
     }
     let by_hand = image(&app, &repository, "by hand").await;
@@ -72,8 +34,7 @@ async fn what_the_instances_key_signed_is_signed_again_before_the_address_change
     assert_eq!(public_key(&app, "nobody").await.unwrap(), old.public_pem, "as every name answered before");
     assert_eq!(state(&app, &repository, &digests[0]).await, VerdictState::Verified);
     // Built meanwhile: for who has the key of the address, and for who will have the new one.
-    let built = image(&app, &repository, "built meanwhile").await;
-    sign_and_store(&app, &repository, &built).await;
+    let built = release(&app, &repository, "built meanwhile").await;
     assert!(signed_with(&app, &repository, &built, &old).await && signed_with(&app, &repository, &built, &new).await);
     // A job that is killed leaves a step behind; the next one goes on.
     let run = db::signing_runs::find(&app.db, repository.namespace_id).await.unwrap().unwrap();
@@ -123,8 +84,7 @@ async fn a_rotation_unverifies_nothing_and_is_published_at_its_end() {
     let repository = repository(&app).await;
     let allowed = allowed(&repository);
     assert_eq!(rotate(&app, &allowed).await.unwrap_err().status(), 409, "there is no key yet");
-    let digest = image(&app, &repository, "one").await;
-    sign_and_store(&app, &repository, &digest).await;
+    let digest = release(&app, &repository, "one").await;
     let old = active(&app, &repository).await;
     let fingerprint = rotate(&app, &allowed).await.unwrap();
     let new = active(&app, &repository).await;
@@ -175,8 +135,7 @@ async fn a_retired_key_can_be_revoked_later() {
     let app = TestApp::start().await;
     let repository = repository(&app).await;
     let allowed = allowed(&repository);
-    let digest = image(&app, &repository, "one").await;
-    sign_and_store(&app, &repository, &digest).await;
+    let digest = release(&app, &repository, "one").await;
     let old = active(&app, &repository).await;
     rotate(&app, &allowed).await.unwrap();
     work(&app, &repository).await;

@@ -1,5 +1,6 @@
 //! Verdicts of many images at once: cheap, and never of anything that was not verified.
 
+use super::scene::*;
 use super::*;
 
 /// Statements and verifications that a list costs.
@@ -75,7 +76,9 @@ async fn what_could_not_be_read_is_looked_at_again() {
     let app = TestApp::start().await;
     let repository = repository(&app).await;
     let digest = image(&app, &repository, "one").await;
-    sign_and_store(&app, &repository, &digest).await;
+    // Without the bundle that would tell the same.
+    let signer = keys::signer(&app, &make_key(&app, repository.namespace_id).await).unwrap();
+    signed_by(&app, &repository, &digest, &signer, "localhost:8080/acme/web").await;
     let payload: Digest =
         sig(&app, &repository, &digest).await["layers"][0]["digest"].as_str().unwrap().parse().unwrap();
     let blob = db::blobs::find_linked(&app.db, repository.id, &payload).await.unwrap().unwrap();
@@ -108,4 +111,61 @@ async fn what_makes_no_sense_is_read_once_and_much_of_it_little_by_little() {
         assert!(verdicts.values().all(|verdict| matches!(verdict.state, VerdictState::CouldNotCheck(_))));
         assert_eq!(app.db.statements() - before, statements);
     }
+}
+
+#[tokio::test]
+async fn images_that_take_long_leave_the_others_of_a_list_theirs() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let (mut attacked, mut good) = (Vec::new(), Vec::new());
+    let one = junk(&app, &repository).await;
+    let layer = json!({"mediaType": "text/plain"});
+    add(&app, &repository, b"not json", json!({}), layer, None).await;
+    let mut two = one.clone();
+    (two["digest"], two["size"]) = (Digest::of(b"not json").as_str().into(), json!(8));
+    for n in 0..6 {
+        let digest = image(&app, &repository, &format!("attacked {n}")).await;
+        let mut body = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE]).await;
+        body["layers"] = [one.clone(), two.clone()].into_iter().cycle().take(199).collect();
+        body["annotations"] = json!({"n": n.to_string()});
+        put_before(&app, &repository, Some(signature::tag_of(&digest).as_str()), &body).await;
+        attacked.push(digest);
+        good.push(release(&app, &repository, &format!("good {n}")).await);
+    }
+    let all: Vec<Digest> = attacked.iter().chain(&good).cloned().collect();
+    let verdicts = verify_all(&app, &place(&repository), &all).await.unwrap();
+    for digest in &good {
+        assert_eq!(verdicts[digest.as_str()].state, VerdictState::Verified);
+    }
+    assert!(matches!(verdicts[attacked[5].as_str()].state, VerdictState::CouldNotCheck(_)));
+}
+
+#[tokio::test]
+async fn signatures_are_held_against_keys_a_bounded_number_of_times() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let mut keys = Vec::new();
+    for _ in 0..8 {
+        keys.push(keys::generate(&app, repository.namespace_id).unwrap());
+    }
+    let ours = keys::signer(&app, &keys[1]).unwrap().sign(b"message").unwrap();
+    let (_, private) = signing::generate().unwrap();
+    let theirs = signing::Signer::new(&private).unwrap().sign(b"message").unwrap();
+    let claim = |signature: &str| checks::Claim::Signed {
+        message: b"message".to_vec(),
+        signature: signature.to_owned(),
+        repository: Some("acme/web".into()),
+    };
+    let claims = |last: &str| [vec![claim(&theirs); 19], vec![claim(last)]].concat();
+    let keys = checks::in_order(keys);
+    let weigh = async |last: &str, most| {
+        checks::weigh(&place(&repository), &keys, claims(last), most, checks::Until::Verified).await.unwrap()
+    };
+    let found = weigh(&ours, 1_000).await;
+    assert_eq!((found.tried, found.is_whole), (40, true), "two keys against each, and no more");
+    assert!(matches!(found.findings[19], Some(checks::Finding::Verified(_))));
+    let all = weigh(&theirs, 1_000).await;
+    assert_eq!((all.tried, all.is_whole), (160, true));
+    let some = weigh(&theirs, 100).await;
+    assert_eq!((some.tried, some.is_whole), (100, false));
 }

@@ -105,6 +105,10 @@ pub enum Signature {
         checked: When,
     },
     NotSigned,
+    /// A build made and signed it, and the signature is gone.
+    Lost {
+        checked: When,
+    },
     CouldNotCheck {
         reason: String,
     },
@@ -119,6 +123,7 @@ impl Signature {
             Self::Elsewhere { name, .. } => format!("Signed here for {name}").into(),
             Self::Untrusted { .. } => "Signed, key not trusted".into(),
             Self::NotSigned => "Not signed".into(),
+            Self::Lost { .. } => "Signature removed".into(),
             Self::CouldNotCheck { .. } => "Could not check".into(),
         }
     }
@@ -127,7 +132,7 @@ impl Signature {
         match self {
             Self::Verified { .. } => "verified-16",
             Self::Untrusted { .. } | Self::Revoked { .. } | Self::Elsewhere { .. } => "key-asterisk-16",
-            Self::NotSigned => "unverified-16",
+            Self::NotSigned | Self::Lost { .. } => "unverified-16",
             Self::CouldNotCheck { .. } => "question-16",
         }
     }
@@ -135,7 +140,7 @@ impl Signature {
     pub fn class(&self) -> &'static str {
         match self {
             Self::Verified { .. } => "st-ok",
-            Self::Revoked { .. } | Self::Elsewhere { .. } => "st-bad",
+            Self::Revoked { .. } | Self::Elsewhere { .. } | Self::Lost { .. } => "st-bad",
             Self::Untrusted { .. } => "st-run",
             Self::NotSigned | Self::CouldNotCheck { .. } => "st-off",
         }

@@ -45,6 +45,8 @@ pub struct RunFacts {
     pub published: bool,
     /// When it was done.
     pub finished: Option<When>,
+    /// The key waits for somebody to publish it.
+    pub held: bool,
 }
 
 /// `/{ns}/{repo}/-/settings/key/rotate`.

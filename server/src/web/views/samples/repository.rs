@@ -192,6 +192,7 @@ fn tags() -> Pages_ {
         page("tags-empty", &list(vec![], "", Pages::default())),
         page("tag", &tag(verified(), true)),
         page("tag-not-signed", &tag(Signature::NotSigned, false)),
+        page("tag-signature-removed", &tag(Signature::Lost { checked: ago(60) }, true)),
         page("tag-untrusted", &tag(Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) }, true)),
         page("tag-copied", &tag(Signature::Elsewhere { name: "evil/app".to_owned(), checked: ago(60) }, true)),
         page(
@@ -282,7 +283,8 @@ fn key_row(revoked: bool) -> KeyRow {
 }
 
 fn key() -> KeyFacts {
-    let run = RunFacts { looked: 120, total: 3_400, signed: 88, skipped: 1, published: false, finished: None };
+    let run =
+        RunFacts { looked: 120, total: 3_400, signed: 88, skipped: 1, published: false, finished: None, held: false };
     KeyFacts {
         present: Some(key_row(false)),
         old: Cut { shown: vec![key_row(false), key_row(true)], more: 3 },

@@ -1,0 +1,102 @@
+//! The bundles that cosign 3 looks for first.
+
+use super::scene::*;
+use super::*;
+
+crate::testing::on_postgres! {
+    every_key_that_signs_leaves_one_bundle_that_names_the_repository,
+    a_bundle_that_was_copied_says_where_it_was_signed,
+    what_the_server_made_is_on_the_first_page_of_referrers,
+}
+
+async fn bundles(app: &TestApp, repository: &rows::Repository, digest: &Digest) -> Vec<(Digest, Value)> {
+    let of = std::slice::from_ref(digest);
+    let found = db::manifests::referrers_of_type(&app.db, repository.id, of, &[checks::BUNDLE_TYPE], 10).await.unwrap();
+    let mut bundles = Vec::new();
+    for (_, manifest) in found {
+        let row = manifests::find(app, repository.id, &Digest::trusted(&manifest)).await.unwrap().unwrap();
+        let body: Value = serde_json::from_slice(&row.body).unwrap();
+        let blob = Digest::trusted(body["layers"][0]["digest"].as_str().unwrap());
+        let bundle = blobs::read_small(app, repository.id, &blob, 10_000).await.unwrap().unwrap();
+        bundles.push((blob, serde_json::from_slice(&bundle).unwrap()));
+    }
+    bundles
+}
+
+#[tokio::test]
+async fn every_key_that_signs_leaves_one_bundle_that_names_the_repository() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = release(&app, &repository, "one").await;
+    sign_and_store(&app, &repository, &digest).await;
+    let first = bundles(&app, &repository, &digest).await;
+    assert_eq!(first.len(), 1, "the second one was there already");
+    let statement = STANDARD.decode(first[0].1["dsseEnvelope"]["payload"].as_str().unwrap()).unwrap();
+    let statement: Value = serde_json::from_slice(&statement).unwrap();
+    assert_eq!(statement["subject"][0]["name"], "localhost:8080/acme/web");
+    assert_eq!(statement["subject"][0]["digest"]["sha256"], digest.hex());
+    rotate(&app, &allowed(&repository)).await.unwrap();
+    work(&app, &repository).await;
+    let both = bundles(&app, &repository, &digest).await;
+    let hints: Vec<_> = both.iter().map(|(_, bundle)| &bundle["verificationMaterial"]["publicKey"]["hint"]).collect();
+    assert!(both.len() == 2 && hints[0] != hints[1], "{hints:?}");
+}
+
+#[tokio::test]
+async fn a_bundle_that_was_copied_says_where_it_was_signed() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let (api, at_api) = repository_of(&app, "acme", "api").await;
+    let digest = release(&app, &repository, "one").await;
+    let bundle = bundles(&app, &repository, &digest).await.remove(0).0;
+    let bytes = blobs::read_small(&app, repository.id, &bundle, 10_000).await.unwrap().unwrap();
+    assert_eq!(image(&app, &api, "one").await, digest);
+    let subject = json!({"mediaType": MANIFEST, "digest": digest.as_str(), "size": 1});
+    let extra = json!({"artifactType": checks::BUNDLE_TYPE, "subject": subject});
+    add(&app, &api, &bytes, extra, json!({"mediaType": checks::BUNDLE_TYPE}), None).await;
+    let verdict = verify(&app, &at_api, &digest).await.unwrap();
+    assert_eq!(verdict.state, VerdictState::Elsewhere("acme/web".into()));
+}
+
+#[tokio::test]
+async fn what_the_server_made_is_on_the_first_page_of_referrers() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = release(&app, &repository, "one").await;
+    let ours = bundles(&app, &repository, &digest).await.remove(0).0;
+    let allowed = manager(&repository);
+    let subject = json!({"mediaType": MANIFEST, "digest": digest.as_str(), "size": 1});
+    let mut theirs = 0;
+    for n in 0.. {
+        let mut body = with_layers(&app, &repository, &[checks::BUNDLE_TYPE]).await;
+        body["artifactType"] = checks::BUNDLE_TYPE.into();
+        body["subject"] = subject.clone();
+        body["annotations"] = json!({"n": n.to_string(), "x": "y".repeat(1 << 20)});
+        let name = Digest::of(body.to_string().as_bytes());
+        if name.hex() < "80" {
+            let body = Bytes::from(body.to_string());
+            let push = crate::registry::manifests::Push { allowed: &allowed, content_type: MANIFEST, body };
+            put_manifest(&app, &push, &crate::names::Reference::Digest(name)).await.unwrap();
+            theirs += 1;
+        }
+        if theirs == 6 {
+            break;
+        }
+    }
+    let pull = puller(&repository);
+    let (mut after, mut all) = (String::new(), Vec::new());
+    loop {
+        let page = manifests::referrers_page(&app, &pull, &digest, None, &after, 1_000).await.unwrap();
+        if after.is_empty() {
+            let is_ours = |row: &rows::Manifest| String::from_utf8_lossy(&row.body).contains(ours.as_str());
+            assert!(page.0.len() < 8 && page.1 && page.0[..2].iter().any(is_ours));
+        }
+        all.extend(page.0.iter().map(|row| row.digest.clone()));
+        if !page.1 {
+            break;
+        }
+        after = all.last().unwrap().clone();
+    }
+    let each = all.iter().collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!((all.len(), each), (2 + 6, 2 + 6), "each once");
+}
