@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use slipway_forge::ForgeConfig;
-use slipway_tests::{Client, Output, Project, Run, Stage, tool};
+use slipway_tests::{Client, Output, Project, Run, Stage, images, tool};
 use tokio::time::{sleep, timeout};
 
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -82,6 +82,34 @@ async fn an_image_copied_with_its_signature_is_not_verified_by_the_other_namespa
         let refused = verify(&cosign, &key_of(&stage, "acme/web"), &copied).await.fails();
         assert!(refused.stderr.contains("no matching signatures"), "{refused}");
         verify(&cosign, &key_of(&stage, "mona/app"), &evil.image("main")).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn cosign_copies_images_and_indexes_with_their_signatures() {
+    let stage = Stage::start().await;
+    let project = stage.import(&stage.repository("copied", "")).await;
+    project.built(1).await;
+    let crane = logged_in(&stage, Client::crane()).await;
+    let host = stage.server.host();
+    let tar = images::busybox_tar(crane.home()).await;
+    let plain = format!("{host}/mona/plain:v1");
+    crane.run(&["append", "--new_layer", &tar.to_string_lossy(), "--new_tag", &plain]).await.ok();
+    for cosign in cosigns(&stage).await {
+        let name = cosign.name();
+        for (from, tag) in [(&project.image("main"), "index"), (&plain, "plain")] {
+            let to = format!("{host}/mona/{name}:{tag}");
+            cosign.run(&["copy", "--allow-http-registry", from, &to]).await.ok();
+            let copied = crane.run(&["digest", &to]).await.ok();
+            assert_eq!(copied.text(), crane.run(&["digest", from]).await.ok().text());
+        }
+        let signatures = format!("{host}/mona/{name}-signatures:copied");
+        let only = ["copy", "--allow-http-registry", "--only=sig", &project.image("main"), &signatures];
+        cosign.run(&only).await.ok();
+        let digest = project.digest("main").await.expect("it was built");
+        for copied in [format!("{host}/mona/{name}@{digest}"), signatures.replace(":copied", &format!("@{digest}"))] {
+            verify(&cosign, &key_of(&stage, "mona/copied"), &copied).await.ok();
+        }
     }
 }
 
@@ -208,4 +236,28 @@ async fn a_stranger_signs_beside_us_and_takes_nothing_away() {
     regctl.run(&["image", "copy", "--digest-tags", &project.image("main"), &format!("{to}:main")]).await.ok();
     let said = signature_of(&stage, "/mona/copy/-/tags/main").await;
     assert!(said.contains("Signed here for mona/beside"), "{said}");
+}
+
+#[tokio::test]
+async fn bundles_of_strangers_do_not_keep_cosign_3_from_ours() {
+    let stage = Stage::start().await;
+    let project = stage.import(&stage.repository("bundles", "")).await;
+    project.built(1).await;
+    let digest = project.digest("main").await.expect("it was built");
+    let (by_digest, url) = (project.image(&format!("@{digest}")), key_of(&stage, &project.name));
+    let [cosign, cosign2] = cosigns(&stage).await;
+    verify(&cosign, &url, &by_digest).await.ok();
+    cosign.run(&["generate-key-pair"]).await.ok();
+    std::fs::write(cosign.home().join("predicate.json"), "{}").expect("the home is ours");
+    let common = ["--allow-http-registry", "--tlog-upload=false", "--use-signing-config=false", "--key=cosign.key"];
+    cosign.run(&[&["sign"][..], &common, &[&by_digest]].concat()).await.ok();
+    cosign.run(&[&["attest"][..], &common, &["--predicate=predicate.json", &by_digest]].concat()).await.ok();
+    for key in ["cosign.pub", &url] {
+        verify(&cosign, key, &by_digest).await.ok();
+    }
+    verify(&cosign2, &url, &by_digest).await.ok();
+    stage.mona.post(&project.path("settings/key/rotate"), &[("", ""); 0]).await.location();
+    signed_again(&stage, &project).await;
+    verify(&cosign, &url, &by_digest).await.ok();
+    assert!(signature_of(&stage, &project.path("tags/main")).await.contains("Verified"));
 }

@@ -131,6 +131,7 @@ pub(crate) const EXPECTED: &[Expectation] = &[
     post("/{namespace}/{repository:.+?}/-/settings/webhook", Rule::Administer, ""),
     get("/{namespace}/{repository:.+?}/-/settings/key/rotate", Rule::Administer),
     post("/{namespace}/{repository:.+?}/-/settings/key/rotate", Rule::Administer, ""),
+    post("/{namespace}/{repository:.+?}/-/settings/key/publish", Rule::Administer, ""),
     get("/{namespace}/{repository:.+?}/-/settings/key/revoke", Rule::Administer),
     post("/{namespace}/{repository:.+?}/-/settings/key/revoke", Rule::Administer, "key=&name=wrong"),
     get("/{namespace}/{repository:.+?}/-/settings/delete", Rule::Administer),

@@ -118,14 +118,22 @@ async fn media_types_that_a_browser_opens_are_refused(kind: Kind) {
         "application/VND.oci.image.manifest.v1+json",
         "APPLICATION/VND.OCI.IMAGE.INDEX.V1+JSON",
     ] {
-        // In the header, in the body, and in both.
-        mona.put_manifest(&name, "bad", bad, &silent).await.fails(400, "MANIFEST_INVALID");
+        // In the header, in the body, and in both; at a tag, at the digest, and at the tags beside images.
         let own = silent.replacen('{', &format!("{{\"mediaType\":\"{bad}\","), 1);
-        mona.put_manifest(&name, "bad", "", &own).await.fails(400, "MANIFEST_INVALID");
-        mona.put_manifest(&name, "bad", bad, &own).await.fails(400, "MANIFEST_INVALID");
+        for (header, body) in [(bad, &silent), ("", &own), (bad, &own)] {
+            let digest = digest(body);
+            let beside = digest.replace(':', "-");
+            for reference in ["bad", &digest, &beside, &format!("{beside}.sig")] {
+                let answer = mona.put_manifest(&name, reference, header, body).await;
+                answer.fails(400, "MANIFEST_INVALID");
+            }
+        }
     }
     let with_parameter = format!("{OCI_MANIFEST}; charset=utf-8");
     mona.put_manifest(&name, "good", &with_parameter, &silent).await.is(201);
     let answer = mona.get(&format!("/v2/{name}/manifests/good")).await.is(200);
     assert_eq!(answer.header("content-type"), OCI_MANIFEST);
+    // What is refused above is nothing but the media type.
+    let itself = digest(&silent).replace(':', "-");
+    mona.put_manifest(&name, &itself, OCI_MANIFEST, &silent).await.is(201);
 }
