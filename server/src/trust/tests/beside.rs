@@ -182,3 +182,42 @@ async fn many_who_push_beside_an_image_all_come_to_their_turn() {
     let all: Result<Vec<()>> = futures_util::future::join_all(pushed).await.into_iter().collect();
     all.unwrap();
 }
+
+#[tokio::test]
+async fn a_push_that_looked_before_a_signature_came_takes_nothing_away() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = image(&app, &repository, "one").await;
+    let foreign = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE]).await;
+    sign_and_store(&app, &repository, &digest).await;
+    let allowed = manager(&repository);
+    let push = Push { allowed: &allowed, content_type: MANIFEST, body: Bytes::from(foreign.to_string()) };
+    let tag = signature::tag_of(&digest);
+    let looked_before = manifests::accessories::Kept::default();
+    let pushed = manifests::accessories::put(&app, &push, &tag, &digest, &looked_before).await.unwrap();
+    assert!(pushed.is_none(), "it looks again");
+    assert_eq!(state(&app, &repository, &digest).await, VerdictState::Verified);
+}
+
+#[tokio::test]
+async fn what_goes_beside_an_image_has_a_media_type_that_no_browser_opens() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let tag = format!("sha256-{}.sig", "ab".repeat(32));
+    let mut body = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE]).await;
+    body.as_object_mut().unwrap().remove("mediaType");
+    for kind in ["text/html", "image/svg+xml", "application/xhtml+xml", "application/vnd.wap.xhtml"] {
+        let refused = push(&app, &repository, &tag, kind, &body).await.err().map(|error| error.status());
+        assert_eq!(refused, Some(400), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_pushed_beside_an_image_where_there_is_no_room() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let body = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE]).await;
+    app.storage.pretend_free(0);
+    let refused = push(&app, &repository, &format!("sha256-{}.sig", "ab".repeat(32)), MANIFEST, &body).await;
+    assert!(matches!(refused, Err(crate::error::Error::Full)));
+}
