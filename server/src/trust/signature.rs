@@ -232,3 +232,17 @@ fn manifest(config: &Bytes, layers: &[Value], subject: &Facts) -> Bytes {
     });
     Bytes::from(value.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_made_among_the_signatures_of_others() {
+        let layer = |digest: &str| json!({"digest": digest});
+        let mut layers: Vec<Value> =
+            std::iter::once(layer("ours")).chain((0..300).map(|n| layer(&n.to_string()))).collect();
+        make_room(&mut layers, "ours");
+        assert_eq!((layers.len(), &layers[0], &layers[1]), (MOST_LAYERS - 1, &layer("ours"), &layer("102")));
+    }
+}

@@ -217,3 +217,46 @@ async fn a_run_whose_job_gave_up_goes_on() {
     resume(&app).await.unwrap();
     assert_eq!(open().await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_build_that_only_a_retired_key_signed_is_signed_again_once_that_key_is_revoked() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let first = image(&app, &repository, "first").await;
+    sign_and_store(&app, &repository, &first).await;
+    let old = active(&app, &repository).await;
+    rotate(&app, &allowed(&repository)).await.unwrap();
+    work(&app, &repository).await;
+    let built = image(&app, &repository, "built").await;
+    signed_by(&app, &repository, &built, &keys::signer(&app, &old).unwrap(), "localhost:8080/acme/web").await;
+    testing::built(&app, &repository, &built).await;
+    revoke(&app, &allowed(&repository), Some(&old.fingerprint)).await.unwrap();
+    assert_eq!(state(&app, &repository, &built).await, VerdictState::Revoked);
+    work(&app, &repository).await;
+    assert_eq!(state(&app, &repository, &built).await, VerdictState::Verified);
+}
+
+#[tokio::test]
+async fn the_instances_key_is_no_namespaces_to_revoke() {
+    let app = TestApp::start().await;
+    let instance = make_instance_key(&app).await;
+    let repository = repository(&app).await;
+    let refused = revoke(&app, &allowed(&repository), Some(&instance.fingerprint)).await.unwrap_err();
+    assert_eq!(refused.status(), 404);
+    assert_eq!(db::keys::instance(&app.db).await.unwrap(), Some(instance));
+}
+
+#[test]
+fn only_admins_of_a_namespace_change_its_key() {
+    use crate::db::Role;
+    use crate::policy::{Bound, Who};
+    let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
+    let mona = Principal { who, bound: Bound::None };
+    for (role, may) in
+        [(None, false), (Some(Role::Reader), false), (Some(Role::Manager), false), (Some(Role::Admin), true)]
+    {
+        let name = "acme".parse().unwrap();
+        let on = NamespaceAccess { id: Uuid::now_v7(), name, has_public_repository: true, role };
+        assert_eq!(policy::may::<ManageSigningKey>(&mona, &on), may, "{role:?}");
+    }
+}
