@@ -181,3 +181,35 @@ async fn connected(app: &App, identity: &rows::Identity) -> Result<Option<Forge>
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_the_forge_says_for_certain_is_a_no() {
+        let found = |organization_id: &str, is_active| InOrganization {
+            organization_id: organization_id.into(),
+            organization_login: "acme".into(),
+            is_active,
+            is_owner: false,
+            account_id: "7".into(),
+        };
+        let member = Answer::Member { is_owner: false, login: "acme".into() };
+        assert_eq!(answer(Ok(found("60", true)), "60"), member);
+        assert_eq!(answer(Ok(found("60", false)), "60"), Answer::Gone, "who is only invited is not in");
+        assert_eq!(answer(Err(ForgeError::NotFound), "60"), Answer::Gone);
+        for (unsure, is_down) in [
+            (Ok(found("61", true)), false),
+            (Ok(found("61", false)), false),
+            (Err(ForgeError::Refused("no".into())), false),
+            (Err(ForgeError::NotApproved), false),
+            (Err(ForgeError::Revoked), false),
+            (Err(ForgeError::Unreachable("it is away".into())), true),
+            (Err(ForgeError::RateLimited(60)), true),
+        ] {
+            let answer = answer(unsure, "60");
+            assert!(matches!(answer, Answer::Unknown { is_down: found, .. } if found == is_down), "{answer:?}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ mod held;
 mod scene;
 mod silence;
 
-use super::{ask_due, at_sign_in, groups, look};
+use super::{Answer, ask_due, at_sign_in, groups, look, settle};
 use crate::accounts::standing;
 use crate::accounts::tokens::{self, NewToken};
 use crate::auth;
@@ -60,6 +60,9 @@ async fn who_leaves_loses_role_sessions_and_tokens_the_next_day() {
     assert_eq!(seen[0].ended[0].roles, ["admin of acme"]);
     let lost = seen[0].ended[0].lost.clone().unwrap();
     assert_eq!((lost.sessions.len(), lost.tokens.len()), (1, 1));
+    for kind in ["organization.member_left", "namespace.role_changed", "user.suspended"] {
+        assert_eq!(db::events::count(&scene.app.db, kind).await, 1, "{kind}");
+    }
     let bart = db::users::find_by_name(&scene.app.db, "bart").await.unwrap().unwrap();
     assert!(groups(&scene.app, &scene.allowed(bart.id).await).await.unwrap().is_empty());
 }
@@ -216,4 +219,31 @@ async fn a_look_that_runs_twice_asks_once() {
     let asked = scene.forge.requests("/memberships/");
     look(&scene.app, &scene.forge.url(), &scene.acme).await.unwrap();
     assert_eq!(scene.forge.requests("/memberships/"), asked);
+}
+
+#[tokio::test]
+async fn each_organization_is_asked_about_once_a_day() {
+    let scene = Scene::start().await;
+    scene.owner("root", Permission::Stored).await;
+    let like = Task::AskOrganization { forge_url: String::new(), organization_id: String::new() };
+    let asked = async || {
+        ask_due(&scene.app).await.unwrap();
+        crate::jobs::open(&scene.app, &like).await.unwrap()
+    };
+    assert_eq!(asked().await, [], "the sign-in was an answer");
+    scene.app.clock.advance(DAY);
+    let acme = Task::AskOrganization { forge_url: scene.forge.url(), organization_id: scene.acme.clone() };
+    assert_eq!(asked().await, [acme]);
+}
+
+#[tokio::test]
+async fn a_no_that_comes_after_the_next_sign_in_ends_nothing() {
+    let scene = Scene::start().await;
+    let root = scene.owner("root", Permission::Stored).await;
+    let asked = scene.membership(root).await;
+    scene.app.clock.advance(DAY);
+    at_sign_in(&scene.app, root, &scene.fresh_token("root")).await.unwrap();
+    let organization = (&*scene.forge.url(), &*scene.acme);
+    settle::settle(&scene.app, organization, vec![(asked, Answer::Gone)], settle::Occasion::Day).await.unwrap();
+    assert!(scene.token_works(root).await && scene.role(root).await.is_some());
 }

@@ -1,7 +1,7 @@
 //! Many who leave at once.
 
 use super::*;
-use crate::accounts::memberships::{confirm, confirm_by_operator, held_in};
+use crate::accounts::memberships::{confirm, confirm_by_operator, ending, held_in};
 
 crate::testing::on_postgres! {
     a_fifth_at_once_ends_and_more_waits_for_an_admin,
@@ -126,4 +126,36 @@ async fn only_admins_confirm() {
     db::users::set_site_admin(&tx, boss, true).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(confirm(&scene.app, &scene.allowed(boss).await, &scene.acme).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn who_leaves_while_others_are_held_waits_with_them() {
+    let (scene, _, members) = ten().await;
+    for n in 0..3 {
+        scene.forge.leave("acme", &format!("member{n}"));
+    }
+    scene.next_day().await;
+    scene.forge.leave("acme", "member3");
+    scene.next_day().await;
+    assert_eq!(working(&scene, &members[..4]).await, [true; 4]);
+    assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 4);
+}
+
+#[tokio::test]
+async fn who_came_back_before_an_admin_confirmed_loses_nothing() {
+    let (scene, _, members) = ten().await;
+    for n in 0..3 {
+        scene.forge.leave("acme", &format!("member{n}"));
+    }
+    scene.next_day().await;
+    let mut seen = Vec::new();
+    for id in &members[..3] {
+        seen.push(scene.membership(*id).await);
+    }
+    scene.forge.member("acme", "member0", false);
+    at_sign_in(&scene.app, members[0], &scene.fresh_token("member0")).await.unwrap();
+    let tx = scene.app.db.begin().await.unwrap();
+    assert_eq!(ending::end_held(&scene.app, &tx, seen, &Principal::SYSTEM).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    assert_eq!(working(&scene, &members[..3]).await, [true, false, false]);
 }

@@ -73,6 +73,12 @@ async fn refusals_and_limits_are_no_no() {
         assert!(scene.token_works(bart).await && scene.role(root).await.is_some(), "{status}");
         // A day with answers between.
         scene.next_day().await;
+        // The owner is answered, and not what the owner asks about others.
+        scene.forge.fail_next_at("/memberships/bart", 50, status);
+        scene.next_day().await;
+        scene.forge.heal();
+        assert!(scene.token_works(bart).await, "{status}");
+        scene.next_day().await;
     }
     // A "not found" where even the asker is not found says that the forge is out of order.
     scene.forge.fail_next_at("/api/v3/", 50, 404);
@@ -174,4 +180,38 @@ async fn a_forge_that_answers_late_is_no_no() {
     scene.next_day().await;
     assert!(scene.token_works(bart).await);
     assert!(scene.membership(bart).await.unanswered_since.is_some());
+}
+
+#[tokio::test]
+async fn an_owner_who_is_not_answered_about_oneself_tells_nothing_of_others() {
+    let scene = Scene::start().await;
+    let root = scene.owner("root", Permission::Stored).await;
+    let bart = scene.member("bart", Permission::None).await;
+    // The list still has the organisation; whoever is asked about there is "not found".
+    scene.forge.fail_next_at("/orgs/acme/memberships/", 50, 404);
+    scene.next_day().await;
+    assert!(scene.token_works(bart).await && scene.role(root).await.is_some());
+    assert!(scene.membership(bart).await.unanswered_since.is_some());
+}
+
+#[tokio::test]
+async fn a_sign_in_that_may_not_ask_is_no_day_without_an_answer() {
+    let scene = Scene::start().await;
+    let root = scene.owner("root", Permission::None).await;
+    let weak = Secret::new(scene.forge.token_for("root", &["read:user"]));
+    at_sign_in(&scene.app, root, &weak).await.unwrap();
+    assert_eq!(scene.membership(root).await.unanswered_since, None);
+}
+
+#[tokio::test]
+async fn a_forge_that_is_down_is_not_asked_about_everybody() {
+    let scene = Scene::start().await;
+    scene.owner("root", Permission::Stored).await;
+    for n in 0..30 {
+        scene.member(&format!("member{n}"), Permission::None).await;
+    }
+    scene.forge.fail_next_at("/memberships/member", 1_000, 503);
+    scene.next_day().await;
+    let asked = scene.forge.requests("/memberships/member");
+    assert!((8..20).contains(&asked), "asked {asked} times");
 }
