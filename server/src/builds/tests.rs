@@ -50,13 +50,24 @@ impl Scene {
         scene
     }
 
+    /// Its code lies at this forge.
+    async fn of_forge(url: &str) -> Self {
+        let mut scene = Self { app: TestApp::start().await, repositories: Vec::new() };
+        scene.add_from("acme", url).await;
+        scene
+    }
+
     async fn add(&mut self, namespace: &str) {
+        self.add_from(namespace, "http://forge").await;
+    }
+
+    async fn add_from(&mut self, namespace: &str, forge_url: &str) {
         let tx = self.app.db.begin().await.unwrap();
         let namespace = testing::namespace(namespace);
         let namespace = db::namespaces::insert(&tx, namespace).await.unwrap();
         let repository = testing::repository(namespace.id, "web");
         let repository = db::repositories::insert(&tx, repository).await.unwrap();
-        let source = source(namespace.id);
+        let source = source(namespace.id, forge_url);
         let rule = rule(source.id, repository.id);
         let present = rows::SourceRef {
             id: Uuid::now_v7(),
@@ -165,17 +176,17 @@ fn new_build(wired: &Wired, ref_number: i64) -> NewBuild {
     }
 }
 
-fn source(namespace_id: Uuid) -> rows::Source {
+fn source(namespace_id: Uuid, forge_url: &str) -> rows::Source {
     rows::Source {
         id: Uuid::now_v7(),
         namespace_id,
         connection_id: None,
         forge: "github".into(),
-        forge_url: "http://forge".into(),
+        forge_url: forge_url.into(),
         remote_id: "1".into(),
         full_name: "acme/web".into(),
-        html_url: "http://forge/acme/web".into(),
-        clone_url: "http://forge/acme/web.git".into(),
+        html_url: format!("{forge_url}/acme/web"),
+        clone_url: format!("{forge_url}/acme/web.git"),
         default_branch: "main".into(),
         is_private: false,
         state: SourceState::Active,

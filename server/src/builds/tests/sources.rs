@@ -3,9 +3,12 @@
 use super::*;
 use crate::builds::source::{self, Passages};
 use crate::error::Error;
-use crate::forge::git::Question;
+use crate::forge::git::{Answer, Question};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
+use std::sync::{Arc, Mutex};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 async fn refs(scene: &Scene, attempt: &rows::Attempt) -> Result<(), Error> {
     source::refs(&scene.app.app, attempt, &Question::default()).await.map(drop)
@@ -116,4 +119,60 @@ async fn an_answer_that_the_forge_breaks_off_does_not_look_whole() {
 #[test]
 fn nothing_is_known_of_an_attempt_that_never_asked() {
     assert_eq!(Passages::default().with(Uuid::nil(), |_| ()), None);
+}
+
+#[tokio::test]
+async fn all_answers_to_one_attempt_are_bounded_together() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    for _ in 0..4 {
+        let one = source::Open::take(&scene.app.app, &attempt).await.unwrap();
+        assert!(one.count(0, source::MOST_BYTES));
+    }
+    let next = source::Open::take(&scene.app.app, &attempt).await.unwrap();
+    assert!(!next.count(0, 1));
+    drop(next);
+    assert!(matches!(refs(&scene, &attempt).await, Err(Error::TooLarge(_))));
+}
+
+/// A forge that has given its code repository another address; the heads of what it was asked.
+async fn forge_that_moved() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let heads = asked.clone();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut head = vec![0; 16 << 10];
+            let length = connection.read(&mut head).await.unwrap_or_default();
+            let line = String::from_utf8_lossy(&head[..length]).lines().next().unwrap_or_default().to_owned();
+            let answer = if line.contains("/new/") {
+                let kind = if line.starts_with("GET") { "advertisement" } else { "result" };
+                format!("200 OK\r\ncontent-type: application/x-git-upload-pack-{kind}")
+            } else {
+                "301 Moved\r\nlocation: /new/web.git/info/refs".to_owned()
+            };
+            heads.lock().unwrap().push(line);
+            let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 4\r\nconnection: close\r\n\r\n0000");
+            let _ = connection.write_all(answer.as_bytes()).await;
+        }
+    });
+    (url, asked)
+}
+
+#[tokio::test]
+async fn objects_are_asked_for_where_the_refs_were_found() {
+    let (url, asked) = forge_that_moved().await;
+    let scene = Scene::of_forge(&url).await;
+    scene.queue(1).await;
+    let assignment = scene.claim().await.unwrap();
+    let attempt = scene.attempt(assignment.attempt_id).await;
+    refs(&scene, &attempt).await.unwrap();
+    let body = stream::iter([Ok(Bytes::from_static(b"0000"))]);
+    let answer = source::pack(&scene.app.app, &attempt, &Question::default(), body).await.unwrap();
+    assert!(matches!(answer, Answer::Good { .. }));
+    let last = asked.lock().unwrap().last().cloned();
+    assert_eq!(last.as_deref(), Some("POST /new/web.git/git-upload-pack HTTP/1.1"));
 }
