@@ -145,6 +145,8 @@ fn refusal(status: StatusCode, words: String) -> HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::test::TestRequest;
+    use actix_web::{FromRequest as _, dev};
 
     #[test]
     fn refusals_of_a_source_say_when_to_try_again() {
@@ -159,5 +161,20 @@ mod tests {
             assert_eq!((response.status().as_u16(), after), (status, Some(&b"7"[..])));
         }
         assert!(!drawn(read_only()).headers().contains_key(header::RETRY_AFTER));
+    }
+
+    /// How much of a body of so many mebibytes is passed on, and whether it looks whole.
+    async fn passed(mebibytes: usize) -> (usize, bool) {
+        let pieces = (0..mebibytes).map(|_| Ok(Bytes::from(vec![0; 1 << 20])));
+        let mut body: dev::Payload = dev::Payload::Stream { payload: Box::pin(stream::iter(pieces)) };
+        let payload = Payload::from_request(&TestRequest::default().to_http_request(), &mut body).await.unwrap();
+        let pieces: Vec<_> = passed_on(payload).collect().await;
+        (pieces.iter().flatten().map(Bytes::len).sum(), pieces.iter().all(io::Result::is_ok))
+    }
+
+    #[actix_web::test]
+    async fn a_question_that_is_too_long_breaks_off() {
+        assert_eq!(passed(16).await, (QUESTION_BYTES, true));
+        assert_eq!(passed(40).await, (QUESTION_BYTES, false));
     }
 }

@@ -139,3 +139,11 @@ async fn an_answer_that_is_not_gits_is_not_passed_on() {
         assert!(matches!(fake.refs().await, Err(ForgeError::Unreachable(_))));
     }
 }
+
+#[tokio::test]
+async fn of_a_long_refusal_the_beginning_is_told() {
+    let answer = with("403 Forbidden", "text/plain", &"no ".repeat(3_000));
+    let fake = Fake::start(move |_, _| answer.clone()).await;
+    let (_, Answer::Refusal { words, .. }) = fake.refs().await.unwrap() else { panic!("it is a refusal") };
+    assert_eq!(words.len(), MOST_WORDS);
+}
