@@ -151,13 +151,18 @@ async fn what_a_builder_says_an_image_was_made_of_is_bounded() {
 #[tokio::test]
 async fn what_another_attempt_pushed_is_not_taken() {
     let scene = Scene::new().await;
-    let build = scene.queue(1).await;
-    let assignment = scene.claim().await.unwrap();
-    let unknown = Digest::of(b"nothing");
-    assert_eq!(scene.finish(assignment.attempt_id, success(&unknown)).await.unwrap(), "failed");
-    let build = scene.build(build.id).await;
-    assert_eq!((build.state, build.reason.as_deref()), (Failed, Some("push_incomplete")));
-    assert!(db::tags::find(&scene.app.db, build.repository_id, "main").await.unwrap().is_none());
+    scene.queue(1).await;
+    let other = scene.claim().await.unwrap();
+    let pushed = push(&scene, &other, "one").await;
+    scene.finish(other.attempt_id, Outcome::TimedOut).await.unwrap();
+    for digest in [pushed, Digest::of(b"what nobody pushed")] {
+        let build = scene.queue(2).await;
+        let assignment = scene.claim().await.unwrap();
+        assert_eq!(scene.finish(assignment.attempt_id, success(&digest)).await.unwrap(), "failed");
+        let build = scene.build(build.id).await;
+        assert_eq!((build.state, build.reason.as_deref()), (Failed, Some("push_incomplete")));
+        assert!(db::tags::find(&scene.app.db, build.repository_id, "main").await.unwrap().is_none());
+    }
 }
 
 #[tokio::test]
