@@ -267,3 +267,17 @@ async fn a_deleted_image_is_on_no_list() {
     crate::jobs::perform_now(&scene.app, &task).await.unwrap();
     assert!(db::bases::ids(&scene.app.db, scene.wired().repository.id).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_list_of_bases_has_an_end() {
+    let scene = Scene::new().await;
+    let own = scene.wired().namespace.clone();
+    for n in 0..100 {
+        let base = scene.image(&own, &format!("base{n}"), Visibility::Private).await;
+        scene.allow(&base).await;
+    }
+    scene.image(&own, "more", Visibility::Private).await;
+    let user = scene.manager_with_row().await;
+    let refused = bases::allow(&scene.app, &user, &"acme/more".parse().unwrap()).await.unwrap_err();
+    assert!(refused.to_string().contains("100 base images at most"), "{refused}");
+}

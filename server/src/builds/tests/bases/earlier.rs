@@ -23,6 +23,7 @@ async fn what_earlier_builds_used_is_listed_once() {
         "pkg:docker/localhost%3A8080/acme/web@main",
         "pkg:docker/localhost%3A8080/acme/none@main",
         "pkg:docker/localhost%3A8080/globex/base@main",
+        "pkg:docker/localhost%3A8080/globex/unused@main",
         "pkg:docker/acme/unused@1",
         "git+http://forge/acme/unused",
     ];
