@@ -184,6 +184,18 @@ mod tests {
     }
 
     #[test]
+    fn progress_of_a_step_is_of_a_few_parts() {
+        let mut step = Step { row: new(Uuid::nil(), 3), before: None, progress: None };
+        for n in 0..1_000 {
+            step.apply(&Record::Progress { step: 3, id: n.to_string(), current: 1, total: 2 });
+        }
+        // Those that are known go on.
+        step.apply(&Record::Progress { step: 3, id: "0".into(), current: 2, total: 2 });
+        let progress = step.progress.unwrap();
+        assert_eq!((progress.len(), &progress["0"]), (MOST_PROGRESS, &json!([2, 2])));
+    }
+
+    #[test]
     fn notices_of_a_step_are_few_and_short() {
         let mut list = None;
         for n in 0..1_000 {
