@@ -4,6 +4,7 @@ use super::Scene;
 use crate::db::{self, EdgeKind, PrincipalKind, RepositoryState, rows};
 use crate::names::Digest;
 use crate::policy::ReadRepository;
+use crate::registry::blobs;
 use crate::registry::images::{self, TagOrder};
 use crate::registry::manifests::check_pushed;
 use uuid::Uuid;
@@ -33,10 +34,20 @@ impl Shelf {
 
     /// A manifest whose body is not what its rows say: whoever reads it finds nothing.
     async fn manifest(&self, name: &str, media_type: &str, edges: &[(EdgeKind, &str, Option<&str>)]) -> String {
+        self.with_body(name, media_type, edges, "not read").await
+    }
+
+    async fn with_body(
+        &self,
+        name: &str,
+        media_type: &str,
+        edges: &[(EdgeKind, &str, Option<&str>)],
+        body: &str,
+    ) -> String {
         let row = rows::Manifest {
             media_type: media_type.into(),
-            body: b"not read".to_vec(),
-            size_bytes: 8,
+            body: body.into(),
+            size_bytes: i64::try_from(body.len()).unwrap(),
             image_size_bytes: 7,
             principal_kind: PrincipalKind::Build,
             attempt_id: Some(self.attempt_id),
@@ -119,10 +130,32 @@ async fn a_child_that_is_listed_again_and_again_is_looked_at_once() {
     let (checked, statements) = shelf.check("index").await;
     assert_eq!(checked, Ok(()));
     assert!(statements < 12, "{statements} statements");
+    // Not by one way each: many lists with the same children in each.
+    let mut shared = Vec::new();
+    for n in 0..20 {
+        shared.push(shelf.manifest(&format!("shared {n}"), IMAGE, &[]).await);
+    }
+    let mut lists = Vec::new();
+    for n in 0..20 {
+        let digests = shared[n..].iter().chain(&shared[..n]);
+        let children: Vec<_> = digests.map(|d| (EdgeKind::Manifest, d.as_str(), None)).collect();
+        lists.push(shelf.manifest(&format!("list {n}"), INDEX, &children).await);
+    }
+    let lists: Vec<_> = lists.iter().map(|d| (EdgeKind::Manifest, d.as_str(), None)).collect();
+    shelf.manifest("lists", INDEX, &lists).await;
+    let (checked, statements) = shelf.check("lists").await;
+    assert_eq!(checked, Ok(()));
+    assert!(statements < 200, "{statements} statements");
     let allowed = shelf.scene.allowed::<ReadRepository>(Some(&shelf.repository));
     shelf.tag(&index, ["a".to_owned()]).await;
     let (found, _) = images::page(&shelf.scene.app, &allowed, "", TagOrder::Name, 0, 30).await.unwrap();
     assert_eq!((found[0].platforms.len(), found[0].more_platforms), (2, 0));
+    // Nor is it counted twice among those that are not shown.
+    let twice: Vec<_> = shared.iter().chain(&shared).map(|d| (EdgeKind::Manifest, d.as_str(), None)).collect();
+    let index = shelf.manifest("twice", INDEX, &twice).await;
+    shelf.tag(&index, ["b".to_owned()]).await;
+    let (found, _) = images::page(&shelf.scene.app, &allowed, "b", TagOrder::Name, 0, 30).await.unwrap();
+    assert_eq!((found[0].platforms.len(), found[0].more_platforms), (10, 10));
 }
 
 #[tokio::test]
@@ -163,4 +196,47 @@ async fn tags_layers_and_platforms_are_cut_and_counted() {
     let shown = found.shown.unwrap();
     assert_eq!((shown.layers.len(), shown.more_layers), (100, 2_900));
     assert_eq!((found.platforms[0].layers, found.platforms[0].size_bytes), (3_000, 7));
+}
+
+#[tokio::test]
+async fn a_config_or_an_index_of_megabytes_is_not_read() {
+    let shelf = Shelf::new().await;
+    let app = &shelf.scene.app;
+    let child = shelf.manifest("child", IMAGE, &[]).await;
+    for (padding, platform, has_provenance) in [(0, "linux/arm64", true), (2 << 20, "", false)] {
+        let padding = "x".repeat(padding);
+        let config = format!(r#"{{"os":"linux","architecture":"arm64","padding":"{padding}"}}"#);
+        let own = blobs::store_own(app, config.into()).await.unwrap();
+        let tx = app.db.begin().await.unwrap();
+        let (blob, _) = db::blobs::upsert(&tx, &own.digest, own.size_bytes, &own.storage_key, 1).await.unwrap();
+        db::blobs::link(&tx, shelf.repository.id, blob.id, None, 1).await.unwrap();
+        tx.commit().await.unwrap();
+        let name = format!("image {}", own.size_bytes);
+        let digest = shelf.manifest(&name, IMAGE, &[(EdgeKind::Config, own.digest.as_str(), None)]).await;
+        let image = images::of_digest(app, shelf.repository.id, &Digest::trusted(&digest)).await.unwrap().unwrap();
+        assert_eq!(image.platforms[0].name, platform);
+
+        let attestation = format!(r#"{{"annotations":{{"vnd.docker.reference.digest":"{child}"}}}}"#);
+        let body = format!(r#"{{"manifests":[{attestation}],"padding":"{padding}"}}"#);
+        let edges = [(EdgeKind::Manifest, child.as_str(), Some("linux/amd64"))];
+        let digest = shelf.with_body(&format!("index {}", body.len()), INDEX, &edges, &body).await;
+        let image = images::of_digest(app, shelf.repository.id, &Digest::trusted(&digest)).await.unwrap().unwrap();
+        let found = images::details(app, shelf.repository.id, &image, "").await.unwrap();
+        assert_eq!(found.platforms[0].has_provenance, has_provenance);
+    }
+}
+
+#[tokio::test]
+async fn the_config_of_an_image_is_read_once_for_all_lists() {
+    let shelf = Shelf::new().await;
+    let image = shelf.manifest("image", IMAGE, &[(EdgeKind::Config, &digest("config"), None)]).await;
+    shelf.tag(&image, ["a".to_owned()]).await;
+    let allowed = shelf.scene.allowed::<ReadRepository>(Some(&shelf.repository));
+    let cost = async || {
+        let before = shelf.scene.app.db.statements();
+        images::page(&shelf.scene.app, &allowed, "", TagOrder::Name, 0, 30).await.unwrap();
+        shelf.scene.app.db.statements() - before
+    };
+    let (first, second) = (cost().await, cost().await);
+    assert!(second < first, "{first} statements, and {second} again");
 }
