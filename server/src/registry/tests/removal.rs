@@ -5,7 +5,7 @@ use super::Scene;
 use crate::clock::DAY;
 use crate::db::{self, Lane, RepositoryState, rows};
 use crate::names::{Digest, Reference};
-use crate::policy::{AdministerRepository, DeleteImage, PushImage};
+use crate::policy::{AdministerRepository, BUILD_CACHE, DeleteImage, PushImage, build_cache};
 use crate::testing;
 
 crate::testing::on_postgres! {
@@ -108,4 +108,42 @@ async fn a_manifest_with_many_tags_takes_all_of_them_along() {
         let [gone] = &moves[..] else { panic!("{name}: {moves:?}") };
         assert_eq!((gone.from_digest.as_deref(), &gone.to_digest), (Some(digest.as_str()), &None));
     }
+}
+
+#[tokio::test]
+async fn the_cache_that_all_refs_shared_in_the_version_before_goes_and_the_others_stay() {
+    let scene = Scene::new().await;
+    let tx = scene.app.db.begin().await.unwrap();
+    let caches = db::namespaces::insert(&tx, testing::namespace(BUILD_CACHE)).await.unwrap();
+    tx.commit().await.unwrap();
+    let id = uuid::Uuid::now_v7().simple();
+    let shared = scene.repository(caches.id, &id.to_string(), RepositoryState::Live, 0).await;
+    let own = scene.repository(caches.id, &format!("{id}/protected"), RepositoryState::Live, 0).await;
+    removal::forget_shared_caches(&scene.app).await.unwrap();
+    assert!(!scene.is_seen(&shared).await && scene.is_seen(&own).await);
+    scene.remove(&shared).await;
+    assert!(!scene.exists(&shared).await);
+}
+
+#[tokio::test]
+async fn the_caches_of_a_deleted_repository_lose_their_names_with_it() {
+    let scene = Scene::new().await;
+    let row = tagged(&scene, 1, false).await;
+    let tx = scene.app.db.begin().await.unwrap();
+    let caches = db::namespaces::insert(&tx, testing::namespace(BUILD_CACHE)).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut gone = Vec::new();
+    for protection in [db::Protection::Protected, db::Protection::Unprotected] {
+        let name = build_cache(row.id, protection);
+        let name = name.strip_prefix("buildcache/").unwrap();
+        gone.push(scene.repository(caches.id, name, RepositoryState::Live, 0).await);
+    }
+    let other = scene.repository(caches.id, "another/protected", RepositoryState::Live, 0).await;
+    delete(&scene, &row).await;
+    for cache in &gone {
+        assert!(!scene.is_seen(cache).await, "{}", cache.name);
+        scene.remove(cache).await;
+        assert!(!scene.exists(cache).await, "{}", cache.name);
+    }
+    assert!(scene.is_seen(&other).await);
 }
