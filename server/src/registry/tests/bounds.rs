@@ -117,3 +117,15 @@ async fn every_old_upload_is_forgotten_at_once() {
     assert_eq!(db::objects::all(&scene.app.db).await.len(), 1);
     assert_eq!(db::repositories::deleting(&scene.app.db, 10).await.unwrap().len(), 3);
 }
+
+#[tokio::test]
+async fn bytes_of_first_pushes_count_until_their_manifest_comes() {
+    let scene = Scene::with(SMALL).await;
+    let mona = pushing(&scene).await;
+    let first = scene.allowed_by::<PushImage>(mona.principal(), "first");
+    let upload = uploads::start(&scene.app, &first).await.unwrap();
+    let last = Some(Chunk { from: None, body: bytes(100) });
+    uploads::finish(&scene.app, &first, &upload, last, &Digest::of(&[7; 100]), "/").await.unwrap();
+    let refused = uploads::start(&scene.app, &mona).await.unwrap_err();
+    assert!(refused.status() == 403 && refused.to_string().contains("100 bytes are held"), "{refused}");
+}

@@ -142,3 +142,29 @@ async fn a_data_folder_keeps_the_name_that_its_locks_have() {
     assert_eq!(app.server_id, again.server_id);
     assert_ne!(app.server_id, crate::testing::TestApp::start().await.server_id);
 }
+
+#[tokio::test]
+async fn bytes_stay_for_a_while_where_a_lost_writer_may_still_write() {
+    let push = Push::new().await;
+    let upload = push.append(&push.start().await).await;
+    let (app, now) = (push.app(), push.app().clock.now());
+    let tx = app.db.begin().await.unwrap();
+    let lost = db::uploads::lock(&tx, upload.id, uuid::Uuid::now_v7(), now, now - 1).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    uploads::cancel(app, &lost).await.unwrap();
+    super::super::objects::sweep(app).await.unwrap();
+    assert!(app.storage.length(&upload.storage_key).await.unwrap().is_some());
+    app.clock.advance(2 * HOUR);
+    super::super::objects::sweep(app).await.unwrap();
+    assert_eq!(app.storage.length(&upload.storage_key).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn no_blob_is_mounted_where_there_is_no_room() {
+    let push = Push::new().await;
+    push.finish(&push.start().await).await.unwrap();
+    let from = push.scene.allowed::<PullImage>(Some(&push.repository));
+    push.app().storage.pretend_free(0);
+    let refused = uploads::mount(push.app(), &push.allowed, &from, &Digest::of(BYTES)).await.unwrap_err();
+    assert!(matches!(refused, Error::Full), "{refused}");
+}
