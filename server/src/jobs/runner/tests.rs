@@ -64,6 +64,29 @@ async fn a_job_that_was_taken_over_is_ended_by_its_new_worker_only() {
 }
 
 #[tokio::test]
+async fn a_job_that_gave_up_stays_so() {
+    let app = TestApp::start().await;
+    add(&app, &Task::SealLog { attempt_id: Uuid::now_v7() }).await;
+    let claimed = claim(&app, Lane::Logs).await.unwrap().unwrap();
+    finish(&app, &claimed.job, Err(JobError::Fail(away()))).await.unwrap();
+    finish(&app, &claimed.job, Err(JobError::Retry(away()))).await.unwrap();
+    assert_eq!(state(&app, claimed.job.id).await, "failed");
+}
+
+#[tokio::test]
+async fn what_gave_up_is_left_alone_after_a_month() {
+    let app = TestApp::start().await;
+    add(&app, &Task::SealLog { attempt_id: Uuid::now_v7() }).await;
+    let job = claim(&app, Lane::Logs).await.unwrap().unwrap().job;
+    let tx = app.db.begin().await.unwrap();
+    assert!(db::jobs::end(&tx, &job, &End::GaveUp("it is away".into()), app.clock.now()).await.unwrap());
+    tx.commit().await.unwrap();
+    app.clock.advance(31 * crate::clock::DAY);
+    perform(&app, &Task::TakeUp).await.unwrap();
+    assert_eq!(state(&app, job.id).await, "gave_up");
+}
+
+#[tokio::test]
 async fn what_gave_up_is_taken_up_again_and_what_failed_is_not() {
     let app = TestApp::start().await;
     add(&app, &Task::SealLog { attempt_id: Uuid::now_v7() }).await;
