@@ -246,3 +246,15 @@ async fn a_list_follows_the_forge() {
     let connection = listing::connection(&scene.app, mona.connection_id).await.unwrap();
     assert_eq!(listing::unapproved(&connection), ["acme"]);
 }
+
+#[tokio::test]
+async fn nothing_is_imported_where_there_is_no_room() {
+    let scene = Scene::start(NEVER).await;
+    scene.code("mona", "web", false);
+    let mona = scene.someone("mona").await;
+    let listed = scene.listed(&mona, "mona/web").await;
+    scene.app.storage.pretend_free(0);
+    let refused = import::import(&scene.app, &may_use(&mona), listed.id, None).await.unwrap_err();
+    assert!(matches!(refused, Error::Full), "{refused}");
+    assert!(source_of(&scene.app, "mona/web").await.is_none());
+}
