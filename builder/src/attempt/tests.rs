@@ -12,12 +12,18 @@ use uuid::Uuid;
 
 /// A server that answers everything with one status.
 async fn server(status: &'static str) -> AttemptApi {
+    server_saying(status, "").await
+}
+
+/// And with this body.
+async fn server_saying(status: &'static str, body: &'static str) -> AttemptApi {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(async move {
         while let Ok((mut connection, _)) = listener.accept().await {
             let _request = connection.read(&mut vec![0; 64 << 10]).await;
-            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
             let _ = connection.write_all(answer.as_bytes()).await;
         }
     });
@@ -45,6 +51,21 @@ async fn a_log_that_is_refused_ends_the_attempt() {
     outbox.close();
     tokio::time::timeout(Duration::from_secs(5), outbox.delivered()).await.expect("nothing is waited for");
     assert!(outbox.is_refused());
+}
+
+#[tokio::test]
+async fn a_log_that_has_ended_at_the_server_is_not_sent_on() {
+    let api = server_saying("200 OK", r#"{"acknowledged":1,"cancel":false,"ended":"the log is too large"}"#).await;
+    let outbox = Arc::new(Outbox::new(1000));
+    let (stop, stopped) = watch::channel(None);
+    for _ in 0..3 {
+        outbox.add(notice());
+    }
+    outbox.close();
+    let delivering = deliver::run(api, outbox.clone(), stop);
+    tokio::time::timeout(Duration::from_secs(5), delivering).await.expect("what is left is dropped");
+    assert_eq!(*stopped.borrow(), None, "the build goes on");
+    assert!(!outbox.is_refused());
 }
 
 #[tokio::test]
