@@ -270,4 +270,37 @@ mod tests {
             assert_eq!(failure.reason, Reason::NotAllowed, "{name}");
         }
     }
+    #[test]
+    fn the_source_is_called_by_its_address_at_the_forge() {
+        let forge = "https://forge.example/acme/web.git";
+        let assignment: Assignment = serde_json::from_value(serde_json::json!({
+            "version": 2, "attempt_id": uuid::Uuid::nil(), "build_id": uuid::Uuid::nil(), "title": "acme/web build 1",
+            "attempt_token": "t", "lease_secs": 60, "deadline_secs": 60, "trust_domain": "d",
+            "source": {
+                "id": uuid::Uuid::nil(), "clone_url": forge, "fetch_url": "http://127.0.0.1:1/source.git",
+                "commit": "1".repeat(40),
+            },
+            "target": {
+                "dockerfile": "Dockerfile", "context": "", "stage": null, "platforms": ["linux/amd64"],
+                "build_args": {}, "labels": {}, "no_cache": false,
+            },
+            "push": {
+                "host": "127.0.0.1:1", "public_host": "127.0.0.1:1", "repository": "acme/web", "insecure": true,
+                "username": "build",
+            },
+            "cache": { "reference": "buildcache/x/protected:cache", "also_read": [] },
+            "logins": [], "mirrors": [], "git_hosts": [], "secrets": {},
+        }))
+        .unwrap();
+        let made_of = super::super::materials::Materials::new(&assignment).all();
+        assert_eq!(made_of[0].uri, format!("git+{forge}"));
+        let nowhere = std::path::PathBuf::new();
+        let places = Places {
+            files: nowhere.clone(),
+            context: nowhere.clone(),
+            dockerfile_dir: nowhere,
+            dockerfile_name: "Dockerfile".to_owned(),
+        };
+        assert_eq!(attrs(&assignment, &places)["vcs:source"], forge);
+    }
 }
