@@ -134,4 +134,21 @@ mod tests {
         );
         assert_eq!(db::events::count(&app.db, "tag.moved").await, 2);
     }
+    #[tokio::test]
+    async fn with_no_age_all_is_kept_for_ever() {
+        let app = TestApp::start_with("[keep]\ntag_move_days = 0\nevent_days = 0").await;
+        let namespace = testing::namespace("acme");
+        let repository = testing::repository(namespace.id, "web");
+        let tx = app.db.begin().await.unwrap();
+        db::namespaces::insert(&tx, namespace).await.unwrap();
+        db::repositories::insert(&tx, repository.clone()).await.unwrap();
+        tx.commit().await.unwrap();
+        for to in ["sha256:1", "sha256:2"] {
+            set_tag(&app, &repository, "main", Some(to)).await;
+        }
+        app.clock.advance(4_000 * DAY);
+        run(&app).await.unwrap();
+        assert_eq!(db::tags::moves(&app.db, repository.id, "main", 10).await.unwrap().len(), 2);
+        assert_eq!(db::events::count(&app.db, "tag.moved").await, 2);
+    }
 }

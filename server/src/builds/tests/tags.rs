@@ -136,3 +136,23 @@ async fn no_ref_takes_the_tag_of_a_signature() {
     let index = db::tags::find(&scene.app.db, repository, &release.replace(':', "-")).await.unwrap();
     assert!(index.is_none());
 }
+
+#[tokio::test]
+async fn a_ref_that_was_deleted_is_forgotten_after_ninety_days() {
+    let scene = Scene::new().await;
+    let source_id = scene.wired().source.id;
+    let main = async || db::sources::refs::find(&scene.app.db, source_id, "refs/heads/main").await.unwrap();
+    let forget = async || crate::jobs::perform_now(&scene.app, &crate::jobs::Task::ForgetOld).await.unwrap();
+    scene.app.clock.advance(100 * crate::clock::DAY);
+    forget().await;
+    let known = main().await.expect("it is there, however old it is");
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::refs::mark_deleted(&tx, known.id, scene.app.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    scene.app.clock.advance(89 * crate::clock::DAY);
+    forget().await;
+    assert!(main().await.is_some(), "it may come back");
+    scene.app.clock.advance(2 * crate::clock::DAY);
+    forget().await;
+    assert_eq!(main().await, None);
+}
