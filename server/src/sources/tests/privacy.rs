@@ -61,6 +61,7 @@ async fn a_webhook_that_code_is_private_hides_its_images_at_once() {
     scene.quiet().await;
     assert!(scene.source("mona/web").await.is_private);
     assert!(scene.forge.requests("GET /api/v3/repositories/") > asked, "other facts are asked for");
+    assert_eq!(db::events::count(&scene.app.db, "repository.visibility_changed").await, 1);
     // Published again, the code is known as public; the image waits for somebody to choose.
     code.set_private(false);
     scene.wait("the code is public", async |app| source_of(app, "mona/web").await.is_some_and(|s| !s.is_private)).await;
@@ -228,4 +229,27 @@ async fn a_choice_takes_the_sentence_away() {
     scene.poll("mona/web").await;
     scene.quiet().await;
     assert_eq!(visibility(&scene.app, &name).await, Visibility::Public);
+}
+
+#[tokio::test]
+async fn an_import_of_another_dockerfile_finds_that_code_is_private_too() {
+    let scene = Scene::start(NEVER).await;
+    let (code, mona, name) = public(&scene).await;
+    code.commit("main", &[("tools/Dockerfile", "FROM scratch\n")], "Another image");
+    let listed = scene.listed(&mona, "mona/web").await;
+    scene.quiet().await;
+    code.set_private_quietly(true);
+    let path = Some("tools/Dockerfile".to_owned());
+    let (other, _) = crate::sources::import::import(&scene.app, &may_use(&mona), listed.id, path).await.unwrap();
+    assert_ne!(other, name);
+    assert!(is_hidden(&scene.app, &name).await);
+}
+
+#[tokio::test]
+async fn a_signed_word_is_enough_while_the_forge_does_not_answer() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = public(&scene).await;
+    scene.forge.fail_next_at("/api/v3/", 10_000, 503);
+    code.set_private(true);
+    scene.wait("the image is private", async |app| is_hidden(app, &name).await).await;
 }
