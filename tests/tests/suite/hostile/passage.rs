@@ -98,9 +98,14 @@ async fn git_reads_through_the_server_in_each_version_of_its_protocol() {
     // The token as a password does too.
     let password = fetch.replacen("://", &format!("://any:{}@", text(&told, "/attempt_token")), 1);
     git(folder.path(), "X-Nothing: x", &["clone", "-q", &password, "basic"]).output().await.ok();
-    // What one has is told in a body of more than a kilobyte, which git compresses.
-    for number in 0..60 {
+    let refs = format!("{fetch}/info/refs?service=git-upload-pack");
+    let asked = reqwest::Client::new().get(refs).bearer_auth(text(&told, "/attempt_token"));
+    let answer = asked.header("Git-Protocol", "version=2").send().await.expect("an answer").text().await;
+    assert!(answer.expect("text").contains("version 2"), "the forge hears which version git speaks");
+    // What one wants is told in a body of more than a kilobyte, which git compresses.
+    for number in 0..40 {
         to.repo.change("main").file("n", number.to_string()).quietly().commit("Again");
+        to.repo.set_branch(&format!("part-{number}"), &to.repo.head("main").expect("it has commits"));
     }
     for version in ["0", "2"] {
         let inside = folder.path().join(format!("v{version}"));
@@ -153,6 +158,7 @@ async fn nothing_but_reading_the_own_source_is_possible_with_an_attempts_token()
         (format!("/builder/v1/attempts/{}/source.git", uuid::Uuid::new_v4()), token.clone()),
     ] {
         ask(Method::GET, &format!("{path}{read}"), &token).await.is(401);
+        ask(Method::POST, &format!("{path}/git-receive-pack"), &token).await.is(401);
     }
     // It ends with the attempt.
     mona.post(&format!("/{}/-/builds/1/cancel", to.name), &[]).await.is(303);
