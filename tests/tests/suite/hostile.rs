@@ -26,5 +26,6 @@ mod settings;
 pub(crate) mod site;
 mod sources;
 mod stored;
+mod streams;
 mod text;
 pub(crate) mod workshop;

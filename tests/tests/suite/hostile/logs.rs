@@ -187,3 +187,15 @@ async fn a_forge_that_hangs_holds_up_neither_leases_nor_logs() {
     until("the lease is swept", async || (builder.shop.site.count(&lost).await == 1).then_some(())).await;
     assert!(builder.untold().await > 0, "all calls came through: this shows nothing");
 }
+
+#[tokio::test]
+async fn heads_of_steps_are_bounded_whatever_they_are_called() {
+    let mut builder = Builder::with_build().await;
+    let name = "<".repeat(4_000);
+    let step = |n: u32| json!({ "t": "step_started", "step": n, "vertex": "", "name": name, "at": 1 });
+    let (status, answer) = builder.records((1..=390).map(step).collect()).await;
+    assert_eq!(status, 200, "{answer}");
+    let page = builder.page("").await;
+    assert!(page.len() < 2 * MIB, "{} bytes", page.len());
+    assert!(page.contains("more steps are in the raw log"));
+}
