@@ -253,6 +253,8 @@ mod tests {
             Error::Unavailable(text()),
             ForgeError::RateLimited(7).into(),
             Error::internal("", "x"),
+            Error::Absent(text()),
+            Error::TooSlow,
         ];
         let kinds = all.iter().map(|error| match error {
             Error::NotFound(_) => 0,
@@ -272,8 +274,10 @@ mod tests {
             Error::Unavailable(_) => 14,
             Error::Forge(_) => 15,
             Error::Internal { .. } => 16,
+            Error::Absent(_) => 17,
+            Error::TooSlow => 18,
         });
-        assert!(kinds.eq(0..=16));
+        assert!(kinds.eq(0..=18));
         all
     }
 

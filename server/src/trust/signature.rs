@@ -243,6 +243,6 @@ mod tests {
         let mut layers: Vec<Value> =
             std::iter::once(layer("ours")).chain((0..300).map(|n| layer(&n.to_string()))).collect();
         make_room(&mut layers, "ours");
-        assert_eq!((layers.len(), &layers[0], &layers[1]), (MOST_LAYERS - 1, &layer("ours"), &layer("102")));
+        assert_eq!((layers.len(), &layers[0], &layers[1]), (accessories::MOST_LAYERS, &layer("ours"), &layer("101")));
     }
 }

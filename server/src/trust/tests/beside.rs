@@ -2,6 +2,7 @@
 
 use super::scene::*;
 use super::*;
+use crate::registry::manifests::Push;
 
 crate::testing::on_postgres! {
     a_push_adds_signatures_and_removes_none_of_ours,

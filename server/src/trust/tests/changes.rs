@@ -249,7 +249,7 @@ async fn the_instances_key_is_no_namespaces_to_revoke() {
 #[test]
 fn only_admins_of_a_namespace_change_its_key() {
     use crate::db::Role;
-    use crate::policy::{Bound, Who};
+    use crate::policy::{self, Bound, ManageSigningKey, NamespaceAccess, Who};
     let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
     let mona = Principal { who, bound: Bound::None };
     for (role, may) in
