@@ -1,6 +1,8 @@
 //! Pushes to tags beside an image: whoever pushes there adds signatures, and removes none of ours.
 
 use super::Place;
+use super::again;
+use super::bundle;
 use super::checks::{self, Claim, Finding, Until};
 use super::signature::PAYLOAD_TYPE;
 use crate::app::App;
@@ -49,8 +51,14 @@ pub async fn put_manifest(app: &App, push: &Push<'_>, reference: &Reference) -> 
         Reference::Tag(tag) => tag.subject().map(|subject| (tag, subject)),
         Reference::Digest(_) => None,
     };
-    let Some((tag, subject)) = beside else { return manifests::put(app, push, reference).await };
     let place = Place::from(push.allowed.on());
+    let Some((tag, subject)) = beside else {
+        let pushed = manifests::put(app, push, reference).await?;
+        if let Some(subject) = pushed.subject.as_ref().filter(|_| bundle::is_one(&push.body)) {
+            add_ours(app, &place, subject).await;
+        }
+        return Ok(pushed);
+    };
     let _turn = app.beside.wait(&place, &subject).await;
     for _ in 0..MOST_TURNS {
         let kept = kept(app, &place, tag, &subject).await?;
@@ -60,6 +68,22 @@ pub async fn put_manifest(app: &App, push: &Push<'_>, reference: &Reference) -> 
     }
     // No failure of ours: whoever pushes there makes it so.
     Err(Error::Busy { retry_after_secs: 1 })
+}
+
+/// Signs an image of a build again, now that there is a bundle beside which clients look for ours.
+async fn add_ours(app: &App, place: &Place, subject: &Digest) {
+    let signed = async {
+        let built = db::signing_runs::built(&app.db, place.repository_id, &[subject.to_string()]).await?;
+        let repository = db::repositories::find(&app.db, place.repository_id).await?;
+        match repository.filter(|_| !built.is_empty()) {
+            Some(repository) => again::again(app, &repository, place, subject).await,
+            None => Ok(()),
+        }
+    };
+    // The push is stored all the same: the next rotation or build does it.
+    if let Err(error) = signed.await {
+        tracing::warn!("{}@{subject} got no bundle of ours: {}", place.name, error.for_log());
+    }
 }
 
 /// The layers of what the tag names now that verify this image here, as a client reads them.

@@ -138,7 +138,7 @@ pub(super) async fn step(app: &App, run: &rows::SigningRun) -> Result<()> {
 }
 
 /// Signs an image that a build made; what has the signature already is left as it is.
-async fn again(app: &App, repository: &rows::Repository, place: &Place, digest: &Digest) -> Result<()> {
+pub(super) async fn again(app: &App, repository: &rows::Repository, place: &Place, digest: &Digest) -> Result<()> {
     for _ in 0..MOST_TURNS {
         let signed = signature::sign(app, repository, &place.name, digest).await?;
         let tx = app.db.begin().await?;

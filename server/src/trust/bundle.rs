@@ -1,8 +1,9 @@
-//! The signature once more, as cosign 3 looks for it first: a sigstore bundle that refers to the image.
+//! The signature once more, as cosign looks for it first: a sigstore bundle that refers to the image.
 //!
-//! Where an image has any bundle, cosign 3 looks at no tag: one bundle of a stranger, or an attestation of ours, and a
-//! release would not be verified any more. So there is a bundle of each key that signs, whatever others add. It names the
-//! repository as the payload beside the image does.
+//! Where an image has any bundle, cosign 3 looks at no tag: one bundle of a stranger, and a release would not be verified
+//! any more. So there is one of each key that signs as soon as there is another, and none before: where there is none,
+//! cosign reads the tag, and with it the signatures that others added there. It names the repository as the payload
+//! beside the image does.
 
 use super::checks::{self, BUNDLE_TYPE, COSIGN_PREDICATE, Claim};
 use super::signing::{self, Signer};
@@ -19,6 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+const BUNDLE_FAMILY: &str = "application/vnd.dev.sigstore.bundle";
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const STATEMENT_TYPE: &str = "application/vnd.in-toto+json";
 /// Bundles that are looked through for one of ours; the server's own come first.
@@ -32,7 +34,14 @@ pub(super) struct Bundle {
     manifest: Bytes,
 }
 
-/// Makes those that the image lacks, of these keys. `reference` is host and name of its repository.
+/// Whether a client that looks for bundles may take the manifest for one.
+pub(super) fn is_one(body: &[u8]) -> bool {
+    let manifest: Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut layers = manifest["layers"].as_array().into_iter().flatten();
+    layers.any(|layer| layer["mediaType"].as_str().is_some_and(|kind| kind.starts_with(BUNDLE_FAMILY)))
+}
+
+/// Makes those that the image lacks, of these keys, if it has others. `reference` is host and name of its repository.
 pub(super) async fn make_missing(
     app: &App,
     repository: &rows::Repository,
@@ -40,6 +49,9 @@ pub(super) async fn make_missing(
     subject: &Facts,
     signers: &[(rows::SigningKey, Signer)],
 ) -> Result<Vec<Bundle>> {
+    if !db::edges::is_referred_to_with(&app.db, repository.id, &subject.digest, BUNDLE_FAMILY).await? {
+        return Ok(Vec::new());
+    }
     let statement = statement(reference, &subject.digest);
     let message = checks::envelope_message(STATEMENT_TYPE, statement.as_bytes());
     let there = there(app, repository, subject, &message).await?;

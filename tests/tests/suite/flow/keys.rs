@@ -245,7 +245,8 @@ async fn bundles_of_strangers_do_not_keep_cosign_3_from_ours() {
     project.built(1).await;
     let digest = project.digest("main").await.expect("it was built");
     let (by_digest, url) = (project.image(&format!("@{digest}")), key_of(&stage, &project.name));
-    let [cosign, cosign2] = cosigns(&stage).await;
+    // cosign 2 wants sigstore's own roots from the network wherever it finds a bundle, also for a key.
+    let [cosign, _] = cosigns(&stage).await;
     verify(&cosign, &url, &by_digest).await.ok();
     cosign.run(&["generate-key-pair"]).await.ok();
     std::fs::write(cosign.home().join("predicate.json"), "{}").expect("the home is ours");
@@ -255,7 +256,6 @@ async fn bundles_of_strangers_do_not_keep_cosign_3_from_ours() {
     for key in ["cosign.pub", &url] {
         verify(&cosign, key, &by_digest).await.ok();
     }
-    verify(&cosign2, &url, &by_digest).await.ok();
     stage.mona.post(&project.path("settings/key/rotate"), &[("", ""); 0]).await.location();
     signed_again(&stage, &project).await;
     verify(&cosign, &url, &by_digest).await.ok();
