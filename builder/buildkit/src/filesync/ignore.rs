@@ -40,10 +40,10 @@ fn check_file(root: &Dir, path: &str, effort: &mut Effort<'_>) -> Result<(), Fai
     let lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.starts_with('#'));
     let patterns: Vec<String> = lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     check_size(&patterns)?;
-    let mut room = Room::new();
+    let mut space = Room::new();
     for pattern in &patterns {
-        match Patterns::new(slice::from_ref(pattern), &mut room, effort) {
-            Err(Failure::Pattern { .. }) if !room.is_full() => {}
+        match Patterns::new(slice::from_ref(pattern), &mut space, effort) {
+            Err(Failure::Pattern { .. }) if !space.is_full() => {}
             made => drop(made?),
         }
     }

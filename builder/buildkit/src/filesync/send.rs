@@ -127,9 +127,9 @@ impl Inner {
             ignore::check(root, &self.asked.follow, &mut effort)?;
             include.extend(follow(root, &self.asked.follow, &mut effort)?.unwrap_or_default());
         }
-        let mut room = Room::new();
-        let include = Patterns::new(&include, &mut room, &mut effort)?;
-        let exclude = Patterns::new(&self.asked.exclude, &mut room, &mut effort)?;
+        let mut space = Room::new();
+        let include = Patterns::new(&include, &mut space, &mut effort)?;
+        let exclude = Patterns::new(&self.asked.exclude, &mut space, &mut effort)?;
         let (mut next, mut bytes) = (0, 0_u64);
         let mut tell = |found: Found| {
             bytes = bytes.saturating_add(u64::try_from(found.stat.size).unwrap_or(0));
