@@ -13,7 +13,6 @@ use actix_web::web::{Bytes, Data, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{Stream, StreamExt as _, stream};
 use std::collections::HashMap;
-use std::future::{Ready, ready};
 use std::io;
 use tokio::sync::mpsc;
 
@@ -59,10 +58,10 @@ pub async fn pack(
 }
 
 /// The files of the dumb protocol, pushing, and whatever else there is not.
-pub fn refuse(caller: Result<SourceCaller>, request: HttpRequest) -> Ready<HttpResponse> {
+pub async fn refuse(caller: Result<SourceCaller>, request: HttpRequest) -> HttpResponse {
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     let why = if reads && !request.path().ends_with(RECEIVE_PACK) { smart_only() } else { read_only() };
-    ready(draw(caller.and_then(|_| Err(why)), ""))
+    draw(caller.and_then(|_| Err(why)), "")
 }
 
 fn read_only() -> Error {

@@ -13,6 +13,8 @@ use super::{
 };
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const READ_ONLY: &str = "nothing is pushed to them";
+const SMART_ONLY: &str = "by git's smart protocol only: `info/refs` and `git-upload-pack`";
 
 async fn without_builder() -> Site {
     Site::new(&[("SLIPWAY_BUILDER_TOKENS", TOKEN)]).await
@@ -133,8 +135,6 @@ async fn nothing_but_reading_the_own_source_is_possible_with_an_attempts_token()
     let answer = ask(Method::GET, &format!("{path}{read}"), &token).await.is(200);
     assert_eq!(answer.header("content-type"), "application/x-git-upload-pack-advertisement");
     assert_eq!(answer.header("content-encoding"), "identity");
-    const READ_ONLY: &str = "nothing is pushed to them";
-    const SMART_ONLY: &str = "by git's smart protocol only: `info/refs` and `git-upload-pack`";
     for (method, rest, words) in [
         (Method::GET, "/info/refs?service=git-receive-pack", READ_ONLY),
         (Method::POST, "/git-receive-pack", READ_ONLY),
