@@ -112,6 +112,9 @@ impl FileSyncService for FileSync {
     type TarStreamStream = ReceiverStream<Result<Packet, Status>>;
 
     async fn diff_copy(&self, call: Request<Streaming<Packet>>) -> Result<Response<Self::DiffCopyStream>, Status> {
+        if let Some(failure) = self.failure() {
+            return Err(Status::failed_precondition(failure));
+        }
         let asked = metadata::Asked::read(call.metadata())?;
         tracing::debug!(dir = %asked.dir, exclude = asked.exclude.len(), "the daemon reads a local directory");
         let dir = self.dirs.get(&asked.dir).cloned();

@@ -82,12 +82,14 @@ async fn run(client: Client, request: BuildRequest, events: mpsc::Sender<Event>)
     // It may be over by itself already, when the daemon went away.
     let _ = ended.send(reply.is_ok());
     let steps = status.await.unwrap_or(0);
-    match reply {
-        Ok(reply) => {
+    match (reply, files.failure()) {
+        // BuildKit takes a `.dockerignore` that cannot be had for one that is not there.
+        (Ok(_), Some(failure)) => Err(BuildError::new(ErrorClass::Transfer, failure)),
+        (Ok(reply), None) => {
             let response: BTreeMap<_, _> = reply.into_inner().exporter_response.into_iter().collect();
             Ok(Outcome { digest: response.get("containerimage.digest").cloned(), response, steps, sent: files.sent() })
         }
-        Err(refusal) => Err(explain(&refusal, &files)),
+        (Err(refusal), _) => Err(explain(&refusal, &files)),
     }
 }
 

@@ -97,6 +97,16 @@ async fn requests_that_cannot_be_met_have_their_classes() {
 }
 
 #[tokio::test]
+async fn a_dockerignore_that_cannot_be_sent_fails_the_build() {
+    let daemon = Daemon::start().await;
+    let tree = Tree::with_dockerfile(&format!("{BASE}COPY . /src\n"));
+    tree.write(".dockerignore", format!("secret\n?{}\n", "a{1000}".repeat(14)).repeat(200));
+    let error = daemon.build(tree.request()).await.1.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Transfer);
+    assert!(error.message.contains("stands for more than"), "{}", error.message);
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_utf8_fails_the_build_with_its_reason() {
     let daemon = Daemon::start().await;
     let tree = Tree::with_dockerfile(&format!("{BASE}COPY . /src\n"));

@@ -25,7 +25,8 @@ pub(crate) fn all() -> Vec<Route> {
     }
     routes.sort();
     routes.dedup();
-    let handlers = SOURCE.matches(".to(").count();
+    // What answers to every method is no route of a method.
+    let handlers = SOURCE.matches(".to(").count() - SOURCE.matches("\").to(").count();
     assert!(routes.len() >= handlers, "{} routes were read of {handlers} handlers: {routes:#?}", routes.len());
     routes
 }
