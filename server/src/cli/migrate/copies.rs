@@ -1,6 +1,6 @@
 //! Copies of an SQLite database, each as it was before an upgrade.
 //!
-//! Until an upgrade has ended, `under-way` beside the copies names the one that was made when it began. A start that goes
+//! Until an upgrade has ended, `upgrade-under-way` names the one that was made when it began. A start that goes
 //! on with it makes no other: that would be a copy of half an upgrade, and the fourth would have the first removed.
 
 use crate::app::{App, make_private_dir};
@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "before-migration";
 /// Older ones go.
 const MOST: usize = 3;
-const UNDER_WAY: &str = "under-way";
+/// Beside that folder, which holds copies and nothing else.
+const UNDER_WAY: &str = "upgrade-under-way";
 
 /// Copies the database before an upgrade, unless that has begun already. `applied` is what the database has had.
 pub(super) async fn make(app: &App, file: &Path, applied: &[String]) -> Result<()> {
     let folder = app.config.data_dir.join(FOLDER);
-    if let Some(copy) = of_an_upgrade_under_way(&folder, applied) {
+    if let Some(copy) = of_an_upgrade_under_way(app, &folder, applied) {
         tracing::warn!("an upgrade did not end, and goes on; the database as it was before is {}", copy.display());
         return Ok(());
     }
@@ -42,20 +43,20 @@ pub(super) async fn make(app: &App, file: &Path, applied: &[String]) -> Result<(
     backup::copy_sqlite(&app.db, &unfinished).await?;
     sync(&unfinished)?;
     std::fs::rename(&unfinished, &to).context("naming the copy of the database")?;
-    write_private(&folder.join(UNDER_WAY), name.as_bytes())?;
+    write_private(&app.config.data_dir.join(UNDER_WAY), name.as_bytes())?;
     tracing::info!("a copy of the database as it was at {} is {}", utc(now), to.display());
     forget_old(&folder, &to)
 }
 
 /// Nothing is under way any more.
 pub(super) fn ended(app: &App) -> Result<()> {
-    remove_if_there(&app.config.data_dir.join(FOLDER).join(UNDER_WAY))
+    remove_if_there(&app.config.data_dir.join(UNDER_WAY))
 }
 
 /// The copy from before an upgrade of which this database has had a part. Where somebody put the copy back, or another
 /// database, an upgrade begins anew.
-fn of_an_upgrade_under_way(folder: &Path, applied: &[String]) -> Option<PathBuf> {
-    let name = std::fs::read_to_string(folder.join(UNDER_WAY)).ok()?;
+fn of_an_upgrade_under_way(app: &App, folder: &Path, applied: &[String]) -> Option<PathBuf> {
+    let name = std::fs::read_to_string(app.config.data_dir.join(UNDER_WAY)).ok()?;
     let last = name.strip_suffix(".db")?.splitn(3, '-').nth(2)?;
     let copy = folder.join(&name);
     let has_begun = applied.last()? != last && applied.iter().any(|had| had == last);

@@ -223,7 +223,7 @@ async fn a_stranger_signs_beside_us_and_takes_nothing_away() {
     }
     assert!(signature_of(&stage, &project.path("tags/main")).await.contains("Verified"));
     let crane = logged_in(&stage, Client::crane()).await;
-    for tag in [beside.clone(), beside.replace(".sig", ""), beside.replace(".sig", ".att")] {
+    for tag in [beside.clone(), beside.replace(".sig", ".att")] {
         let refused = crane.run(&["tag", &project.image("main"), &tag]).await.fails();
         assert!(refused.stderr.contains("signatures, attestations and SBOMs"), "{refused}");
     }

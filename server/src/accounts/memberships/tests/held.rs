@@ -136,7 +136,7 @@ async fn who_leaves_while_others_are_held_waits_with_them() {
     }
     scene.next_day().await;
     scene.forge.leave("acme", "member3");
-    scene.next_day().await;
+    at_sign_in(&scene.app, members[3], &scene.fresh_token("member3")).await.unwrap();
     assert_eq!(working(&scene, &members[..4]).await, [true; 4]);
     assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 4);
 }
