@@ -23,6 +23,7 @@ mod m20261130_000701_add_attempt_protection;
 mod m20261130_000702_create_allowed_base;
 mod m20261130_000703_create_bases_to_list;
 mod m20261130_000811_index_build_digest;
+mod m20261130_000850_add_edge_repository;
 mod m20261130_000861_add_job_deaths;
 mod schema;
 
@@ -55,6 +56,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000702_create_allowed_base::Migration),
             Box::new(m20261130_000703_create_bases_to_list::Migration),
             Box::new(m20261130_000811_index_build_digest::Migration),
+            Box::new(m20261130_000850_add_edge_repository::Migration),
             Box::new(m20261130_000861_add_job_deaths::Migration),
         ];
         all.into_iter().map(|migration| Box::new(Whole(migration)) as Box<dyn MigrationTrait>).collect()

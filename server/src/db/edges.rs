@@ -145,3 +145,8 @@ pub async fn absent_blob(c: &impl Ask, repository_id: Uuid, manifest_id: Uuid) -
     }
     Ok(query.into_tuple().one(c.connection()).await?)
 }
+
+#[cfg(test)]
+pub(crate) async fn count_all(c: &impl Ask) -> u64 {
+    manifest_edge::Entity::find().count(c.connection()).await.unwrap()
+}

@@ -1,11 +1,10 @@
 //! Manifests and the descriptors in them.
 
 use super::entity::registry::{manifest, manifest_edge};
-use super::{Ask, OnConstraint, PrincipalKind, Tx, rows};
+use super::{Ask, EdgeKind, OnConstraint, PrincipalKind, Tx, rows};
 use crate::error::{Error, Result};
 use crate::names::Digest;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::Query;
 use sea_orm::{ActiveModelTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -200,38 +199,39 @@ pub async fn set_attempt(tx: &Tx, id: Uuid, attempt_id: Uuid) -> Result<()> {
     Ok(())
 }
 
+/// The manifest of a descriptor in the repository that is of one of these kinds and names `digest`.
+///
+/// One row of an index answers, whatever other repositories hold and however often the digest is named: deletions ask
+/// while they are the only writer.
+async fn naming(c: &impl Ask, repository_id: Uuid, digest: &Digest, kinds: &[EdgeKind]) -> Result<Option<Uuid>> {
+    for kind in kinds {
+        let found = manifest_edge::Entity::find()
+            .select_only()
+            .column(manifest_edge::Column::ManifestId)
+            .filter(manifest_edge::Column::RepositoryId.eq(repository_id))
+            .filter(manifest_edge::Column::Digest.eq(digest.as_str()))
+            .filter(manifest_edge::Column::Kind.eq(*kind))
+            .into_tuple()
+            .one(c.connection())
+            .await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// Whether an index in the repository names `digest` as a child.
 pub async fn has_parent(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> Result<bool> {
-    let parents = Query::select()
-        .column(manifest_edge::Column::ManifestId)
-        .from(manifest_edge::Entity)
-        .and_where(manifest_edge::Column::Digest.eq(digest.as_str()))
-        .and_where(manifest_edge::Column::Kind.eq(super::EdgeKind::Manifest))
-        .to_owned();
-    let found = manifest::Entity::find()
-        .filter(manifest::Column::RepositoryId.eq(repository_id))
-        .filter(manifest::Column::Id.in_subquery(parents))
-        .one(c.connection())
-        .await?;
-    Ok(found.is_some())
+    Ok(naming(c, repository_id, digest, &[EdgeKind::Manifest]).await?.is_some())
 }
 
 /// Digest of a manifest in the repository that names the blob `digest`.
 pub async fn that_needs(c: &impl Ask, repository_id: Uuid, digest: &Digest) -> Result<Option<String>> {
-    let names_it = Query::select()
-        .column(manifest_edge::Column::ManifestId)
-        .from(manifest_edge::Entity)
-        .and_where(manifest_edge::Column::Digest.eq(digest.as_str()))
-        .and_where(manifest_edge::Column::Kind.ne(super::EdgeKind::Manifest))
-        .to_owned();
-    Ok(manifest::Entity::find()
-        .select_only()
-        .column(manifest::Column::Digest)
-        .filter(manifest::Column::RepositoryId.eq(repository_id))
-        .filter(manifest::Column::Id.in_subquery(names_it))
-        .into_tuple()
-        .one(c.connection())
-        .await?)
+    let kinds = [EdgeKind::Config, EdgeKind::Layer, EdgeKind::Blob];
+    let Some(id) = naming(c, repository_id, digest, &kinds).await? else { return Ok(None) };
+    let digest = manifest::Entity::find_by_id(id).select_only().column(manifest::Column::Digest);
+    Ok(digest.into_tuple().one(c.connection()).await?)
 }
 
 pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {

@@ -63,6 +63,7 @@ entity!(manifest "manifest" {
 
 entity!(manifest_edge "manifest_edge" {
     manifest_id: Uuid,
+    repository_id: Option<Uuid>,
     position: i64,
     kind: EdgeKind,
     digest: String,

@@ -5,11 +5,12 @@ use super::super::document::{self, Document};
 use super::super::{repositories, tags};
 use super::check;
 use crate::app::App;
-use crate::db::{self, Cause, Tx, rows};
+use crate::db::{self, Cause, EdgeKind, Tx, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{Digest, Reference, TagName};
 use crate::policy::{Allowed, BUILD_CACHE, Principal, PushImage};
 use bytes::Bytes;
+use std::collections::HashSet;
 use uuid::Uuid;
 
 /// What the answer to a push says.
@@ -134,14 +135,18 @@ pub(super) async fn insert(
         attempt_id: by.attempt_id(),
         created_at: app.clock.now(),
     };
-    let edges = edges(row.id, document);
+    let edges = edges(&row, document);
     db::manifests::insert(tx, row, edges).await
 }
 
-fn edges(manifest_id: Uuid, document: &Document) -> Vec<rows::Edge> {
+/// A child that an index lists again is a row once: nobody asks where else it stands. A layer that comes again is one
+/// more layer of the image.
+fn edges<'a>(manifest: &rows::Manifest, document: &'a Document) -> Vec<rows::Edge> {
+    let mut children = HashSet::new();
     let edge = |(position, edge): (usize, &document::Edge)| rows::Edge {
         id: Uuid::now_v7(),
-        manifest_id,
+        manifest_id: manifest.id,
+        repository_id: Some(manifest.repository_id),
         position: i64::try_from(position).unwrap_or(i64::MAX),
         kind: edge.kind,
         digest: edge.digest.to_string(),
@@ -149,5 +154,7 @@ fn edges(manifest_id: Uuid, document: &Document) -> Vec<rows::Edge> {
         size_bytes: edge.size_bytes,
         platform: edge.platform.clone(),
     };
-    document.edges.iter().enumerate().map(edge).collect()
+    let is_new =
+        |(_, edge): &(usize, &'a document::Edge)| edge.kind != EdgeKind::Manifest || children.insert(&edge.digest);
+    document.edges.iter().enumerate().filter(is_new).map(edge).collect()
 }

@@ -57,6 +57,7 @@ impl Shelf {
         let edge = |(position, (kind, digest, platform)): (usize, &(EdgeKind, &str, Option<&str>))| rows::Edge {
             id: Uuid::now_v7(),
             manifest_id: id,
+            repository_id: Some(self.repository.id),
             position: i64::try_from(position).unwrap(),
             kind: *kind,
             digest: (*digest).to_owned(),

@@ -1,6 +1,6 @@
 //! Deletions of what is large: names are free at once, and other writers come in between.
 
-use super::super::{manifests, objects, removal, repositories, uploads};
+use super::super::{document, manifests, objects, removal, repositories, uploads};
 use super::Scene;
 use crate::clock::DAY;
 use crate::db::{self, Lane, RepositoryState, rows};
@@ -14,6 +14,7 @@ crate::testing::on_postgres! {
     a_removal_that_broke_off_goes_on,
     nothing_is_written_to_a_repository_that_is_being_deleted,
     a_manifest_with_many_tags_takes_all_of_them_along,
+    a_child_is_kept_by_the_indexes_of_its_own_repository,
 }
 
 /// A repository with so many tags, each on a manifest of its own, or all on one.
@@ -146,4 +147,34 @@ async fn the_caches_of_a_deleted_repository_lose_their_names_with_it() {
         assert!(!scene.exists(cache).await, "{}", cache.name);
     }
     assert!(scene.is_seen(&other).await);
+}
+
+#[tokio::test]
+async fn a_child_is_kept_by_the_indexes_of_its_own_repository() {
+    let scene = Scene::new().await;
+    let child = br#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+    let entry = serde_json::json!({"mediaType": document::OCI_INDEX, "size": child.len(), "digest": Digest::of(child).as_str()});
+    let index = serde_json::json!({
+        "schemaVersion": 2, "mediaType": document::OCI_INDEX, "manifests": vec![&entry; 50],
+    });
+    let mut kept = Vec::new();
+    for name in ["one", "two"] {
+        let row = scene.repository(scene.namespace.id, name, RepositoryState::Live, 0).await;
+        let allowed = scene.allowed::<PushImage>(Some(&row));
+        let mut pushed = Vec::new();
+        for body in [child.to_vec(), index.to_string().into_bytes()] {
+            let digest = Digest::of(&body);
+            let push = manifests::Push { allowed: &allowed, content_type: document::OCI_INDEX, body: body.into() };
+            manifests::put(&scene.app, &push, &Reference::Digest(digest.clone())).await.unwrap();
+            pushed.push(Reference::Digest(digest));
+        }
+        kept.push((scene.allowed::<DeleteImage>(Some(&row)), pushed));
+    }
+    assert_eq!(db::edges::count_all(&scene.app.db).await, 2, "a child that is listed again is a row once");
+    let (first, second) = (&kept[0], &kept[1]);
+    let refused = manifests::delete(&scene.app, &first.0, &first.1[0]).await.unwrap_err();
+    assert!(refused.to_string().contains("part of an image index"), "{refused}");
+    manifests::delete(&scene.app, &first.0, &first.1[1]).await.unwrap();
+    manifests::delete(&scene.app, &first.0, &first.1[0]).await.expect("the index of the other is no reason");
+    assert!(manifests::delete(&scene.app, &second.0, &second.1[0]).await.is_err());
 }
