@@ -102,7 +102,7 @@ async fn a_listing_that_fails_is_told_and_the_last_list_stays() {
         site.forge.fail_next_at("/user/repos", 50, status);
         refresh(&browser).await;
         let page = import_says(&browser, "did not list your repositories").await;
-        page.says("mona/web").says("This is the list from").says("action=\"/new/import/refresh\"");
+        page.says("mona/web").says("The list below was made").says("action=\"/new/import/refresh\"");
         site.forge.heal();
         refresh(&browser).await;
         until("the list is good again", async || {
