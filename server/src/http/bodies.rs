@@ -134,7 +134,7 @@ fn now() -> Instant {
 mod tests {
     use super::*;
 
-    const SHORT: Patience = Patience { whole: Duration::from_secs(60), silence: Duration::from_millis(20) };
+    const SHORT: Patience = Patience { whole: Duration::from_mins(1), silence: Duration::from_millis(20) };
 
     fn payload(chunks: Vec<&'static str>, ends: bool) -> Payload {
         let chunks = stream::iter(chunks.into_iter().map(|chunk| Ok(Bytes::from(chunk))));
@@ -163,7 +163,7 @@ mod tests {
             Some((Ok(Bytes::from_static(b"a")), ()))
         });
         let places = Places::new(1 << 20, 1 << 20);
-        let patience = Patience { whole: Duration::from_millis(60), silence: Duration::from_secs(60) };
+        let patience = Patience { whole: Duration::from_millis(60), silence: Duration::from_mins(1) };
         let all = within(patience, Payload::Stream { payload: Box::pin(drops) }, body(&places));
         let chunks: Vec<_> = tokio::time::timeout(Duration::from_secs(20), all.collect()).await.unwrap();
         assert!(matches!(chunks.last(), Some(Err(PayloadError::Io(_)))));

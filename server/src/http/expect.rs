@@ -32,7 +32,7 @@ pub(super) async fn expect(application: Application, mut request: Request) -> Re
     let body = request.take_payload();
     *request.payload() = asked.clone().by_whom_reads(body);
     let mut answer = application(request);
-    let passes = poll_fn(|cx| {
+    let first = poll_fn(|cx| {
         *asked.waker.borrow_mut() = Some(cx.waker().clone());
         match answer.poll_unpin(cx) {
             Poll::Ready(response) => Poll::Ready(Err(response)),
@@ -40,7 +40,7 @@ pub(super) async fn expect(application: Application, mut request: Request) -> Re
             Poll::Pending => Poll::Pending,
         }
     });
-    passes.await?;
+    first.await?;
     let passed = Request::new();
     passed.extensions_mut().insert(Begun(answer));
     Ok(passed)

@@ -228,7 +228,7 @@ async fn notices_of_the_version_before_are_read_by_a_job_and_by_no_view() {
     let any = Task::ReadNotices { before: None };
     let mut turns = 0;
     let mut queued = jobs::open(&scene.app, &any).await.unwrap();
-    assert_eq!(queued, [any.clone()]);
+    assert_eq!(queued, std::slice::from_ref(&any));
     while let Some(task) = queued.pop() {
         db::connect::execute(&scene.app.db, "DELETE FROM job").await;
         jobs::perform_now(&scene.app, &task).await.unwrap();
@@ -311,7 +311,7 @@ async fn a_log_that_no_job_seals_is_found() {
     assert!(open().await.is_empty());
     for _ in 0..2 {
         crate::jobs::perform_now(&scene.app, &crate::jobs::Task::TakeUp).await.unwrap();
-        assert_eq!(open().await, [seal.clone()]);
+        assert_eq!(open().await, std::slice::from_ref(&seal));
     }
 }
 

@@ -148,7 +148,7 @@ async fn bytes_that_cannot_be_removed_keep_no_others() {
     app.clock.advance(2 * DAY);
     assert!(objects::sweep(app).await.is_err(), "an operator reads of it");
     assert!(!has_bytes(app, &other.storage_key).await);
-    assert_eq!(keys(app).await, [stuck.storage_key.clone()]);
+    assert_eq!(keys(app).await, std::slice::from_ref(&stuck.storage_key));
     objects::sweep(app).await.expect("it is not tried again at once");
     std::fs::remove_dir(&file).unwrap();
     app.clock.advance(2 * HOUR);

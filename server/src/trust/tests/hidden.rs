@@ -116,7 +116,7 @@ async fn what_keeps_clients_from_reading_is_refused() {
     let mut payload = junk.clone();
     payload["digest"] = large.digest.as_str().into();
     payload["size"] = large.size_bytes.into();
-    add(&app, &repository, &[b' '; 70_000], json!({}), json!({"mediaType": "text/plain"}), None).await;
+    add(&app, &repository, &vec![b' '; 70_000], json!({}), json!({"mediaType": "text/plain"}), None).await;
     let body = with("/layers", layers(vec![payload]));
     assert_eq!(refused(&app, &repository, &digest, &body.to_string()).await, Some(400), "too large a payload");
     for kind in ["text/html", "image/svg+xml", "application/xhtml+xml", "application/vnd.acme.thing+json"] {

@@ -157,12 +157,13 @@ impl Look<'_> {
             return Ok(());
         }
         let place = self.question.place;
-        let named = |claim: &Claim| {
+        let namespace_of = |claim: &Claim| {
             let name: NamespaceName = checks::other_namespace(place, claim)?.parse().ok()?;
             Some(name.to_string())
         };
-        let names: BTreeSet<String> = rest.iter().filter_map(named).collect();
-        let (mut foreign, nobodys): (Vec<_>, Vec<_>) = rest.into_iter().partition(|claim| named(claim).is_some());
+        let names: BTreeSet<String> = rest.iter().filter_map(namespace_of).collect();
+        let (mut foreign, nobodys): (Vec<_>, Vec<_>) =
+            rest.into_iter().partition(|claim| namespace_of(claim).is_some());
         if !nobodys.is_empty() {
             self.found(Finding::Untrusted);
         }

@@ -31,7 +31,7 @@ pub(super) async fn explain(
             failure.heading = format!("`{base}` was private, and `{own}` could not build on it");
             let may_take_back = now == Standing::Listed && policy::may::<ChooseBases>(principal, on);
             let public = on.visibility == Visibility::Public;
-            failure.base = may_take_back.then(|| BaseBox { name: base, repository: own, public, is_allowed: true });
+            failure.base = may_take_back.then_some(BaseBox { name: base, repository: own, public, is_allowed: true });
             Some("It is allowed now: re-run the build.".to_owned())
         }
         Standing::Foreign => Some(format!(

@@ -48,10 +48,10 @@ async fn a_second_request_that_is_begun_and_not_ended_ends_the_connection() {
 async fn long_heads_that_are_not_ended_hold_little() {
     let (server, registry) = own(Kind::Sqlite, |builder| builder).await;
     let before = server.rss_bytes();
-    let head = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {}", "x".repeat(120 << 10));
+    let long = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: {}", "x".repeat(120 << 10));
     let begun = async |_| {
         let mut stream = raw::connect(registry.port).await;
-        let _all_or_refused = timeout(PATIENCE, stream.write_all(head.as_bytes())).await;
+        let _all_or_refused = timeout(PATIENCE, stream.write_all(long.as_bytes())).await;
         stream
     };
     let begun: Vec<_> = stream::iter(0..1_500).map(begun).buffer_unordered(64).collect().await;
