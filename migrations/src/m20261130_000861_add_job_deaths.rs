@@ -1,6 +1,7 @@
 //! How often a job's worker died in a row, and indexes by which the job that is due and those that ended are found,
 //! however many rows there are; old deliveries too. Logs and signing get lanes of their own.
 
+use crate::schema::execute;
 use sea_orm_migration::prelude::*;
 
 #[derive(DeriveMigrationName)]
@@ -30,17 +31,10 @@ const DOWN: &[&str] = &[
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        all(m, UP).await
+        execute(m, UP).await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        all(m, DOWN).await
+        execute(m, DOWN).await
     }
-}
-
-async fn all(m: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
-    for one in statements {
-        m.get_connection().execute_unprepared(one).await?;
-    }
-    Ok(())
 }

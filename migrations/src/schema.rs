@@ -4,6 +4,14 @@
 
 use sea_orm_migration::prelude::*;
 
+/// Statements that both databases understand, one after the other.
+pub(crate) async fn execute(m: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for one in statements {
+        m.get_connection().execute_unprepared(one).await?;
+    }
+    Ok(())
+}
+
 /// A table in the making; `create` sends it and its indexes.
 pub(crate) struct NewTable<'a> {
     manager: &'a SchemaManager<'a>,

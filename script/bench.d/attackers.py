@@ -70,30 +70,27 @@ def left_uploads(port, authorization, count, over):
 
 def viewers(url, cookie, paths, over):
     """Open pages one after the other, and take all of them."""
-    host = urllib.parse.urlsplit(url).netloc
-    while not over.is_set():
-        for path in paths:
-            connection = http.client.HTTPConnection(host, timeout=60, source_address=(FROM, 0))
-            try:
-                connection.request("GET", path, headers={"Cookie": cookie})
-                connection.getresponse().read()
-            except (OSError, http.client.HTTPException):
-                time.sleep(COME_AGAIN)
-            finally:
-                connection.close()
+    download(url, cookie, paths, over, lambda answer: answer.read())
 
 
 def slow_downloads(url, cookie, paths, over):
     """Take a raw log in small pieces."""
+
+    def take(answer):
+        while answer.read(1 << 16) and not over.wait(0.01):
+            pass
+
+    download(url, cookie, paths, over, take)
+
+
+def download(url, cookie, paths, over, take):
     host = urllib.parse.urlsplit(url).netloc
     while not over.is_set():
         for path in paths:
             connection = http.client.HTTPConnection(host, timeout=60, source_address=(FROM, 0))
             try:
                 connection.request("GET", path, headers={"Cookie": cookie})
-                answer = connection.getresponse()
-                while answer.read(1 << 16) and not over.wait(0.01):
-                    pass
+                take(connection.getresponse())
             except (OSError, http.client.HTTPException):
                 time.sleep(COME_AGAIN)
             finally:

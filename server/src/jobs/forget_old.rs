@@ -79,6 +79,16 @@ mod tests {
         what_is_old_goes_and_each_tag_keeps_its_cause,
     }
 
+    async fn repository(app: &App) -> rows::Repository {
+        let namespace = testing::namespace("acme");
+        let repository = testing::repository(namespace.id, "web");
+        let tx = app.db.begin().await.unwrap();
+        db::namespaces::insert(&tx, namespace).await.unwrap();
+        db::repositories::insert(&tx, repository.clone()).await.unwrap();
+        tx.commit().await.unwrap();
+        repository
+    }
+
     async fn set_tag(app: &App, repository: &rows::Repository, tag: &str, to: Option<&str>) {
         let tx = app.db.begin().await.unwrap();
         let row = rows::TagMove {
@@ -109,12 +119,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_old_goes_and_each_tag_keeps_its_cause() {
         let app = TestApp::start_with("[keep]\ntag_move_days = 30\nevent_days = 30").await;
-        let namespace = testing::namespace("acme");
-        let repository = testing::repository(namespace.id, "web");
-        let tx = app.db.begin().await.unwrap();
-        db::namespaces::insert(&tx, namespace).await.unwrap();
-        db::repositories::insert(&tx, repository.clone()).await.unwrap();
-        tx.commit().await.unwrap();
+        let repository = repository(&app).await;
         for to in ["sha256:1", "sha256:2"] {
             set_tag(&app, &repository, "main", Some(to)).await;
         }
@@ -134,15 +139,11 @@ mod tests {
         );
         assert_eq!(db::events::count(&app.db, "tag.moved").await, 2);
     }
+
     #[tokio::test]
     async fn with_no_age_all_is_kept_for_ever() {
         let app = TestApp::start_with("[keep]\ntag_move_days = 0\nevent_days = 0").await;
-        let namespace = testing::namespace("acme");
-        let repository = testing::repository(namespace.id, "web");
-        let tx = app.db.begin().await.unwrap();
-        db::namespaces::insert(&tx, namespace).await.unwrap();
-        db::repositories::insert(&tx, repository.clone()).await.unwrap();
-        tx.commit().await.unwrap();
+        let repository = repository(&app).await;
         for to in ["sha256:1", "sha256:2"] {
             set_tag(&app, &repository, "main", Some(to)).await;
         }

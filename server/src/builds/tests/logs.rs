@@ -1,5 +1,8 @@
 //! Logs: what builders send twice, out of order, or while the server seals.
 
+mod bounds;
+mod sealing;
+
 use super::*;
 use crate::builds::log;
 use crate::db::AttemptEnd;
@@ -10,8 +13,6 @@ crate::testing::on_postgres! {
     an_old_log_goes_with_its_bytes_and_the_page_says_so,
     what_is_sent_twice_is_stored_once_and_a_gap_is_refused,
     a_sealed_log_reads_as_before,
-    a_sealed_log_whose_rows_are_half_gone_reads_as_before,
-    a_log_that_no_job_seals_is_found,
     a_log_ends_at_its_limits_and_what_comes_is_dropped,
     what_no_builder_sends_is_refused_or_put_right,
     notices_stand_behind_their_steps_without_a_look_at_the_log,
@@ -267,111 +268,4 @@ async fn an_old_log_goes_with_its_bytes_and_the_page_says_so() {
     assert_eq!(scene.app.storage.length(&key).await.unwrap(), None);
     // Done twice it does nothing more.
     forget().await;
-}
-
-/// An attempt that ended, with so many batches of one line.
-async fn ended(scene: &Scene, batches: u32) -> Uuid {
-    scene.queue(1).await;
-    let id = scene.claim().await.unwrap().attempt_id;
-    append(scene, id, batch(1, vec![started(1)])).await.unwrap();
-    for n in 1..batches {
-        append(scene, id, batch(u64::from(n) + 1, vec![line(1, n)])).await.unwrap();
-    }
-    end(scene, id).await;
-    id
-}
-
-#[tokio::test]
-async fn a_sealed_log_whose_rows_are_half_gone_reads_as_before() {
-    let scene = Scene::new().await;
-    let id = ended(&scene, 12).await;
-    let before = log::read(&scene.app, id, 0, usize::MAX).await.unwrap();
-    assert_eq!(before.len(), 12);
-    let batches = async || db::logs::last_batches(&scene.app.db, id, 100).await.unwrap();
-    let rows = batches().await;
-    // As a server leaves it that is killed between two pieces: the log lies in storage, and some of it in rows.
-    let last: Vec<_> = db::logs::last_batches(&scene.app.db, id, 5).await.unwrap();
-    log::store_only(&scene.app, id).await;
-    let tx = scene.app.db.begin().await.unwrap();
-    db::logs::delete_batches(&tx, &last).await.unwrap();
-    tx.commit().await.unwrap();
-    assert_eq!((rows.len(), batches().await.len()), (12, 7));
-    assert_eq!(log::read(&scene.app, id, 0, usize::MAX).await.unwrap(), before);
-    log::seal(&scene.app, id).await.unwrap();
-    assert!(batches().await.is_empty(), "the next one goes on with it");
-    assert_eq!(log::read(&scene.app, id, 0, usize::MAX).await.unwrap(), before);
-}
-
-#[tokio::test]
-async fn a_log_that_no_job_seals_is_found() {
-    let scene = Scene::new().await;
-    let id = ended(&scene, 2).await;
-    let seal = crate::jobs::Task::SealLog { attempt_id: id };
-    let open = async || crate::jobs::open(&scene.app, &seal).await.unwrap();
-    assert!(open().await.is_empty());
-    for _ in 0..2 {
-        crate::jobs::perform_now(&scene.app, &crate::jobs::Task::TakeUp).await.unwrap();
-        assert_eq!(open().await, std::slice::from_ref(&seal));
-    }
-}
-
-#[tokio::test]
-async fn other_writers_come_in_while_a_large_batch_is_stored() {
-    let scene = Scene::new().await;
-    let build = scene.queue(1).await;
-    let id = scene.claim().await.unwrap().attempt_id;
-    let wide = |n: u32| Record::Line(Line { step: 1, line: n, stream: Stream::Out, at: 2, text: "x".repeat(60_000) });
-    let records = std::iter::once(started(1)).chain((1..=60).map(wide)).collect();
-    let stored = append(&scene, id, batch(1, records));
-    tokio::pin!(stored);
-    let mut written = 0;
-    let known = loop {
-        let write = async {
-            let tx = scene.app.db.begin().await.unwrap();
-            db::repositories::touch(&tx, build.repository_id, 1).await.unwrap();
-            tx.commit().await.unwrap();
-        };
-        tokio::select! {
-            known = &mut stored => break known.unwrap(),
-            () = write => written += 1,
-        }
-    };
-    assert_eq!(known, 61);
-    assert!(written >= 4, "{written} others wrote meanwhile");
-}
-
-fn long(step: u32, number: u32, bytes: usize) -> Record {
-    let Record::Line(line) = line(step, number) else { unreachable!("it is a line") };
-    Record::Line(Line { text: "x".repeat(bytes), ..line })
-}
-
-#[tokio::test]
-async fn a_line_that_no_builder_sends_is_cut() {
-    let scene = Scene::new().await;
-    scene.queue(1).await;
-    let id = scene.claim().await.unwrap().attempt_id;
-    append(&scene, id, batch(1, vec![started(1), long(1, 1, 1 << 20)])).await.unwrap();
-    let lines = log::Reader::open(&scene.app, id).await.unwrap().lines(&scene.app, 1, 1, 1, u64::MAX).await.unwrap();
-    assert_eq!(lines[0].text.len(), 64 << 10);
-}
-
-#[tokio::test]
-async fn one_look_at_a_step_has_an_end_in_bytes_and_in_records() {
-    let scene = Scene::new().await;
-    scene.queue(1).await;
-    let id = scene.claim().await.unwrap().attempt_id;
-    append(&scene, id, batch(1, (1..=60).map(|n| long(1, n, 64 << 10)).collect())).await.unwrap();
-    let found = async |step, to| {
-        let mut reader = log::Reader::open(&scene.app, id).await.unwrap();
-        reader.lines(&scene.app, step, 1, to, u64::MAX).await.unwrap().len()
-    };
-    // Two mebibytes are 32 of these lines; the one that passes them is the last.
-    assert_eq!(found(1, 60).await, 33);
-    // The second line of a step, 55,000 records behind its first.
-    append(&scene, id, batch(61, vec![line(2, 1)])).await.unwrap();
-    for n in 0..11 {
-        append(&scene, id, batch(62 + n * 5_000, vec![line(3, 1); 5_000])).await.unwrap();
-    }
-    append(&scene, id, batch(62 + 55_000, vec![line(2, 2)])).await.unwrap();
-    assert_eq!(found(2, 2).await, 1);
 }

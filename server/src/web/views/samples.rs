@@ -7,6 +7,7 @@ mod failures;
 mod lists;
 mod repository;
 mod search;
+mod signing_key;
 mod stream;
 
 pub(super) use data::facts;

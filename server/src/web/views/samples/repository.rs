@@ -8,12 +8,13 @@ use super::super::repository::{
     Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage, TurnedPrivate,
 };
 use super::super::settings::{Bases, Mapping, RepositoryDelete, RuleForm, Settings};
-use super::super::signing_key::{KeyFacts, KeyRevoke, KeyRotate, KeyRow, RunFacts};
+use super::super::signing_key::{KeyRevoke, KeyRotate};
 use super::super::tags::{BaseImage, LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use super::data::{
     DIGEST, HOSTILE, ago, build, cause, durations, head, images, mona, page, pull, push_lines, source, verified,
 };
 use super::lists::{sorts, two_pages};
+use super::signing_key::{key, key_row};
 
 type Pages_ = Vec<(String, String)>;
 
@@ -275,21 +276,6 @@ fn settings() -> Pages_ {
         page("settings-delete", &delete(None)),
         page("settings-delete-wrong", &delete(Some("That is not the name of this repository."))),
     ]
-}
-
-fn key_row(revoked: bool) -> KeyRow {
-    let fingerprint = format!("SHA256:{}", "3f9a1c07".repeat(8));
-    KeyRow { url: format!("/acme/api/-/cosign.pub?key={fingerprint}"), fingerprint, made: ago(9_000), revoked }
-}
-
-fn key() -> KeyFacts {
-    let run =
-        RunFacts { looked: 120, total: 3_400, signed: 88, skipped: 1, published: false, finished: None, held: false };
-    KeyFacts {
-        present: Some(key_row(false)),
-        old: Cut { shown: vec![key_row(false), key_row(true)], more: 3 },
-        run: Some(run),
-    }
 }
 
 #[test]
