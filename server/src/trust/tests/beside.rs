@@ -9,6 +9,7 @@ crate::testing::on_postgres! {
     only_what_cosign_and_referrers_keep_goes_beside_an_image,
     no_build_moves_a_tag_beside_an_image,
     an_image_may_stand_at_the_tag_that_spells_its_digest,
+    an_image_at_its_own_tag_takes_the_place_of_no_signature_of_ours,
     many_who_push_beside_an_image_all_come_to_their_turn,
 }
 
@@ -166,6 +167,22 @@ async fn an_image_may_stand_at_the_tag_that_spells_its_digest() {
     }
     let tag = format!("sha256-{}", two.hex());
     assert_eq!(push(&app, &repository, &tag, MANIFEST, &image).await.err().unwrap().status(), 400, "another image");
+}
+
+#[tokio::test]
+async fn an_image_at_its_own_tag_takes_the_place_of_no_signature_of_ours() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let one = image(&app, &repository, "one").await;
+    let row = manifests::find(&app, repository.id, &one).await.unwrap().unwrap();
+    let image: Value = serde_json::from_slice(&row.body).unwrap();
+    let digest = Digest::of(image.to_string().as_bytes());
+    let tag = format!("sha256-{}", digest.hex());
+    push(&app, &repository, &tag, MANIFEST, &image).await.unwrap();
+    sign_and_store(&app, &repository, &digest).await;
+    let ours = sig(&app, &repository, &digest).await;
+    push(&app, &repository, &tag, MANIFEST, &ours).await.unwrap();
+    assert_eq!(push(&app, &repository, &tag, MANIFEST, &image).await.err().unwrap().status(), 409);
 }
 
 #[tokio::test]
