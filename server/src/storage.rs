@@ -68,11 +68,17 @@ impl Storage {
         }
     }
 
-    /// Removes an object; one that is gone already is fine.
-    pub async fn remove(&self, key: &ObjectKey) -> Result<()> {
+    /// Removes objects, durably, and says of each whether it is gone, in the same order; one that was gone before is.
+    pub async fn remove(&self, keys: &[ObjectKey]) -> Result<Vec<Result<()>>> {
         match self {
-            Self::FileSystem(fs) => fs.remove(key).await,
+            Self::FileSystem(fs) => fs.remove(keys).await,
         }
+    }
+
+    /// Loses an object, as a broken disk does.
+    #[cfg(test)]
+    pub async fn lose(&self, key: &ObjectKey) {
+        self.remove(std::slice::from_ref(key)).await.unwrap().remove(0).unwrap();
     }
 
     /// The folders that objects lie in, `blobs/0a`, and the names of those in one of them.

@@ -26,14 +26,9 @@ pub async fn discard(app: &App, key: &ObjectKey) -> Result<()> {
 /// later `sweep`, and keeps no other from going; then this ends with the first error.
 pub(super) async fn remove(app: &App, keys: &[ObjectKey]) -> Result<()> {
     let (mut gone, mut stuck, mut parts) = (Vec::new(), Vec::new(), Parts::default());
-    for key in keys {
-        match app.storage.remove(key).await {
-            Ok(()) => gone.push(key.clone()),
-            Err(error) => {
-                parts.note(&format!("removing {key} from storage"), Err(error));
-                stuck.push(key.clone());
-            }
-        }
+    for (key, done) in keys.iter().zip(app.storage.remove(keys).await?) {
+        if done.is_ok() { &mut gone } else { &mut stuck }.push(key.clone());
+        parts.note(&format!("removing {key} from storage"), done);
     }
     let tx = app.db.begin().await?;
     db::objects::forget(&tx, &gone).await?;

@@ -2,6 +2,7 @@
 //!
 //! Hashing, writing and reading run on blocking threads, a piece at a time: other requests keep their latency.
 
+mod removal;
 mod writer;
 
 pub use writer::Writer;
@@ -120,13 +121,10 @@ impl FileSystem {
         .await
     }
 
-    pub(super) async fn remove(&self, key: &ObjectKey) -> Result<()> {
-        let path = self.path(key);
-        blocking(move || match std::fs::remove_file(path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        })
-        .await
+    pub(super) async fn remove(&self, keys: &[ObjectKey]) -> Result<Vec<Result<()>>> {
+        let paths: Vec<PathBuf> = keys.iter().map(|key| self.path(key)).collect();
+        let done = blocking(move || Ok(removal::remove_all(&paths))).await?;
+        Ok(done.into_iter().map(|done| done.map_err(storage_error)).collect())
     }
 
     pub(super) async fn folders(&self) -> Result<Vec<String>> {

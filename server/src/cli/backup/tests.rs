@@ -76,7 +76,7 @@ async fn an_object_that_is_missing_is_told() {
     let app = TestApp::start().await;
     let key = add_blob(&app, &b"gone"[..]).await;
     add_blob(&app, &b"here"[..]).await;
-    app.storage.remove(&key).await.unwrap();
+    app.storage.lose(&key).await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("slipway.tar");
     let error = backup(app.config.clone(), &file).await.unwrap_err().for_log();

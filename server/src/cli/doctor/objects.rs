@@ -125,7 +125,7 @@ mod tests {
         assert_eq!(unknown.level, Level::Warn);
         assert!(unknown.text.contains("1 files") && unknown.text.contains("`logs/ab/ab12`"), "{unknown:?}");
 
-        app.storage.remove(&own.storage_key).await.unwrap();
+        app.storage.lose(&own.storage_key).await;
         let lacking = said().await;
         assert_eq!(lacking.level, Level::Fail);
         assert!(lacking.text.contains(own.storage_key.as_str()), "{lacking:?}");
