@@ -25,6 +25,8 @@ mod m20261130_000703_create_bases_to_list;
 mod m20261130_000811_index_build_digest;
 mod m20261130_000850_add_edge_repository;
 mod m20261130_000861_add_job_deaths;
+mod m20261130_000871_add_indexes_of_lists;
+mod m20261130_000872_add_build_namespace;
 mod schema;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -58,6 +60,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000811_index_build_digest::Migration),
             Box::new(m20261130_000850_add_edge_repository::Migration),
             Box::new(m20261130_000861_add_job_deaths::Migration),
+            Box::new(m20261130_000871_add_indexes_of_lists::Migration),
+            Box::new(m20261130_000872_add_build_namespace::Migration),
         ];
         all.into_iter().map(|migration| Box::new(Whole(migration)) as Box<dyn MigrationTrait>).collect()
     }

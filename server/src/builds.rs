@@ -36,9 +36,11 @@ pub use enqueue::{NewBuild, enqueue, supersede};
 pub use finish::finish;
 pub use lease::at_start;
 pub use pages::{
-    find, materials, newest, newest_of_ref, number_of, open_in, page, present_attempt, search, tags_of, usual_secs,
+    find, materials, newest, newest_of_ref, number_of, page, present_attempt, search, tags_of, usual_secs,
     was_overtaken,
 };
 pub use rerun::{Rerun, build_now, rerun};
 pub use states::is_over;
-pub use view::{WaitsFor, attempts, failed_of_user, find_by_number, place_in_queue, running_of_user, why_waiting};
+pub use view::{
+    WaitsFor, attempts, failed_of_user, find_by_number, open_in, place_in_queue, running_of_user, why_waiting,
+};

@@ -46,6 +46,8 @@ pub struct Config {
     pub min_free_bytes: u64,
     pub keep_removed_secs: u64,
     pub uploads: Uploads,
+    /// Of one namespace, at most.
+    pub repositories_per_namespace: u64,
     pub keep: Keep,
     pub poll_secs: u64,
 }
@@ -167,6 +169,11 @@ impl Config {
                 open: v.at_least("uploads.open", 1, "a number of uploads from 1 on")?,
                 bytes: v.at_least("uploads.bytes", 1, "a number of bytes from 1 on")?,
             },
+            repositories_per_namespace: v.at_least(
+                "repositories.per_namespace",
+                1,
+                "a number of repositories from 1 on",
+            )?,
             poll_secs: v.at_least("sources.poll_secs", 1, "a number of seconds from 1 on")?,
             data_dir,
             public_url,

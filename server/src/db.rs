@@ -17,8 +17,12 @@ pub mod backup;
 pub mod bases;
 pub mod blobs;
 pub mod build_inputs;
+pub mod build_lists;
 pub mod builds;
+pub mod catalog;
 pub mod connect;
+#[cfg(test)]
+mod costs;
 pub mod edges;
 pub mod entity;
 pub mod events;
@@ -80,9 +84,8 @@ pub struct Db {
     read: DatabaseConnection,
     write: DatabaseConnection,
     is_postgres: bool,
-    /// Statements outside of transactions on SQLite, so that tests can say what a question costs.
     #[cfg(test)]
-    statements: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    costs: costs::Costs,
 }
 
 /// A transaction; dropped without `commit` it leaves nothing.
@@ -90,6 +93,8 @@ pub struct Tx {
     inner: DatabaseTransaction,
     is_postgres: bool,
     after: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+    #[cfg(test)]
+    size: costs::Size,
 }
 
 /// What a question can be asked of: the database or a transaction.
@@ -124,17 +129,18 @@ impl Db {
     /// Begins a transaction that may write.
     pub async fn begin(&self) -> Result<Tx> {
         let inner = connect::begin_immediate(&self.write).await?;
-        Ok(Tx { inner, is_postgres: self.is_postgres, after: Mutex::default() })
+        Ok(Tx {
+            #[cfg(test)]
+            size: costs::Size::begin(&inner, self).await,
+            inner,
+            is_postgres: self.is_postgres,
+            after: Mutex::default(),
+        })
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
         Ok(self.read.ping().await?)
-    }
-
-    #[cfg(test)]
-    pub(crate) fn statements(&self) -> u64 {
-        self.statements.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Until another transaction of this database waits for a lock.
@@ -156,6 +162,8 @@ impl Db {
 
 impl Tx {
     pub async fn commit(self) -> Result<()> {
+        #[cfg(test)]
+        self.size.end(&self.inner).await;
         self.inner.commit().await?;
         for work in self.after.into_inner().expect("no holder panics") {
             work();

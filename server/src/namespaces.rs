@@ -1,5 +1,7 @@
 //! Namespaces: who owns which name, and what their repositories show.
 
+#[cfg(test)]
+mod tests;
 pub mod visibility;
 
 use crate::app::App;
@@ -104,21 +106,42 @@ pub async fn administers_any(app: &App, user_id: Uuid) -> Result<bool> {
     db::namespaces::administers_any(&app.db, user_id).await
 }
 
-/// The live repositories of a namespace that the asker may see, by name.
-pub async fn repositories(app: &App, allowed: &Allowed<ReadNamespace>) -> Result<Vec<rows::Repository>> {
-    let all = allowed.on().role.is_some() || allowed.principal().is_site_admin();
-    db::repositories::list(&app.db, allowed.on().id, all).await
+/// Whether the asker sees all repositories of a namespace, or the public ones.
+pub fn sees_all(allowed: &Allowed<ReadNamespace>) -> bool {
+    allowed.on().role.is_some() || allowed.principal().is_site_admin()
 }
 
-/// The live repositories of all namespaces in which the asker has a role, with the namespace's name.
-pub async fn repositories_of_user(app: &App, allowed: &Allowed<UseAccount>) -> Result<Vec<(String, rows::Repository)>> {
+/// Some of the live repositories of a namespace that the asker may see and whose name holds `part`, by name or the last
+/// changed first; and how many there are of them.
+pub async fn page(
+    app: &App,
+    allowed: &Allowed<ReadNamespace>,
+    part: &str,
+    by_name: bool,
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<rows::Repository>, u64)> {
+    let (id, all) = (allowed.on().id, sees_all(allowed));
+    let total = db::repositories::count_listed(&app.db, id, all, part).await?;
+    Ok((db::repositories::page(&app.db, (id, all), part, by_name, offset, limit).await?, total))
+}
+
+/// How many live repositories of a namespace the asker may see.
+pub async fn count(app: &App, allowed: &Allowed<ReadNamespace>) -> Result<u64> {
+    db::repositories::count_listed(&app.db, allowed.on().id, sees_all(allowed), "").await
+}
+
+/// The live repositories that changed last in all namespaces in which the asker has a role, with the namespace's name.
+pub async fn newest_of_user(
+    app: &App,
+    allowed: &Allowed<UseAccount>,
+    limit: u64,
+) -> Result<Vec<(String, rows::Repository)>> {
     let Some(user_id) = allowed.principal().user_id() else { return Ok(Vec::new()) };
-    let mut found = Vec::new();
-    for (namespace, _) in db::namespaces::of_user(&app.db, user_id).await? {
-        let repositories = db::repositories::list(&app.db, namespace.id, true).await?;
-        found.extend(repositories.into_iter().map(|r| (namespace.name.clone(), r)));
-    }
-    Ok(found)
+    let found = db::repositories::newest_of_user(&app.db, user_id, limit).await?;
+    let namespaces = db::namespaces::find_all(&app.db, found.iter().map(|r| r.namespace_id)).await?;
+    let name = |id: Uuid| namespaces.iter().find(|n| n.id == id).map(|n| n.name.clone());
+    Ok(found.into_iter().filter_map(|r| Some((name(r.namespace_id)?, r))).collect())
 }
 
 /// The public repository that changed last, and its whole name: what strangers are shown first.

@@ -153,6 +153,7 @@ pub(crate) async fn built(app: &App, repository: &rows::Repository, digest: &cra
     let row = rows::Build {
         id: Uuid::now_v7(),
         repository_id: repository.id,
+        namespace_id: Some(repository.namespace_id),
         number: crate::db::builds::count(&tx, repository.id).await.unwrap().cast_signed() + 1,
         source_id: None,
         rule_id: None,

@@ -35,6 +35,7 @@ pub async fn enqueue(app: &App, tx: &Tx, by: &Principal, new: NewBuild) -> Resul
     let draft = rows::Build {
         id: Uuid::now_v7(),
         repository_id: new.rule.repository_id,
+        namespace_id: Some(new.source.namespace_id),
         number: 0,
         source_id: Some(new.source.id),
         rule_id: Some(new.rule.id),

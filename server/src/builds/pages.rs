@@ -39,21 +39,6 @@ pub async fn search(
     db::builds::search(&app.db, repository_id, text, offset, limit).await
 }
 
-/// Queued and running builds of some repositories.
-pub async fn open_in(app: &App, repositories: &[rows::Repository]) -> Result<Vec<(rows::Repository, rows::Build)>> {
-    let mut open = Vec::new();
-    // Databases take only so many values in one question.
-    for some in repositories.chunks(500) {
-        let ids: Vec<Uuid> = some.iter().map(|r| r.id).collect();
-        for build in db::builds::in_states(&app.db, &ids, &[BuildState::Queued, BuildState::Running], 0, 50).await? {
-            if let Some(repository) = some.iter().find(|r| r.id == build.repository_id) {
-                open.push((repository.clone(), build));
-            }
-        }
-    }
-    Ok(open)
-}
-
 pub async fn number_of(app: &App, id: Uuid) -> Result<Option<i64>> {
     Ok(db::builds::find(&app.db, id).await?.map(|b| b.number))
 }

@@ -8,7 +8,6 @@ use crate::clock::{DAY, Millis};
 use crate::db::queue::{LOOKED_AT, Waiting};
 use crate::db::{self, BuildState, rows};
 use crate::error::Result;
-use std::collections::HashMap;
 use uuid::Uuid;
 
 /// How many builds a list about a person shows.
@@ -32,46 +31,41 @@ pub async fn list(app: &App, repository_id: Uuid, before: Option<i64>, limit: u6
     db::builds::list(&app.db, repository_id, before, limit.min(200)).await
 }
 
+/// The newest builds of a list, and how many more it has.
+#[derive(Debug)]
+pub struct Newest {
+    pub shown: Vec<Placed>,
+    pub more: u64,
+}
+
 /// Queued and running builds where a person has a role, newest first.
-pub async fn running_of_user(app: &App, user_id: Uuid) -> Result<Vec<Placed>> {
-    of_user(app, user_id, &[BuildState::Queued, BuildState::Running], 0).await
+pub async fn running_of_user(app: &App, user_id: Uuid) -> Result<Newest> {
+    Newest::of(app, db::build_lists::open_of_user(&app.db, user_id, MOST).await?).await
 }
 
 /// Builds that failed in the last week where a person has a role, and that no newer build of the same ref followed.
-pub async fn failed_of_user(app: &App, user_id: Uuid) -> Result<Vec<Placed>> {
-    let states = [BuildState::Failed, BuildState::TimedOut, BuildState::PartlyFailed];
-    let failed = of_user(app, user_id, &states, app.clock.now() - FAILED_FOR).await?;
-    let mut shown = Vec::new();
-    for placed in failed {
-        let b = &placed.build;
-        let good = db::builds::good_of_ref(&app.db, b.repository_id, &b.ref_name, 1).await?;
-        let known = |p: &Placed| p.build.repository_id == b.repository_id && p.build.ref_name == b.ref_name;
-        if good.first().is_none_or(|g| g.number < b.number) && !shown.iter().any(known) {
-            shown.push(placed);
-        }
-    }
-    Ok(shown)
+pub async fn failed_of_user(app: &App, user_id: Uuid) -> Result<Newest> {
+    let since = app.clock.now() - FAILED_FOR;
+    Newest::of(app, db::build_lists::failed_of_user(&app.db, user_id, since, MOST).await?).await
 }
 
-async fn of_user(app: &App, user_id: Uuid, states: &[BuildState], since: Millis) -> Result<Vec<Placed>> {
-    let mut homes = HashMap::new();
-    for (namespace, _) in db::namespaces::of_user(&app.db, user_id).await? {
-        for repository in db::repositories::list(&app.db, namespace.id, true).await? {
-            homes.insert(repository.id, Home { repository, namespace: namespace.clone() });
-        }
+/// Queued and running builds of a namespace, of its public repositories only when `all` is false; newest first.
+pub async fn open_in(app: &App, namespace_id: Uuid, all: bool, limit: u64) -> Result<Newest> {
+    Newest::of(app, db::build_lists::open_in(&app.db, namespace_id, all, limit).await?).await
+}
+
+impl Newest {
+    async fn of(app: &App, found: db::build_lists::Newest) -> Result<Self> {
+        let repositories = db::repositories::find_all(&app.db, found.builds.iter().map(|b| b.repository_id)).await?;
+        let namespaces = db::namespaces::find_all(&app.db, repositories.iter().map(|r| r.namespace_id)).await?;
+        let more = found.total.saturating_sub(found.builds.len() as u64);
+        let place = |build: rows::Build| {
+            let repository = repositories.iter().find(|r| r.id == build.repository_id)?.clone();
+            let namespace = namespaces.iter().find(|n| n.id == repository.namespace_id)?.clone();
+            Some(Placed { build, home: Home { repository, namespace } })
+        };
+        Ok(Self { shown: found.builds.into_iter().filter_map(place).collect(), more })
     }
-    let ids: Vec<Uuid> = homes.keys().copied().collect();
-    let mut builds = Vec::new();
-    // Databases take only so many values in one question.
-    for some in ids.chunks(500) {
-        builds.extend(db::builds::in_states(&app.db, some, states, since, MOST).await?);
-    }
-    builds.sort_by_key(|b| std::cmp::Reverse(b.created_at));
-    builds.truncate(usize::try_from(MOST).unwrap_or(usize::MAX));
-    Ok(builds
-        .into_iter()
-        .filter_map(|build| homes.get(&build.repository_id).cloned().map(|home| Placed { build, home }))
-        .collect())
 }
 
 /// How many builds are handed out before a waiting one; `None` when they are more than `LOOKED_AT`.

@@ -113,6 +113,11 @@ pub const SETTINGS: &[Setting] = &[
         "100000000000",
         "bytes that one account, or one build, may hold in uploads and first pushes that have not ended",
     ),
+    setting(
+        "repositories.per_namespace",
+        "10000",
+        "repositories that one namespace may hold; pushes and imports beyond are refused",
+    ),
     setting("keep.log_days", "365", "days that the log of a build is kept after its end; `0`: for ever"),
     setting("keep.event_days", "365", "days that events are kept; `0`: for ever"),
     setting(

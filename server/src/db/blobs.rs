@@ -162,13 +162,14 @@ pub async fn revive(tx: &Tx, ids: &[Uuid]) -> Result<bool> {
 /// Bytes of a repository's blobs: those that only it links, and those that others link too; its build cache is no other.
 pub async fn sizes(c: &impl Ask, repository_id: Uuid) -> Result<(i64, i64)> {
     let place = if c.is_postgres() { "$1" } else { "?" };
+    // Whether there is one other link, not how many: thousands of repositories may share a layer.
     let sql = format!(
-        "SELECT COALESCE(CAST(SUM(CASE WHEN links = 1 THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS own, \
-         COALESCE(CAST(SUM(CASE WHEN links > 1 THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS shared FROM \
-         (SELECT b.size_bytes, (SELECT COUNT(*) FROM repository_blob o JOIN repository r ON r.id = o.repository_id \
-         JOIN namespace n ON n.id = r.namespace_id WHERE o.blob_id = b.id AND r.state <> 'deleting' \
-         AND n.name <> 'buildcache') AS links \
-         FROM blob b JOIN repository_blob l ON l.blob_id = b.id WHERE l.repository_id = {place}) AS x"
+        "SELECT COALESCE(CAST(SUM(CASE WHEN is_shared THEN 0 ELSE size_bytes END) AS BIGINT), 0) AS own, \
+         COALESCE(CAST(SUM(CASE WHEN is_shared THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS shared FROM \
+         (SELECT b.size_bytes, EXISTS (SELECT 1 FROM repository_blob o JOIN repository r ON r.id = o.repository_id \
+         JOIN namespace n ON n.id = r.namespace_id WHERE o.blob_id = b.id AND o.repository_id <> l.repository_id \
+         AND r.state <> 'deleting' AND n.name <> 'buildcache') AS is_shared \
+         FROM repository_blob l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = {place}) AS x"
     );
     let row = one(c, sql, repository_id).await?;
     Ok(row.map_or((0, 0), |r| (r.own, r.shared)))

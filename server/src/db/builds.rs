@@ -3,7 +3,6 @@
 use super::entity::builds::{build, build_attempt, material};
 use super::search::{begins, contains};
 use super::{Ask, BuildState, Tx, rows};
-use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
@@ -130,24 +129,6 @@ pub async fn search(
     let total = query.clone().count(c.connection()).await?;
     let newest = query.order_by_desc(build::Column::Number).offset(offset).limit(limit);
     Ok((newest.all(c.connection()).await?, total))
-}
-
-/// Builds in one of `states` in any of `repositories`, newest first.
-pub async fn in_states(
-    c: &impl Ask,
-    repositories: &[Uuid],
-    states: &[BuildState],
-    since: Millis,
-    limit: u64,
-) -> Result<Vec<rows::Build>> {
-    Ok(build::Entity::find()
-        .filter(build::Column::RepositoryId.is_in(repositories.iter().copied()))
-        .filter(build::Column::State.is_in(states.iter().copied()))
-        .filter(build::Column::CreatedAt.gte(since))
-        .order_by_desc(build::Column::CreatedAt)
-        .limit(limit)
-        .all(c.connection())
-        .await?)
 }
 
 /// The newest good builds of a ref.

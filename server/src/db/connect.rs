@@ -20,19 +20,20 @@ pub async fn open(url: &str, connections: u32) -> Result<Db> {
             write: pool,
             is_postgres,
             #[cfg(test)]
-            statements: std::sync::Arc::default(),
+            costs: super::costs::Costs::default(),
         });
     }
     // The writer first: it makes the file.
     let write = pool(url, 1).await?;
-    #[cfg_attr(not(test), expect(unused_mut, reason = "tests count its statements"))]
-    let mut read = pool(url, connections).await?;
+    let read = pool(url, connections).await?;
+    #[cfg(test)]
+    let (read, write, costs) = super::costs::watch(read, write);
     Ok(Db {
-        #[cfg(test)]
-        statements: counted(&mut read),
         read,
         write,
         is_postgres,
+        #[cfg(test)]
+        costs,
     })
 }
 
@@ -52,18 +53,8 @@ pub async fn open_to_read(url: &str) -> Result<Db> {
         read,
         is_postgres: false,
         #[cfg(test)]
-        statements: std::sync::Arc::default(),
+        costs: super::costs::Costs::default(),
     })
-}
-
-#[cfg(test)]
-fn counted(connection: &mut DatabaseConnection) -> std::sync::Arc<std::sync::atomic::AtomicU64> {
-    let count = std::sync::Arc::<std::sync::atomic::AtomicU64>::default();
-    let counts = count.clone();
-    connection.set_metric_callback(move |_| {
-        counts.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    });
-    count
 }
 
 /// Brings the schema up to date.

@@ -6,7 +6,7 @@ use super::{Ask, OnConstraint, Role, Tx, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -139,6 +139,21 @@ pub async fn administers_any(c: &impl Ask, user_id: Uuid) -> Result<bool> {
         .filter(namespace_grant::Column::SuspendedAt.is_null())
         .filter(namespace_grant::Column::Role.eq(Role::Admin));
     Ok(grants.one(c.connection()).await?.is_some())
+}
+
+/// Ids of the namespaces in which a person has a role, for a question about what is in them.
+pub(super) fn with_role(user_id: Uuid) -> SelectStatement {
+    Query::select()
+        .column(namespace_grant::Column::NamespaceId)
+        .from(namespace_grant::Entity)
+        .and_where(namespace_grant::Column::UserId.eq(user_id))
+        .and_where(namespace_grant::Column::SuspendedAt.is_null())
+        .to_owned()
+}
+
+/// A few namespaces by their ids.
+pub async fn find_all(c: &impl Ask, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<rows::Namespace>> {
+    Ok(namespace::Entity::find().filter(namespace::Column::Id.is_in(ids)).all(c.connection()).await?)
 }
 
 /// Namespaces in which a person has a role, by name.

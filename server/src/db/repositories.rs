@@ -1,6 +1,8 @@
 //! Repositories.
 
 use super::entity::registry::{repository, repository_blob, upload};
+use super::namespaces::with_role;
+use super::search::contains;
 use super::{Ask, OnConstraint, PrincipalKind, RepositoryState, Tx, Visibility, rows};
 use crate::clock::Millis;
 use crate::error::{Error, Result};
@@ -34,15 +36,75 @@ pub async fn find_by_name(c: &impl Ask, namespace_id: Uuid, name: &str) -> Resul
         .await?)
 }
 
-/// Live repositories of a namespace, by name; only public ones when `all` is false.
-pub async fn list(c: &impl Ask, namespace_id: Uuid, all: bool) -> Result<Vec<rows::Repository>> {
+/// Live repositories of a namespace whose name holds `part`; only public ones when `all` is false.
+fn listed(namespace_id: Uuid, all: bool, part: &str) -> Select<repository::Entity> {
     let mut query = repository::Entity::find()
         .filter(repository::Column::NamespaceId.eq(namespace_id))
         .filter(repository::Column::State.eq(RepositoryState::Live));
     if !all {
         query = query.filter(repository::Column::Visibility.eq(Visibility::Public));
     }
-    Ok(query.order_by_asc(repository::Column::Name).all(c.connection()).await?)
+    if part.is_empty() { query } else { query.filter(contains(repository::Column::Name, part)) }
+}
+
+/// How many repositories `page` lists.
+pub async fn count_listed(c: &impl Ask, namespace_id: Uuid, all: bool, part: &str) -> Result<u64> {
+    Ok(listed(namespace_id, all, part).count(c.connection()).await?)
+}
+
+/// Some of the live repositories of a namespace whose name holds `part`, by name or the last changed first; only public
+/// ones when `all` is false.
+pub async fn page(
+    c: &impl Ask,
+    (namespace_id, all): (Uuid, bool),
+    part: &str,
+    by_name: bool,
+    offset: u64,
+    limit: u64,
+) -> Result<Vec<rows::Repository>> {
+    let query = listed(namespace_id, all, part);
+    let query = if by_name { query } else { query.order_by_desc(repository::Column::UpdatedAt) };
+    Ok(query.order_by_asc(repository::Column::Name).offset(offset).limit(limit).all(c.connection()).await?)
+}
+
+/// The live repositories that changed last where a person has a role.
+pub async fn newest_of_user(c: &impl Ask, user_id: Uuid, limit: u64) -> Result<Vec<rows::Repository>> {
+    Ok(repository::Entity::find()
+        .filter(repository::Column::NamespaceId.in_subquery(with_role(user_id)))
+        .filter(repository::Column::State.eq(RepositoryState::Live))
+        .order_by_desc(repository::Column::UpdatedAt)
+        .order_by_asc(repository::Column::Id)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
+/// How many repositories of a namespace have a name.
+pub async fn count(c: &impl Ask, namespace_id: Uuid) -> Result<u64> {
+    let states = [RepositoryState::Live, RepositoryState::Provisional];
+    Ok(repository::Entity::find()
+        .filter(repository::Column::NamespaceId.eq(namespace_id))
+        .filter(repository::Column::State.is_in(states))
+        .count(c.connection())
+        .await?)
+}
+
+/// Refuses one more repository in a namespace that holds as many as it may. Two requests at once may both find the last
+/// place free.
+pub async fn one_more(tx: &Tx, namespace: &rows::Namespace, most: u64) -> Result<()> {
+    let held = count(tx, namespace.id).await?;
+    if held < most {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!(
+        "`{}` holds {held} repositories, and a namespace may hold {most}: delete some of them first",
+        namespace.name
+    )))
+}
+
+/// A few repositories by their ids.
+pub async fn find_all(c: &impl Ask, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<rows::Repository>> {
+    Ok(repository::Entity::find().filter(repository::Column::Id.is_in(ids)).all(c.connection()).await?)
 }
 
 /// The public repository that changed last.
@@ -122,17 +184,23 @@ pub async fn take_over(tx: &Tx, id: Uuid, visibility: Visibility, now: Millis) -
 
 /// Provisional repositories that got no byte since `before` and have no upload left.
 pub async fn left_provisional(c: &impl Ask, before: Millis, limit: u64) -> Result<Vec<rows::Repository>> {
-    let uploads = Query::select().column(upload::Column::RepositoryId).from(upload::Entity).to_owned();
+    let id = (repository::Entity, repository::Column::Id);
+    let uploads = Query::select()
+        .expr(Expr::val(1))
+        .from(upload::Entity)
+        .and_where(Expr::col((upload::Entity, upload::Column::RepositoryId)).equals(id))
+        .to_owned();
     let fresh = Query::select()
-        .column(repository_blob::Column::RepositoryId)
+        .expr(Expr::val(1))
         .from(repository_blob::Entity)
-        .and_where(repository_blob::Column::CreatedAt.gte(before))
+        .and_where(Expr::col((repository_blob::Entity, repository_blob::Column::RepositoryId)).equals(id))
+        .and_where(Expr::col((repository_blob::Entity, repository_blob::Column::CreatedAt)).gte(before))
         .to_owned();
     Ok(repository::Entity::find()
         .filter(repository::Column::State.eq(RepositoryState::Provisional))
         .filter(repository::Column::UpdatedAt.lt(before))
-        .filter(repository::Column::Id.not_in_subquery(uploads))
-        .filter(repository::Column::Id.not_in_subquery(fresh))
+        .filter(Expr::exists(uploads).not())
+        .filter(Expr::exists(fresh).not())
         .limit(limit)
         .all(c.connection())
         .await?)
@@ -215,28 +283,6 @@ pub async fn next_build_number(tx: &Tx, id: Uuid) -> Result<i64> {
         .one(tx.connection())
         .await?;
     next.map(|n| n - 1).ok_or_else(|| Error::not_found("the repository"))
-}
-
-/// Full names of live repositories that are public, or in namespaces where `user_id` has a role; after `after`, in byte order.
-pub async fn visible_names(c: &impl Ask, user_id: Option<Uuid>, after: &str, limit: u64) -> Result<Vec<String>> {
-    use sea_orm::{DbBackend, FromQueryResult, Statement};
-    #[derive(FromQueryResult)]
-    struct Name {
-        full_name: String,
-    }
-    let (backend, collate) =
-        if c.is_postgres() { (DbBackend::Postgres, "COLLATE \"C\"") } else { (DbBackend::Sqlite, "") };
-    let (p1, p2, p3) = if c.is_postgres() { ("$1", "$2", "$3") } else { ("?", "?", "?") };
-    let sql = format!(
-        "SELECT n.name || '/' || r.name AS full_name FROM repository r JOIN namespace n ON n.id = r.namespace_id \
-         WHERE r.state = 'live' AND n.name <> 'buildcache' AND (r.visibility = 'public' OR EXISTS \
-         (SELECT 1 FROM namespace_grant g WHERE g.namespace_id = n.id AND g.user_id = {p1} AND g.suspended_at IS NULL)) \
-         AND (n.name || '/' || r.name) {collate} > {p2} ORDER BY (n.name || '/' || r.name) {collate} LIMIT {p3}"
-    );
-    let values = [user_id.unwrap_or_default().into(), after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()];
-    let statement = Statement::from_sql_and_values(backend, sql, values);
-    let rows = Name::find_by_statement(statement).all(c.connection()).await?;
-    Ok(rows.into_iter().map(|row| row.full_name).collect())
 }
 
 /// From now on each question for somebody's role fails, as it does when the database is away.

@@ -1,5 +1,5 @@
-//! Forgets what is kept for a time only: events, tag moves, deleted refs and the logs of builds. A few hundred rows a
-//! transaction, so that other writers come in between.
+//! Forgets what is kept for a time only: events, tag moves, deleted refs and the logs of builds. What is too old is found
+//! by readers, and goes a few hundred rows a transaction, so that other writers come in between.
 
 use super::JobError;
 use crate::app::App;
@@ -7,6 +7,7 @@ use crate::clock::{DAY, Millis};
 use crate::db::ages;
 use crate::error::{Parts, Result};
 use crate::registry::objects::kept_until;
+use uuid::Uuid;
 
 /// Of one transaction.
 const AT_ONCE: u64 = 500;
@@ -15,18 +16,24 @@ const LOGS_AT_ONCE: u64 = 5;
 /// A ref that comes back within this time goes on with its history.
 const REFS: Millis = 90 * DAY;
 
+/// Of events, and of moves of tags, of one repository: a client that moves a tag all day long fills no disk.
+const MOST_OF_A_REPOSITORY: u64 = 100_000;
+
 pub(super) async fn run(app: &App) -> Result<(), JobError> {
     let (now, keep) = (app.clock.now(), &app.config.keep);
-    let old = [
-        before(now, keep.events).map(Old::Events),
-        before(now, keep.tag_moves).map(Old::TagMoves),
-        Some(Old::Refs(now - REFS)),
-        before(now, keep.logs).map(Old::Logs),
-    ];
     let mut parts = Parts::default();
-    for old in old.into_iter().flatten() {
-        parts.note("forgetting what is old", old.forget_all(app).await);
+    let mut done = |result| parts.note("forgetting what is old", result);
+    if let Some(before) = before(now, keep.events) {
+        done(events(app, None, before).await);
     }
+    if let Some(before) = before(now, keep.tag_moves) {
+        done(tag_moves(app, None, before).await);
+    }
+    done(refs(app, now - REFS).await);
+    if let Some(before) = before(now, keep.logs) {
+        done(logs(app, before).await);
+    }
+    done(beyond(app, MOST_OF_A_REPOSITORY).await);
     Ok(parts.end()?)
 }
 
@@ -35,35 +42,70 @@ fn before(now: Millis, days: u32) -> Option<Millis> {
     (days > 0).then(|| now - i64::from(days) * DAY)
 }
 
-/// What is from before a time.
-enum Old {
-    Events(Millis),
-    TagMoves(Millis),
-    Refs(Millis),
-    Logs(Millis),
+async fn events(app: &App, repository_id: Option<Uuid>, before: Millis) -> Result<()> {
+    loop {
+        let old = ages::old_events(&app.db, repository_id, before, AT_ONCE).await?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        let tx = app.db.begin().await?;
+        ages::forget_events(&tx, &old).await?;
+        tx.commit().await?;
+    }
 }
 
-impl Old {
-    async fn forget_all(&self, app: &App) -> Result<()> {
-        while self.forget_some(app).await? {}
-        Ok(())
-    }
-
-    /// One transaction; false when nothing is left.
-    async fn forget_some(&self, app: &App) -> Result<bool> {
+async fn tag_moves(app: &App, repository_id: Option<Uuid>, before: Millis) -> Result<()> {
+    // What stays is not read again with each step.
+    let mut from = Millis::MIN;
+    loop {
+        let old = ages::old_moves(&app.db, repository_id, (from, before), AT_ONCE).await?;
+        let Some((_, last)) = old.last() else { return Ok(()) };
+        from = *last;
         let tx = app.db.begin().await?;
-        let gone = match self {
-            Self::Events(before) => ages::forget_events(&tx, *before, AT_ONCE).await?,
-            Self::TagMoves(before) => ages::forget_moves(&tx, *before, AT_ONCE).await?,
-            Self::Refs(before) => ages::forget_refs(&tx, *before, AT_ONCE).await?,
-            Self::Logs(before) => {
-                let why = crate::builds::log::removed_after(app.config.keep.logs);
-                ages::forget_logs(&tx, *before, &why, kept_until(app), LOGS_AT_ONCE).await?
-            }
-        };
+        ages::forget_moves(&tx, &old.iter().map(|(id, _)| *id).collect::<Vec<_>>()).await?;
         tx.commit().await?;
-        Ok(gone > 0)
     }
+}
+
+async fn refs(app: &App, before: Millis) -> Result<()> {
+    loop {
+        let old = ages::old_refs(&app.db, before, AT_ONCE).await?;
+        if old.is_empty() {
+            return Ok(());
+        }
+        let tx = app.db.begin().await?;
+        ages::forget_refs(&tx, &old, before).await?;
+        tx.commit().await?;
+    }
+}
+
+async fn logs(app: &App, before: Millis) -> Result<()> {
+    let why = crate::builds::log::removed_after(app.config.keep.logs);
+    let mut from = Millis::MIN;
+    loop {
+        let old = ages::old_logs(&app.db, (from, before), LOGS_AT_ONCE).await?;
+        let Some((_, last)) = old.last() else { return Ok(()) };
+        from = *last;
+        let tx = app.db.begin().await?;
+        let ids: Vec<Uuid> = old.iter().map(|(id, _)| *id).collect();
+        ages::forget_logs(&tx, &ids, &why, kept_until(app)).await?;
+        tx.commit().await?;
+    }
+}
+
+/// Forgets what a repository has beyond so many events and moves, the oldest first.
+async fn beyond(app: &App, most: u64) -> Result<()> {
+    for id in ages::crowded_with_events(&app.db, most).await? {
+        if let Some(before) = ages::bound_of_events(&app.db, id, most).await? {
+            events(app, Some(id), before + 1).await?;
+        }
+    }
+    for id in ages::crowded_with_moves(&app.db, most).await? {
+        if let Some(before) = ages::bound_of_moves(&app.db, id, most).await? {
+            tag_moves(app, Some(id), before + 1).await?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -77,6 +119,7 @@ mod tests {
 
     crate::testing::on_postgres! {
         what_is_old_goes_and_each_tag_keeps_its_cause,
+        a_repository_keeps_so_many_moves_and_events_and_the_cause_of_each_tag,
     }
 
     async fn repository(app: &App) -> rows::Repository {
@@ -114,6 +157,33 @@ mod tests {
         };
         db::events::add(&tx, &Principal::SYSTEM, new, app.clock.now()).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_repository_keeps_so_many_moves_and_events_and_the_cause_of_each_tag() {
+        let app = TestApp::start().await;
+        let repository = repository(&app).await;
+        set_tag(&app, &repository, "old", Some("sha256:0")).await;
+        for n in 1..=6 {
+            app.clock.advance(1);
+            set_tag(&app, &repository, "main", Some(&format!("sha256:{n}"))).await;
+        }
+        beyond(&app, 4).await.unwrap();
+        let moves = async |tag: &str| db::tags::moves(&app.db, repository.id, tag, 10).await.unwrap();
+        let main: Vec<_> = moves("main").await.into_iter().filter_map(|row| row.to_digest).collect();
+        assert_eq!(main, ["sha256:6", "sha256:5", "sha256:4", "sha256:3"], "the newest");
+        assert_eq!(moves("old").await.len(), 1);
+        assert_eq!(db::events::count(&app.db, "tag.moved").await, 4);
+    }
+
+    #[tokio::test]
+    async fn looking_for_what_is_old_waits_for_no_writer() {
+        let app = TestApp::start().await;
+        let repository = repository(&app).await;
+        set_tag(&app, &repository, "main", Some("sha256:1")).await;
+        let writer = app.db.begin().await.unwrap();
+        run(&app).await.expect("nothing is old, so nothing is written");
+        drop(writer);
     }
 
     #[tokio::test]

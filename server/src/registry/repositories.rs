@@ -98,6 +98,10 @@ pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Rep
         return Ok(found);
     }
     bounds::one_more_repository(app, &tx, (by.kind(), by.id())).await?;
+    // Each repository has two build caches, which go with it.
+    if let Some(namespace) = db::namespaces::find(&tx, namespace_id).await?.filter(|n| n.name != BUILD_CACHE) {
+        db::repositories::one_more(&tx, &namespace, app.config.repositories_per_namespace).await?;
+    }
     match db::repositories::insert(&tx, row).await {
         Ok(made) => {
             tx.commit().await?;
@@ -135,7 +139,7 @@ pub async fn make_live(app: &App, tx: &Tx, by: &Principal, repository: &rows::Re
 
 /// Full names of the live repositories that a principal may pull, after `after`, in byte order.
 pub async fn visible_names(app: &App, principal: &Principal, after: &str, limit: u64) -> Result<Vec<String>> {
-    db::repositories::visible_names(&app.db, principal.user_id(), after, limit).await
+    db::catalog::visible_names(&app.db, principal.user_id(), after, limit).await
 }
 
 /// How many tags (without accessories) and builds a repository has.

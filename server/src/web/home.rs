@@ -2,12 +2,13 @@
 
 use super::namespace::card;
 use super::views::builds::BuildRow;
+use super::views::cut::Cut;
 use super::views::home::{Dashboard, Welcome};
 use super::views::layout::Layout;
 use super::{page, present, sign_in};
 use crate::app::App;
 use crate::auth::extract::repository_access;
-use crate::builds::view::Placed;
+use crate::builds::view::Newest;
 use crate::error::Result;
 use crate::policy::{self, Allowed, Principal, ReadRepository, UseAccount};
 use crate::{builds, namespaces};
@@ -15,7 +16,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 // The rest is a click away.
-const MOST_REPOSITORIES: usize = 12;
+const MOST_REPOSITORIES: u64 = 12;
 
 /// `GET /`.
 pub async fn show(principal: Principal, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
@@ -42,21 +43,15 @@ async fn welcome(app: &App, request: &HttpRequest, principal: &Principal) -> Res
 }
 
 async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccount>) -> Result<HttpResponse> {
-    let mut own = namespaces::repositories_of_user(app, allowed).await?;
+    let own = namespaces::newest_of_user(app, allowed, MOST_REPOSITORIES).await?;
     if own.is_empty() {
         return Ok(page::see("/new/import"));
     }
     let Some(user) = allowed.principal().user_id() else { return Ok(page::see("/login")) };
-    let (mut running, mut failed) = (Vec::new(), Vec::new());
-    for placed in builds::running_of_user(app, user).await? {
-        running.extend(row(app, allowed.principal(), &placed).await?);
-    }
-    for placed in builds::failed_of_user(app, user).await? {
-        failed.extend(row(app, allowed.principal(), &placed).await?);
-    }
-    own.sort_by_key(|(_, r)| std::cmp::Reverse(r.updated_at));
+    let running = rows(app, allowed.principal(), builds::running_of_user(app, user).await?).await?;
+    let failed = rows(app, allowed.principal(), builds::failed_of_user(app, user).await?).await?;
     let mut repositories = Vec::new();
-    for (namespace, repository) in own.iter().take(MOST_REPOSITORIES) {
+    for (namespace, repository) in &own {
         let name = format!("{namespace}/{}", repository.name);
         repositories.push(card(app, &name, &format!("/{name}"), repository).await?);
     }
@@ -67,10 +62,13 @@ async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccoun
     page::html_after_form(app, request, &Dashboard { layout, running, failed, repositories })
 }
 
-/// `None` when its repository went meanwhile.
-async fn row(app: &App, principal: &Principal, placed: &Placed) -> Result<Option<BuildRow>> {
-    match repository_access(app, principal, &placed.home.name().parse()?).await? {
-        Some(on) => Ok(Some(present::build_row(app, principal, &on, &placed.build).await?)),
-        None => Ok(None),
+/// Builds as rows; those whose repository went meanwhile are left out.
+pub(super) async fn rows(app: &App, principal: &Principal, builds: Newest) -> Result<Cut<BuildRow>> {
+    let mut cut = Cut { shown: Vec::new(), more: builds.more };
+    for placed in builds.shown {
+        if let Some(on) = repository_access(app, principal, &placed.home.name().parse()?).await? {
+            cut.shown.push(present::build_row(app, principal, &on, &placed.build).await?);
+        }
     }
+    Ok(cut)
 }

@@ -3,16 +3,13 @@
 use super::page::{self, ROWS, count, when};
 use super::paging::{ListQuery, Order};
 use super::present;
-use super::views::cut::Cut;
 use super::views::layout::Layout;
 use super::views::namespace::{Account, Namespace, RepositoryCard};
 use super::views::pull::PushLines;
 use crate::accounts::memberships;
 use crate::app::App;
-use crate::auth::extract::repository_access;
 use crate::db::{Visibility, rows};
 use crate::error::Result;
-use crate::names::RepositoryName;
 use crate::namespaces;
 use crate::policy::{self, Allowed, ReadNamespace, Who};
 use actix_web::web::{Data, Query};
@@ -28,7 +25,7 @@ const ORDERS: [Order<CardOrder>; 2] =
     [("name", "By name", CardOrder::Name), ("updated", "Changed last", CardOrder::Updated)];
 
 /// Builds beside the list.
-const MOST_BUILDING: usize = 10;
+const MOST_BUILDING: u64 = 10;
 
 /// `/{ns}?q=&sort=&page=`.
 pub async fn show(
@@ -40,28 +37,18 @@ pub async fn show(
     let on = allowed.on();
     let part = query.text().to_lowercase();
     let (order, sorts) = query.order(&ORDERS);
-    let all = namespaces::repositories(&app, &allowed).await?;
-    let mut found: Vec<_> = all.iter().filter(|r| r.name.contains(&part)).collect();
-    if order == CardOrder::Updated {
-        found.sort_by_key(|r| std::cmp::Reverse(r.updated_at));
-    }
-    let (total, url) = (found.len() as u64, format!("/{}", on.name));
+    let by_name = order == CardOrder::Name;
+    let (found, total) = namespaces::page(&app, &allowed, &part, by_name, query.offset(), ROWS).await?;
+    let url = format!("/{}", on.name);
     if let Some(last) = query.beyond(total, &url) {
         return Ok(page::see(&last));
     }
-    let from = usize::try_from(query.offset()).unwrap_or(usize::MAX);
     let mut cards = Vec::new();
-    for repository in found.iter().skip(from).take(usize::try_from(ROWS).unwrap_or(30)) {
+    for repository in &found {
         cards.push(card(&app, &repository.name, &format!("/{}/{}", on.name, repository.name), repository).await?);
     }
-    let open = Cut::first(crate::builds::open_in(&app, &all).await?, MOST_BUILDING);
-    let mut building = Cut { shown: Vec::new(), more: open.more };
-    for (repository, build) in open.shown {
-        let name = RepositoryName::new(&on.name, &repository.name)?;
-        if let Some(on) = repository_access(&app, allowed.principal(), &name).await? {
-            building.shown.push(present::build_row(&app, allowed.principal(), &on, &build).await?);
-        }
-    }
+    let open = crate::builds::open_in(&app, on.id, namespaces::sees_all(&allowed), MOST_BUILDING).await?;
+    let building = super::home::rows(&app, allowed.principal(), open).await?;
     let user = match &allowed.principal().who {
         Who::User { name, .. } => name.clone(),
         _ => "YOUR-NAME".to_owned(),
@@ -84,7 +71,7 @@ pub async fn show(
         manager: policy::may::<policy::CreateRepository>(allowed.principal(), on),
         push_lines: PushLines::new(&app.config.public_host(), &user, &format!("{}/NAME", on.name)),
         storage: count(crate::registry::repositories::storage_of_namespace(&app, on.id).await?),
-        repositories: all.len() as u64,
+        repositories: namespaces::count(&app, &allowed).await?,
     };
     page::html_after_form(&app, &request, &page)
 }

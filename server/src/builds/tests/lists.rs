@@ -1,10 +1,16 @@
 //! What the list of builds finds.
 
 use super::{Principal, Scene, new_build};
-use crate::builds::{NewBuild, enqueue, search};
+use crate::builds::{NewBuild, enqueue, failed_of_user, open_in, running_of_user, search};
+use crate::db::{self, BuildState, Role, rows};
+use crate::testing;
+use uuid::Uuid;
 
 crate::testing::on_postgres! {
     builds_are_found_by_branch_title_commit_and_number,
+    builds_that_a_list_leaves_out_are_counted,
+    a_failed_build_is_listed_until_a_newer_one_of_its_ref,
+    builds_of_private_repositories_are_listed_to_those_with_a_role,
 }
 
 #[tokio::test]
@@ -35,4 +41,86 @@ async fn builds_are_found_by_branch_title_commit_and_number() {
     assert_eq!(found("#1").await, [1]);
     assert_eq!(found("%").await, [0_i64; 0]);
     assert_eq!(found("refs").await, [2, 1]);
+}
+
+/// A person with a role where the builds are.
+async fn member(scene: &Scene) -> Uuid {
+    let user = testing::user("lisa");
+    let tx = scene.app.db.begin().await.unwrap();
+    db::users::insert(&tx, user.clone()).await.unwrap();
+    db::namespaces::insert_grant(&tx, rows::Grant::given(scene.wired().namespace.id, user.id, Role::Reader, 1))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    user.id
+}
+
+async fn enqueued(scene: &Scene, ref_name: &str, number: i64) -> rows::Build {
+    let tx = scene.app.db.begin().await.unwrap();
+    let new = NewBuild { ref_name: ref_name.parse().unwrap(), ..new_build(scene.wired(), number) };
+    let build = enqueue(&scene.app, &tx, &Principal::SYSTEM, new).await.unwrap();
+    tx.commit().await.unwrap();
+    build
+}
+
+#[tokio::test]
+async fn builds_that_a_list_leaves_out_are_counted() {
+    let scene = Scene::new().await;
+    let lisa = member(&scene).await;
+    for n in 0..62 {
+        scene.app.clock.advance(1);
+        enqueued(&scene, &format!("refs/heads/b{n}"), n).await;
+    }
+    let beside = open_in(&scene.app, scene.wired().namespace.id, true, 10).await.unwrap();
+    assert_eq!((beside.shown.len(), beside.more), (10, 52));
+    assert_eq!(beside.shown[0].build.ref_name, "refs/heads/b61");
+    let home = running_of_user(&scene.app, lisa).await.unwrap();
+    assert_eq!((home.shown.len(), home.more), (50, 12));
+    let stranger = running_of_user(&scene.app, Uuid::now_v7()).await.unwrap();
+    assert_eq!((stranger.shown.len(), stranger.more), (0, 0));
+}
+
+#[tokio::test]
+async fn a_failed_build_is_listed_until_a_newer_one_of_its_ref() {
+    let scene = Scene::new().await;
+    let lisa = member(&scene).await;
+    let ended = async |ref_name: &str, number: i64, state: BuildState| {
+        let build = rows::Build { state, ..enqueued(&scene, ref_name, number).await };
+        let tx = scene.app.db.begin().await.unwrap();
+        db::builds::save(&tx, &build).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let listed = async || {
+        let found = failed_of_user(&scene.app, lisa).await.unwrap();
+        assert_eq!(found.more, 0);
+        found.shown.iter().map(|placed| placed.build.number).collect::<Vec<_>>()
+    };
+    ended("refs/heads/main", 1, BuildState::Failed).await;
+    ended("refs/heads/other", 2, BuildState::TimedOut).await;
+    scene.app.clock.advance(1);
+    ended("refs/heads/main", 3, BuildState::Failed).await;
+    assert_eq!(listed().await, [3, 2], "one of a ref");
+    ended("refs/heads/main", 4, BuildState::Cancelled).await;
+    ended("refs/heads/other", 5, BuildState::Succeeded).await;
+    assert_eq!(listed().await, [3]);
+    scene.app.clock.advance(8 * crate::clock::DAY);
+    assert_eq!(listed().await, [0_i64; 0]);
+}
+
+#[tokio::test]
+async fn builds_of_private_repositories_are_listed_to_those_with_a_role() {
+    let scene = Scene::new().await;
+    enqueued(&scene, "refs/heads/main", 1).await;
+    let id = scene.wired().namespace.id;
+    let shown = async |all: bool| open_in(&scene.app, id, all, 10).await.unwrap().shown.len();
+    assert_eq!((shown(true).await, shown(false).await), (1, 0));
+    let repository = scene.wired().repository.id;
+    let tx = scene.app.db.begin().await.unwrap();
+    db::repositories::set_visibility(&tx, repository, db::Visibility::Public, 1).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(shown(false).await, 1);
+    let tx = scene.app.db.begin().await.unwrap();
+    db::repositories::begin_deletion(&tx, repository, db::RepositoryState::Live).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!((shown(true).await, shown(false).await), (0, 0));
 }

@@ -141,6 +141,40 @@ async fn a_database_of_another_program_is_refused_in_words() {
     assert!(refused.contains("of another program"), "{refused}");
 }
 
+#[tokio::test]
+async fn what_an_older_database_holds_is_found_by_repository_and_namespace() {
+    let app = TestApp::start().await;
+    let db = &app.db;
+    let namespace = crate::testing::namespace("acme");
+    let repository = crate::testing::repository(namespace.id, "web");
+    let (child, digest) = (crate::names::Digest::of(b"child"), crate::names::Digest::of(b"index"));
+    let manifest = crate::testing::manifest(repository.id, &digest);
+    let edge = crate::db::rows::Edge {
+        id: uuid::Uuid::now_v7(),
+        manifest_id: manifest.id,
+        repository_id: None,
+        position: 0,
+        kind: crate::db::EdgeKind::Manifest,
+        digest: child.to_string(),
+        media_type: String::new(),
+        size_bytes: 1,
+        platform: None,
+    };
+    let tx = db.begin().await.unwrap();
+    crate::db::namespaces::insert(&tx, namespace.clone()).await.unwrap();
+    crate::db::repositories::insert(&tx, repository.clone()).await.unwrap();
+    crate::db::manifests::insert(&tx, manifest, vec![edge]).await.unwrap();
+    tx.commit().await.unwrap();
+    crate::testing::built(&app, &repository, &digest).await;
+    let position = Migrator::migrations().iter().position(|m| m.name().contains("add_edge_repository")).unwrap();
+    let steps = u32::try_from(Migrator::migrations().len() - position).unwrap();
+    Migrator::down(&db.write, Some(steps)).await.unwrap();
+    db.write.execute_unprepared("UPDATE build SET state = 'queued'").await.unwrap();
+    migrate(db).await.unwrap();
+    assert!(crate::db::manifests::has_parent(db, repository.id, &child).await.unwrap());
+    assert_eq!(crate::db::build_lists::open_in(db, namespace.id, true, 5).await.unwrap().total, 1);
+}
+
 #[test]
 fn both_databases_have_the_same_columns_and_indexes() {
     fn names() -> Vec<String> {
@@ -159,4 +193,5 @@ crate::testing::on_postgres! {
     a_database_of_another_program_is_refused_in_words,
     a_migration_that_breaks_off_leaves_nothing_of_itself,
     an_older_database_learns_which_roles_came_with_an_organization,
+    what_an_older_database_holds_is_found_by_repository_and_namespace,
 }

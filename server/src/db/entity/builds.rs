@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 entity!(build "build" {
     repository_id: Uuid,
+    namespace_id: Option<Uuid>,
     number: i64,
     source_id: Option<Uuid>,
     rule_id: Option<Uuid>,

@@ -1,5 +1,6 @@
 //! What one account may have begun and not ended, and what becomes of it.
 
+use super::super::repositories;
 use super::super::uploads::{self, Chunk};
 use super::Scene;
 use crate::clock::DAY;
@@ -14,6 +15,7 @@ crate::testing::on_postgres! {
     an_account_has_so_many_uploads_open_and_no_more,
     an_account_holds_so_many_bytes_and_no_more,
     an_account_begins_so_many_repositories_and_no_more,
+    a_namespace_holds_so_many_repositories_and_no_more,
     every_old_upload_is_forgotten_at_once,
 }
 
@@ -128,4 +130,22 @@ async fn bytes_of_first_pushes_count_until_their_manifest_comes() {
     uploads::finish(&scene.app, &first, &upload, last, &Digest::of(&[7; 100]), "/").await.unwrap();
     let refused = uploads::start(&scene.app, &mona).await.unwrap_err();
     assert!(refused.status() == 403 && refused.to_string().contains("100 bytes are held"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_namespace_holds_so_many_repositories_and_no_more() {
+    let scene = Scene::with("[repositories]\nper_namespace = 3\n").await;
+    for name in ["a", "b", "c"] {
+        scene.repository(scene.namespace.id, name, RepositoryState::Live, 0).await;
+    }
+    let new = scene.allowed::<PushImage>(None);
+    let refused = repositories::ensure(&scene.app, &new).await.unwrap_err();
+    assert_eq!(refused.status(), 403);
+    assert!(refused.to_string().contains("`mona` holds 3 repositories"), "{refused}");
+    let old = db::repositories::find_by_name(&scene.app.db, scene.namespace.id, "a").await.unwrap().unwrap();
+    repositories::ensure(&scene.app, &scene.allowed::<PushImage>(Some(&old))).await.expect("a push into one goes on");
+    let tx = scene.app.db.begin().await.unwrap();
+    db::repositories::begin_deletion(&tx, old.id, old.state).await.unwrap();
+    tx.commit().await.unwrap();
+    repositories::ensure(&scene.app, &new).await.expect("one that is being deleted makes room");
 }

@@ -89,7 +89,10 @@ pub(super) async fn new_repository(
         maker_id: None,
     };
     let row = match provisional {
-        None => db::repositories::insert(tx, row).await?,
+        None => {
+            db::repositories::one_more(tx, namespace, app.config.repositories_per_namespace).await?;
+            db::repositories::insert(tx, row).await?
+        }
         // Its push was faster; the caller looks again.
         Some(_) if !db::repositories::take_over(tx, row.id, visibility, now).await? => return Err(taken()),
         Some(_) => row,

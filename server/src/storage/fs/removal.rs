@@ -64,10 +64,7 @@ mod tests {
         for folder in ["a", "b", "c", "c/stuck"] {
             std::fs::create_dir(at(folder)).unwrap();
         }
-        let sync = |folder: &Path| match folder.ends_with("a") {
-            true => Err(io::Error::other("no power")),
-            false => Ok(()),
-        };
+        let sync = |folder: &Path| if folder.ends_with("a") { Err(io::Error::other("no power")) } else { Ok(()) };
         let done = remove_and_sync(&[at("a/1"), at("b/1"), at("c/stuck"), at("c/1")], sync);
         assert_eq!(done.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true, false, true]);
     }

@@ -1,6 +1,7 @@
 //! `/`, for strangers and for people who are signed in.
 
 use super::builds::BuildRow;
+use super::cut::Cut;
 use super::filters;
 use super::layout::Layout;
 use super::login::Provider;
@@ -26,9 +27,9 @@ pub struct Welcome {
 pub struct Dashboard {
     pub layout: Layout,
     /// Queued and running builds of the namespaces that this person is in.
-    pub running: Vec<BuildRow>,
+    pub running: Cut<BuildRow>,
     /// The last build of a ref that this person caused and that failed.
-    pub failed: Vec<BuildRow>,
+    pub failed: Cut<BuildRow>,
     /// Last changed first; `name` holds the namespace too.
     pub repositories: Vec<RepositoryCard>,
 }

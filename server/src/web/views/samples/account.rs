@@ -1,5 +1,6 @@
 //! Pages before and outside a namespace.
 
+use super::super::cut::Cut;
 use super::super::errors::{Broken, NotFound, Refused};
 use super::super::facts::State;
 use super::super::home::{Dashboard, Welcome};
@@ -36,8 +37,8 @@ fn home() -> Pages_ {
     failed.failure = Some("cargo build exited with code 101".to_owned());
     let dashboard = |empty: bool| Dashboard {
         layout: Layout::new("Home", mona()).here("Home"),
-        running: if empty { vec![] } else { vec![build(150, State::Running, "Write the changelog")] },
-        failed: if empty { vec![] } else { vec![failed.clone()] },
+        running: if empty { vec![] } else { vec![build(150, State::Running, "Write the changelog")] }.into(),
+        failed: Cut { shown: if empty { vec![] } else { vec![failed.clone()] }, more: if empty { 0 } else { 3 } },
         repositories: if empty { vec![] } else { cards() },
     };
     vec![

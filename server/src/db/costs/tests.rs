@@ -1,0 +1,87 @@
+//! Questions are answered by an index, and read no more than they need.
+
+use crate::db;
+use crate::names::Digest;
+use crate::testing::TestApp;
+use uuid::Uuid;
+
+/// The steps of a question.
+async fn steps<T>(app: &TestApp, question: impl Future<Output = crate::error::Result<T>>) -> Vec<String> {
+    app.db.new_plans().await;
+    question.await.unwrap();
+    app.db.new_plans().await
+}
+
+fn uses(index: &str, columns: &str) -> String {
+    format!("INDEX {index} ({columns})")
+}
+
+async fn check<T>(app: &TestApp, question: impl Future<Output = crate::error::Result<T>>, index: &str, columns: &str) {
+    let steps = steps(app, question).await;
+    let wanted = uses(index, columns);
+    assert!(!steps.is_empty() && steps.iter().any(|s| s.ends_with(&wanted)), "{wanted} is not in {steps:#?}");
+    assert!(steps.iter().all(|s| !s.contains("TEMP B-TREE FOR ORDER BY")), "sorted: {steps:#?}");
+}
+
+#[tokio::test]
+async fn whether_something_needs_a_digest_is_one_row_of_an_index_of_its_repository() {
+    let app = TestApp::start().await;
+    let (id, digest) = (Uuid::now_v7(), Digest::of(b"x"));
+    let index = "manifest_edge_repository_id_digest_kind_idx";
+    let columns = "repository_id=? AND digest=? AND kind=?";
+    for steps in [
+        steps(&app, db::manifests::has_parent(&app.db, id, &digest)).await,
+        steps(&app, db::manifests::that_needs(&app.db, id, &digest)).await,
+    ] {
+        assert_eq!(steps, [format!("SEARCH manifest_edge USING {}", uses(index, columns))]);
+    }
+}
+
+#[tokio::test]
+async fn builds_of_a_ref_and_a_commit_are_found_by_an_index() {
+    let app = TestApp::start().await;
+    let id = Uuid::now_v7();
+    let of_state = "build_repository_id_ref_name_state_number_idx";
+    check(&app, db::builds::good_of_ref(&app.db, id, "x", 1), of_state, "repository_id=? AND ref_name=? AND state=?")
+        .await;
+    let of_ref = "build_repository_id_ref_name_number_idx";
+    check(&app, db::builds::newest_of_ref(&app.db, id, "x"), of_ref, "repository_id=? AND ref_name=?").await;
+    let of_commit = "build_repository_id_commit_hash_number_idx";
+    check(&app, db::builds::of_commit(&app.db, id, "x"), of_commit, "repository_id=? AND commit_hash=?").await;
+    check(&app, db::tags::moved_by_build(&app.db, id), "tag_move_build_id_idx", "build_id=?").await;
+}
+
+#[tokio::test]
+async fn builds_of_a_person_are_found_in_the_persons_namespaces_only() {
+    let app = TestApp::start().await;
+    let wanted = uses("build_namespace_id_state_created_at_idx", "namespace_id=? AND state=? AND created_at>?");
+    let failed = steps(&app, db::build_lists::failed_of_user(&app.db, Uuid::now_v7(), 1, 10)).await;
+    assert!(failed.iter().any(|s| s.ends_with(&wanted)), "{failed:#?}");
+    let wanted = uses("build_namespace_id_state_created_at_idx", "namespace_id=? AND state=?");
+    for open in [
+        steps(&app, db::build_lists::open_of_user(&app.db, Uuid::now_v7(), 10)).await,
+        steps(&app, db::build_lists::open_in(&app.db, Uuid::now_v7(), false, 10)).await,
+    ] {
+        assert!(open.iter().any(|s| s.ends_with(&wanted)), "{open:#?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_too_old_is_found_by_an_index() {
+    let app = TestApp::start().await;
+    check(&app, db::ages::old_events(&app.db, None, 1, 5), "event_at_idx", "at<?").await;
+    check(&app, db::ages::old_refs(&app.db, 1, 5), "source_ref_deleted_at_idx", "deleted_at<?").await;
+    let (index, columns) = ("build_attempt_ended_at_idx", "ended_at>? AND ended_at<?");
+    check(&app, db::ages::old_logs(&app.db, (0, 1), 5), index, columns).await;
+    let moves = steps(&app, db::ages::old_moves(&app.db, None, (0, 1), 5)).await;
+    let newer = uses("tag_move_repository_id_tag_at_idx", "repository_id=? AND tag=? AND at>?");
+    assert!(moves.iter().any(|s| s.ends_with(&uses("tag_move_at_idx", "at>? AND at<?"))), "{moves:#?}");
+    assert!(moves.iter().any(|s| s.ends_with(&newer)), "not from the first move on: {moves:#?}");
+}
+
+#[tokio::test]
+async fn the_newest_tag_is_found_by_an_index() {
+    let app = TestApp::start().await;
+    let steps = steps(&app, db::tags::page(&app.db, Uuid::now_v7(), "", false, 0, 1)).await;
+    assert!(steps.iter().any(|s| s.contains("tag_repository_id_updated_at_idx")), "{steps:#?}");
+}
