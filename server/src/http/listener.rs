@@ -8,6 +8,9 @@ use std::time::Duration;
 /// A connection ends when what was sent is not taken for so long: the peer is gone, or it does not read. Linux counts a
 /// closed window as well, and a connection has this from the socket that it came by (tcp(7), `TCP_USER_TIMEOUT`).
 const STALLED: Duration = Duration::from_secs(30);
+/// Bytes that the kernel takes for a connection beyond what is on its way to the peer (tcp(7), `TCP_NOTSENT_LOWAT`).
+/// Without it many that do not read are sent megabytes each at once: memory of the kernel, and everybody else waits.
+const NOT_SENT: u32 = 256 << 10;
 /// Connections that the kernel holds until they are accepted; actix-web's own number.
 const BACKLOG: i32 = 1024;
 
@@ -17,6 +20,7 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     // A restart does not wait for the connections of the last run.
     socket.set_reuse_address(true)?;
     socket.set_tcp_user_timeout(Some(STALLED))?;
+    socket.set_tcp_notsent_lowat(NOT_SENT)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -26,13 +30,30 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 mod tests {
     use super::*;
     use socket2::SockRef;
+    use std::io::Write as _;
     use std::net::{Ipv4Addr, TcpStream};
+
+    fn connection() -> (TcpStream, TcpStream) {
+        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (client, listener.accept().unwrap().0)
+    }
 
     #[test]
     fn what_comes_by_the_listener_is_given_up_when_it_takes_nothing() {
-        let listener = listen((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let (accepted, _peer) = listener.accept().unwrap();
+        let (_client, accepted) = connection();
         assert_eq!(SockRef::from(&accepted).tcp_user_timeout().unwrap(), Some(STALLED));
+    }
+
+    #[test]
+    fn the_kernel_holds_little_for_a_peer_that_reads_nothing() {
+        let (client, mut accepted) = connection();
+        SockRef::from(&client).set_recv_buffer_size(4 << 10).unwrap();
+        accepted.set_nonblocking(true).unwrap();
+        let (piece, mut taken) = ([7; 64 << 10], 0);
+        while let Ok(sent) = accepted.write(&piece) {
+            taken += sent;
+        }
+        assert!(taken < (1 << 20), "{taken} bytes");
     }
 }

@@ -28,7 +28,7 @@ const READ_SIZE: usize = 1 << 20;
 
 /// Pieces of that size that readers hold at once. A reader that is slow holds its piece, so whoever finds none left
 /// reads small pieces: many that stall take little memory.
-const LARGE_PIECES: usize = 32;
+const LARGE_PIECES: usize = 16;
 const SMALL_READ_SIZE: usize = 64 << 10;
 
 pub struct FileSystem {

@@ -18,7 +18,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 const PIECE: usize = 1 << 20;
 /// Whoever finds no large piece left gathers small ones: many that send and stop take little memory.
 const SMALL_PIECE: usize = 64 << 10;
-pub(super) const LARGE_PIECES: usize = 32;
+pub(super) const LARGE_PIECES: usize = 16;
 
 /// An object being written. Dropped without `finish`, its bytes stay but are not made durable.
 pub struct Writer {
