@@ -1,4 +1,4 @@
-"""A builder that builds nothing and sends a log as large and as styled as it can."""
+"""A builder that builds nothing and sends a log: a plain one, or one as large and as styled as it can."""
 
 import json
 import time
@@ -8,7 +8,12 @@ import urllib.request
 # The styles of a line end one another, so that each letter is an element of its own.
 STYLED = "\x1b[1;31ma\x1b[0m\x1b[32m\u202e" * 2_900
 LINES_AT_ONCE = 30
+PLAIN_LINES_AT_ONCE = 500
 HEARTBEAT_SECS = 5
+
+
+def line(number, text):
+    return {"t": "line", "step": 1, "line": number, "stream": "out", "at": 1, "text": text}
 
 
 class Builder:
@@ -40,13 +45,10 @@ class Builder:
         """The bytes of text that were sent, and the server's word if it ended the log before."""
         name = "[1/1] RUN print"
         self.records([{"t": "step_started", "step": 1, "vertex": "", "name": name, "at": 1}])
-        taken, line, beat = 0, 0, time.monotonic()
+        taken, printed, beat = 0, 0, time.monotonic()
         while taken < total:
-            batch = [
-                {"t": "line", "step": 1, "line": line + turn + 1, "stream": "out", "at": 1, "text": STYLED}
-                for turn in range(LINES_AT_ONCE)
-            ]
-            line += LINES_AT_ONCE
+            batch = [line(printed + turn + 1, STYLED) for turn in range(LINES_AT_ONCE)]
+            printed += LINES_AT_ONCE
             answer = self.records(batch)
             taken += LINES_AT_ONCE * len(STYLED.encode())
             if answer.get("ended"):
@@ -55,6 +57,13 @@ class Builder:
                 self.post(f"attempts/{self.attempt}/heartbeat", {})
                 beat = time.monotonic()
         return taken, None
+
+    def print(self, lines):
+        """Plain lines, as a compiler prints them."""
+        self.records([{"t": "step_started", "step": 1, "vertex": "", "name": "[1/1] RUN make", "at": 1}])
+        for first in range(1, lines + 1, PLAIN_LINES_AT_ONCE):
+            numbers = range(first, min(first + PLAIN_LINES_AT_ONCE, lines + 1))
+            self.records([line(number, f"   Compiling something-or-other v1.0.{number}") for number in numbers])
 
     def finish(self):
         """The attempt failed, as attempts do."""

@@ -20,11 +20,10 @@ def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def bearer(host, token, names):
-    """The header for pulling from and pushing to these repositories, good for some minutes."""
+def bearer(host, token, scopes):
+    """The header for what these scopes allow, good for some minutes."""
     basic = base64.b64encode(f"mona:{token}".encode()).decode()
-    scopes = [("scope", f"repository:{name}:pull,push") for name in names]
-    query = urllib.parse.urlencode([("service", host.partition(":")[0]), *scopes])
+    query = urllib.parse.urlencode([("service", host.partition(":")[0]), *[("scope", scope) for scope in scopes]])
     request = urllib.request.Request(f"http://{host}/token?{query}", headers={"Authorization": f"Basic {basic}"})
     with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         return "Bearer " + json.load(answer)["token"]
@@ -35,7 +34,7 @@ class Registry:
 
     def __init__(self, url, token, names):
         self.host = urllib.parse.urlsplit(url).netloc
-        self.authorization = bearer(self.host, token, names)
+        self.authorization = bearer(self.host, token, [f"repository:{name}:pull,push" for name in names])
         self.local = threading.local()
 
     def request(self, method, path, body=None, headers=None, wanted=(200, 201, 202)):

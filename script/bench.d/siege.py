@@ -9,7 +9,7 @@ from builder import Builder
 from figures import percentile
 from memory import Peak, resident
 from registry import Registry
-from stage import Stage, Unmeasured
+from stage import Stage, Unmeasured, sealed
 
 GOAL_MIB = 300
 GOAL_MS = 1000
@@ -84,15 +84,6 @@ def begin(stage, builder):
     """The number of a build that this builder has taken."""
     builder.claim()
     return stage.rows("SELECT max(number) AS number FROM build")[0]["number"]
-
-
-def sealed(stage, number):
-    query = "SELECT count(*) AS count FROM sealed_log"
-    end = time.monotonic() + 120
-    while stage.rows(query)[0]["count"] == 0:
-        if time.monotonic() > end:
-            raise Unmeasured(f"siege: the log of build {number} was not sealed")
-        time.sleep(0.2)
 
 
 def views(page):

@@ -159,13 +159,40 @@ class Stage:
         raise Unmeasured(f"a build did not end within {BUILD_PATIENCE} s; the builder: {said}")
 
     def rows(self, query, *values):
-        """Reads the server's database beside it, and never writes."""
+        """Reads the server's database beside it."""
         database = sqlite3.connect(f"file:{self.folder}/data/slipway.db?mode=ro", uri=True, timeout=10)
         database.row_factory = sqlite3.Row
         try:
             return database.execute(query, values).fetchall()
         finally:
             database.close()
+
+
+    def copy(self, table, row, times, changes=None):
+        """Ids of copies of a row, with numbers behind their names: thousands of them by requests would take hours."""
+        database = sqlite3.connect(self.folder / "data" / "slipway.db", timeout=10)
+        try:
+            names = [column[1] for column in database.execute(f"PRAGMA table_info({table})")]
+            made = {"id": "randomblob(16)", "name": "name || '-' || n.i", **{name: "?" for name in changes or {}}}
+            values = ", ".join(made.get(name, name) for name in names)
+            numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            sql = f"{numbers} INSERT INTO {table} SELECT {values} FROM n, {table} WHERE {table}.id = ? RETURNING id"
+            given = [changes[name] for name in names if name in (changes or {})]
+            ids = [made[0] for made in database.execute(sql, (times, *given, row))]
+            database.commit()
+            return ids
+        finally:
+            database.close()
+
+
+def sealed(stage, number):
+    """Waits until the log of a build lies in storage."""
+    query = "SELECT count(*) AS count FROM sealed_log"
+    end = time.monotonic() + 120
+    while stage.rows(query)[0]["count"] == 0:
+        if time.monotonic() > end:
+            raise Unmeasured(f"the log of build {number} was not sealed")
+        time.sleep(0.2)
 
 
 def clean_env():
