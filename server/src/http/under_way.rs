@@ -102,7 +102,13 @@ impl MessageBody for Whole {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::TestApp;
     use actix_web::body::to_bytes;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::web::to;
+    use actix_web::{App, HttpResponse};
+    use futures_util::stream;
     use std::future::poll_fn;
     use std::rc::Rc;
 
@@ -123,5 +129,27 @@ mod tests {
         traffic.all_taken();
         assert_eq!(places.taken(), 0);
         assert_eq!(to_bytes(whole(&bytes, &places, &traffic)).await.unwrap(), bytes);
+    }
+
+    #[actix_web::test]
+    async fn answers_have_a_bound_together_and_for_each_address() {
+        let app = TestApp::start().await;
+        let service = App::new().app_data(Data::from(app.app.clone())).wrap(from_fn(middleware));
+        let stream = || async { HttpResponse::Ok().streaming(stream::pending::<Result<Bytes, Infallible>>()) };
+        let service = init_service(service.default_service(to(stream))).await;
+        let answer = async |n: u8| {
+            call_service(&service, TestRequest::default().peer_addr(([192, 0, 2, n], 1).into()).to_request()).await
+        };
+        let answers = &app.under_way.answers;
+        let others = |n: u8, size| answers.take(Some([192, 0, 2, n].into()), size).unwrap();
+        let mut held = vec![others(1, 1_023)];
+        let stream = answer(1).await;
+        assert_eq!((answer(1).await.status().as_u16(), stream.status().as_u16()), (429, 200));
+        held.extend([others(2, 1_024), others(3, 1_024), others(4, 1_023)]);
+        assert_eq!(answer(5).await.status().as_u16(), 200);
+        held.push(others(5, 1));
+        assert_eq!(answer(5).await.status().as_u16(), 503);
+        drop((held, stream));
+        assert_eq!(answers.taken(), 0);
     }
 }

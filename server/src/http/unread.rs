@@ -85,14 +85,19 @@ impl Rest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::ConnectionType;
+    use actix_web::middleware::from_fn;
+    use actix_web::test::{TestRequest, call_service, init_service};
+    use actix_web::{App, HttpResponse, web};
     use futures_util::stream;
 
-    fn rest(chunks: Vec<Result<Bytes, PayloadError>>, ends: bool) -> Rest {
+    fn payload(chunks: Vec<Result<Bytes, PayloadError>>, ends: bool) -> Payload {
         let chunks = stream::iter(chunks);
-        let payload: Payload = Payload::Stream {
-            payload: if ends { Box::pin(chunks) } else { Box::pin(chunks.chain(stream::pending())) },
-        };
-        Rest::new(payload, Rc::default())
+        Payload::Stream { payload: if ends { Box::pin(chunks) } else { Box::pin(chunks.chain(stream::pending())) } }
+    }
+
+    fn rest(chunks: Vec<Result<Bytes, PayloadError>>, ends: bool) -> Rest {
+        Rest::new(payload(chunks, ends), Rc::default())
     }
 
     #[tokio::test]
@@ -109,5 +114,17 @@ mod tests {
         assert!(!small.is_left());
         let long = rest(vec![Ok(Bytes::from_static(b"a"))], false);
         assert!(long.is_left());
+    }
+
+    #[actix_web::test]
+    async fn an_answer_ends_the_connection_only_if_more_of_the_body_is_to_come() {
+        let service = App::new().wrap(from_fn(middleware)).default_service(web::to(HttpResponse::Forbidden));
+        let service = init_service(service).await;
+        for ends in [true, false] {
+            let body = payload(vec![Ok(Bytes::from_static(b"a"))], ends);
+            let request = TestRequest::default().to_request().replace_payload(body).0;
+            let answer = call_service(&service, request).await;
+            assert_eq!(answer.response().head().connection_type() == ConnectionType::Close, !ends);
+        }
     }
 }
