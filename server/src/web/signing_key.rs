@@ -157,3 +157,34 @@ pub async fn revoke(
     let text = "The key is revoked. The images that builds signed with it are being signed again.";
     Ok(page::see_saying(&app, &format!("/{}/-/settings", repository.on().name), text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{self, Role, Visibility};
+    use crate::testing::{self, TestApp};
+
+    #[tokio::test]
+    async fn the_settings_list_so_many_old_keys_and_count_the_others() {
+        let app = TestApp::start().await;
+        let tx = app.db.begin().await.unwrap();
+        let namespace = db::namespaces::insert(&tx, testing::namespace("acme")).await.unwrap();
+        tx.commit().await.unwrap();
+        for _ in 0..13 {
+            let key = trust::make_key(&app, namespace.id).await;
+            let tx = app.db.begin().await.unwrap();
+            db::keys::retire(&tx, key.id, 1).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let on = RepositoryAccess {
+            id: uuid::Uuid::nil(),
+            namespace_id: namespace.id,
+            name: "acme/web".parse().unwrap(),
+            visibility: Visibility::Private,
+            is_live: true,
+            role: Some(Role::Admin),
+        };
+        let old = facts(&app, &on).await.unwrap().old;
+        assert_eq!((old.shown.len(), old.rest().as_deref()), (10, Some("and 3 more")));
+    }
+}

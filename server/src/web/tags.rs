@@ -167,3 +167,72 @@ pub async fn delete(allowed: Allowed<DeleteImage>, path: Path<TagPath>, app: Dat
     let text = format!("Tag {tag} was deleted. Its image can still be pulled by digest.");
     Ok(page::see_saying(&app, &format!("/{}/-/tags", allowed.on().name), &text))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{self, Cause, PrincipalKind, Role, Visibility, rows};
+    use crate::policy::{self, Bound, Principal, Who};
+    use crate::testing::{self, TestApp};
+    use actix_web::body::to_bytes;
+    use uuid::Uuid;
+
+    /// A tag of the first build of `acme/web`, which started from so many images, after so many moves.
+    async fn tagged(app: &TestApp, bases: usize, moves: usize) -> rows::Repository {
+        let tx = app.db.begin().await.unwrap();
+        let namespace = db::namespaces::insert(&tx, testing::namespace("acme")).await.unwrap();
+        let repository = db::repositories::insert(&tx, testing::repository(namespace.id, "web")).await.unwrap();
+        tx.commit().await.unwrap();
+        testing::add_tags(app, repository.id, 1, true).await;
+        let digest = Digest::of(b"one");
+        testing::built(app, &repository, &digest).await;
+        let build = db::builds::find_by_number(&app.db, repository.id, 1).await.unwrap().unwrap();
+        let tag = db::tags::find(&app.db, repository.id, "t00000").await.unwrap().unwrap();
+        let tx = app.db.begin().await.unwrap();
+        db::tags::put(&tx, rows::Tag { build_id: Some(build.id), ..tag }).await.unwrap();
+        let material = |n| rows::Material {
+            id: Uuid::now_v7(),
+            build_id: build.id,
+            uri: format!("pkg:docker/base@{n}"),
+            digest: digest.to_string(),
+        };
+        db::builds::insert_materials(&tx, (0..bases).map(material).collect()).await.unwrap();
+        let moved = |_| rows::TagMove {
+            id: Uuid::now_v7(),
+            repository_id: repository.id,
+            tag: "t00000".into(),
+            from_digest: None,
+            to_digest: None,
+            cause: Cause::Delete,
+            build_id: None,
+            principal_kind: PrincipalKind::System,
+            principal_id: None,
+            at: 0,
+        };
+        db::tags::add_moves(&tx, (0..moves).map(moved).collect()).await.unwrap();
+        tx.commit().await.unwrap();
+        repository
+    }
+
+    #[actix_web::test]
+    async fn the_page_of_a_tag_cuts_its_history_and_its_base_images() {
+        let app = TestApp::start().await;
+        let repository = tagged(&app, 25, 57).await;
+        let on = RepositoryAccess {
+            id: repository.id,
+            namespace_id: repository.namespace_id,
+            name: "acme/web".parse().unwrap(),
+            visibility: Visibility::Private,
+            is_live: true,
+            role: Some(Role::Reader),
+        };
+        let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
+        let allowed = policy::check(&Principal { who, bound: Bound::None }, on).unwrap();
+        let (path, query) = (TagPath { tag: "t00000".into() }, ShowQuery { platform: String::new() });
+        let page = show(allowed, path.into(), Query(query), Data::from(app.app.clone())).await.unwrap();
+        let page = String::from_utf8(to_bytes(page.into_body()).await.unwrap().into()).unwrap();
+        let count = |text: &str| page.matches(text).count();
+        assert_eq!((count(">removed<"), count("and 7 more")), (50, 1), "{page}");
+        assert_eq!((count("base:"), count("and 5 more")), (20, 1), "{page}");
+    }
+}

@@ -197,3 +197,31 @@ fn choose(mut all: Vec<(Step, u32)>) -> Vec<(Step, u32)> {
     all.truncate(fitting);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(number: u32) -> (Step, u32) {
+        let state = if number == 900 { State::Failed } else { State::Succeeded };
+        let step = Step {
+            number,
+            name: StepName::default(),
+            state,
+            cached: false,
+            secs: None,
+            chunks: Vec::new(),
+            progress: None,
+            open: false,
+            error: None,
+            notices: Vec::new(),
+        };
+        (step, 0)
+    }
+
+    #[test]
+    fn a_page_has_so_many_steps_and_the_failed_one_among_them() {
+        let shown: Vec<u32> = choose((1..=1_000).map(step).collect()).iter().map(|(step, _)| step.number).collect();
+        assert_eq!(shown, [&[900], &(1..400).collect::<Vec<_>>()[..]].concat());
+    }
+}

@@ -207,3 +207,72 @@ pub async fn raw(
     }
     Ok(answer.body(actix_web::body::SizedStream::new(raw.length, raw.stream)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::views::log::StepName;
+    use super::*;
+    use crate::db::{self, Protection};
+    use crate::names::Digest;
+    use crate::testing::{self, TestApp};
+    use slipway_protocol::{Line, Record, RecordBatch, StepStarted, Stream};
+
+    /// An attempt whose only step has so many lines of 10,000 characters.
+    async fn attempt(app: &TestApp, lines: u32) -> rows::Attempt {
+        let tx = app.db.begin().await.unwrap();
+        let namespace = db::namespaces::insert(&tx, testing::namespace("acme")).await.unwrap();
+        let repository = db::repositories::insert(&tx, testing::repository(namespace.id, "web")).await.unwrap();
+        tx.commit().await.unwrap();
+        testing::built(app, &repository, &Digest::of(b"one")).await;
+        let build = db::builds::find_by_number(&app.db, repository.id, 1).await.unwrap().unwrap();
+        let attempt = rows::Attempt {
+            id: Uuid::now_v7(),
+            build_id: build.id,
+            number: 1,
+            builder: "mine".into(),
+            token_hash: String::new(),
+            lease_until: i64::MAX,
+            started_at: 0,
+            ended_at: None,
+            end_reason: None,
+            last_record: 0,
+            log_bytes: 0,
+            log_cut: None,
+            log_notices: None,
+            protection: Protection::Unprotected,
+        };
+        let tx = app.db.begin().await.unwrap();
+        let attempt = db::attempts::insert(&tx, attempt).await.unwrap();
+        tx.commit().await.unwrap();
+        let line = |line| Line { step: 1, line, stream: Stream::Out, at: 1, text: "x".repeat(10_000) };
+        let start = StepStarted { step: 1, vertex: String::new(), name: "RUN x".into(), at: 1 };
+        let records = std::iter::once(Record::StepStarted(start)).chain((1..=lines).map(|n| Record::Line(line(n))));
+        builds::log::append(app, &attempt, RecordBatch { first: 1, records: records.collect() }).await.unwrap();
+        attempt
+    }
+
+    #[tokio::test]
+    async fn lines_that_are_opened_on_a_page_leave_it_small() {
+        let app = TestApp::start().await;
+        let id = attempt(&app, 100).await.id;
+        let step = Step {
+            number: 1,
+            name: StepName::parse("RUN x"),
+            state: State::Succeeded,
+            cached: false,
+            secs: None,
+            chunks: vec![gap(1, 1, 100, "/b")],
+            progress: None,
+            open: false,
+            error: None,
+            notices: Vec::new(),
+        };
+        let mut view = LogView { steps: vec![step], ..LogView::default() };
+        open_at(&app, id, &mut view, "s1-L7", Middle { base: "/b", conceal: None, until: u64::MAX }).await.unwrap();
+        let chunks = &view.steps[0].chunks;
+        let opened = chunks.iter().map(|chunk| chunk.lines.len()).sum::<usize>();
+        assert!((20..40).contains(&opened), "{opened} lines of 10 kB");
+        let rest = chunks.last().and_then(|chunk| chunk.gap.as_ref()).unwrap();
+        assert_eq!((rest.first as usize, rest.last), (opened + 1, 100));
+    }
+}
