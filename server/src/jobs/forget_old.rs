@@ -120,6 +120,7 @@ mod tests {
     crate::testing::on_postgres! {
         what_is_old_goes_and_each_tag_keeps_its_cause,
         a_repository_keeps_so_many_moves_and_events_and_the_cause_of_each_tag,
+        with_no_age_all_is_kept_for_ever,
     }
 
     async fn repository(app: &App) -> rows::Repository {

@@ -33,6 +33,8 @@ crate::testing::on_postgres! {
     a_sign_in_asks_a_silent_forge_once_and_leaves_the_rest_to_jobs,
     who_comes_back_gets_in_and_no_role_by_itself,
     a_look_that_runs_twice_asks_once,
+    each_organization_is_asked_about_once_a_day,
+    a_no_that_comes_after_the_next_sign_in_ends_nothing,
 }
 
 #[tokio::test]

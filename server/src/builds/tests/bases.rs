@@ -16,6 +16,7 @@ crate::testing::on_postgres! {
     a_list_holds_images_of_the_namespace_that_the_asker_may_read,
     a_refused_base_is_named_to_those_who_may_read_it,
     a_deleted_image_is_on_no_list,
+    a_list_of_bases_has_an_end,
 }
 
 impl Scene {

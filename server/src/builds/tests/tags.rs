@@ -9,6 +9,7 @@ crate::testing::on_postgres! {
     a_version_takes_its_tags_from_a_branch_and_keeps_them,
     the_default_branch_takes_its_tags_from_other_refs_and_keeps_them,
     no_ref_takes_the_tag_of_a_signature,
+    a_ref_that_was_deleted_is_forgotten_after_ninety_days,
 }
 
 /// Builds a ref update to its end, of a source with that default branch.

@@ -14,6 +14,10 @@ crate::testing::on_postgres! {
     what_is_asked_for_again_waits_no_longer_for_its_next_try,
     what_the_clock_brings_has_no_tries_of_its_own,
     a_small_repository_is_removed_while_a_large_one_is,
+    a_lane_that_hangs_holds_no_other_up,
+    a_job_that_gave_up_stays_so,
+    what_gave_up_is_left_alone_after_a_month,
+    a_job_that_kills_its_workers_is_not_taken_up_again,
 }
 
 async fn add(app: &App, task: &Task) {

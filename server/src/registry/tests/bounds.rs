@@ -17,6 +17,7 @@ crate::testing::on_postgres! {
     an_account_begins_so_many_repositories_and_no_more,
     a_namespace_holds_so_many_repositories_and_no_more,
     every_old_upload_is_forgotten_at_once,
+    bytes_of_first_pushes_count_until_their_manifest_comes,
 }
 
 const SMALL: &str = "[uploads]\nopen = 3\nbytes = 100\n";

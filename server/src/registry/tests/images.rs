@@ -14,6 +14,7 @@ crate::testing::on_postgres! {
     a_child_that_is_listed_again_and_again_is_looked_at_once,
     an_image_that_is_no_image_of_a_build_is_refused,
     tags_layers_and_platforms_are_cut_and_counted,
+    a_config_or_an_index_of_megabytes_is_not_read,
 }
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";

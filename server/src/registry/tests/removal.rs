@@ -16,6 +16,8 @@ crate::testing::on_postgres! {
     a_manifest_with_many_tags_takes_all_of_them_along,
     other_writers_come_in_while_a_manifest_with_many_tags_is_deleted,
     a_child_is_kept_by_the_indexes_of_its_own_repository,
+    the_cache_that_all_refs_shared_in_the_version_before_goes_and_the_others_stay,
+    the_caches_of_a_deleted_repository_lose_their_names_with_it,
 }
 
 /// A repository with so many tags, each on a manifest of its own, or all on one.

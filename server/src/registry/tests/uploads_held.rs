@@ -16,6 +16,7 @@ crate::testing::on_postgres! {
     a_push_brings_lost_bytes_back,
     an_upload_is_held_however_old_its_lease_is,
     a_server_that_starts_frees_its_own_uploads_only,
+    bytes_stay_for_a_while_where_a_lost_writer_may_still_write,
 }
 
 const BYTES: &[u8] = b"some bytes of a layer";

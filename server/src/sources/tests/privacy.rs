@@ -16,6 +16,8 @@ crate::testing::on_postgres! {
     sources_of_one_code_repository_that_hear_at_once_do_not_wait_for_each_other,
     code_that_is_found_no_more_hides_nothing,
     a_choice_takes_the_sentence_away,
+    an_import_of_another_dockerfile_finds_that_code_is_private_too,
+    a_signed_word_is_enough_while_the_forge_does_not_answer,
 }
 
 /// Public code that is imported, with a webhook that works.

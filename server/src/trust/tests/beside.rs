@@ -11,6 +11,7 @@ crate::testing::on_postgres! {
     an_image_may_stand_at_the_tag_that_spells_its_digest,
     an_image_at_its_own_tag_takes_the_place_of_no_signature_of_ours,
     many_who_push_beside_an_image_all_come_to_their_turn,
+    a_push_that_looked_before_a_signature_came_takes_nothing_away,
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ crate::testing::on_postgres! {
     what_a_revoked_key_signed_counts_no_longer_and_builds_are_signed_again,
     a_key_that_changes_while_a_build_is_signed_signs_it_too,
     only_one_change_of_a_key_is_under_way,
+    a_build_that_only_a_retired_key_signed_is_signed_again_once_that_key_is_revoked,
+    the_instances_key_is_no_namespaces_to_revoke,
 }
 
 #[tokio::test]

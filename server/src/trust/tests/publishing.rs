@@ -9,6 +9,7 @@ crate::testing::on_postgres! {
     a_retired_key_signs_nothing_after_the_one_behind_it_is_revoked,
     two_namespaces_that_come_to_their_end_at_once_retire_the_instances_key,
     a_key_is_rotated_so_often_a_day_and_revoked_at_any_time,
+    a_person_publishes_a_key_as_it_is,
 }
 
 #[tokio::test]

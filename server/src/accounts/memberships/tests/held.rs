@@ -10,6 +10,8 @@ crate::testing::on_postgres! {
     an_empty_organization_is_held_as_a_whole,
     a_namespace_of_few_is_held_though_the_organization_is_large,
     only_admins_confirm,
+    who_leaves_while_others_are_held_waits_with_them,
+    who_came_back_before_an_admin_confirmed_loses_nothing,
 }
 
 /// Ten people: the owner and nine members.

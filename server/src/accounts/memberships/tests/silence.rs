@@ -11,6 +11,9 @@ crate::testing::on_postgres! {
     who_came_before_reasons_were_kept_has_a_week,
     a_name_that_is_off_the_lists_is_shut_out_at_the_next_start,
     an_invitation_outlives_the_lists,
+    an_owner_who_is_not_answered_about_oneself_tells_nothing_of_others,
+    a_sign_in_that_may_not_ask_is_no_day_without_an_answer,
+    a_forge_that_is_down_is_not_asked_about_everybody,
 }
 
 #[tokio::test]
