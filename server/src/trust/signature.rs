@@ -244,5 +244,10 @@ mod tests {
             std::iter::once(layer("ours")).chain((0..300).map(|n| layer(&n.to_string()))).collect();
         make_room(&mut layers, "ours");
         assert_eq!((layers.len(), &layers[0], &layers[1]), (accessories::MOST_LAYERS, &layer("ours"), &layer("101")));
+        let large = |digest: &str| json!({"digest": digest, "annotations": {"x": "y".repeat(100 << 10)}});
+        let mut layers: Vec<Value> =
+            std::iter::once(large("ours")).chain((0..12).map(|n| large(&n.to_string()))).collect();
+        make_room(&mut layers, "ours");
+        assert_eq!((layers.len(), &layers[0], &layers[1]), (9, &large("ours"), &large("4")));
     }
 }

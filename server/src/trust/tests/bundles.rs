@@ -7,6 +7,7 @@ crate::testing::on_postgres! {
     every_key_that_signs_leaves_one_bundle_that_names_the_repository,
     a_bundle_that_was_copied_says_where_it_was_signed,
     what_the_server_made_is_on_the_first_page_of_referrers,
+    our_bundle_in_a_manifest_of_others_is_none_of_ours,
 }
 
 async fn bundles(app: &TestApp, repository: &rows::Repository, digest: &Digest) -> Vec<(Digest, Value)> {
@@ -115,4 +116,22 @@ async fn what_the_server_made_is_on_the_first_page_of_referrers() {
     }
     let each = all.iter().collect::<std::collections::BTreeSet<_>>().len();
     assert_eq!((all.len(), each), (2 + 7, 2 + 7), "each once");
+}
+
+#[tokio::test]
+async fn our_bundle_in_a_manifest_of_others_is_none_of_ours() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = release(&app, &repository, "one").await;
+    add_bundle(&app, &repository, &digest, "application/vnd.acme+json").await;
+    let bundle = bundles(&app, &repository, &digest).await.remove(0).0;
+    let bytes = blobs::read_small(&app, repository.id, &bundle, 10_000).await.unwrap().unwrap();
+    let tx = app.db.begin().await.unwrap();
+    db::manifests::delete_by_subject(&tx, repository.id, &digest).await;
+    tx.commit().await.unwrap();
+    let subject = json!({"mediaType": MANIFEST, "digest": digest.as_str(), "size": 1});
+    let extra = json!({"artifactType": checks::BUNDLE_TYPE, "subject": subject});
+    add(&app, &repository, &bytes, extra, json!({"mediaType": checks::BUNDLE_TYPE}), None).await;
+    sign_and_store(&app, &repository, &digest).await;
+    assert_eq!(bundles(&app, &repository, &digest).await.len(), 2, "clients may not read theirs");
 }

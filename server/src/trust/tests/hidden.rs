@@ -136,7 +136,9 @@ async fn however_many_there_are_ours_has_to_stay() {
     let repository = repository(&app).await;
     let digest = release(&app, &repository, "one").await;
     let (tag, ours) = (signature::tag_of(&digest), sig(&app, &repository, &digest).await);
-    let junk = junk(&app, &repository).await;
+    // Signed by nobody, of the payload that we sign.
+    let mut junk = ours["layers"][0].clone();
+    junk["annotations"][signature::ANNOTATION] = "AAAA".into();
     let mut many = ours.clone();
     many["layers"] = vec![junk.clone(); 1_200].into_iter().chain([ours["layers"][0].clone()]).collect();
     put_before(&app, &repository, Some(tag.as_str()), &many).await;

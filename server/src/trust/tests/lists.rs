@@ -148,7 +148,9 @@ async fn signatures_are_held_against_keys_a_bounded_number_of_times() {
     for _ in 0..8 {
         keys.push(keys::generate(&app, repository.namespace_id).unwrap());
     }
-    let ours = keys::signer(&app, &keys[1]).unwrap().sign(b"message").unwrap();
+    // It verifies nothing, so that it is tried last.
+    keys[0].revoked_at = Some(1);
+    let ours = keys::signer(&app, &keys[2]).unwrap().sign(b"message").unwrap();
     let (_, private) = signing::generate().unwrap();
     let theirs = signing::Signer::new(&private).unwrap().sign(b"message").unwrap();
     let claim = |signature: &str| checks::Claim::Signed {

@@ -10,6 +10,7 @@ crate::testing::on_postgres! {
     two_namespaces_that_come_to_their_end_at_once_retire_the_instances_key,
     a_key_is_rotated_so_often_a_day_and_revoked_at_any_time,
     a_person_publishes_a_key_as_it_is,
+    a_key_that_comes_in_the_place_of_a_revoked_one_retires_the_instances_key,
 }
 
 #[tokio::test]
@@ -139,4 +140,16 @@ async fn a_key_is_rotated_so_often_a_day_and_revoked_at_any_time() {
     work(&app, &repository).await;
     app.clock.advance(crate::clock::DAY + crate::clock::MINUTE);
     rotate(&app, &allowed).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_key_that_comes_in_the_place_of_a_revoked_one_retires_the_instances_key() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let old = make_key(&app, repository.namespace_id).await;
+    make_instance_key(&app).await;
+    rotate(&app, &allowed(&repository)).await.unwrap();
+    revoke(&app, &allowed(&repository), Some(&old.fingerprint)).await.unwrap();
+    assert_eq!(served(&app).await, active(&app, &repository).await.public_pem);
+    assert_eq!(db::keys::instance(&app.db).await.unwrap(), None);
 }
