@@ -121,6 +121,7 @@ mod tests {
         what_is_old_goes_and_each_tag_keeps_its_cause,
         a_repository_keeps_so_many_moves_and_events_and_the_cause_of_each_tag,
         with_no_age_all_is_kept_for_ever,
+        what_cannot_be_forgotten_keeps_nothing_else,
     }
 
     async fn repository(app: &App) -> rows::Repository {
@@ -222,5 +223,18 @@ mod tests {
         run(&app).await.unwrap();
         assert_eq!(db::tags::moves(&app.db, repository.id, "main", 10).await.unwrap().len(), 2);
         assert_eq!(db::events::count(&app.db, "tag.moved").await, 2);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_forgotten_keeps_nothing_else() {
+        let app = TestApp::start_with("[keep]\ntag_move_days = 30").await;
+        let repository = repository(&app).await;
+        for to in ["sha256:1", "sha256:2"] {
+            set_tag(&app, &repository, "main", Some(to)).await;
+        }
+        app.clock.advance(31 * DAY);
+        db::connect::execute(&app.db, "DROP TABLE event").await;
+        assert!(run(&app).await.is_err(), "an operator reads of it");
+        assert_eq!(db::tags::moves(&app.db, repository.id, "main", 10).await.unwrap().len(), 1);
     }
 }

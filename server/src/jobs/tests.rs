@@ -8,6 +8,7 @@ use crate::testing::TestApp;
 crate::testing::on_postgres! {
     jobs_that_ended_long_ago_are_forgotten_however_they_ended,
     other_writers_come_in_while_old_jobs_are_forgotten,
+    what_cannot_be_forgotten_keeps_no_job,
 }
 
 /// A job that ended so, as the version before left it.
@@ -35,6 +36,17 @@ async fn jobs_that_ended_long_ago_are_forgotten_however_they_ended() {
         let stays = how != JobState::Done && days < 90;
         assert_eq!(db::jobs::find(&app.db, id).await.unwrap().is_some(), stays, "{how}, {days} days ago");
     }
+}
+
+#[tokio::test]
+async fn what_cannot_be_forgotten_keeps_no_job() {
+    let app = TestApp::start().await;
+    let tx = app.db.begin().await.unwrap();
+    let id = ended(&app, &tx, JobState::Done, 1).await;
+    tx.commit().await.unwrap();
+    db::connect::execute(&app.db, "DROP TABLE sign_in").await;
+    assert!(perform(&app, &Task::Prune).await.is_err(), "an operator reads of it");
+    assert!(db::jobs::find(&app.db, id).await.unwrap().is_none());
 }
 
 #[tokio::test]

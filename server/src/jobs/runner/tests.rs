@@ -1,6 +1,7 @@
 //! Jobs that are claimed, lost, tried again and given up.
 
 use super::*;
+use crate::db::Ask as _;
 use crate::jobs::enqueue;
 use crate::testing::TestApp;
 use uuid::Uuid;
@@ -18,6 +19,8 @@ crate::testing::on_postgres! {
     a_job_that_gave_up_stays_so,
     what_gave_up_is_left_alone_after_a_month,
     a_job_that_kills_its_workers_is_not_taken_up_again,
+    what_the_clock_brings_is_not_taken_up,
+    what_is_asked_for_just_when_it_failed_is_there_once,
 }
 
 async fn add(app: &App, task: &Task) {
@@ -86,6 +89,19 @@ async fn what_gave_up_is_left_alone_after_a_month() {
     assert!(db::jobs::end(&tx, &job, &End::GaveUp("it is away".into()), app.clock.now()).await.unwrap());
     tx.commit().await.unwrap();
     app.clock.advance(31 * crate::clock::DAY);
+    perform(&app, &Task::TakeUp).await.unwrap();
+    assert_eq!(state(&app, job.id).await, "gave_up");
+}
+
+#[tokio::test]
+async fn what_the_clock_brings_is_not_taken_up() {
+    let app = TestApp::start().await;
+    add(&app, &Task::Prune).await;
+    // As the version before left it.
+    let job = claim(&app, Lane::Upkeep).await.unwrap().unwrap().job;
+    let tx = app.db.begin().await.unwrap();
+    assert!(db::jobs::end(&tx, &job, &End::GaveUp("it is away".into()), app.clock.now()).await.unwrap());
+    tx.commit().await.unwrap();
     perform(&app, &Task::TakeUp).await.unwrap();
     assert_eq!(state(&app, job.id).await, "gave_up");
 }
@@ -164,6 +180,26 @@ async fn what_is_tried_again_is_there_once() {
         finish(&app, &claimed.job, Err(JobError::Retry(away()))).await.unwrap();
         assert_eq!(db::jobs::count_open(&app.db).await.unwrap(), 1);
     }
+}
+
+#[tokio::test]
+async fn what_is_asked_for_just_when_it_failed_is_there_once() {
+    let app = TestApp::start().await;
+    ask(&app, status()).await;
+    let claimed = claim(&app, Lane::Forge).await.unwrap().unwrap();
+    let (task, key) = status();
+    let asking = app.db.begin().await.unwrap();
+    enqueue(&app, &asking, &task, key).await.unwrap();
+    let asked = async {
+        // On SQLite one writer waits for the other from its beginning.
+        if app.db.is_postgres() {
+            app.db.until_somebody_waits().await;
+        }
+        asking.commit().await.unwrap();
+    };
+    let (finished, ()) = tokio::join!(finish(&app, &claimed.job, Err(JobError::Retry(away()))), asked);
+    finished.unwrap();
+    assert_eq!(db::jobs::count_open(&app.db).await.unwrap(), 1);
 }
 
 #[tokio::test]
