@@ -22,6 +22,7 @@ crate::testing::on_postgres! {
     a_heartbeat_in_between_does_not_keep_a_build_from_being_handed_back,
     a_builder_that_does_not_stop_is_stopped,
     an_attempt_that_cannot_be_ended_keeps_no_other_from_its_end,
+    an_attempt_that_cannot_be_ended_keeps_no_server_from_its_start,
 }
 
 #[tokio::test]
@@ -224,12 +225,25 @@ async fn an_attempt_that_cannot_be_ended_keeps_no_other_from_its_end() {
     for claimed in [&first, &second] {
         scene.run_out(claimed.attempt_id).await;
     }
-    for stuck in db::attempts::open(&scene.app.db).await.unwrap().into_iter().take(1) {
-        let ended = rows::Build { state: db::BuildState::Succeeded, ..scene.build(stuck.build_id).await };
-        let tx = scene.app.db.begin().await.unwrap();
-        db::builds::save(&tx, &ended).await.unwrap();
-        tx.commit().await.unwrap();
-    }
+    let stuck = db::attempts::open(&scene.app.db).await.unwrap().remove(0);
+    spoil(&scene, stuck.build_id).await;
     assert!(lease::sweep(&scene.app).await.is_err(), "an operator reads of it");
     assert_eq!(db::attempts::open(&scene.app.db).await.unwrap().len(), 1);
+}
+
+/// Nothing that is over can be ended.
+async fn spoil(scene: &Scene, build_id: uuid::Uuid) {
+    let over = rows::Build { state: db::BuildState::Succeeded, ..scene.build(build_id).await };
+    let tx = scene.app.db.begin().await.unwrap();
+    db::builds::save(&tx, &over).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_attempt_that_cannot_be_ended_keeps_no_server_from_its_start() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    scene.claim().await.unwrap();
+    spoil(&scene, build.id).await;
+    lease::at_start(&scene.app).await.unwrap();
 }

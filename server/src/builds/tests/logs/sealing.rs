@@ -51,4 +51,10 @@ async fn a_log_that_no_job_seals_is_found() {
         jobs::perform_now(&scene.app, &Task::TakeUp).await.unwrap();
         assert_eq!(open().await, std::slice::from_ref(&seal));
     }
+    let (tx, now) = (scene.app.db.begin().await.unwrap(), scene.app.clock.now());
+    let claimed = db::jobs::claim_next(&tx, db::Lane::Logs, now).await.unwrap().unwrap();
+    db::jobs::end(&tx, &claimed.job, &db::jobs::End::Failed("it broke".into()), now).await.unwrap();
+    tx.commit().await.unwrap();
+    jobs::perform_now(&scene.app, &Task::TakeUp).await.unwrap();
+    assert!(open().await.is_empty(), "what failed is for a person to look at");
 }
