@@ -18,6 +18,7 @@ crate::testing::on_postgres! {
     a_namespace_holds_so_many_repositories_and_no_more,
     every_old_upload_is_forgotten_at_once,
     bytes_of_first_pushes_count_until_their_manifest_comes,
+    an_old_upload_that_cannot_be_removed_keeps_no_other,
 }
 
 const SMALL: &str = "[uploads]\nopen = 3\nbytes = 100\n";
@@ -119,6 +120,21 @@ async fn every_old_upload_is_forgotten_at_once() {
     assert_eq!(open, [(written.id, 0)]);
     assert_eq!(db::objects::all(&scene.app.db).await.len(), 1);
     assert_eq!(db::repositories::deleting(&scene.app.db, 10).await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn an_old_upload_that_cannot_be_removed_keeps_no_other() {
+    let scene = Scene::new().await;
+    let mona = pushing(&scene).await;
+    let stuck = uploads::start(&scene.app, &mona).await.unwrap();
+    uploads::start(&scene.app, &mona).await.unwrap();
+    // As a disk that fails in one place would.
+    let file = scene.app.config.data_dir.join("storage").join(stuck.storage_key.as_str());
+    std::fs::create_dir_all(file).unwrap();
+    scene.app.clock.advance(2 * DAY);
+    assert!(uploads::forget_old(&scene.app).await.is_err(), "an operator reads of it");
+    let left = db::uploads::open_of(&scene.app.db, PrincipalKind::User, mona.principal().id()).await.unwrap();
+    assert_eq!(left, []);
 }
 
 #[tokio::test]

@@ -1,16 +1,18 @@
 //! What the list of tags finds, and in which order.
 
 use super::Scene;
-use crate::db::{self, RepositoryState, rows};
+use crate::db::{self, PrincipalKind, RepositoryState, rows};
 use crate::names::Digest;
-use crate::policy::ReadRepository;
+use crate::policy::{PullImage, ReadRepository};
 use crate::registry::images::{self, TagOrder};
+use crate::registry::manifests;
 use uuid::Uuid;
 
 crate::testing::on_postgres! {
     tags_are_found_by_name_and_digest,
     tags_come_in_the_order_that_is_asked_for,
     a_repository_changes_with_its_tags,
+    a_first_page_of_referrers_has_one_of_others_however_large_ours_are,
 }
 
 /// A repository with these tags, each on an image of its own, the first the newest.
@@ -88,4 +90,23 @@ async fn a_repository_changes_with_its_tags() {
     super::super::tags::delete_by_name(&scene.app, &allowed, &"main".parse().unwrap()).await.unwrap();
     let now = db::repositories::find(&scene.app.db, repository.id).await.unwrap().unwrap();
     assert!(now.updated_at >= before);
+}
+
+#[tokio::test]
+async fn a_first_page_of_referrers_has_one_of_others_however_large_ours_are() {
+    use PrincipalKind::{System, User};
+    let (scene, repository) = tagged(&["main"]).await;
+    let subject = Digest::of(b"main");
+    let tx = scene.app.db.begin().await.unwrap();
+    for (n, principal_kind) in (0..).zip([System, System, User, User]) {
+        let plain = crate::testing::manifest(repository.id, &Digest::of(&[n]));
+        let subject_digest = Some(subject.to_string());
+        let row = rows::Manifest { subject_digest, principal_kind, size_bytes: 2 << 20, ..plain };
+        db::manifests::insert(&tx, row, Vec::new()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let allowed = scene.allowed::<PullImage>(Some(&repository));
+    let (found, is_more) = manifests::referrers_page(&scene.app, &allowed, &subject, None, "", 100).await.unwrap();
+    let by: Vec<_> = found.iter().map(|row| row.principal_kind).collect();
+    assert_eq!((&by[..], is_more), (&[System, System, User][..], true));
 }
