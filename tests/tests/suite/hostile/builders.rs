@@ -1,5 +1,7 @@
 //! Builders of their own: killed, without rights, without space; what their daemons keep, and keep from each other.
 
+use std::path::PathBuf;
+
 use slipway_tests::BuilderProgram;
 
 use super::{
@@ -79,6 +81,22 @@ async fn an_idle_daemon_is_stopped_and_a_new_one_knows_the_steps() {
     until("the daemon is stopped", async || processes(&folder).is_empty().then_some(())).await;
     let again = shop.build("idle-again", steps).await;
     assert!(again.is("succeeded").raw.contains(" CACHED"), "{}", again.raw);
+}
+
+#[tokio::test]
+async fn of_many_idle_daemons_four_are_kept() {
+    let shop = without_builder().await;
+    let builder = BuilderProgram::start(&shop.site.server, TOKEN);
+    for name in ["one", "two", "three"] {
+        let more = shop.site.connected(&shop.mona(), "mona", name, false).await;
+        shop.finished(&more, &more.repo.head("main").expect("it has one")).await.is("succeeded");
+    }
+    // With those of the workshop's own repositories there were five.
+    let daemons = builder.folder().join("work/daemons");
+    let all = || std::fs::read_dir(&daemons).expect("builds made it").flatten().map(|daemon| daemon.path());
+    until("all five were there", async || (all().count() == 5).then_some(())).await;
+    let is_running = |daemon: &PathBuf| !processes(&daemon.to_string_lossy()).is_empty();
+    until("one is stopped", async || (all().filter(is_running).count() == 4).then_some(())).await;
 }
 
 #[tokio::test]
