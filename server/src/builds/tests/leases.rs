@@ -22,7 +22,6 @@ crate::testing::on_postgres! {
     a_heartbeat_in_between_does_not_keep_a_build_from_being_handed_back,
     a_builder_that_does_not_stop_is_stopped,
     an_attempt_that_cannot_be_ended_keeps_no_other_from_its_end,
-    an_attempt_that_cannot_be_ended_keeps_no_server_from_its_start,
 }
 
 #[tokio::test]

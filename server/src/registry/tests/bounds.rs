@@ -126,10 +126,12 @@ async fn every_old_upload_is_forgotten_at_once() {
 async fn an_old_upload_that_cannot_be_removed_keeps_no_other() {
     let scene = Scene::new().await;
     let mona = pushing(&scene).await;
-    let stuck = uploads::start(&scene.app, &mona).await.unwrap();
-    uploads::start(&scene.app, &mona).await.unwrap();
+    let mut begun = Vec::new();
+    for _ in 0..3 {
+        begun.push(uploads::start(&scene.app, &mona).await.unwrap());
+    }
     // As a disk that fails in one place would.
-    let file = scene.app.config.data_dir.join("storage").join(stuck.storage_key.as_str());
+    let file = scene.app.config.data_dir.join("storage").join(begun[1].storage_key.as_str());
     std::fs::create_dir_all(file).unwrap();
     scene.app.clock.advance(2 * DAY);
     assert!(uploads::forget_old(&scene.app).await.is_err(), "an operator reads of it");

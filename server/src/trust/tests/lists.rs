@@ -120,13 +120,18 @@ async fn images_that_take_long_leave_the_others_of_a_list_theirs() {
     let (mut attacked, mut good) = (Vec::new(), Vec::new());
     let one = junk(&app, &repository).await;
     let layer = json!({"mediaType": "text/plain"});
-    add(&app, &repository, b"not json", json!({}), layer, None).await;
+    add(&app, &repository, b"not json", json!({}), layer.clone(), None).await;
     let mut two = one.clone();
     (two["digest"], two["size"]) = (Digest::of(b"not json").as_str().into(), json!(8));
     for n in 0..6 {
         let digest = image(&app, &repository, &format!("attacked {n}")).await;
         let mut body = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE]).await;
-        body["layers"] = [one.clone(), two.clone()].into_iter().cycle().take(199).collect();
+        // Signed by nobody that is known: ours may be among the others.
+        let payload = signature::payload_of(&app, "acme/web", &digest);
+        add(&app, &repository, &payload, json!({}), layer.clone(), None).await;
+        let mut nobodys = one.clone();
+        (nobodys["digest"], nobodys["size"]) = (Digest::of(&payload).as_str().into(), payload.len().into());
+        body["layers"] = [one.clone(), two.clone()].into_iter().cycle().take(198).chain([nobodys]).collect();
         body["annotations"] = json!({"n": n.to_string()});
         put_before(&app, &repository, Some(signature::tag_of(&digest).as_str()), &body).await;
         attacked.push(digest);

@@ -43,6 +43,19 @@ async fn a_line_that_no_builder_sends_is_cut() {
 }
 
 #[tokio::test]
+async fn all_that_comes_behind_the_end_of_a_log_is_acknowledged() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let id = scene.claim().await.unwrap().attempt_id;
+    let full = rows::Attempt { log_bytes: 512 << 20, ..scene.attempt(id).await };
+    let tx = scene.app.db.begin().await.unwrap();
+    db::attempts::set_log(&tx, &full).await.unwrap();
+    tx.commit().await.unwrap();
+    // Three parts, and the first one ends it.
+    assert_eq!(append(&scene, id, batch(1, (1..=25).map(|n| long(1, n, 60_000)).collect())).await.unwrap(), 25);
+}
+
+#[tokio::test]
 async fn one_look_at_a_step_has_an_end_in_bytes_and_in_records() {
     let scene = Scene::new().await;
     scene.queue(1).await;

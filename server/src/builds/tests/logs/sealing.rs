@@ -5,6 +5,7 @@ use super::*;
 crate::testing::on_postgres! {
     a_sealed_log_whose_rows_are_half_gone_reads_as_before,
     a_log_that_no_job_seals_is_found,
+    a_log_whose_bytes_are_lost_keeps_no_notices_of_others,
 }
 
 /// An attempt that ended, with so many batches of one line.
@@ -57,4 +58,24 @@ async fn a_log_that_no_job_seals_is_found() {
     tx.commit().await.unwrap();
     jobs::perform_now(&scene.app, &Task::TakeUp).await.unwrap();
     assert!(open().await.is_empty(), "what failed is for a person to look at");
+}
+
+#[tokio::test]
+async fn a_log_whose_bytes_are_lost_keeps_no_notices_of_others() {
+    let scene = Scene::new().await;
+    scene.queue(1).await;
+    let whole = scene.claim().await.unwrap().attempt_id;
+    append(&scene, whole, batch(1, vec![Record::Notice { at: 1, text: "early".into() }])).await.unwrap();
+    scene.finish(whole, slipway_protocol::Outcome::TimedOut).await.unwrap();
+    // The newest comes first.
+    let (lost, key) = scene.sealed_log().await;
+    std::fs::remove_file(scene.app.config.data_dir.join("storage").join(key.as_str())).unwrap();
+    let tx = scene.app.db.begin().await.unwrap();
+    for id in [whole, lost] {
+        db::attempts::forget_notices(&tx, id).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    jobs::perform_now(&scene.app, &Task::ReadNotices { before: None }).await.unwrap();
+    let read = log::all_notices(&scene.attempt(whole).await, &[]);
+    assert_eq!(read, [(0, vec!["early".to_owned()])].into());
 }
