@@ -23,3 +23,18 @@ impl Turn {
         has
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestApp;
+
+    #[tokio::test]
+    async fn a_turn_ends_with_its_pieces_and_when_the_server_stops() {
+        let app = TestApp::start().await;
+        let mut turn = Turn::begin();
+        assert_eq!((0..100).filter(|_| turn.has_piece(&app)).count(), 30);
+        app.wake.stop();
+        assert!(!Turn::begin().has_piece(&app));
+    }
+}

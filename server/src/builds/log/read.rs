@@ -173,3 +173,17 @@ pub(super) fn parse(body: &[u8]) -> Result<Vec<Record>> {
         .map(|line| serde_json::from_slice(line).context("reading a log record"))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_record_takes_in_storage_is_known_before_it_is_written() {
+        for text in ["x", "\u{1}"] {
+            let record = Record::Notice { at: 1, text: text.repeat(10_000) };
+            let about = stored_size_of(&record).abs_diff(super::super::line_of(&record).len());
+            assert!(about < 100, "{text:?}: {about} bytes beside it");
+        }
+    }
+}

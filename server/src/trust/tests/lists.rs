@@ -142,7 +142,10 @@ async fn images_that_take_long_leave_the_others_of_a_list_theirs() {
     for digest in &good {
         assert_eq!(verdicts[digest.as_str()].state, VerdictState::Verified);
     }
-    assert!(matches!(verdicts[attacked[5].as_str()].state, VerdictState::CouldNotCheck(_)));
+    // The first one could be looked through.
+    for digest in &attacked[1..] {
+        assert!(matches!(verdicts[digest.as_str()].state, VerdictState::CouldNotCheck(_)));
+    }
 }
 
 #[tokio::test]
