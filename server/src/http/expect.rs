@@ -74,6 +74,8 @@ mod tests {
     use super::*;
     use actix_web::http::StatusCode;
     use actix_web::web::Bytes;
+    use std::time::Duration;
+    use tokio::time::timeout;
 
     fn request(chunks: Vec<&'static str>) -> Request {
         let chunks = stream::iter(chunks.into_iter().map(|chunk| Ok(Bytes::from(chunk))));
@@ -110,5 +112,19 @@ mod tests {
     async fn who_sends_without_waiting_is_not_told_to() {
         let answer = expect(application(true), request(vec!["a"])).await.unwrap_err();
         assert_eq!(answer.status(), StatusCode::CREATED);
+    }
+
+    #[actix_web::test]
+    async fn a_request_passes_when_another_task_asks_for_its_body() {
+        let application: Application = Rc::new(|mut request: Request| {
+            let reader = actix_web::rt::spawn(async move { request.take_payload().next().await.is_some() });
+            async move {
+                reader.await.unwrap();
+                Response::with_body(StatusCode::CREATED, BoxBody::new(()))
+            }
+            .boxed_local()
+        });
+        let passed = actix_web::rt::spawn(expect(application, request(vec![])));
+        timeout(Duration::from_secs(10), passed).await.expect("it is woken").unwrap().unwrap();
     }
 }

@@ -100,3 +100,29 @@ impl Head {
 pub(super) fn now() -> Instant {
     Instant::now()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_head_has_its_place_until_its_request_begins() {
+        let places = Places::new(1, 1);
+        let mut head = Head::new(None, places.clone());
+        head.came(LARGE + 1).unwrap();
+        assert_eq!(places.taken(), 1);
+        head.begun(1);
+        assert_eq!(places.taken(), 0);
+    }
+
+    #[test]
+    fn a_head_has_so_much_time_from_its_first_byte() {
+        let mut head = Head::new(None, large_heads());
+        let is_late = |head: &Head, secs| head.is_late(now() + Duration::from_secs(secs));
+        assert_eq!((is_late(&head, 80), is_late(&head, 100)), (false, true));
+        head.came(1).unwrap();
+        assert_eq!((is_late(&head, 20), is_late(&head, 40)), (false, true));
+        head.begun(1);
+        assert!(!is_late(&head, 40));
+    }
+}
