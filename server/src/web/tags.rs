@@ -197,7 +197,7 @@ mod tests {
             digest: digest.to_string(),
         };
         db::builds::insert_materials(&tx, (0..bases).map(material).collect()).await.unwrap();
-        let moved = |_| rows::TagMove {
+        let deleted = |_| rows::TagMove {
             id: Uuid::now_v7(),
             repository_id: repository.id,
             tag: "t00000".into(),
@@ -209,7 +209,7 @@ mod tests {
             principal_id: None,
             at: 0,
         };
-        db::tags::add_moves(&tx, (0..moves).map(moved).collect()).await.unwrap();
+        db::tags::add_moves(&tx, (0..moves).map(deleted).collect()).await.unwrap();
         tx.commit().await.unwrap();
         repository
     }
