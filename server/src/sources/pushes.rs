@@ -98,7 +98,7 @@ async fn why_not(
     let built: Vec<&RefName> = live.iter().filter(|other| rules::builds(rule, other)).collect();
     let default = &source.default_branch;
     if let Some((tag, winner)) = rules::overruled(name, built.iter().copied(), default) {
-        let (short, why) = (winner.short(), rules::why_it_wins(winner));
+        let (short, why) = (winner.short(), rules::why_it_wins(winner, name));
         let text = format!("`{short}` has the tag `{tag}`: {why}; rename the {}", kind(name));
         return Ok(Some(("tag_collision", text)));
     }

@@ -121,8 +121,12 @@ fn rank(ref_name: &RefName, default_branch: &str) -> Rank {
 }
 
 /// Why a ref that wins over another one does.
-pub fn why_it_wins(winner: &RefName) -> &'static str {
-    if version_of(winner).is_some() { "versions win over branches" } else { "the default branch wins over other refs" }
+pub fn why_it_wins(winner: &RefName, loser: &RefName) -> &'static str {
+    match (version_of(winner), loser.branch()) {
+        (Some(_), Some(_)) => "versions win over branches",
+        (Some(_), None) => "versions win over other tags",
+        (None, _) => "the default branch wins over other refs",
+    }
 }
 
 /// The ref that has all tags of `ref_name`, with one of them; `others` are the refs of its source. Where a tag is

@@ -3,7 +3,7 @@
 use super::keys;
 use super::{again, signing};
 use crate::app::App;
-use crate::clock;
+use crate::clock::{self, Millis};
 use crate::db::{self, Tx, rows};
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, ManageSigningKey, Principal};
@@ -21,6 +21,8 @@ pub struct KeyState {
     pub published: Option<rows::SigningKey>,
     /// Those before, the newest first.
     pub old: Vec<rows::SigningKey>,
+    /// Still older ones.
+    pub older: u64,
     pub run: Option<rows::SigningRun>,
 }
 
@@ -40,11 +42,13 @@ impl KeyState {
 pub async fn state_of(app: &App, namespace_id: Uuid) -> Result<KeyState> {
     let mut all = db::keys::of_namespace(&app.db, namespace_id).await?;
     all.retain(|key| key.namespace_id.is_some());
+    let older = db::keys::count_made(&app.db, namespace_id, Millis::MIN).await?.saturating_sub(all.len() as u64);
     let active = all.iter().position(|key| key.retired_at.is_none()).map(|at| all.remove(at));
     Ok(KeyState {
         active,
         published: keys::published(&app.db, namespace_id).await?,
         old: all,
+        older,
         run: db::signing_runs::find(&app.db, namespace_id).await?,
     })
 }

@@ -32,9 +32,11 @@ pub async fn facts(app: &App, on: &RepositoryAccess) -> Result<KeyFacts> {
         finished: run.finished_at.map(|at| when(app, at)),
         held: state.is_held(),
     });
+    let mut old = Cut::first(state.old.iter().map(|key| row(app, on, key)).collect(), MOST_OLD);
+    old.more += state.older;
     Ok(KeyFacts {
         present: state.active.as_ref().map(|key| row(app, on, key)),
-        old: Cut::first(state.old.iter().map(|key| row(app, on, key)).collect(), MOST_OLD),
+        old,
         run,
     })
 }
@@ -170,7 +172,7 @@ mod tests {
         let tx = app.db.begin().await.unwrap();
         let namespace = db::namespaces::insert(&tx, testing::namespace("acme")).await.unwrap();
         tx.commit().await.unwrap();
-        for _ in 0..13 {
+        for _ in 0..63 {
             let key = trust::make_key(&app, namespace.id).await;
             let tx = app.db.begin().await.unwrap();
             db::keys::retire(&tx, key.id, 1).await.unwrap();
@@ -185,6 +187,6 @@ mod tests {
             role: Some(Role::Admin),
         };
         let old = facts(&app, &on).await.unwrap().old;
-        assert_eq!((old.shown.len(), old.rest().as_deref()), (10, Some("and 3 more")));
+        assert_eq!((old.shown.len(), old.rest().as_deref()), (10, Some("and 53 more")));
     }
 }

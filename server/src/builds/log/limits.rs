@@ -23,14 +23,14 @@ pub(super) const MOST_NOTICES: usize = 20;
 
 /// Why a log takes no more.
 pub(super) fn cut(records: i64, bytes: i64, step: Option<u32>) -> Option<String> {
-    let rest = "the rest of it is not kept";
+    let rest = "the rest is not kept";
     if step.is_some_and(|step| step > MOST_STEPS) {
-        return Some(format!("the log has more than {MOST_STEPS} steps: {rest}"));
+        return Some(format!("it has more than {MOST_STEPS} steps; {rest}"));
     }
     if records > MOST_RECORDS {
-        return Some(format!("the log has more than {MOST_RECORDS} records: {rest}"));
+        return Some(format!("it has more than {MOST_RECORDS} records; {rest}"));
     }
-    (bytes > MOST_BYTES).then(|| format!("the log is larger than {} MiB: {rest}", MOST_BYTES >> 20))
+    (bytes > MOST_BYTES).then(|| format!("it is larger than {} MiB; {rest}", MOST_BYTES >> 20))
 }
 
 #[cfg(test)]

@@ -104,7 +104,7 @@ fn objection(
             return None;
         }
         if rules::wins_over(holder, &own, default_branch) {
-            let why = rules::why_it_wins(holder);
+            let why = rules::why_it_wins(holder, &own);
             return Some(format!("`{}` belongs to `{}`: {why}", mapped.name, holder.short()));
         }
     }

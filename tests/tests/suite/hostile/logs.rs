@@ -161,7 +161,7 @@ async fn a_log_that_passes_its_limits_ends_with_a_word_and_the_build_goes_on() {
     assert_eq!((status, answer["acknowledged"].as_u64()), (200, Some(3_001)));
     builder.finish().await;
     let page = builder.page("").await;
-    assert!(page.contains("This log was cut: the log has more than 2000 steps"), "{page}");
+    assert!(page.contains("This log was cut: it has more than 2000 steps"), "{page}");
     assert!(page.contains("more steps are in the raw log"));
     assert!(page.len() < 2 * MIB, "{} bytes", page.len());
     let raw = builder.page("/raw").await;

@@ -257,7 +257,7 @@ pub(super) fn pages() -> Vec<(String, String)> {
                 failed(),
                 LogView {
                     cut: vec![
-                        "This log was cut: the log is larger than 512 MiB: the rest of it is not kept.".to_owned(),
+                        "This log was cut: it is larger than 512 MiB; the rest is not kept.".to_owned(),
                         "400 of 2,000 steps are here; 1,600 more steps are in the raw log.".to_owned(),
                     ],
                     ..failed_log()
