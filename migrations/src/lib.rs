@@ -25,8 +25,8 @@ mod m20261130_000703_create_bases_to_list;
 mod m20261130_000811_index_build_digest;
 mod m20261130_000850_add_edge_repository;
 mod m20261130_000861_add_job_deaths;
-mod m20261130_000871_add_indexes_of_lists;
-mod m20261130_000872_add_build_namespace;
+mod m20261130_000871_add_build_namespace;
+mod m20261130_000872_add_indexes_of_lists;
 mod schema;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -60,15 +60,16 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000811_index_build_digest::Migration),
             Box::new(m20261130_000850_add_edge_repository::Migration),
             Box::new(m20261130_000861_add_job_deaths::Migration),
-            Box::new(m20261130_000871_add_indexes_of_lists::Migration),
-            Box::new(m20261130_000872_add_build_namespace::Migration),
+            Box::new(m20261130_000871_add_build_namespace::Migration),
+            Box::new(m20261130_000872_add_indexes_of_lists::Migration),
         ];
         all.into_iter().map(|migration| Box::new(Whole(migration)) as Box<dyn MigrationTrait>).collect()
     }
 }
 
-/// A migration in one transaction, on SQLite too: one that breaks off or is killed leaves nothing of itself, and can be
-/// tried again.
+/// A migration in one transaction, on SQLite too, so that one that breaks off or is killed leaves nothing of itself and can
+/// be tried again. One that would lock large tables for long says that it goes in steps instead, each of which can be
+/// repeated.
 struct Whole(Box<dyn MigrationTrait>);
 
 impl MigrationName for Whole {
@@ -88,6 +89,6 @@ impl MigrationTrait for Whole {
     }
 
     fn use_transaction(&self) -> Option<bool> {
-        Some(true)
+        self.0.use_transaction().or(Some(true))
     }
 }

@@ -3,11 +3,30 @@
 //! Ids are UUIDs (version 7), times are UTC milliseconds, sizes are bytes, JSON is text.
 
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
 
 /// Statements that both databases understand, one after the other.
 pub(crate) async fn execute(m: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
     for one in statements {
         m.get_connection().execute_unprepared(one).await?;
+    }
+    Ok(())
+}
+
+/// Makes indexes, each with its name and place, outside of a transaction: on PostgreSQL a server that is at work reads and
+/// writes on meanwhile. What broke off before is made anew.
+pub(crate) async fn create_indexes(m: &SchemaManager<'_>, indexes: &[(&str, &str)]) -> Result<(), DbErr> {
+    let concurrently = if m.get_database_backend() == DbBackend::Postgres { "CONCURRENTLY" } else { "" };
+    drop_indexes(m, indexes).await?;
+    for (name, place) in indexes {
+        execute(m, &[&format!("CREATE INDEX {concurrently} {name} ON {place}")]).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn drop_indexes(m: &SchemaManager<'_>, indexes: &[(&str, &str)]) -> Result<(), DbErr> {
+    for (name, _) in indexes {
+        execute(m, &[&format!("DROP INDEX IF EXISTS {name}")]).await?;
     }
     Ok(())
 }

@@ -223,6 +223,23 @@ async fn without_source(app: &App, taken: &Taken, error: &Error) -> Result<()> {
     }
 }
 
+/// Builds of one transaction.
+const AT_ONCE: u64 = 200;
+
+/// Takes builds into the queue that lack their namespace: a server of the version before, at work beside this one, makes
+/// such.
+pub async fn adopt(app: &App) -> Result<()> {
+    loop {
+        let some = db::build_lists::without_namespace(&app.db, AT_ONCE).await?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        let tx = app.db.begin().await?;
+        db::build_lists::give_namespace(&tx, &some).await?;
+        tx.commit().await?;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

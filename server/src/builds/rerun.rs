@@ -34,6 +34,7 @@ pub async fn rerun(app: &App, allowed: &Allowed<ManageBuilds>, number: i64, mode
     let by = allowed.principal();
     let draft = rows::Build {
         id: Uuid::now_v7(),
+        namespace_id: Some(allowed.on().namespace_id),
         trigger: Trigger::Rerun,
         principal_kind: by.kind(),
         principal_id: by.id(),

@@ -8,8 +8,11 @@ use crate::clock::{DAY, Millis};
 use crate::db::queue::{LOOKED_AT, Waiting};
 use crate::db::{self, BuildState, rows};
 use crate::error::Result;
+use tokio::sync::OnceCell;
 use uuid::Uuid;
 
+/// Failed builds of a namespace that are looked at for such a list.
+const MOST_FAILED: u64 = 2_000;
 /// How many builds a list about a person shows.
 const MOST: u64 = 50;
 /// A failed build of a person is shown for so long.
@@ -46,7 +49,7 @@ pub async fn running_of_user(app: &App, user_id: Uuid) -> Result<Newest> {
 /// Builds that failed in the last week where a person has a role, and that no newer build of the same ref followed.
 pub async fn failed_of_user(app: &App, user_id: Uuid) -> Result<Newest> {
     let since = app.clock.now() - FAILED_FOR;
-    Newest::of(app, db::build_lists::failed_of_user(&app.db, user_id, since, MOST).await?).await
+    Newest::of(app, db::build_lists::failed_of_user(&app.db, user_id, since, MOST_FAILED, MOST).await?).await
 }
 
 /// Queued and running builds of a namespace, of its public repositories only when `all` is false; newest first.
@@ -68,18 +71,35 @@ impl Newest {
     }
 }
 
-/// How many builds are handed out before a waiting one; `None` when they are more than `LOOKED_AT`.
-pub async fn place_in_queue(app: &App, build: &rows::Build) -> Result<Option<usize>> {
+/// The builds that wait, as one page sees them: read once, when the first of its rows asks.
+#[derive(Debug, Default)]
+pub struct Queue(OnceCell<InLine>);
+
+#[derive(Debug)]
+struct InLine {
+    waiting: Vec<Waiting>,
+    /// As they are handed out.
+    order: Vec<Waiting>,
+}
+
+impl Queue {
+    /// How many builds are handed out before a waiting one; `None` when they are more than `LOOKED_AT`.
+    pub async fn place_of(&self, app: &App, build: &rows::Build) -> Result<Option<usize>> {
+        let InLine { waiting, order } = self.0.get_or_try_init(|| read(app)).await?;
+        if let Some(place) = order.iter().position(|w| w.id == build.id) {
+            return Ok(Some(place));
+        }
+        // It is behind the ones of its namespace that are looked at, or it has just begun and nobody is before it.
+        let first = |w: &&Waiting| (w.created_at, w.id) < (build.created_at, build.id);
+        let before = waiting.iter().filter(|w| Some(w.namespace_id) == build.namespace_id).filter(first).count();
+        Ok((before < LOOKED_AT).then_some(0))
+    }
+}
+
+async fn read(app: &App) -> Result<InLine> {
     let waiting = db::queue::waiting(&app.db).await?;
     let order = fair_order(&waiting, &db::queue::running(&app.db).await?);
-    if let Some(place) = order.iter().position(|w| w.id == build.id) {
-        return Ok(Some(place));
-    }
-    // It is behind the ones of its namespace that are looked at, or it has just begun and nobody is before it.
-    let home = Home::of(&app.db, build.repository_id).await?;
-    let first = |w: &&Waiting| (w.created_at, w.id) < (build.created_at, build.id);
-    let before = waiting.iter().filter(|w| w.namespace_id == home.namespace.id).filter(first).count();
-    Ok((before < LOOKED_AT).then_some(0))
+    Ok(InLine { waiting, order })
 }
 
 /// What a queued build waits for that is not its turn.

@@ -119,11 +119,15 @@ pub const SETTINGS: &[Setting] = &[
         "repositories that one namespace may hold; pushes and imports beyond are refused",
     ),
     setting("keep.log_days", "365", "days that the log of a build is kept after its end; `0`: for ever"),
-    setting("keep.event_days", "365", "days that events are kept; `0`: for ever"),
+    setting(
+        "keep.event_days",
+        "365",
+        "days that events are kept; `0`: for ever, but the newest 100,000 of a repository at most",
+    ),
     setting(
         "keep.tag_move_days",
         "365",
-        "days that the history of tags is kept, but for the last move of each tag; `0`: for ever",
+        "days that the history of tags is kept, but for the last move of each tag; `0`: for ever, but the newest 100,000 of a repository at most",
     ),
     setting("sources.poll_secs", "30", "how often a source without a working webhook is asked for new commits"),
 ];

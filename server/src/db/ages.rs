@@ -71,7 +71,8 @@ pub async fn old_moves(
         .filter(tag_move::Column::At.gte(from))
         .filter(tag_move::Column::At.lt(before))
         .filter(is_over)
-        .order_by_asc(tag_move::Column::At);
+        .order_by_asc(tag_move::Column::At)
+        .order_by_asc(tag_move::Column::Id);
     if let Some(id) = repository_id {
         old = old.filter(tag_move::Column::RepositoryId.eq(id));
     }

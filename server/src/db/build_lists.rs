@@ -3,7 +3,7 @@
 use super::entity::accounts::namespace_grant;
 use super::entity::builds::build;
 use super::entity::registry::repository;
-use super::{Ask, BuildState, RepositoryState, Visibility, rows};
+use super::{Ask, BuildState, RepositoryState, Tx, Visibility, rows};
 use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::prelude::*;
@@ -96,21 +96,55 @@ pub async fn open_of_user(c: &impl Ask, user_id: Uuid, limit: u64) -> Result<New
     newest(c, open, limit).await
 }
 
-/// So many failed builds are looked at: whether each is the last one of its ref is a question of its own.
-const LOOKED_AT: u64 = 2_000;
-
 /// Builds that failed since `since` where a person has a role, and that no newer build of the same ref followed which
-/// failed too, or was good.
-pub async fn failed_of_user(c: &impl Ask, user_id: Uuid, since: Millis, limit: u64) -> Result<Newest> {
+/// failed too, or was good. Whether each is the last one of its ref is a question of its own, so at most `most` of each
+/// namespace are asked about: a ref that fails all day long hides none of other namespaces.
+pub async fn failed_of_user(c: &impl Ask, user_id: Uuid, since: Millis, most: u64, limit: u64) -> Result<Newest> {
     let over = [FAILED.as_slice(), &[BuildState::Succeeded]].concat();
+    let own = Alias::new("own");
+    let of_own = |column: build::Column| Expr::col((own.clone(), column));
+    let newest_of_namespace = Query::select()
+        .column((own.clone(), build::Column::Id))
+        .from_as(build::Entity, own.clone())
+        .and_where(
+            of_own(build::Column::NamespaceId).equals((namespace_grant::Entity, namespace_grant::Column::NamespaceId)),
+        )
+        .and_where(of_own(build::Column::State).is_in(FAILED))
+        .and_where(of_own(build::Column::CreatedAt).gte(since))
+        .order_by((own.clone(), build::Column::CreatedAt), Order::Desc)
+        .limit(most)
+        .to_owned();
     let looked_at = of_user(user_id, &FAILED)
+        .and_where(Expr::col((build::Entity, build::Column::Id)).in_subquery(newest_of_namespace))
         .and_where(Expr::col((build::Entity, build::Column::CreatedAt)).gte(since))
-        .order_by((build::Entity, build::Column::CreatedAt), Order::Desc)
-        .limit(LOOKED_AT)
         .to_owned();
     let failed = build::Entity::find()
         .filter(build::Column::Id.in_subquery(looked_at))
         .filter(Expr::exists(shown(true)))
         .filter(Expr::exists(newer(&over)).not());
     newest(c, failed, limit).await
+}
+
+/// Builds without a namespace: a server of the version before, which works beside this one, makes such.
+pub async fn without_namespace(c: &impl Ask, limit: u64) -> Result<Vec<Uuid>> {
+    let such = build::Entity::find().filter(build::Column::NamespaceId.is_null());
+    Ok(such.select_only().column(build::Column::Id).limit(limit).into_tuple().all(c.connection()).await?)
+}
+
+/// Gives builds the namespace of their repository.
+pub async fn give_namespace(tx: &Tx, ids: &[Uuid]) -> Result<()> {
+    let namespace = Query::select()
+        .column(repository::Column::NamespaceId)
+        .from(repository::Entity)
+        .and_where(
+            Expr::col((repository::Entity, repository::Column::Id))
+                .equals((build::Entity, build::Column::RepositoryId)),
+        )
+        .to_owned();
+    build::Entity::update_many()
+        .col_expr(build::Column::NamespaceId, Expr::SubQuery(None, Box::new(namespace.into())))
+        .filter(build::Column::Id.is_in(ids.iter().copied()))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
 }

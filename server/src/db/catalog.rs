@@ -35,8 +35,8 @@ pub async fn visible_names(c: &impl Ask, user_id: Option<Uuid>, after: &str, lim
     Ok(names)
 }
 
-/// Namespaces with a public repository, or in which the person has a role, from `prefix` on. Those of the second kind may
-/// show nothing, so they come beside the limit.
+/// Namespaces with a repository that is shown, from `prefix` on. The first one may have nothing behind `last`, so it comes
+/// beside the limit.
 async fn owners(c: &impl Ask, user_id: Option<Uuid>, prefix: &str, limit: u64) -> Result<Vec<Owner>> {
     let (backend, collate) =
         if c.is_postgres() { (DbBackend::Postgres, "COLLATE \"C\"") } else { (DbBackend::Sqlite, "") };
@@ -45,12 +45,11 @@ async fn owners(c: &impl Ask, user_id: Option<Uuid>, prefix: &str, limit: u64) -
         "EXISTS (SELECT 1 FROM namespace_grant g WHERE g.namespace_id = n.id AND g.user_id = {p1} \
          AND g.suspended_at IS NULL)"
     );
-    let roles = format!("(SELECT COUNT(*) FROM namespace_grant g WHERE g.user_id = {p1} AND g.suspended_at IS NULL)");
     let sql = format!(
         "SELECT n.id, n.name, {role} AS has_role FROM namespace n \
          WHERE n.name <> 'buildcache' AND (n.name || '/') {collate} >= {p2} \
-         AND ({role} OR EXISTS (SELECT 1 FROM repository r WHERE r.namespace_id = n.id AND r.visibility = 'public' \
-         AND r.state = 'live')) ORDER BY (n.name || '/') {collate} LIMIT {p3} + {roles}"
+         AND EXISTS (SELECT 1 FROM repository r WHERE r.namespace_id = n.id AND r.state = 'live' \
+         AND (r.visibility = 'public' OR {role})) ORDER BY (n.name || '/') {collate} LIMIT {p3} + 1"
     );
     let values =
         [user_id.unwrap_or_default().into(), prefix.into(), i64::try_from(limit).unwrap_or(i64::MAX / 2).into()];
@@ -68,4 +67,69 @@ async fn names_in(c: &impl Ask, owner: &Owner, after: &str, limit: u64) -> Resul
         query = query.filter(repository::Column::Visibility.eq(Visibility::Public));
     }
     Ok(query.order_by_asc(repository::Column::Name).limit(limit).into_tuple().all(c.connection()).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{self, Role, rows};
+    use crate::testing::{self, TestApp};
+
+    crate::testing::on_postgres! {
+        pages_of_every_size_hold_all_names,
+    }
+
+    /// Namespaces with one public repository each, some with more or none, and one with a private one.
+    async fn fill(app: &TestApp, member: Uuid) -> Vec<String> {
+        let mut names = Vec::new();
+        let tx = app.db.begin().await.unwrap();
+        db::users::insert(&tx, rows::User { id: member, ..testing::user("lisa") }).await.unwrap();
+        for name in ["a", "a-b", "a0", "b", "c", "d", "e", "z"] {
+            let namespace = db::namespaces::insert(&tx, testing::namespace(name)).await.unwrap();
+            let (held, visibility) = match name {
+                "a" => (&["x", "x-y", "x.y", "x0"][..], Visibility::Public),
+                "c" => (&[][..], Visibility::Public),
+                "e" => (&["own"][..], Visibility::Private),
+                _ => (&["only"][..], Visibility::Public),
+            };
+            if ["c", "e"].contains(&name) {
+                let grant = rows::Grant::given(namespace.id, member, Role::Reader, 1);
+                db::namespaces::insert_grant(&tx, grant).await.unwrap();
+            }
+            for repository in held {
+                let row = rows::Repository { visibility, ..testing::repository(namespace.id, repository) };
+                db::repositories::insert(&tx, row).await.unwrap();
+                names.push(format!("{name}/{repository}"));
+            }
+        }
+        tx.commit().await.unwrap();
+        names.sort();
+        names
+    }
+
+    #[tokio::test]
+    async fn pages_of_every_size_hold_all_names() {
+        let app = TestApp::start().await;
+        let member = Uuid::now_v7();
+        let all = fill(&app, member).await;
+        for (user, expected) in [
+            (Some(member), all.clone()),
+            (None, all.iter().filter(|name| *name != "e/own").cloned().collect::<Vec<_>>()),
+        ] {
+            for size in 1..=6 {
+                let mut seen: Vec<String> = Vec::new();
+                loop {
+                    let last = seen.last().cloned().unwrap_or_default();
+                    let mut page = visible_names(&app.db, user, &last, size + 1).await.unwrap();
+                    let has_more = page.len() as u64 > size;
+                    page.truncate(usize::try_from(size).unwrap());
+                    seen.extend(page);
+                    if !has_more {
+                        break;
+                    }
+                }
+                assert_eq!(seen, expected, "{size} at once");
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ use super::views::build::BuildPage;
 use super::views::builds::{BuildList, BuildRow};
 use super::views::repository::RepositoryTab;
 use crate::app::App;
+use crate::builds::view::Queue;
 use crate::builds::{self, Rerun};
 use crate::db::rows;
 use crate::error::{Error, Result};
@@ -156,9 +157,9 @@ async fn list_page(
 }
 
 async fn build_rows(app: &App, allowed: &Allowed<ReadRepository>, found: &[rows::Build]) -> Result<Vec<BuildRow>> {
-    let mut rows = Vec::new();
+    let (mut rows, queue) = (Vec::new(), Queue::default());
     for build in found {
-        rows.push(present::build_row(app, allowed.principal(), allowed.on(), build).await?);
+        rows.push(present::build_row(app, allowed.principal(), allowed.on(), build, &queue).await?);
     }
     Ok(rows)
 }

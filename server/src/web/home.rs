@@ -8,7 +8,7 @@ use super::views::layout::Layout;
 use super::{page, present, sign_in};
 use crate::app::App;
 use crate::auth::extract::repository_access;
-use crate::builds::view::Newest;
+use crate::builds::view::{Newest, Queue};
 use crate::error::Result;
 use crate::policy::{self, Allowed, Principal, ReadRepository, UseAccount};
 use crate::{builds, namespaces};
@@ -64,10 +64,10 @@ async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccoun
 
 /// Builds as rows; those whose repository went meanwhile are left out.
 pub(super) async fn rows(app: &App, principal: &Principal, builds: Newest) -> Result<Cut<BuildRow>> {
-    let mut cut = Cut { shown: Vec::new(), more: builds.more };
+    let (mut cut, queue) = (Cut { shown: Vec::new(), more: builds.more }, Queue::default());
     for placed in builds.shown {
         if let Some(on) = repository_access(app, principal, &placed.home.name().parse()?).await? {
-            cut.shown.push(present::build_row(app, principal, &on, &placed.build).await?);
+            cut.shown.push(present::build_row(app, principal, &on, &placed.build, &queue).await?);
         }
     }
     Ok(cut)

@@ -9,6 +9,7 @@ use super::views::facts::{Commit, Signature, State};
 use super::views::pull::PullBox;
 use super::views::repository::{Cause, Durations, ImageRow, RepositoryHead};
 use crate::app::App;
+use crate::builds::view::Queue;
 use crate::db::{self, BuildState, Trigger, Visibility, rows};
 use crate::error::Result;
 use crate::names::{Digest, RefName};
@@ -110,13 +111,11 @@ pub async fn build_row(
     principal: &Principal,
     on: &RepositoryAccess,
     build: &rows::Build,
+    queue: &Queue,
 ) -> Result<BuildRow> {
     let origin = Origin::of(app, principal, on, build).await?;
-    let place = if build.state == BuildState::Queued {
-        Some(place_text(crate::builds::place_in_queue(app, build).await?))
-    } else {
-        None
-    };
+    let place =
+        if build.state == BuildState::Queued { Some(place_text(queue.place_of(app, build).await?)) } else { None };
     let failure = build.detail.clone().filter(|_| build.state == BuildState::Failed);
     Ok(BuildRow {
         repository: on.name.to_string(),

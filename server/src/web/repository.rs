@@ -9,6 +9,7 @@ use super::views::repository::{
     Overview, Pushes, RepositoryHead, RepositoryTab, SourceFacts, SourceGone, Storage, TurnedPrivate,
 };
 use crate::app::App;
+use crate::builds::view::Queue;
 use crate::db::{HookState, SourceState, rows};
 use crate::error::Result;
 use crate::policy::{Allowed, ReadRepository, Who};
@@ -25,7 +26,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     let viewer = page::viewer(&app, allowed.principal()).await?;
     let newest = builds::newest(&app, on.id, 30).await?;
     let last_build = match newest.first() {
-        Some(build) => Some(present::build_row(&app, allowed.principal(), on, build).await?),
+        Some(build) => Some(present::build_row(&app, allowed.principal(), on, build, &Queue::default()).await?),
         None => None,
     };
     let (mut found, _) = images::page(&app, &allowed, "", TagOrder::Newest, 0, 20).await?;

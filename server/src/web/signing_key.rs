@@ -34,11 +34,7 @@ pub async fn facts(app: &App, on: &RepositoryAccess) -> Result<KeyFacts> {
     });
     let mut old = Cut::first(state.old.iter().map(|key| row(app, on, key)).collect(), MOST_OLD);
     old.more += state.older;
-    Ok(KeyFacts {
-        present: state.active.as_ref().map(|key| row(app, on, key)),
-        old,
-        run,
-    })
+    Ok(KeyFacts { present: state.active.as_ref().map(|key| row(app, on, key)), old, run })
 }
 
 fn row(app: &App, on: &RepositoryAccess, key: &rows::SigningKey) -> KeyRow {

@@ -1,6 +1,6 @@
 //! What the list of builds finds.
 
-use super::{Principal, Scene, new_build};
+use super::{Principal, Scene, Wired, new_build};
 use crate::builds::{NewBuild, enqueue, failed_of_user, open_in, running_of_user, search};
 use crate::db::{self, BuildState, Role, rows};
 use crate::testing;
@@ -11,6 +11,7 @@ crate::testing::on_postgres! {
     builds_that_a_list_leaves_out_are_counted,
     a_failed_build_is_listed_until_a_newer_one_of_its_ref,
     builds_of_private_repositories_are_listed_to_those_with_a_role,
+    a_ref_that_fails_again_and_again_hides_no_failure_of_another_namespace,
 }
 
 #[tokio::test]
@@ -48,16 +49,21 @@ async fn member(scene: &Scene) -> Uuid {
     let user = testing::user("lisa");
     let tx = scene.app.db.begin().await.unwrap();
     db::users::insert(&tx, user.clone()).await.unwrap();
-    db::namespaces::insert_grant(&tx, rows::Grant::given(scene.wired().namespace.id, user.id, Role::Reader, 1))
-        .await
-        .unwrap();
+    for wired in &scene.repositories {
+        let grant = rows::Grant::given(wired.namespace.id, user.id, Role::Reader, 1);
+        db::namespaces::insert_grant(&tx, grant).await.unwrap();
+    }
     tx.commit().await.unwrap();
     user.id
 }
 
 async fn enqueued(scene: &Scene, ref_name: &str, number: i64) -> rows::Build {
+    enqueued_in(scene, scene.wired(), ref_name, number).await
+}
+
+async fn enqueued_in(scene: &Scene, wired: &Wired, ref_name: &str, number: i64) -> rows::Build {
     let tx = scene.app.db.begin().await.unwrap();
-    let new = NewBuild { ref_name: ref_name.parse().unwrap(), ..new_build(scene.wired(), number) };
+    let new = NewBuild { ref_name: ref_name.parse().unwrap(), ..new_build(wired, number) };
     let build = enqueue(&scene.app, &tx, &Principal::SYSTEM, new).await.unwrap();
     tx.commit().await.unwrap();
     build
@@ -105,6 +111,27 @@ async fn a_failed_build_is_listed_until_a_newer_one_of_its_ref() {
     assert_eq!(listed().await, [3]);
     scene.app.clock.advance(8 * crate::clock::DAY);
     assert_eq!(listed().await, [0_i64; 0]);
+}
+
+#[tokio::test]
+async fn a_ref_that_fails_again_and_again_hides_no_failure_of_another_namespace() {
+    let mut scene = Scene::new().await;
+    scene.add("globex").await;
+    let lisa = member(&scene).await;
+    let failed = async |wired: &Wired, number: i64| {
+        scene.app.clock.advance(1);
+        let build = enqueued_in(&scene, wired, "refs/heads/main", number).await;
+        let tx = scene.app.db.begin().await.unwrap();
+        db::builds::save(&tx, &rows::Build { state: BuildState::Failed, ..build }).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    failed(&scene.repositories[0], 1).await;
+    for number in 1..=3 {
+        failed(&scene.repositories[1], number).await;
+    }
+    let found = db::build_lists::failed_of_user(&scene.app.db, lisa, 0, 2, 10).await.unwrap().builds;
+    let found: Vec<_> = found.iter().map(|build| (build.repository_id, build.number)).collect();
+    assert_eq!(found, [(scene.repositories[1].repository.id, 3), (scene.repositories[0].repository.id, 1)]);
 }
 
 #[tokio::test]

@@ -151,7 +151,11 @@ async fn a_log_ends_at_its_limits_and_what_comes_is_dropped() {
     let lines = (2..=100).map(|n| line(1, n)).collect();
     let reply = log::append(&scene.app, &full, batch(3, lines)).await.unwrap();
     assert_eq!(reply.acknowledged, 101);
-    assert!(reply.ended.as_deref().is_some_and(|why| why == "it is larger than 512 MiB; the rest is not kept"), "{:?}", reply.ended);
+    assert!(
+        reply.ended.as_deref().is_some_and(|why| why == "it is larger than 512 MiB; the rest is not kept"),
+        "{:?}",
+        reply.ended
+    );
     let kept = scene.attempt(id).await.last_record.unsigned_abs();
     assert!(kept < 10, "{kept} records");
     let reply = log::append(&scene.app, &full, batch(5_000, vec![line(1, 9)])).await.unwrap();

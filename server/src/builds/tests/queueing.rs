@@ -18,6 +18,7 @@ crate::testing::on_postgres! {
     again_has_two_meanings,
     a_build_is_run_again_while_a_push_is_taken_in,
     a_platform_that_the_only_builder_does_not_have_is_refused,
+    a_build_that_a_server_of_the_version_before_made_joins_the_queue,
 }
 
 #[tokio::test]
@@ -71,7 +72,7 @@ async fn namespaces_take_turns_and_have_a_limit() {
     }
     assert_eq!(titles, ["acme/web build 1", "globex/web build 1", "acme/web build 2"]);
     let waiting = view::find_by_number(&scene.app, a.repository.id, 3).await.unwrap().unwrap();
-    assert_eq!(view::place_in_queue(&scene.app, &waiting).await.unwrap(), Some(0));
+    assert_eq!(view::Queue::default().place_of(&scene.app, &waiting).await.unwrap(), Some(0));
 }
 
 #[tokio::test]
@@ -87,7 +88,7 @@ async fn only_the_first_builds_are_told_their_place() {
     }
     tx.commit().await.unwrap();
     let other = scene.queue_in(&globex, 1).await;
-    let place = async |build: &rows::Build| view::place_in_queue(&scene.app, build).await.unwrap();
+    let place = async |build: &rows::Build| view::Queue::default().place_of(&scene.app, build).await.unwrap();
     assert_eq!((place(&waiting[0]).await, place(&other).await), (Some(0), Some(1)));
     assert_eq!((place(&waiting[1]).await, place(&waiting[49]).await), (Some(2), Some(50)));
     assert_eq!((place(&waiting[50]).await, place(&waiting[51]).await), (None, None));
@@ -217,4 +218,24 @@ async fn a_platform_that_the_only_builder_does_not_have_is_refused() {
     }
     assert_eq!((refused.state, refused.reason.as_deref()), (Failed, Some("platform_unsupported")));
     assert_eq!(refused.detail.unwrap(), "linux/s390x cannot be built on this machine, which builds linux/amd64");
+}
+
+#[tokio::test]
+async fn a_build_that_a_server_of_the_version_before_made_joins_the_queue() {
+    let scene = Scene::new().await;
+    let build = scene.queue(1).await;
+    db::connect::execute(&scene.app.db, "UPDATE build SET namespace_id = NULL").await;
+    assert!(scene.claim().await.is_none());
+    crate::jobs::perform_now(&scene.app, &crate::jobs::Task::SweepLeases).await.unwrap();
+    assert_eq!(scene.build(build.id).await.namespace_id, Some(scene.wired().namespace.id));
+    assert_eq!(scene.claim().await.unwrap().build_id, build.id);
+}
+
+#[tokio::test]
+async fn a_build_that_is_run_again_is_in_a_namespace_even_if_the_old_one_is_in_none() {
+    let scene = Scene::new().await;
+    let old = scene.queue(1).await;
+    db::connect::execute(&scene.app.db, "UPDATE build SET namespace_id = NULL").await;
+    let again = rerun(&scene.app, &scene.manager(), old.number, Rerun::Same).await.unwrap();
+    assert_eq!(again.namespace_id, Some(scene.wired().namespace.id));
 }

@@ -54,16 +54,33 @@ async fn builds_of_a_ref_and_a_commit_are_found_by_an_index() {
 #[tokio::test]
 async fn builds_of_a_person_are_found_in_the_persons_namespaces_only() {
     let app = TestApp::start().await;
-    let wanted = uses("build_namespace_id_state_created_at_idx", "namespace_id=? AND state=? AND created_at>?");
-    let failed = steps(&app, db::build_lists::failed_of_user(&app.db, Uuid::now_v7(), 1, 10)).await;
+    let wanted = uses("build_namespace_id_state_created_at_id_idx", "namespace_id=? AND state=? AND created_at>?");
+    let failed = steps(&app, db::build_lists::failed_of_user(&app.db, Uuid::now_v7(), 1, 100, 10)).await;
     assert!(failed.iter().any(|s| s.ends_with(&wanted)), "{failed:#?}");
-    let wanted = uses("build_namespace_id_state_created_at_idx", "namespace_id=? AND state=?");
+    let wanted = uses("build_namespace_id_state_created_at_id_idx", "namespace_id=? AND state=?");
     for open in [
         steps(&app, db::build_lists::open_of_user(&app.db, Uuid::now_v7(), 10)).await,
         steps(&app, db::build_lists::open_in(&app.db, Uuid::now_v7(), false, 10)).await,
     ] {
         assert!(open.iter().any(|s| s.ends_with(&wanted)), "{open:#?}");
     }
+}
+
+#[tokio::test]
+async fn the_first_waiting_builds_of_each_namespace_are_found_by_an_index() {
+    let app = TestApp::start().await;
+    let waiting = steps(&app, db::queue::waiting(&app.db)).await;
+    let of_namespace = "build_namespace_id_state_created_at_id_idx";
+    for wanted in [
+        uses("build_state_namespace_id_idx", "state=? AND namespace_id>?"),
+        uses(of_namespace, "namespace_id=? AND state=?"),
+        uses(of_namespace, "namespace_id=? AND state=? AND created_at<?"),
+    ] {
+        assert!(waiting.iter().any(|s| s.ends_with(&wanted)), "{wanted} is not in {waiting:#?}");
+    }
+    assert!(!waiting.iter().any(|s| ["SCAN b", "SCAN l"].contains(&s.as_str())), "{waiting:#?}");
+    let running = steps(&app, db::queue::running(&app.db)).await;
+    assert!(running.iter().any(|s| s.contains("build_state_namespace_id_idx")), "{running:#?}");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use super::super::views::filters::plural_text;
 use super::log::Shown;
 use super::{attempts, base, stages};
 use crate::app::App;
+use crate::builds::view::Queue;
 use crate::builds::{self, WaitsFor, bases};
 use crate::db::{BuildState, HookState, Visibility, rows};
 use crate::error::Result;
@@ -72,7 +73,7 @@ async fn result(
     let note = |text: &str| BuildResult::Note(origin.told(build.detail.clone().unwrap_or_else(|| text.to_owned())));
     Ok(match build.state {
         BuildState::Queued => BuildResult::Queued(Queued {
-            place: capital(&present::place_text(builds::place_in_queue(app, build).await?)),
+            place: capital(&present::place_text(Queue::default().place_of(app, build).await?)),
             hold: builds::why_waiting(app, build).await?.map(hold),
         }),
         BuildState::Running => BuildResult::None,

@@ -1,5 +1,6 @@
 //! Indexes of questions that read a table, or all builds of a repository, for a few rows.
 
+use crate::schema::{create_indexes, drop_indexes};
 use sea_orm_migration::prelude::*;
 
 #[derive(DeriveMigrationName)]
@@ -30,16 +31,14 @@ const INDEXES: &[(&str, &str)] = &[
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        for (name, place) in INDEXES {
-            m.get_connection().execute_unprepared(&format!("CREATE INDEX {name} ON {place}")).await?;
-        }
-        Ok(())
+        create_indexes(m, INDEXES).await
     }
 
     async fn down(&self, m: &SchemaManager) -> Result<(), DbErr> {
-        for (name, _) in INDEXES {
-            m.get_connection().execute_unprepared(&format!("DROP INDEX {name}")).await?;
-        }
-        Ok(())
+        drop_indexes(m, INDEXES).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(false)
     }
 }
