@@ -22,7 +22,7 @@ pub mod rules;
 mod tests;
 pub mod versions;
 
-pub use pages::{change_rule, dockerfiles_of, may_read, of_build, of_repository, ref_names, rule_of_repository};
+pub use pages::{change_rule, dockerfiles_of, may_read, of_build, of_repository, rule_of_repository, some_refs};
 
 use crate::app::App;
 use crate::db::{self, ConnectionState, HookState, SourceState, Tx, rows};

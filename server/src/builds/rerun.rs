@@ -22,6 +22,7 @@ pub enum Rerun {
 
 /// Makes a new build from build `number`.
 pub async fn rerun(app: &App, allowed: &Allowed<ManageBuilds>, number: i64, mode: Rerun) -> Result<rows::Build> {
+    app.room()?;
     let old = db::builds::find_by_number(&app.db, allowed.on().id, number)
         .await?
         .ok_or_else(|| Error::not_found(format!("build {number}")))?;
@@ -66,6 +67,7 @@ pub async fn build_now(
     ref_name: &RefName,
     no_cache: bool,
 ) -> Result<rows::Build> {
+    app.room()?;
     newest(app, allowed, ref_name, Trigger::Manual, None, no_cache).await
 }
 

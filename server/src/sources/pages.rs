@@ -10,6 +10,8 @@ use crate::policy::{self, AdministerRepository, Allowed, Principal, ReadSource, 
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+const EXAMPLES: u64 = 300;
+
 /// What is wrong with the fields of a rule.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Wrong {
@@ -79,10 +81,10 @@ pub async fn dockerfiles_of(app: &App, source: &rows::Source) -> Result<Vec<Stri
     Ok(listed.map(|l| listing::dockerfiles_of(&l)).unwrap_or_default())
 }
 
-/// Refs that exist at a source.
-pub async fn ref_names(app: &App, source_id: Uuid) -> Result<Vec<RefName>> {
-    let live = db::sources::refs::live(&app.db, source_id).await?;
-    Ok(live.iter().filter_map(|r| r.name.parse().ok()).collect())
+/// Refs that exist at a source, for examples: the first few hundred.
+pub async fn some_refs(app: &App, source_id: Uuid) -> Result<Vec<RefName>> {
+    let some = db::sources::refs::some_live(&app.db, source_id, EXAMPLES).await?;
+    Ok(some.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// Changes what is built; the next build uses it.

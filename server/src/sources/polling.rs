@@ -23,6 +23,8 @@ const MOST_CHANGES: usize = 100;
 /// A forge that asks us to wait is not asked to wait longer than an hour.
 const LONGEST_WAIT: Millis = 61 * MINUTE;
 const AT_ONCE: usize = 4;
+/// Refs that one transaction forgets.
+const MOST_FORGOTTEN: usize = 100;
 const BATCH: u64 = 200;
 
 /// The sources that should be looked at now.
@@ -179,18 +181,17 @@ fn is_fresh(known: &rows::SourceRef, began: Millis, margin: Millis) -> bool {
 
 /// False when one of them has moved since we looked.
 async fn forget(app: &App, source: &rows::Source, gone: &[&rows::SourceRef]) -> Result<bool> {
-    if gone.is_empty() {
-        return Ok(true);
-    }
-    let tx = app.db.begin().await?;
-    if db::sources::lock(&tx, source.id).await?.is_none() {
-        return Ok(false);
-    }
     let mut all = true;
-    for known in gone {
-        all &= super::refs::forget(app, &tx, known).await?;
+    for some in gone.chunks(MOST_FORGOTTEN) {
+        let tx = app.db.begin().await?;
+        if db::sources::lock(&tx, source.id).await?.is_none() {
+            return Ok(false);
+        }
+        for known in some {
+            all &= super::refs::forget(app, &tx, known).await?;
+        }
+        tx.commit().await?;
     }
-    tx.commit().await?;
     Ok(all)
 }
 

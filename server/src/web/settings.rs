@@ -69,7 +69,7 @@ fn form_of(rule: &rows::Rule) -> RuleForm {
 
 /// How refs become tags: refs that exist where there are some.
 async fn mapping(app: &App, source: &rows::Source) -> Result<Vec<Mapping>> {
-    let known = sources::ref_names(app, source.id).await?;
+    let known = sources::some_refs(app, source.id).await?;
     let row = |rule: &str, example: &RefName, note: &str| Mapping {
         rule: rule.to_owned(),
         example_ref: example.short().to_owned(),

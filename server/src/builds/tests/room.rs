@@ -2,7 +2,7 @@
 
 use super::outcomes::{push, success};
 use super::*;
-use crate::builds::{cancel, lease, log};
+use crate::builds::{Rerun, build_now, cancel, lease, log, rerun};
 use crate::db::BuildState::{Cancelled, Queued, Succeeded};
 use crate::error::Error;
 use crate::jobs::{self, Task};
@@ -82,4 +82,17 @@ async fn webhooks_are_refused_and_come_again() {
     assert!(matches!(refused, Err(Error::Full)));
     scene.app.storage.pretend_free(PLENTY);
     assert!(crate::sources::deliveries::keep(&scene.app, source, "push", "1", b"{}").await.unwrap());
+}
+
+#[tokio::test]
+async fn no_build_is_asked_for_where_there_is_no_room() {
+    let scene = Scene::new().await;
+    let old = scene.queue(1).await;
+    scene.app.storage.pretend_free(0);
+    for mode in [Rerun::Same, Rerun::Newest] {
+        let refused = rerun(&scene.app, &scene.manager(), old.number, mode).await.unwrap_err();
+        assert!(matches!(refused, Error::Full), "{refused}");
+    }
+    let main = "refs/heads/main".parse().unwrap();
+    assert!(matches!(build_now(&scene.app, &scene.manager(), &main, false).await, Err(Error::Full)));
 }

@@ -6,7 +6,7 @@ use crate::db::{Ask, Tx, rows};
 use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::{IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, source_id: Uuid, name: &str) -> Result<Option<rows::SourceRef>> {
@@ -23,6 +23,20 @@ pub async fn live(c: &impl Ask, source_id: Uuid) -> Result<Vec<rows::SourceRef>>
         .filter(source_ref::Column::SourceId.eq(source_id))
         .filter(source_ref::Column::DeletedAt.is_null())
         .order_by_asc(source_ref::Column::Id)
+        .all(c.connection())
+        .await?)
+}
+
+/// Names of refs that exist, of those known longest.
+pub async fn some_live(c: &impl Ask, source_id: Uuid, limit: u64) -> Result<Vec<String>> {
+    Ok(source_ref::Entity::find()
+        .select_only()
+        .column(source_ref::Column::Name)
+        .filter(source_ref::Column::SourceId.eq(source_id))
+        .filter(source_ref::Column::DeletedAt.is_null())
+        .order_by_asc(source_ref::Column::Id)
+        .limit(limit)
+        .into_tuple()
         .all(c.connection())
         .await?)
 }

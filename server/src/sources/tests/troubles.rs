@@ -13,6 +13,7 @@ crate::testing::on_postgres! {
     a_clock_that_was_set_back_stops_no_polling,
     a_forge_that_hangs_leaves_workers_to_other_jobs,
     a_source_is_looked_at_by_one,
+    refs_that_are_gone_are_forgotten_a_hundred_at_once,
     who_repairs_a_source_replaces_a_connection_that_sees_it_no_more,
     renaming_at_the_forge_changes_nothing_here,
     letting_go_removes_the_webhook,
@@ -141,6 +142,30 @@ async fn a_forge_that_hangs_leaves_workers_to_other_jobs() {
     tx.commit().await.unwrap();
     assert!(!crate::sources::polling::is_wanted(&scene.app).await.unwrap(), "one pass at a time");
     scene.forge.heal();
+}
+
+#[tokio::test]
+async fn refs_that_are_gone_are_forgotten_a_hundred_at_once() {
+    let scene = Scene::start(NEVER).await;
+    connected(&scene).await;
+    let source = scene.source("mona/web").await;
+    let gone = |n: i64| rows::SourceRef {
+        id: Uuid::now_v7(),
+        source_id: source.id,
+        name: format!("refs/heads/gone-{n}"),
+        commit_hash: "0".repeat(40),
+        number: n,
+        updated_at: 0,
+        deleted_at: None,
+    };
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::refs::insert_all(&tx, (0..250).map(gone).collect()).await.unwrap();
+    tx.commit().await.unwrap();
+    scene.app.db.largest_change();
+    let forgetful = rows::Source { poll_etag: None, ..source.clone() };
+    crate::sources::polling::poll(&scene.app, &forgetful).await.unwrap();
+    assert!(scene.app.db.largest_change() <= 100);
+    assert_eq!(db::sources::refs::live(&scene.app.db, source.id).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
