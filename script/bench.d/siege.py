@@ -21,6 +21,7 @@ TAGS = 3_000
 # Readers are given up after 30 s and come again once.
 AT_LEAST = 45
 PAUSE = 0.05
+PATIENCE = 60
 SETTINGS = {"SLIPWAY_UPLOADS_OPEN": str(UPLOADS)}
 
 
@@ -111,7 +112,7 @@ class Others:
         }
         self.took = {}
         self.over = multiprocessing.Event()
-        self.answers = multiprocessing.SimpleQueue()
+        self.answers, self.answer = multiprocessing.Pipe(duplex=False)
 
     def __enter__(self):
         self.process = multiprocessing.Process(target=self.run, daemon=True)
@@ -120,7 +121,9 @@ class Others:
 
     def __exit__(self, *_):
         self.over.set()
-        self.took = self.answers.get()
+        if not self.answers.poll(PATIENCE):
+            raise Unmeasured("siege: those who ask beside it did not come to their end")
+        self.took = self.answers.recv()
         self.process.join()
         if self.process.exitcode:
             raise Unmeasured("siege: a request of somebody else failed, see above")
@@ -136,7 +139,7 @@ class Others:
                     took[what].append(((time.monotonic() - started) * 1000, started - begun))
                     time.sleep(PAUSE)
         finally:
-            self.answers.put(took)
+            self.answer.send(took)
 
 
 def report(table, most, before, others, took, log):

@@ -24,7 +24,7 @@ struct Running {
     running: i64,
 }
 
-/// So many of each namespace are looked at: one that floods the queue hides nobody, and a question stays small.
+/// At most this many of each namespace are looked at: one that floods the queue hides nobody, and a question stays small.
 pub const LOOKED_AT: usize = 50;
 
 // Each namespace in which something waits is one look at an index, and so are the first ones of each. The number is

@@ -80,26 +80,13 @@ pub async fn newest_of_user(c: &impl Ask, user_id: Uuid, limit: u64) -> Result<V
 }
 
 /// How many repositories of a namespace have a name.
-pub async fn count(c: &impl Ask, namespace_id: Uuid) -> Result<u64> {
+pub async fn count_named(c: &impl Ask, namespace_id: Uuid) -> Result<u64> {
     let states = [RepositoryState::Live, RepositoryState::Provisional];
     Ok(repository::Entity::find()
         .filter(repository::Column::NamespaceId.eq(namespace_id))
         .filter(repository::Column::State.is_in(states))
         .count(c.connection())
         .await?)
-}
-
-/// Refuses one more repository in a namespace that holds as many as it may. Two requests at once may both find the last
-/// place free.
-pub async fn one_more(tx: &Tx, namespace: &rows::Namespace, most: u64) -> Result<()> {
-    let held = count(tx, namespace.id).await?;
-    if held < most {
-        return Ok(());
-    }
-    Err(Error::Forbidden(format!(
-        "`{}` holds {held} repositories, and a namespace may hold {most}: delete some of them first",
-        namespace.name
-    )))
 }
 
 /// A few repositories by their ids.

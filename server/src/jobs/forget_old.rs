@@ -93,7 +93,7 @@ async fn logs(app: &App, before: Millis) -> Result<()> {
     }
 }
 
-/// Forgets what a repository has beyond so many events and moves, the oldest first.
+/// Forgets the oldest events and moves of each repository that has more than `most` of them.
 async fn beyond(app: &App, most: u64) -> Result<()> {
     for id in ages::crowded_with_events(&app.db, most).await? {
         if let Some(before) = ages::bound_of_events(&app.db, id, most).await? {

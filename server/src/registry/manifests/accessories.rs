@@ -52,7 +52,7 @@ pub async fn put(app: &App, push: &Push<'_>, tag: &TagName, subject: &Digest, ke
     if !names_itself {
         check_layers(&document, tag)?;
     }
-    // The image itself holds no signature: it takes the place of none of ours either.
+    // The image itself holds no signature, so it must not replace one of ours.
     check_kept(&push.body, tag, kept)?;
     app.room()?;
     let by = push.allowed.principal();

@@ -160,7 +160,7 @@ async fn a_namespace_holds_so_many_repositories_and_no_more() {
     let new = scene.allowed::<PushImage>(None);
     let refused = repositories::ensure(&scene.app, &new).await.unwrap_err();
     assert_eq!(refused.status(), 403);
-    assert!(refused.to_string().contains("`mona` holds 3 repositories"), "{refused}");
+    assert!(refused.to_string().contains("`mona` holds as many repositories as a namespace may (3)"), "{refused}");
     let old = db::repositories::find_by_name(&scene.app.db, scene.namespace.id, "a").await.unwrap().unwrap();
     repositories::ensure(&scene.app, &scene.allowed::<PushImage>(Some(&old))).await.expect("a push into one goes on");
     let tx = scene.app.db.begin().await.unwrap();

@@ -36,7 +36,7 @@ async fn a_deleted_repository_loses_its_name_at_once() {
     let old = tagged(&scene, 3, false).await;
     let namespace = scene.namespace.id;
     delete(&scene, &old).await;
-    assert_eq!(db::repositories::count(&scene.app.db, namespace).await.unwrap(), 0);
+    assert_eq!(db::repositories::count_named(&scene.app.db, namespace).await.unwrap(), 0);
     assert!(
         repositories::visible_names(&scene.app, &crate::policy::Principal::SYSTEM, "", 10).await.unwrap().is_empty()
     );

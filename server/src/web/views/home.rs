@@ -28,7 +28,7 @@ pub struct Dashboard {
     pub layout: Layout,
     /// Queued and running builds of the namespaces that this person is in.
     pub running: Cut<BuildRow>,
-    /// The last build of a ref that this person caused and that failed.
+    /// The last build of a ref of these namespaces that failed.
     pub failed: Cut<BuildRow>,
     /// Last changed first; `name` holds the namespace too.
     pub repositories: Vec<RepositoryCard>,
