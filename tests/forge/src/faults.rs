@@ -49,6 +49,8 @@ pub(crate) enum FaultKind {
     Status(u16),
     /// No answer for this long, then 504.
     Silence(Duration),
+    /// The answer as it is now, this much later.
+    Late(Duration),
 }
 
 impl Faults {
@@ -85,7 +87,16 @@ pub(crate) async fn gate(
     let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
     let caller = access::authenticate(&app, authorization).ok().flatten();
     let mut response = match fault {
-        Some(fault) => request.into_response(fail(fault).await),
+        Some(FaultKind::Late(time)) => {
+            let answer = next.call(request).await?.map_into_boxed_body();
+            tokio::time::sleep(time).await;
+            answer
+        }
+        Some(FaultKind::Status(status)) => request.into_response(fail(status)),
+        Some(FaultKind::Silence(time)) => {
+            tokio::time::sleep(time).await;
+            request.into_response(fail(504))
+        }
         None => next.call(request).await?.map_into_boxed_body(),
     };
     if path.starts_with("/api/") {
@@ -94,14 +105,7 @@ pub(crate) async fn gate(
     Ok(response)
 }
 
-async fn fail(kind: FaultKind) -> HttpResponse {
-    let status = match kind {
-        FaultKind::Status(status) => status,
-        FaultKind::Silence(time) => {
-            tokio::time::sleep(time).await;
-            504
-        }
-    };
+fn fail(status: u16) -> HttpResponse {
     let message = match status {
         401 => "Bad credentials",
         403 => "Forbidden",

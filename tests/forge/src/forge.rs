@@ -193,6 +193,11 @@ impl Forge {
         self.app.faults.plan(path, count, FaultKind::Silence(time));
     }
 
+    /// The next requests whose path contains `path` get their answer this much later: it may be out of date by then.
+    pub fn answer_late_at(&self, path: &str, count: u32, time: Duration) {
+        self.app.faults.plan(path, count, FaultKind::Late(time));
+    }
+
     /// The next `count` API requests get no answer for this long, then 504.
     pub fn hang_next(&self, count: u32, time: Duration) {
         self.app.faults.plan("/api/v3/", count, FaultKind::Silence(time));
