@@ -69,6 +69,17 @@ pub async fn public_of_remotes(c: &impl Ask, forge_url: &str, remote_ids: &[&str
         .await?)
 }
 
+/// Sources of any namespace that are this code repository, and that we know to be private.
+pub async fn private_of_remote(c: &impl Ask, forge_url: &str, remote_id: &str) -> Result<Vec<Uuid>> {
+    let private = source::Entity::find()
+        .select_only()
+        .column(source::Column::Id)
+        .filter(source::Column::ForgeUrl.eq(forge_url))
+        .filter(source::Column::RemoteId.eq(remote_id))
+        .filter(source::Column::IsPrivate.eq(true));
+    Ok(private.into_tuple().all(c.connection()).await?)
+}
+
 pub async fn insert(tx: &Tx, row: rows::Source) -> Result<rows::Source> {
     let name = row.full_name.clone();
     row.into_active_model()

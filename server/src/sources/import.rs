@@ -6,7 +6,7 @@ mod parts;
 use super::owners::{self, Account};
 use super::{dockerfiles, listing, privacy, pushes, refs};
 use crate::app::App;
-use crate::db::{self, Trigger, Tx, rows};
+use crate::db::{self, Trigger, Tx, Visibility, rows};
 use crate::error::{Error, ForgeError, Result};
 use crate::forge::{self, Changed, Commit, Forge, Heads, RemoteRepository};
 use crate::jobs::{self, Task};
@@ -28,6 +28,8 @@ struct Found {
     default: RefName,
     head: Commit,
     heads: Heads,
+    /// The sources of this code that were known to be private when the forge was asked last whether it is.
+    private: Vec<Uuid>,
 }
 
 /// Connects a listed code repository and queues its first build; returns the repository and that build's number.
@@ -68,10 +70,16 @@ async fn ask(
     dockerfile: Option<String>,
 ) -> Result<Asked> {
     let forge = Forge::of_connection(app, &identity.forge_url, &connection)?;
-    let remote = forge.repository(&listed.remote_id).await?;
+    let mut remote = forge.repository(&listed.remote_id).await?;
+    if remote.is_private {
+        // It counts, whatever becomes of this import.
+        let tx = app.db.begin().await?;
+        privacy::note_listed(app, &tx, forge.url(), &[&remote.id]).await?;
+        tx.commit().await?;
+    }
     let account = owners::account(&forge, &identity, &remote).await?;
     let wanted = dockerfile.filter(|path| !path.trim().is_empty());
-    if let Some(known) = existing(app, by, &account, &remote, wanted.as_deref()).await? {
+    if let Some(known) = existing(app, by, &account, &remote.id, wanted.as_deref()).await? {
         return Ok(Asked::Known(known.0, known.1));
     }
     let dockerfile = match wanted {
@@ -90,7 +98,10 @@ async fn ask(
     let Changed::New(heads) = forge.heads(&remote.id, None).await? else {
         return Err(ForgeError::Unreachable("it answered a question that was not asked".into()).into());
     };
-    Ok(Asked::New(Box::new(Found { connection, account, remote, dockerfile, default, head, heads })))
+    // The last question of all: the others may have taken a minute.
+    let private = db::sources::private_of_remote(&app.db, forge.url(), &remote.id).await?;
+    remote.is_private = forge.repository(&remote.id).await?.is_private;
+    Ok(Asked::New(Box::new(Found { connection, account, remote, dockerfile, default, head, heads, private })))
 }
 
 /// The repository that this source and Dockerfile fill already, and its last build; for who may see it.
@@ -98,19 +109,16 @@ async fn existing(
     app: &App,
     by: &Principal,
     account: &Account,
-    remote: &RemoteRepository,
+    remote_id: &str,
     dockerfile: Option<&str>,
 ) -> Result<Option<(RepositoryName, i64)>> {
     let tx = app.db.begin().await?;
     let Some(namespace) = db::namespaces::find_by_account(&tx, &account.forge_url, &account.id).await? else {
         return Ok(None);
     };
-    let Some(source) = db::sources::find_by_remote(&tx, namespace.id, &account.forge_url, &remote.id).await? else {
+    let Some(source) = db::sources::find_by_remote(&tx, namespace.id, &account.forge_url, remote_id).await? else {
         return Ok(None);
     };
-    if remote.is_private {
-        privacy::note_private(app, &tx, source.id).await?;
-    }
     let rules = db::sources::rules_of(&tx, source.id).await?;
     let Some(rule) = rules.iter().find(|r| dockerfile.is_none_or(|d| r.dockerfile == d)) else { return Ok(None) };
     let Some(known) = filled(&tx, &namespace, rule).await? else { return Ok(None) };
@@ -147,13 +155,14 @@ async fn first_dockerfile(
 async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryName, i64)> {
     let tx = app.db.begin().await?;
     let namespace = owners::namespace(app, &tx, by, &found.account).await?;
-    let known = db::sources::find_by_remote(&tx, namespace.id, &found.account.forge_url, &found.remote.id).await?;
+    let (forge_url, remote_id) = (&found.account.forge_url, &found.remote.id);
+    let known = db::sources::find_by_remote(&tx, namespace.id, forge_url, remote_id).await?;
     let is_new = known.is_none();
     let source = match known {
         Some(source) => source,
         None => new_source(app, &tx, &namespace, found).await?,
     };
-    if found.remote.is_private {
+    if found.remote.is_private || privacy::has_turned(&tx, forge_url, remote_id, &found.private).await? {
         privacy::note_private(app, &tx, source.id).await?;
     }
     // Before its rules are read: two imports of one Dockerfile would both miss the other's.
@@ -167,7 +176,9 @@ async fn write(app: &App, by: &Principal, found: &Found) -> Result<(RepositoryNa
         tx.commit().await?;
         return Ok(known);
     }
-    let (repository, name) = new_repository(app, &tx, by, &namespace, found, rules.is_empty()).await?;
+    // By what is known here and now: the forge's answer may be older.
+    let visibility = if source.is_private { Visibility::Private } else { Visibility::Public };
+    let (repository, name) = new_repository(app, &tx, by, &namespace, found, visibility, rules.is_empty()).await?;
     let rule = new_rule(app, source.id, repository.id, &found.dockerfile);
     let rule = db::sources::insert_rule(&tx, rule).await?;
     let number = if is_new {

@@ -89,8 +89,9 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
         }
         Changed::New(heads) => heads,
     };
-    note_facts(app, source, link).await?;
-    let outcome = compare(app, source, link, &heads, began).await?;
+    let is_current = note_facts(app, source, link).await?;
+    let mut outcome = compare(app, source, link, &heads, began).await?;
+    outcome.is_whole &= is_current;
     if let Some(branch) = outcome.missed_branch.filter(|_| source.hook_state == HookState::Active) {
         distrust_hook(app, source, &branch).await?;
     }
@@ -104,19 +105,13 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     look_again_soon(app, source).await
 }
 
-async fn note_facts(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
+/// False when something newer was heard while the forge was asked.
+async fn note_facts(app: &App, source: &rows::Source, link: &Link) -> Result<bool> {
     let facts = link.forge.repository(&source.remote_id).await?;
-    let present = rows::Source {
-        full_name: facts.full_name,
-        html_url: facts.html_url,
-        clone_url: facts.clone_url,
-        default_branch: facts.default_branch,
-        is_private: facts.is_private,
-        ..source.clone()
-    };
     let tx = app.db.begin().await?;
-    super::privacy::note_facts(app, &tx, &present).await?;
-    tx.commit().await
+    let is_current = super::privacy::note_facts(app, &tx, source, facts).await?;
+    tx.commit().await?;
+    Ok(is_current)
 }
 
 /// What was left out waits no longer than the webhook's lead lasts.

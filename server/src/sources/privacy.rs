@@ -9,50 +9,73 @@ use crate::app::App;
 use crate::db::events::NewEvent;
 use crate::db::{self, Tx, Visibility, rows};
 use crate::error::Result;
+use crate::forge::RemoteRepository;
 use crate::policy::Principal;
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The event's cause, and what pages recognise it by.
 const CAUSE: &str = "its code turned private";
 
-/// Notes what the forge says of a code repository now: names, addresses, default branch, and whether it is private.
-pub async fn note_facts(app: &App, tx: &Tx, facts: &rows::Source) -> Result<()> {
-    if facts.is_private {
-        note_private(app, tx, facts.id).await?;
+/// Notes what the forge `said` of a code repository: names, addresses, default branch, and whether it is private. `asked`
+/// is the source as it was before the question. False when it was heard meanwhile that the code is private: that is newer
+/// than "public", which is left out.
+pub async fn note_facts(app: &App, tx: &Tx, asked: &rows::Source, said: RemoteRepository) -> Result<bool> {
+    if said.is_private {
+        note_private(app, tx, asked.id).await?;
     }
-    match db::sources::lock(tx, facts.id).await? {
-        Some(_) => db::sources::set_facts(tx, facts).await,
-        None => Ok(()),
-    }
+    let Some(known) = db::sources::lock(tx, asked.id).await? else { return Ok(true) };
+    // A source that was private before may have been told so once more.
+    let heard = !asked.is_private || asked.delivered_at != known.delivered_at;
+    let is_outdated = known.is_private && !said.is_private && heard;
+    let facts = rows::Source {
+        full_name: said.full_name,
+        html_url: said.html_url,
+        clone_url: said.clone_url,
+        default_branch: said.default_branch,
+        is_private: said.is_private || is_outdated,
+        ..known
+    };
+    db::sources::set_facts(tx, &facts).await?;
+    Ok(!is_outdated)
 }
 
-/// Notes that a code repository is private, as far as it was not known. Before the source is locked otherwise.
+/// Notes that a code repository is private, for every source of it that is taken for public: also when `source_id` is
+/// known to be private, since another one may have heard that it was published. Before the source is locked otherwise.
 pub async fn note_private(app: &App, tx: &Tx, source_id: Uuid) -> Result<()> {
     let Some(source) = db::sources::find(tx, source_id).await? else { return Ok(()) };
-    let others = db::sources::public_of_remotes(tx, &source.forge_url, &[&source.remote_id]).await?;
-    turn(app, tx, others.iter().map(|other| other.id).chain([source_id])).await
+    note_listed(app, tx, &source.forge_url, &[&source.remote_id]).await
 }
 
-/// Notes which of the code repositories that a forge listed as private are sources that were public.
+/// Makes sources private that were public, of code repositories that a forge calls private, and what they fill. Where
+/// several sources fill one repository, one that turns private is enough: the images hold its code.
 pub async fn note_listed(app: &App, tx: &Tx, forge_url: &str, private: &[&str]) -> Result<()> {
-    let public = db::sources::public_of_remotes(tx, forge_url, private).await?;
-    turn(app, tx, public.iter().map(|source| source.id)).await
-}
-
-/// Makes those of the sources private that are not yet, and what they fill. Where several sources fill one repository, one
-/// that turns private is enough: the images hold its code.
-async fn turn(app: &App, tx: &Tx, sources: impl IntoIterator<Item = Uuid>) -> Result<()> {
-    // In one order, whoever else locks several; and all sources before the first repository.
-    let sources: BTreeSet<Uuid> = sources.into_iter().collect();
     let mut filled = BTreeMap::new();
-    for id in sources {
-        let Some(source) = db::sources::lock(tx, id).await?.filter(|source| !source.is_private) else { continue };
-        db::sources::set_facts(tx, &rows::Source { is_private: true, ..source }).await?;
-        filled.extend(db::sources::rules_of(tx, id).await?.into_iter().map(|rule| (rule.repository_id, id)));
+    loop {
+        // Once more after waiting for a lock: its holder may have imported the code into another namespace.
+        let public = db::sources::public_of_remotes(tx, forge_url, private).await?;
+        if public.is_empty() {
+            break;
+        }
+        // In one order, whoever else locks several; and all sources before the first repository.
+        for id in public.into_iter().map(|source| source.id) {
+            let Some(source) = db::sources::lock(tx, id).await?.filter(|source| !source.is_private) else { continue };
+            db::sources::set_facts(tx, &rows::Source { is_private: true, ..source }).await?;
+            filled.extend(db::sources::rules_of(tx, id).await?.into_iter().map(|rule| (rule.repository_id, id)));
+        }
     }
     hide(app, tx, filled).await
+}
+
+/// Whether a source of this code repository turned private that is not among `known`, those that were private before the
+/// forge was asked. Whoever hears it from now on waits for this transaction, and finds what it adds.
+pub(super) async fn has_turned(tx: &Tx, forge_url: &str, remote_id: &str, known: &[Uuid]) -> Result<bool> {
+    for public in db::sources::public_of_remotes(tx, forge_url, &[remote_id]).await? {
+        db::sources::lock(tx, public.id).await?;
+    }
+    let private = db::sources::private_of_remote(tx, forge_url, remote_id).await?;
+    Ok(private.iter().any(|id| !known.contains(id)))
 }
 
 /// Makes repositories private, each because of a source.

@@ -7,6 +7,7 @@ mod late;
 mod privacy;
 mod pushes;
 mod troubles;
+mod turning;
 
 use crate::app::App;
 use crate::db::{self, BuildState, ConnectionState, rows};

@@ -55,6 +55,7 @@ pub(super) async fn new_repository(
     by: &Principal,
     namespace: &rows::Namespace,
     found: &Found,
+    visibility: Visibility,
     is_first: bool,
 ) -> Result<(rows::Repository, RepositoryName)> {
     let mut wanted = RepositoryName::near(&found.remote.name);
@@ -74,7 +75,6 @@ pub(super) async fn new_repository(
     let taken = || Error::Conflict(format!("`{wanted}` is taken, and so are its numbers"));
     let (name, provisional) = free.ok_or_else(taken)?;
     let now = app.clock.now();
-    let visibility = if found.remote.is_private { Visibility::Private } else { Visibility::Public };
     let row = rows::Repository {
         id: provisional.as_ref().map_or_else(Uuid::now_v7, |row| row.id),
         namespace_id: namespace.id,

@@ -21,7 +21,7 @@ crate::testing::on_postgres! {
 }
 
 /// Public code that is imported, with a webhook that works.
-async fn public(scene: &Scene) -> (Repo, Someone, RepositoryName) {
+pub(super) async fn public(scene: &Scene) -> (Repo, Someone, RepositoryName) {
     let code = scene.code("mona", "web", false);
     let mona = scene.someone("mona").await;
     let (name, _) = scene.import(&mona, "mona/web").await.unwrap();
@@ -35,11 +35,11 @@ async fn repository(app: &App, name: &RepositoryName) -> rows::Repository {
     db::repositories::find_by_name(&app.db, namespace.id, &name.name).await.unwrap().unwrap()
 }
 
-async fn visibility(app: &App, name: &RepositoryName) -> Visibility {
+pub(super) async fn visibility(app: &App, name: &RepositoryName) -> Visibility {
     repository(app, name).await.visibility
 }
 
-async fn is_hidden(app: &App, name: &RepositoryName) -> bool {
+pub(super) async fn is_hidden(app: &App, name: &RepositoryName) -> bool {
     let row = repository(app, name).await;
     row.visibility == Visibility::Private && privacy::turned(app, row.id).await.unwrap().is_some()
 }
