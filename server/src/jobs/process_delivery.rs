@@ -55,9 +55,10 @@ pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
     Err(JobError::Retry(Error::Unavailable("the ref moves faster than we read".into())))
 }
 
-/// A signed word that the code is private counts at once; that it is public is asked for, since deliveries may be late.
+/// A signed word that the code is private counts at once, for every source of it: this one may know, and others not. That
+/// it is public is asked for, since deliveries may be late.
 async fn note_privacy(app: &App, source: &rows::Source, is_private: Option<bool>) -> Result<()> {
-    let Some(is_private) = is_private.filter(|said| *said != source.is_private) else { return Ok(()) };
+    let Some(is_private) = is_private.filter(|said| *said || source.is_private) else { return Ok(()) };
     let tx = app.db.begin().await?;
     if is_private {
         sources::privacy::note_private(app, &tx, source.id).await?;

@@ -147,7 +147,7 @@ async fn one_of_two_sources_that_turns_private_is_enough() {
 
 /// Another namespace's source of the same code, with an image of its own: its connection sees the code no longer once
 /// that is private.
-async fn another(scene: &Scene, code: &rows::Source) -> (rows::Source, RepositoryName) {
+pub(super) async fn another(scene: &Scene, code: &rows::Source) -> (rows::Source, RepositoryName) {
     let eve = scene.someone("eve").await;
     let tx = scene.app.db.begin().await.unwrap();
     let namespace = db::namespaces::insert(&tx, testing::namespace("eve")).await.unwrap();

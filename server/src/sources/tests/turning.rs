@@ -1,6 +1,6 @@
 //! Code that turns private while something else goes on: answers that are out of date by then.
 
-use super::privacy::{is_hidden, public, visibility};
+use super::privacy::{another, is_hidden, public, visibility};
 use super::*;
 use crate::db::Visibility;
 use crate::sources::{import, privacy};
@@ -11,6 +11,7 @@ crate::testing::on_postgres! {
     what_another_namespace_hears_during_an_import_makes_its_image_private,
     a_namespace_that_never_hears_that_code_is_public_keeps_no_other_from_publishing_it,
     a_look_does_not_overwrite_what_was_heard_while_it_asked,
+    a_signed_word_counts_in_other_namespaces_though_the_own_source_knew_it,
     what_an_import_hears_counts_though_it_fails,
 }
 
@@ -142,6 +143,19 @@ async fn a_look_does_not_overwrite_what_was_heard_while_it_asked() {
     assert_eq!(note(&asked).await, (false, true), "it was told once more meanwhile");
     let asked = scene.source("mona/web").await;
     assert_eq!(note(&asked).await, (true, false), "nothing was heard since");
+}
+
+#[tokio::test]
+async fn a_signed_word_counts_in_other_namespaces_though_the_own_source_knew_it() {
+    let scene = Scene::start(NEVER).await;
+    let (code, ..) = public(&scene).await;
+    let own = scene.source("mona/web").await;
+    let (_, of_eve) = another(&scene, &own).await;
+    // It never heard that the code was published again, and cannot ask.
+    set_private(&scene, &own, true).await;
+    scene.forge.fail_next_at("/api/v3/", 10_000, 503);
+    code.set_private(true);
+    scene.wait("the other image is private", async |app| is_hidden(app, &of_eve).await).await;
 }
 
 #[tokio::test]
