@@ -3,11 +3,13 @@
 //! The builder brings the attempt's token, and the forge sees ours. Each passage is bounded in bytes and time, and so is
 //! the number of those under way; what is held of one in memory is a few pieces.
 
+mod place;
+
 use super::ending::not_present;
 use crate::app::App;
 use crate::db::{self, rows};
 use crate::error::{Error, ForgeError, Result};
-use crate::forge::git::{Answer, Pieces, Question, Remote};
+use crate::forge::git::{Answer, Pieces, Question};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use std::collections::HashMap;
@@ -30,6 +32,8 @@ pub(super) const MOST_OF_ATTEMPT: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it is looked whether the attempt is still the present one.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// git asks for objects as soon as it has the refs. Later on, the repository may have moved.
+const SOON: Duration = Duration::from_mins(1);
 /// What the log says of a passage whose attempt ended.
 const OVER: &str = "the attempt is over";
 /// Pieces that wait for a slow builder.
@@ -43,8 +47,8 @@ pub struct Passages {
 
 /// What is known of an attempt's passages.
 pub(super) struct Known {
-    /// Where its repository is, once the forge told.
-    base: Option<String>,
+    /// Where its repository is, once the forge told, and when that was.
+    base: Option<(String, Instant)>,
     bytes: u64,
     is_over: bool,
     under_way: u32,
@@ -129,11 +133,10 @@ pub async fn refs(app: &Arc<App>, attempt: &rows::Attempt, question: &Question) 
     let open = Open::take(app, attempt).await?;
     let asking = async {
         let source = source_of(app, attempt).await?;
-        let remote = remote(app, &source).await?;
-        Ok(remote.refs(&source.clone_url, question).await?)
+        Box::pin(place::refs(app, &source, question)).await
     };
     let (base, answer) = while_present(app, attempt, asking).await?;
-    app.passages.with(attempt.id, |known| known.base = Some(base));
+    note_base(app, attempt, &base);
     Ok(passed_on(open, answer))
 }
 
@@ -147,18 +150,21 @@ pub async fn pack(
     let open = Open::take(app, attempt).await?;
     let asking = async {
         let source = source_of(app, attempt).await?;
-        let remote = remote(app, &source).await?;
         let known = app.passages.with(attempt.id, |known| known.base.clone()).flatten();
-        let base = if let Some(base) = known {
+        let base = if let Some((base, _)) = known.filter(|(_, at)| *at + SOON > app.clock.steady()) {
             base
         } else {
-            // Another server was asked for the refs, or this one was started since.
+            // It was long ago, another server was asked for the refs, or this one was started since.
             let asked = Question { encoding: None, length: None, protocol: question.protocol.clone(), agent: None };
-            match remote.refs(&source.clone_url, &asked).await? {
-                (base, Answer::Good { .. }) => base,
+            match Box::pin(place::refs(app, &source, &asked)).await? {
+                (base, Answer::Good { .. }) => {
+                    note_base(app, attempt, &base);
+                    base
+                }
                 (_, refusal) => return Ok(refusal),
             }
         };
+        let remote = place::remote(app, &source).await?;
         Ok(remote.pack(&base, question, reqwest::Body::wrap_stream(body)).await?)
     };
     Ok(passed_on(open, while_present(app, attempt, asking).await?))
@@ -186,9 +192,9 @@ async fn source_of(app: &App, attempt: &rows::Attempt) -> Result<rows::Source> {
     source.ok_or_else(|| ForgeError::NotFound.into())
 }
 
-async fn remote(app: &App, source: &rows::Source) -> Result<Remote> {
-    let authorization = crate::sources::clone_authorization(app, source).await?;
-    app.git.remote(&source.forge_url, authorization)
+fn note_base(app: &App, attempt: &rows::Attempt, base: &str) {
+    let now = app.clock.steady();
+    app.passages.with(attempt.id, |known| known.base = Some((base.to_owned(), now)));
 }
 
 async fn is_present(app: &App, attempt: &rows::Attempt) -> Result<bool> {

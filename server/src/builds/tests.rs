@@ -7,6 +7,7 @@ mod leases;
 mod lists;
 mod logs;
 mod outcomes;
+mod places;
 mod queueing;
 mod room;
 mod sources;
@@ -62,12 +63,16 @@ impl Scene {
     }
 
     async fn add_from(&mut self, namespace: &str, forge_url: &str) {
+        self.add_source(namespace, |namespace_id| source(namespace_id, forge_url)).await;
+    }
+
+    async fn add_source(&mut self, namespace: &str, source: impl FnOnce(Uuid) -> rows::Source) {
         let tx = self.app.db.begin().await.unwrap();
         let namespace = testing::namespace(namespace);
         let namespace = db::namespaces::insert(&tx, namespace).await.unwrap();
         let repository = testing::repository(namespace.id, "web");
         let repository = db::repositories::insert(&tx, repository).await.unwrap();
-        let source = source(namespace.id, forge_url);
+        let source = source(namespace.id);
         let rule = rule(source.id, repository.id);
         let present = rows::SourceRef {
             id: Uuid::now_v7(),
