@@ -2,6 +2,7 @@
 //!
 //! One file a task; each is safe to run twice. Cron entries only enqueue.
 
+mod add_bundle;
 mod ask_organizations;
 mod ensure_hook;
 mod forget_old;
@@ -81,6 +82,8 @@ pub enum Task {
     SetCommitStatus { build_id: Uuid },
     /// Signs the images of a namespace with its new key.
     SignAgain { namespace_id: Uuid },
+    /// Adds a bundle of ours to an image that has one of somebody else.
+    AddBundle { repository_id: Uuid, digest: String },
 }
 
 /// Why a task did not succeed, and whether trying again can help.
@@ -128,6 +131,7 @@ impl Task {
             Self::AskOrganization { .. } => "ask_organization",
             Self::SetCommitStatus { .. } => "set_commit_status",
             Self::SignAgain { .. } => "sign_again",
+            Self::AddBundle { .. } => "add_bundle",
         }
     }
 }
@@ -194,6 +198,7 @@ async fn perform(app: &App, task: &Task) -> Result<(), JobError> {
         }
         Task::SetCommitStatus { build_id } => set_commit_status::run(app, *build_id).await,
         Task::SignAgain { namespace_id } => sign_again::run(app, *namespace_id).await,
+        Task::AddBundle { repository_id, digest } => add_bundle::run(app, *repository_id, digest).await,
         Task::SealLog { attempt_id } => seal_log::run(app, *attempt_id).await,
         Task::ReadNotices { before } => read_notices::run(app, *before).await,
         Task::SweepLeases => sweep_leases::run(app).await,

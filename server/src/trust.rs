@@ -15,7 +15,7 @@ mod verdicts;
 mod verify;
 
 pub use accessories::{Turns, put_manifest};
-pub use again::{at_start, resume, sign_again};
+pub use again::{add_bundle, at_start, resume, sign_again};
 #[cfg(test)]
 pub(crate) use keys::{make_instance_key, make_key};
 pub use keys::{opens, public_key, public_key_of};

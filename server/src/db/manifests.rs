@@ -136,7 +136,15 @@ pub async fn own_referrers(
     Ok(query.order_by_desc(manifest::Column::Id).limit(limit).into_model().all(c.connection()).await?)
 }
 
-/// Subject and digest of the manifests of these artifact types whose `subject` is one of `digests`, without their bodies:
+/// A manifest about another one.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Referrer {
+    pub subject_digest: String,
+    pub digest: String,
+    pub artifact_type: Option<String>,
+}
+
+/// The manifests of these artifact types whose `subject` is one of `digests`, without their bodies:
 /// of each subject those first that the server made, the newest first. At most as many as a page lists are asked about.
 pub async fn referrers_of_type(
     c: &impl Ask,
@@ -144,11 +152,12 @@ pub async fn referrers_of_type(
     digests: &[Digest],
     types: &[&str],
     limit: u64,
-) -> Result<Vec<(String, String)>> {
+) -> Result<Vec<Referrer>> {
     Ok(manifest::Entity::find()
         .select_only()
         .column(manifest::Column::SubjectDigest)
         .column(manifest::Column::Digest)
+        .column(manifest::Column::ArtifactType)
         .filter(manifest::Column::RepositoryId.eq(repository_id))
         .filter(manifest::Column::SubjectDigest.is_in(digests.iter().map(Digest::as_str)))
         .filter(manifest::Column::ArtifactType.is_in(types.iter().copied()))
@@ -156,7 +165,7 @@ pub async fn referrers_of_type(
         .order_by_desc(manifest::Column::PrincipalKind.eq(PrincipalKind::System))
         .order_by_desc(manifest::Column::Id)
         .limit(limit)
-        .into_tuple()
+        .into_model()
         .all(c.connection())
         .await?)
 }

@@ -30,6 +30,7 @@ impl Task {
             | Self::SweepObjects
             | Self::TakeUp
             | Self::ForgetOld
+            | Self::AddBundle { .. }
             | Self::AskOrganizations => Lane::Upkeep,
             Self::ProcessDelivery { .. } => Lane::Deliveries,
             Self::SetCommitStatus { .. } | Self::EnsureHook { .. } | Self::RemoveHook { .. } => Lane::Forge,

@@ -1,9 +1,11 @@
 //! Storing and finding manifests.
 
 pub mod accessories;
+mod bundles;
 mod check;
 mod store;
 
+pub use bundles::BUNDLE_FAMILY;
 pub use check::check_pushed;
 pub use store::{Push, Pushed, insert_own, put};
 

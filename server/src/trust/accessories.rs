@@ -2,9 +2,8 @@
 
 use super::Place;
 use super::again;
-use super::bundle;
 use super::checks::{self, Claim, Finding, Until};
-use super::signature::PAYLOAD_TYPE;
+use super::signature::{ARTIFACT_TYPE, PAYLOAD_TYPE, tag_of};
 use crate::app::App;
 use crate::db;
 use crate::error::{Error, Result};
@@ -23,6 +22,9 @@ const MOST_TURNS: usize = 10;
 
 /// What we sign has some hundred bytes: host, name and digest of an image. More is none of ours.
 const MOST_PAYLOAD: usize = 4 << 10;
+
+/// Signatures of an image that the server made, the newest first, among which one that counts is looked for.
+const MOST_MADE: u64 = 5;
 
 /// Pushes of this process to tags beside images come one after the other, in as many lines as this.
 const LINES: usize = 32;
@@ -52,17 +54,24 @@ pub async fn put_manifest(app: &App, push: &Push<'_>, reference: &Reference) -> 
         Reference::Digest(_) => None,
     };
     let place = Place::from(push.allowed.on());
-    let Some((tag, subject)) = beside else {
-        let pushed = manifests::put(app, push, reference).await?;
-        if let Some(subject) = pushed.subject.as_ref().filter(|_| bundle::is_one(&push.body)) {
-            add_ours(app, &place, subject).await;
-        }
-        return Ok(pushed);
+    let pushed = match beside {
+        Some((tag, subject)) => put_beside(app, push, &place, tag, &subject).await?,
+        None => manifests::put(app, push, reference).await?,
     };
-    let _turn = app.beside.wait(&place, &subject).await;
+    if let Some(image) = &pushed.bundled
+        && let Err(error) = again::add_bundle(app, place.repository_id, image).await
+    {
+        // The push is stored all the same, and the job that it left does this.
+        tracing::warn!("{}@{image} got no bundle of ours yet: {}", place.name, error.for_log());
+    }
+    Ok(pushed)
+}
+
+async fn put_beside(app: &App, push: &Push<'_>, place: &Place, tag: &TagName, subject: &Digest) -> Result<Pushed> {
+    let _turn = app.beside.wait(place, subject).await;
     for _ in 0..MOST_TURNS {
-        let kept = kept(app, &place, tag, &subject).await?;
-        if let Some(pushed) = accessories::put(app, push, tag, &subject, &kept).await? {
+        let kept = kept(app, place, tag, subject).await?;
+        if let Some(pushed) = accessories::put(app, push, tag, subject, &kept).await? {
             return Ok(pushed);
         }
     }
@@ -70,30 +79,32 @@ pub async fn put_manifest(app: &App, push: &Push<'_>, reference: &Reference) -> 
     Err(Error::Busy { retry_after_secs: 1 })
 }
 
-/// Signs an image of a build again, now that there is a bundle beside which clients look for ours.
-async fn add_ours(app: &App, place: &Place, subject: &Digest) {
-    let signed = async {
-        let built = db::signing_runs::built(&app.db, place.repository_id, &[subject.to_string()]).await?;
-        let repository = db::repositories::find(&app.db, place.repository_id).await?;
-        match repository.filter(|_| !built.is_empty()) {
-            Some(repository) => again::again(app, &repository, place, subject).await,
-            None => Ok(()),
-        }
-    };
-    // The push is stored all the same: the next rotation or build does it.
-    if let Err(error) = signed.await {
-        tracing::warn!("{}@{subject} got no bundle of ours: {}", place.name, error.for_log());
+/// The layers that verify this image here, as a client reads them, of what the tag names now. Where it names none of
+/// them, those of the newest signature that the server made and that is still here: deleting a tag clears no way for others.
+async fn kept(app: &App, place: &Place, tag: &TagName, subject: &Digest) -> Result<Kept> {
+    let seen = db::tags::find(&app.db, place.repository_id, tag.as_str()).await?.map(|present| present.digest);
+    let mut kept = Kept { seen, ..Kept::default() };
+    if let Some(present) = &kept.seen {
+        kept.layers = verified_layers(app, place, present, subject).await?;
     }
+    if !kept.layers.is_empty() || *tag != tag_of(subject) {
+        return Ok(kept);
+    }
+    let kind = Some(ARTIFACT_TYPE);
+    for made in db::manifests::own_referrers(&app.db, place.repository_id, subject, kind, MOST_MADE).await? {
+        kept.layers = verified_layers(app, place, &made.digest, subject).await?;
+        if !kept.layers.is_empty() {
+            kept.elsewhere = Some(made.digest);
+            break;
+        }
+    }
+    Ok(kept)
 }
 
-/// The layers of what the tag names now that verify this image here, as a client reads them.
-async fn kept(app: &App, place: &Place, tag: &TagName, subject: &Digest) -> Result<Kept> {
-    let Some(present) = db::tags::find(&app.db, place.repository_id, tag.as_str()).await? else {
-        return Ok(Kept::default());
-    };
-    let mut kept = Kept { seen: Some(present.digest.clone()), layers: Vec::new() };
-    let found = manifests::find(app, place.repository_id, &Digest::trusted(&present.digest)).await?;
-    let Some(found) = found else { return Ok(kept) };
+/// The layers of a manifest that verify this image here, as a client reads them.
+async fn verified_layers(app: &App, place: &Place, manifest: &str, subject: &Digest) -> Result<Vec<Value>> {
+    let found = manifests::find(app, place.repository_id, &Digest::trusted(manifest)).await?;
+    let Some(found) = found else { return Ok(Vec::new()) };
     let body: Value = serde_json::from_slice(&found.body).unwrap_or_default();
     let mut bytes_of: HashMap<Digest, Option<Bytes>> = HashMap::new();
     let (mut layers, mut claims) = (Vec::new(), Vec::new());
@@ -117,10 +128,11 @@ async fn kept(app: &App, place: &Place, tag: &TagName, subject: &Digest) -> Resu
     }
     let keys = checks::in_order(db::keys::of_namespace(&app.db, place.namespace_id).await?);
     let weighed = checks::weigh(place, &keys, claims, usize::MAX, Until::All).await?;
+    let mut verified: Vec<Value> = Vec::new();
     for (layer, finding) in layers.into_iter().zip(weighed.findings) {
-        if matches!(finding, Some(Finding::Verified(_))) && !kept.layers.contains(layer) {
-            kept.layers.push(layer.clone());
+        if matches!(finding, Some(Finding::Verified(_))) && !verified.contains(layer) {
+            verified.push(layer.clone());
         }
     }
-    Ok(kept)
+    Ok(verified)
 }

@@ -149,6 +149,21 @@ pub(super) async fn again(app: &App, repository: &rows::Repository, place: &Plac
     Err(Error::Unavailable("the image's signatures change faster than we read".into()))
 }
 
+/// Signs an image of a build again, now that there is a bundle beside which clients look for ours.
+pub async fn add_bundle(app: &App, repository_id: Uuid, digest: &Digest) -> Result<()> {
+    let Some(repository) = db::repositories::find(&app.db, repository_id).await? else { return Ok(()) };
+    let Some(namespace) = db::namespaces::find(&app.db, repository.namespace_id).await? else { return Ok(()) };
+    if db::signing_runs::built(&app.db, repository_id, &[digest.to_string()]).await?.is_empty() {
+        return Ok(());
+    }
+    let place = Place::new(&repository, format!("{}/{}", namespace.name, repository.name));
+    match again(app, &repository, &place, digest).await {
+        // Somebody deleted it meanwhile.
+        Err(Error::NotFound(_)) => Ok(()),
+        other => other,
+    }
+}
+
 /// The end of a run: the key becomes the one that `cosign.pub` answers with, unless something is not signed with it.
 async fn finish(app: &App, run: &rows::SigningRun) -> Result<()> {
     let now = app.clock.now();

@@ -9,18 +9,17 @@ use super::checks::{self, BUNDLE_TYPE, COSIGN_PREDICATE, Claim};
 use super::signing::{self, Signer};
 use crate::app::App;
 use crate::db::manifests::Facts;
-use crate::db::{self, Tx, rows};
+use crate::db::{self, Ask, Tx, rows};
 use crate::error::{Error, Result};
 use crate::names::Digest;
 use crate::policy::Principal;
 use crate::registry::blobs::{self, OwnBlob};
-use crate::registry::manifests;
+use crate::registry::manifests::{self, BUNDLE_FAMILY};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-const BUNDLE_FAMILY: &str = "application/vnd.dev.sigstore.bundle";
 const EMPTY_TYPE: &str = "application/vnd.oci.empty.v1+json";
 const STATEMENT_TYPE: &str = "application/vnd.in-toto+json";
 /// Bundles that are looked through for one of ours; the server's own come first.
@@ -34,14 +33,12 @@ pub(super) struct Bundle {
     manifest: Bytes,
 }
 
-/// Whether a client that looks for bundles may take the manifest for one.
-pub(super) fn is_one(body: &[u8]) -> bool {
-    let manifest: Value = serde_json::from_slice(body).unwrap_or_default();
-    let mut layers = manifest["layers"].as_array().into_iter().flatten();
-    layers.any(|layer| layer["mediaType"].as_str().is_some_and(|kind| kind.starts_with(BUNDLE_FAMILY)))
+/// Whether the image has a bundle, of whomever: then clients look at no tag.
+pub(super) async fn is_any(c: &impl Ask, repository: &rows::Repository, subject: &str) -> Result<bool> {
+    db::edges::is_referred_to_with(c, repository.id, subject, BUNDLE_FAMILY).await
 }
 
-/// Makes those that the image lacks, of these keys, if it has others. `reference` is host and name of its repository.
+/// Makes those that the image lacks, of these keys. `reference` is host and name of its repository.
 pub(super) async fn make_missing(
     app: &App,
     repository: &rows::Repository,
@@ -49,9 +46,6 @@ pub(super) async fn make_missing(
     subject: &Facts,
     signers: &[(rows::SigningKey, Signer)],
 ) -> Result<Vec<Bundle>> {
-    if !db::edges::is_referred_to_with(&app.db, repository.id, &subject.digest, BUNDLE_FAMILY).await? {
-        return Ok(Vec::new());
-    }
     let statement = statement(reference, &subject.digest);
     let message = checks::envelope_message(STATEMENT_TYPE, statement.as_bytes());
     let there = there(app, repository, subject, &message).await?;
@@ -96,8 +90,8 @@ async fn there(app: &App, repository: &rows::Repository, subject: &Facts, messag
     let of = [Digest::trusted(&subject.digest)];
     let found = db::manifests::referrers_of_type(&app.db, repository.id, &of, &[BUNDLE_TYPE], MOST_LOOKED_AT).await?;
     let mut signatures = Vec::new();
-    for (_, digest) in found {
-        let digest = Digest::trusted(&digest);
+    for one in found {
+        let digest = Digest::trusted(&one.digest);
         let most = i64::try_from(MOST_BYTES).unwrap_or(i64::MAX);
         let Some(row) = manifests::find_small(app, repository.id, &digest, most).await? else { continue };
         let value: Value = serde_json::from_slice(&row.body).unwrap_or_default();

@@ -43,7 +43,10 @@ pub struct Signed {
     seen: Option<String>,
     /// Nothing when that manifest holds our signature already.
     objects: Option<Objects>,
-    bundles: Vec<Bundle>,
+    /// What it signs.
+    subject: String,
+    /// Those that go with it; nothing when the image has no bundle of others.
+    bundles: Option<Vec<Bundle>>,
 }
 
 struct Objects {
@@ -56,7 +59,7 @@ struct Objects {
 #[must_use]
 pub enum Stored {
     Yes,
-    /// Somebody changed the image's signatures or the namespace's key since they were read: sign again.
+    /// Somebody changed the image's signatures or bundles or the namespace's key since they were read: sign again.
     Outdated,
 }
 
@@ -71,7 +74,11 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
     let subject = subject.ok_or_else(|| Error::not_found(format!("manifest `{digest}`")))?;
     let signers = keys::signing_now(app, repository.namespace_id).await?;
     let payload = payload_of(app, name, digest);
-    let bundles = bundle::make_missing(app, repository, &reference(app, name), &subject, &signers).await?;
+    let bundles = if bundle::is_any(&app.db, repository, digest.as_str()).await? {
+        Some(bundle::make_missing(app, repository, &reference(app, name), &subject, &signers).await?)
+    } else {
+        None
+    };
     let tag = tag_of(digest);
     let present = present(app, repository, &tag).await?;
     let mut layers = present.layers;
@@ -90,11 +97,19 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
         *layer == described(signature) && signing::verifies(&key.public_pem, &payload, signature)
     };
     let ids = signers.iter().map(|(key, _)| key.id).collect();
+    let made = |objects| Signed {
+        tag: tag.clone(),
+        keys: ids,
+        seen: present.digest,
+        objects,
+        subject: digest.to_string(),
+        bundles,
+    };
     // The same image built again: its signature is there.
     let lacks = |(key, _): &&(rows::SigningKey, Signer)| !layers.iter().any(|layer| is_of(layer, key));
     let missing: Vec<&Signer> = signers.iter().filter(lacks).map(|(_, signer)| signer).collect();
     if missing.is_empty() && present.is_sound {
-        return Ok(Signed { tag, keys: ids, seen: present.digest, objects: None, bundles });
+        return Ok(made(None));
     }
     // The one that signs longest comes last, where it is found first.
     for signer in missing.into_iter().rev() {
@@ -104,7 +119,7 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
     let config = config(&layers);
     let manifest = manifest(&config, &layers, &subject);
     let blobs = vec![store_own(app, config).await?, store_own(app, payload).await?];
-    Ok(Signed { tag, keys: ids, seen: present.digest, objects: Some(Objects { blobs, manifest }), bundles })
+    Ok(made(Some(Objects { blobs, manifest })))
 }
 
 /// Drops the oldest signatures of others where there are too many or too large ones: they never keep ours out.
@@ -139,10 +154,14 @@ pub async fn store(
     if present != signed.seen || keys::hold(tx, repository.namespace_id).await? != signed.keys {
         return Ok(Stored::Outdated);
     }
+    // Somebody's bundle came since: without one of ours beside it the tag would be signed, and clients find nothing.
+    if signed.bundles.is_none() && bundle::is_any(tx, repository, &signed.subject).await? {
+        return Ok(Stored::Outdated);
+    }
     if let Some(Objects { blobs, manifest }) = &signed.objects {
         manifests::insert_own(app, tx, by, repository, blobs, manifest, Some(&signed.tag)).await?;
     }
-    bundle::store(app, tx, by, repository, &signed.bundles).await?;
+    bundle::store(app, tx, by, repository, signed.bundles.as_deref().unwrap_or_default()).await?;
     Ok(Stored::Yes)
 }
 

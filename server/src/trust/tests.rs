@@ -6,6 +6,7 @@ mod changes;
 mod hidden;
 mod lists;
 mod publishing;
+mod removed;
 mod scene;
 mod tenants;
 

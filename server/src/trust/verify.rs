@@ -12,11 +12,12 @@ use super::signature::{ARTIFACT_TYPE, tag_of};
 use super::verdicts::{Keys, Known, Question};
 use crate::app::App;
 use crate::clock::Millis;
+use crate::db::manifests::Referrer;
 use crate::db::{self, rows};
 use crate::error::Result;
 use crate::names::Digest;
 use effort::Effort;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
 // Anybody who may push can add signatures; looking at them stays cheap.
@@ -67,7 +68,7 @@ pub async fn verify(app: &App, place: &Place, digest: &Digest) -> Result<Verdict
 
 /// The verdicts of some manifests, by digest. A verification that was run before counts, with the time that it ran.
 ///
-/// Four questions for all that is remembered; two more for each signature that is not, up to a number of reads. Each
+/// Four questions for all that is remembered, and one where there are signatures that no tag names; two more for each signature that is not, up to a number of reads. Each
 /// image has a share of that; what is left goes to those that need more.
 pub async fn verify_all(app: &App, place: &Place, digests: &[Digest]) -> Result<HashMap<String, Verdict>> {
     let keys = keys_of(app, place).await?;
@@ -114,6 +115,9 @@ async fn keys_of(app: &App, place: &Place) -> Result<Keys> {
 
 /// Manifests that may hold signatures, by the digest that they are for: the one with cosign's tag first, then those that
 /// the server made, the newest first, so that no number of others hides them.
+///
+/// cosign reads that tag and bundles. What a build made here has its signature in one of them, or has lost it; what came
+/// from elsewhere counts as signed by any other referrer too.
 async fn candidates(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<HashMap<String, Vec<String>>> {
     let of_tag: HashMap<String, &Digest> = digests.iter().map(|d| (tag_of(d).to_string(), d)).collect();
     let names: Vec<String> = of_tag.keys().cloned().collect();
@@ -121,17 +125,29 @@ async fn candidates(app: &App, repository_id: Uuid, digests: &[Digest]) -> Resul
     for tag in db::tags::find_all(&app.db, repository_id, &names).await? {
         found.entry(of_tag[&tag.name].to_string()).or_default().push(tag.digest);
     }
-    for (subject, manifest) in signatures_of(app, repository_id, digests).await? {
-        let of_subject = found.entry(subject).or_default();
-        if !of_subject.contains(&manifest) && of_subject.len() < MOST_MANIFESTS {
-            of_subject.push(manifest);
+    let referrers = signatures_of(app, repository_id, digests).await?;
+    let is_read = |one: &Referrer| {
+        let is_tagged = found.get(&one.subject_digest).is_some_and(|tagged| tagged.contains(&one.digest));
+        is_tagged || one.artifact_type.as_deref() == Some(BUNDLE_TYPE)
+    };
+    let unread: BTreeSet<String> = referrers.iter().filter(|one| !is_read(one)).map(|one| one.digest.clone()).collect();
+    let subjects = referrers.iter().filter(|one| unread.contains(&one.digest)).map(|one| one.subject_digest.clone());
+    let subjects: BTreeSet<String> = subjects.collect();
+    let built = db::signing_runs::built(&app.db, repository_id, &Vec::from_iter(subjects)).await?;
+    for Referrer { subject_digest, digest, .. } in referrers {
+        if unread.contains(&digest) && built.contains(&subject_digest) {
+            continue;
+        }
+        let of_subject = found.entry(subject_digest).or_default();
+        if !of_subject.contains(&digest) && of_subject.len() < MOST_MANIFESTS {
+            of_subject.push(digest);
         }
     }
     Ok(found)
 }
 
-/// Referrers that are signatures: subject and digest.
-async fn signatures_of(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<Vec<(String, String)>> {
+/// Referrers that are signatures.
+async fn signatures_of(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<Vec<Referrer>> {
     let types = [ARTIFACT_TYPE, BUNDLE_TYPE];
     let all = db::manifests::referrers_of_type(&app.db, repository_id, digests, &types, MOST_LISTED).await?;
     if (all.len() as u64) < MOST_LISTED {

@@ -10,6 +10,7 @@ pub use sound::{MOST_BYTES, MOST_LAYERS, flaw, flaw_of};
 
 use super::super::document::{self, Document};
 use super::super::{repositories, tags};
+use super::bundles;
 use super::store::{Push, Pushed, insert};
 use crate::app::App;
 use crate::db::{self, Ask, Cause, EdgeKind, Tx};
@@ -19,12 +20,14 @@ use serde_json::Value;
 use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
 
-/// Layers of what the tag names now that a push may neither drop nor change: signatures of ours.
+/// Layers that a push may neither drop nor change: signatures of ours.
 #[derive(Debug, Default)]
 pub struct Kept {
     /// What the tag named when they were looked up.
     pub seen: Option<String>,
     pub layers: Vec<Value>,
+    /// The manifest that they stand in, when the tag no longer names one with any of them.
+    pub elsewhere: Option<String>,
 }
 
 /// The media types of layers that cosign writes: signatures, attestations, bundles and SBOMs.
@@ -38,8 +41,7 @@ pub fn is_of_cosign(media_type: &str) -> bool {
         "text/spdx+json",
         "text/spdx+xml",
     ];
-    const FAMILIES: &[&str] =
-        &["application/vnd.dev.cosign.", "application/vnd.dev.sigstore.bundle", "application/vnd.cyclonedx"];
+    const FAMILIES: &[&str] = &["application/vnd.dev.cosign.", bundles::BUNDLE_FAMILY, "application/vnd.cyclonedx"];
     TYPES.contains(&media_type) || FAMILIES.iter().any(|family| media_type.starts_with(family))
 }
 
@@ -51,6 +53,7 @@ pub async fn put(app: &App, push: &Push<'_>, tag: &TagName, subject: &Digest, ke
     let names_itself = digest == *subject && tag.as_str() == format!("sha256-{}", subject.hex());
     if !names_itself {
         check_layers(&document, tag)?;
+        check_subject(&document, tag, subject)?;
     }
     // The image itself holds no signature, so it must not replace one of ours.
     check_kept(&push.body, tag, kept)?;
@@ -68,13 +71,14 @@ pub async fn put(app: &App, push: &Push<'_>, tag: &TagName, subject: &Digest, ke
         check_children(&tx, repository.id, &document, subject, tag).await?;
     }
     insert(app, &tx, by, &repository, &document, &digest, &push.body).await?;
+    let bundled = bundles::note(app, &tx, &repository, &document).await?;
     let title = push.allowed.on().name.to_string();
     repositories::make_live(app, &tx, by, &repository, &title).await?;
     let origin = tags::Origin { cause: Cause::Push, build: None };
     tags::set(&tx, by, &repository, &title, tag, &digest, &origin, app.clock.now()).await?;
     tx.commit().await?;
     app.wake.changed(repository.id);
-    Ok(Some(Pushed { digest, subject: document.subject }))
+    Ok(Some(Pushed { digest, subject: document.subject, bundled }))
 }
 
 fn refuse(tag: &TagName, why: &str) -> Error {
@@ -96,6 +100,14 @@ fn check_layers(document: &Document, tag: &TagName) -> Result<()> {
     }
     match layers.find(|edge| !is_of_cosign(&edge.media_type)) {
         Some(other) => Err(refuse(tag, &format!("it holds a `{}`", other.media_type))),
+        None => Ok(()),
+    }
+}
+
+/// What refers to another image belongs beside that one.
+fn check_subject(document: &Document, tag: &TagName, subject: &Digest) -> Result<()> {
+    match document.subject.as_ref().filter(|named| *named != subject) {
+        Some(other) => Err(refuse(tag, &format!("it refers to {other}"))),
         None => Ok(()),
     }
 }
@@ -148,7 +160,12 @@ fn check_kept(body: &[u8], tag: &TagName, kept: &Kept) -> Result<()> {
     if kept.layers.iter().all(|old| new.contains(old)) {
         return Ok(());
     }
-    Err(Error::Conflict(format!(
-        "`{tag}` holds a signature of this registry that the push leaves out; pull it first and add to it"
-    )))
+    Err(Error::Conflict(match &kept.elsewhere {
+        None => {
+            format!("`{tag}` holds a signature of this registry that the push leaves out; pull it first and add to it")
+        }
+        Some(made) => format!(
+            "this registry signed the image, and the push to `{tag}` leaves that signature out; push {made} there first and add to it"
+        ),
+    }))
 }

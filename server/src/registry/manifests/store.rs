@@ -3,7 +3,7 @@
 use super::super::blobs::{self, OwnBlob};
 use super::super::document::{self, Document};
 use super::super::{repositories, tags};
-use super::check;
+use super::{bundles, check};
 use crate::app::App;
 use crate::db::{self, Cause, EdgeKind, Tx, rows};
 use crate::error::{Error, OciCode, Result};
@@ -17,6 +17,8 @@ use uuid::Uuid;
 pub struct Pushed {
     pub digest: Digest,
     pub subject: Option<Digest>,
+    /// The image of a build that has a bundle now, so that it needs the server's too.
+    pub bundled: Option<Digest>,
 }
 
 /// A manifest that somebody pushes.
@@ -58,6 +60,7 @@ pub async fn put(app: &App, push: &Push<'_>, reference: &Reference) -> Result<Pu
     let tx = app.db.begin().await?;
     db::repositories::lock(&tx, repository.id).await?;
     insert(app, &tx, by, &repository, &document, &digest, &push.body).await?;
+    let bundled = bundles::note(app, &tx, &repository, &document).await?;
     let title = push.allowed.on().name.to_string();
     repositories::make_live(app, &tx, by, &repository, &title).await?;
     if let Reference::Tag(tag) = reference {
@@ -69,7 +72,7 @@ pub async fn put(app: &App, push: &Push<'_>, reference: &Reference) -> Result<Pu
     }
     tx.commit().await?;
     app.wake.changed(repository.id);
-    Ok(Pushed { digest, subject: document.subject })
+    Ok(Pushed { digest, subject: document.subject, bundled })
 }
 
 /// Inserts a manifest of ours, with its blobs, in the caller's transaction: a signature.
