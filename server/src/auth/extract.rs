@@ -107,6 +107,29 @@ where
     }
 }
 
+/// What comes first is waited for, and only then the rest is read: a proof, and then the form behind it. Handlers that
+/// take both side by side get whichever error comes first, so that a malformed form tells by the time that it takes
+/// whether there is something that refuses it.
+pub struct Then<P, F>(pub P, pub F);
+
+impl<P, F> FromRequest for Then<P, F>
+where
+    P: FromRequest + 'static,
+    F: FromRequest + 'static,
+{
+    type Error = actix_web::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Self::Error>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let first = P::from_request(&request, &mut Payload::None).await.map_err(Into::into)?;
+            let rest = F::from_request(&request, &mut payload).await.map_err(Into::into)?;
+            Ok(Self(first, rest))
+        })
+    }
+}
+
 /// A refusal in the form of the surface. The anonymous are asked who they are, so a private thing and none look alike.
 pub fn refusal(request: &HttpRequest, principal: &Principal, decision: Decision, title: &str) -> Error {
     let registry = Surface::of(request.path()) == Surface::Registry;

@@ -22,6 +22,7 @@ use super::views::build::BuildPage;
 use super::views::builds::{BuildList, BuildRow};
 use super::views::repository::RepositoryTab;
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::builds::view::Queue;
 use crate::builds::{self, Rerun};
 use crate::db::rows;
@@ -174,9 +175,7 @@ pub struct BuildNow {
 
 /// `POST /{ns}/{repo}/-/builds`: Build now.
 pub async fn build_now(
-    allowed: Allowed<ManageBuilds>,
-    readable: Allowed<ReadRepository>,
-    form: Form<BuildNow>,
+    Then(Then(allowed, readable), form): Then<Then<Allowed<ManageBuilds>, Allowed<ReadRepository>>, Form<BuildNow>>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     match start_now(&app, &allowed, form.ref_name.trim(), form.cache.as_deref() == Some("off")).await {
@@ -219,9 +218,8 @@ pub struct RerunForm {
 
 /// `POST …/builds/{n}/rerun`: a new number for the same commit and rule.
 pub async fn rerun(
-    allowed: Allowed<ManageBuilds>,
+    Then(allowed, form): Then<Allowed<ManageBuilds>, Form<RerunForm>>,
     path: Path<BuildPath>,
-    form: Form<RerunForm>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let mode = if form.cache.as_deref() == Some("off") { Rerun::SameWithoutCache } else { Rerun::Same };

@@ -6,6 +6,7 @@ use super::views::import::{Filled, Import, ImportRow, ImportRowState, ImportStat
 use super::views::layout::Layout;
 use crate::accounts::sign_in::Purpose;
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::db::{ConnectionState, ScanState, rows};
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, UseAccount};
@@ -149,9 +150,8 @@ pub struct BuildForm {
 
 /// `POST /new/import?q=&page=`: the pressed Build.
 pub async fn build(
-    allowed: Allowed<UseAccount>,
+    Then(allowed, form): Then<Allowed<UseAccount>, Form<BuildForm>>,
     query: Query<ListQuery>,
-    form: Form<BuildForm>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let form = form.into_inner();

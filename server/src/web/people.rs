@@ -5,6 +5,7 @@ use super::views::layout::Layout;
 use super::views::people::{Leaver, Organization, People};
 use crate::accounts::memberships::{self, Departure, Group};
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::error::Result;
 use crate::policy::{Allowed, UseAccount};
 use actix_web::web::{Data, Form};
@@ -54,7 +55,10 @@ pub struct Confirmation {
 }
 
 /// `POST /settings/people`: the rights of those who are held end.
-pub async fn confirm(allowed: Allowed<UseAccount>, form: Form<Confirmation>, app: Data<App>) -> Result<HttpResponse> {
+pub async fn confirm(
+    Then(allowed, form): Then<Allowed<UseAccount>, Form<Confirmation>>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
     let ended = memberships::confirm(&app, &allowed, &form.organization).await?;
     let text = format!("The rights of {ended} {} have ended.", if ended == 1 { "person" } else { "people" });
     Ok(page::see_saying(&app, PAGE, &text))

@@ -9,6 +9,7 @@ use super::signing_key;
 use super::views::repository::RepositoryTab;
 use super::views::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::db::{Visibility, rows};
 use crate::error::Result;
 use crate::names::RefName;
@@ -110,8 +111,7 @@ pub struct RuleInput {
 
 /// `POST …/-/settings/rule`.
 pub async fn save_rule(
-    allowed: Allowed<AdministerRepository>,
-    form: Form<RuleInput>,
+    Then(allowed, form): Then<Allowed<AdministerRepository>, Form<RuleInput>>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let input = form.into_inner();
@@ -144,8 +144,7 @@ pub struct VisibilityInput {
 
 /// `POST …/-/settings/visibility`.
 pub async fn save_visibility(
-    allowed: Allowed<AdministerRepository>,
-    form: Form<VisibilityInput>,
+    Then(allowed, form): Then<Allowed<AdministerRepository>, Form<VisibilityInput>>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     visibility::set(&app, &allowed, form.visibility).await?;
@@ -195,8 +194,7 @@ pub struct DeleteInput {
 
 /// `POST …/-/settings/delete`: the name was typed.
 pub async fn delete(
-    allowed: Allowed<AdministerRepository>,
-    form: Form<DeleteInput>,
+    Then(allowed, form): Then<Allowed<AdministerRepository>, Form<DeleteInput>>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let name = allowed.on().name.to_string();

@@ -6,6 +6,7 @@ use super::views::cut::Cut;
 use super::views::repository::RepositoryTab;
 use super::views::signing_key::{KeyFacts, KeyRevoke, KeyRotate, KeyRow, RunFacts};
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::db::rows;
 use crate::error::{Error, Result};
 use crate::policy::{AdministerRepository, Allowed, ManageSigningKey, RepositoryAccess};
@@ -140,9 +141,10 @@ pub struct RevokeInput {
 
 /// `POST …/-/settings/key/revoke`: the namespace's name was typed.
 pub async fn revoke(
-    allowed: Allowed<ManageSigningKey>,
-    repository: Allowed<AdministerRepository>,
-    form: Form<RevokeInput>,
+    Then(Then(allowed, repository), form): Then<
+        Then<Allowed<ManageSigningKey>, Allowed<AdministerRepository>>,
+        Form<RevokeInput>,
+    >,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let namespace = allowed.on().name.as_str();

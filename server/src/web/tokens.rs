@@ -6,6 +6,7 @@ use super::views::layout::Layout;
 use super::views::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRow};
 use crate::accounts::tokens::{self, DEFAULT_DAYS, NewToken, Wrong};
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::db::rows;
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, Scope, UseAccount, Who};
@@ -49,8 +50,7 @@ pub async fn new(allowed: Allowed<UseAccount>, app: Data<App>) -> Result<HttpRes
 
 /// `POST /settings/tokens`: the answer shows the token, this once.
 pub async fn create(
-    allowed: Allowed<UseAccount>,
-    form: Form<Vec<(String, String)>>,
+    Then(allowed, form): Then<Allowed<UseAccount>, Form<Vec<(String, String)>>>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let field = |key: &str| form.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone()).unwrap_or_default();

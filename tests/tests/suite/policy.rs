@@ -6,6 +6,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::suite::hostile::browser::Page;
 use crate::suite::hostile::routes::{self, Route};
 use people::{Role, Target, Town};
 use table::{EXPECTED, Expectation, Rule};
@@ -85,6 +86,29 @@ async fn a_private_repository_looks_like_none_to_outsiders() {
     }
 }
 
+#[tokio::test]
+async fn a_malformed_form_is_looked_at_after_the_right_to_send_it() {
+    let town = Town::build().await;
+    let mut wrong = BTreeSet::new();
+    for expectation in EXPECTED.iter().filter(|e| e.method == "POST" && !e.path.starts_with("/v2")) {
+        for (role, target) in
+            [Role::Anonymous, Role::Stranger].map(|role| Target::ALL.map(|target| (role, target))).concat()
+        {
+            // Which thing is meant stands in the form.
+            let is_in_form = expectation.rule == Rule::OwnThing && role != Role::Anonymous;
+            let refusal = expected(expectation.rule, role, target).filter(|seen| *seen != Seen::Allowed && !is_in_form);
+            let Some(refusal) = refusal.filter(|_| expectation.rule != Rule::OwnCredentials) else { continue };
+            for text in ["a=b", "%"] {
+                let page = town.send_body(expectation, role, target, text).await;
+                if meaning(&page) != Some(refusal) {
+                    wrong.insert(format!("{role:?} {target:?} POST {}: {}", expectation.path, page.status));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 /// A key without what makes it another one: the same lines, of the same letters.
 fn look_of_key(pem: &str) -> String {
     // What the DER of every key of this kind begins with.
@@ -96,16 +120,22 @@ fn look_of_key(pem: &str) -> String {
 
 async fn ask(town: &Town, expectation: &Expectation, role: Role, target: Target) -> (Seen, u16) {
     let page = town.send(expectation, role, target).await;
-    let status = page.status.as_u16();
-    let seen = match status {
-        401 => Seen::SignIn,
-        303 if page.location().starts_with("/login?") => Seen::SignIn,
-        403 => Seen::Denied,
-        404 if !says_what_is_missing(&page.text) => Seen::Absent,
-        500.. => panic!("{role:?} {target:?} {} {}: {}", expectation.method, expectation.path, page.text),
-        _ => Seen::Allowed,
-    };
-    (seen, status)
+    let seen = meaning(&page);
+    let seen = seen
+        .unwrap_or_else(|| panic!("{role:?} {target:?} {} {}: {}", expectation.method, expectation.path, page.text));
+    (seen, page.status.as_u16())
+}
+
+/// `None` for a failure.
+fn meaning(page: &Page) -> Option<Seen> {
+    match page.status.as_u16() {
+        401 => Some(Seen::SignIn),
+        303 if page.location().starts_with("/login?") => Some(Seen::SignIn),
+        403 => Some(Seen::Denied),
+        404 if !says_what_is_missing(&page.text) => Some(Seen::Absent),
+        500.. => None,
+        _ => Some(Seen::Allowed),
+    }
 }
 
 /// A 404 about something inside of a repository that the asker may see.

@@ -4,6 +4,7 @@ use super::super::page;
 use super::super::views::build::{BaseBox, Failure};
 use super::BuildPath;
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::builds::bases::{self, RefusedBase, Standing};
 use crate::builds::{self, Rerun};
 use crate::db::{Visibility, rows};
@@ -58,10 +59,8 @@ pub struct BaseInput {
 
 /// `POST …/builds/{n}/allow-base`: lists the base that the build was refused, and builds again.
 pub async fn allow(
-    allowed: Allowed<ChooseBases>,
-    builds: Allowed<ManageBuilds>,
+    Then(Then(allowed, builds), form): Then<Then<Allowed<ChooseBases>, Allowed<ManageBuilds>>, Form<BaseInput>>,
     path: Path<BuildPath>,
-    form: Form<BaseInput>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let on = allowed.on();

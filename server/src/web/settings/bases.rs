@@ -3,6 +3,7 @@
 use super::super::page;
 use super::super::views::settings::Bases;
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::builds::bases;
 use crate::db::Visibility;
 use crate::error::{Error, Result};
@@ -34,9 +35,7 @@ pub struct BaseInput {
 /// `POST …/-/settings/bases`: one more. What is wrong with it stands on the settings page, which is for admins; whoever
 /// else manages the repository allows a base where a build was refused it.
 pub async fn add(
-    allowed: Allowed<ChooseBases>,
-    admin: Allowed<AdministerRepository>,
-    form: Form<BaseInput>,
+    Then(Then(allowed, admin), form): Then<Then<Allowed<ChooseBases>, Allowed<AdministerRepository>>, Form<BaseInput>>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let on = allowed.on();
@@ -69,7 +68,10 @@ fn of_typed(app: &App, typed: &str, on: &RepositoryAccess) -> Result<RepositoryN
 }
 
 /// `POST …/-/settings/bases/remove`; twice is as once.
-pub async fn remove(allowed: Allowed<ChooseBases>, form: Form<BaseInput>, app: Data<App>) -> Result<HttpResponse> {
+pub async fn remove(
+    Then(allowed, form): Then<Allowed<ChooseBases>, Form<BaseInput>>,
+    app: Data<App>,
+) -> Result<HttpResponse> {
     let name: RepositoryName = form.base.parse()?;
     bases::forbid(&app, &allowed, &name).await?;
     let text = format!("Builds of {} may no longer start from {name}.", allowed.on().name);

@@ -132,6 +132,11 @@ impl Town {
 
     /// Asks as that person would, by page or by registry client.
     pub(crate) async fn send(&self, expectation: &Expectation, role: Role, target: Target) -> Page {
+        self.send_body(expectation, role, target, expectation.body).await
+    }
+
+    /// As `send`, with another body.
+    pub(crate) async fn send_body(&self, expectation: &Expectation, role: Role, target: Target, text: &str) -> Page {
         let (_, browser, _) = self.person(role);
         let name = self.name(target);
         let (namespace, repository) = name.split_once('/').expect("namespace and name");
@@ -167,7 +172,7 @@ impl Town {
         } else {
             request = request.header("content-type", "application/x-www-form-urlencoded");
         }
-        let request = request.body(body(expectation.body, &values));
+        let request = request.body(body(text, &values));
         if path.ends_with("/events") {
             // It goes on as long as somebody listens.
             let answer = request.send().await.expect("the server answers");
