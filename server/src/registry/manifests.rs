@@ -82,6 +82,7 @@ async fn delete_some(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest)
     }
     let is_last = tags::delete_some(app, &tx, allowed, digest).await? == 0;
     if is_last {
+        bundles::taken(app, &tx, on.id, &row).await?;
         db::manifests::delete(&tx, row.id).await?;
     }
     tx.commit().await?;

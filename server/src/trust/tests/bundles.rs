@@ -14,6 +14,7 @@ crate::testing::on_postgres! {
     what_refers_to_another_image_is_refused_beside_an_image,
     a_push_leaves_the_job_that_adds_our_bundle_should_it_fail_to,
     a_bundle_that_comes_while_an_image_is_signed_gets_ours_beside_it,
+    a_bundle_of_ours_that_is_deleted_beside_others_comes_back,
 }
 
 async fn bundles(app: &TestApp, repository: &rows::Repository, digest: &Digest) -> Vec<(Digest, Value)> {
@@ -234,5 +235,29 @@ async fn a_bundle_that_comes_while_an_image_is_signed_gets_ours_beside_it() {
     assert_eq!(store(&app, &tx, &Principal::SYSTEM, &repository, &signed).await.unwrap(), Stored::Outdated);
     drop(tx);
     sign_and_store(&app, &repository, &digest).await;
+    assert_eq!(bundles(&app, &repository, &digest).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_bundle_of_ours_that_is_deleted_beside_others_comes_back() {
+    let app = TestApp::start().await;
+    let repository = repository(&app).await;
+    let digest = release(&app, &repository, "one").await;
+    let task = Task::AddBundle { repository_id: repository.id, digest: digest.to_string() };
+    add_bundle(&app, &repository, &digest, checks::BUNDLE_TYPE).await;
+    app.clock.advance(2 * crate::clock::MINUTE);
+    let tx = app.db.begin().await.unwrap();
+    let now = app.clock.now();
+    let left = db::jobs::claim_next(&tx, db::Lane::Upkeep, now).await.unwrap().unwrap();
+    assert!(db::jobs::end(&tx, &left.job, &db::jobs::End::Done, now).await.unwrap());
+    tx.commit().await.unwrap();
+    let ours =
+        db::manifests::own_referrers(&app.db, repository.id, &digest, Some(checks::BUNDLE_TYPE), 9).await.unwrap();
+    assert_eq!(ours.len(), 1);
+    let ours = crate::names::Reference::Digest(Digest::trusted(&ours[0].digest));
+    manifests::delete(&app, &deleter(&repository), &ours).await.unwrap();
+    assert_eq!(bundles(&app, &repository, &digest).await.len(), 1);
+    assert_eq!(jobs::open(&app, &task).await.unwrap(), [task.clone()]);
+    jobs::perform_now(&app, &task).await.unwrap();
     assert_eq!(bundles(&app, &repository, &digest).await.len(), 2);
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::db::Role;
 use crate::names::{NamespaceName, Reference};
 use crate::policy::{
-    self, Allowed, Bound, ManageSigningKey, NamespaceAccess, PullImage, PushImage, RepositoryAccess, Who,
+    self, Allowed, Bound, DeleteImage, ManageSigningKey, NamespaceAccess, PullImage, PushImage, RepositoryAccess, Who,
 };
 use crate::registry::manifests::{Push, Pushed};
 
@@ -30,6 +30,11 @@ pub(super) fn manager(repository: &rows::Repository) -> Allowed<PushImage> {
 }
 
 pub(super) fn puller(repository: &rows::Repository) -> Allowed<PullImage> {
+    let (principal, on) = access(repository);
+    policy::check(&principal, on).unwrap()
+}
+
+pub(super) fn deleter(repository: &rows::Repository) -> Allowed<DeleteImage> {
     let (principal, on) = access(repository);
     policy::check(&principal, on).unwrap()
 }
