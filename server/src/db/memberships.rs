@@ -93,6 +93,12 @@ pub async fn noteworthy(c: &impl Ask, since: Millis, limit: u64) -> Result<Vec<r
         .await?)
 }
 
+/// Memberships of a few people at one forge.
+pub async fn of_users(c: &impl Ask, forge_url: &str, users: &[Uuid]) -> Result<Vec<rows::Membership>> {
+    let found = membership::Entity::find().filter(Column::UserId.is_in(users.iter().copied()));
+    Ok(found.filter(Column::ForgeUrl.eq(forge_url)).all(c.connection()).await?)
+}
+
 /// The forge said just now that somebody is in an organisation.
 pub async fn confirm(
     tx: &Tx,

@@ -6,8 +6,8 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::Expr;
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 impl rows::User {
@@ -93,25 +93,44 @@ pub async fn set_admitted(tx: &Tx, user_id: Uuid, by: Option<Admission>, at: Mil
     Ok(())
 }
 
-/// Everybody who has an account at this forge.
-pub async fn with_identity(c: &impl Ask, forge_url: &str) -> Result<Vec<rows::Identity>> {
-    Ok(identity::Entity::find().filter(identity::Column::ForgeUrl.eq(forge_url)).all(c.connection()).await?)
+/// Accounts at this forge, by number from `after` on.
+pub async fn identities_after(c: &impl Ask, forge_url: &str, after: &str, limit: u64) -> Result<Vec<rows::Identity>> {
+    Ok(accounts_after(forge_url, after, limit).all(c.connection()).await?)
 }
 
-/// People with an account at this forge who came before the reason was written down, and are not suspended.
-pub async fn of_unknown_admission(c: &impl Ask, forge_url: &str) -> Result<Vec<Uuid>> {
-    let mut found = Vec::new();
-    let unknown = user::Entity::find()
-        .filter(user::Column::AdmittedBy.is_null())
-        .filter(user::Column::SuspendedAt.is_null())
-        .all(c.connection())
-        .await?;
-    for user in unknown {
-        if identities_of(c, user.id).await?.iter().any(|i| i.forge_url == forge_url) {
-            found.push(user.id);
-        }
-    }
-    Ok(found)
+/// As `identities_after`, of people who came before the reason was written down, and are not suspended.
+pub async fn unknown_identities_after(
+    c: &impl Ask,
+    forge_url: &str,
+    after: &str,
+    limit: u64,
+) -> Result<Vec<rows::Identity>> {
+    let unknown = Query::select()
+        .column(user::Column::Id)
+        .from(user::Entity)
+        .and_where(user::Column::AdmittedBy.is_null())
+        .and_where(user::Column::SuspendedAt.is_null())
+        .to_owned();
+    let found = accounts_after(forge_url, after, limit).filter(identity::Column::UserId.in_subquery(unknown));
+    Ok(found.all(c.connection()).await?)
+}
+
+fn accounts_after(forge_url: &str, after: &str, limit: u64) -> Select<identity::Entity> {
+    identity::Entity::find()
+        .filter(identity::Column::ForgeUrl.eq(forge_url))
+        .filter(identity::Column::RemoteId.gt(after))
+        .order_by_asc(identity::Column::RemoteId)
+        .limit(limit)
+}
+
+/// A few people by their ids.
+pub async fn find_all(c: &impl Ask, ids: &[Uuid]) -> Result<Vec<rows::User>> {
+    Ok(user::Entity::find().filter(user::Column::Id.is_in(ids.iter().copied())).all(c.connection()).await?)
+}
+
+/// Links that a few people came with.
+pub async fn invites_used_by_any(c: &impl Ask, ids: &[Uuid]) -> Result<Vec<rows::Invite>> {
+    Ok(invite::Entity::find().filter(invite::Column::UsedBy.is_in(ids.iter().copied())).all(c.connection()).await?)
 }
 
 pub async fn set_site_admin(tx: &Tx, user_id: Uuid, is_site_admin: bool) -> Result<()> {
