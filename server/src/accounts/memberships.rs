@@ -20,8 +20,9 @@ mod settle;
 mod tests;
 
 pub(super) use arrival::at_sign_in;
-pub use ending::confirm_by_operator;
-pub use lists::{Departure, Group, all_groups, confirm, groups, held_in};
+pub use lists::{
+    Confirmed, Departure, Departures, Group, Listed, all_departures, confirm, confirm_by_operator, departures, held_in,
+};
 
 use super::standing;
 use crate::app::App;
@@ -37,6 +38,8 @@ const MOST_ASKED: usize = 500;
 /// Organisations that one hour asks about, one after the other.
 const MOST_DUE: u64 = 100;
 const APART: Millis = 20 * SECOND;
+/// People of one transaction, some ten rows each.
+const PIECE: usize = 25;
 
 /// What the forge said.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -179,8 +179,9 @@ pub async fn perform(app: &App, command: Admin) -> Result<String> {
         Admin::Grant { namespace, user, role } => grant(app, &namespace, &user, role).await,
         Admin::Token(Token::Add { user, name, scopes, days }) => add_token(app, &user, &name, &scopes, &days).await,
         Admin::Leavers { confirm: Some(organization) } => {
-            let ended = memberships::confirm_by_operator(app, &organization).await?;
-            Ok(format!("the rights of {ended} people by `{organization}` have ended"))
+            let done = memberships::confirm_by_operator(app, &organization).await?;
+            let left = if done.left == 0 { String::new() } else { format!("; {} still wait", done.left) };
+            Ok(format!("the rights of {} people by `{organization}` have ended{left}", done.ended))
         }
         Admin::Leavers { confirm: None } => leavers(app).await,
         Admin::Invite { site_admin } => {
@@ -193,12 +194,15 @@ pub async fn perform(app: &App, command: Admin) -> Result<String> {
 }
 
 async fn leavers(app: &App) -> Result<String> {
-    let mut lines = Vec::new();
-    for group in memberships::all_groups(app).await? {
-        for (people, word) in [(&group.held, "waits"), (&group.ended, "ended")] {
+    let (mut lines, found) = (Vec::new(), memberships::all_departures(app).await?);
+    for group in found.groups {
+        for (people, all, word) in [(&group.held, group.all_held, "waits"), (&group.ended, group.all_ended, "ended")] {
             lines.extend(people.iter().map(|person| format!("{}  {word}  {}", group.login, person.text())));
+            let more = all - people.len() as u64;
+            lines.extend((more > 0).then(|| format!("{}  {word}  and {more} more", group.login)));
         }
     }
+    lines.extend((found.more > 0).then(|| format!("and {} more organisations", found.more)));
     Ok(if lines.is_empty() { "nobody left".to_owned() } else { lines.join("\n") })
 }
 

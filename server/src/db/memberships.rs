@@ -6,7 +6,8 @@ use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
-use sea_orm::{ActiveModelTrait, Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, Condition, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use membership::Column;
@@ -81,16 +82,112 @@ pub async fn any(c: &impl Ask) -> Result<bool> {
     Ok(membership::Entity::find().one(c.connection()).await?.is_some())
 }
 
-/// Those who wait for an admin, and those whose rights ended since; newest first.
-pub async fn noteworthy(c: &impl Ask, since: Millis, limit: u64) -> Result<Vec<rows::Membership>> {
-    let ended = Condition::all().add(Column::Ended.is_not_null()).add(Column::ChangedAt.gt(since));
+/// An organisation with people who wait for an admin, or whose rights ended lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leaving {
+    pub forge_url: String,
+    pub organization_id: String,
+    pub held: u64,
+    pub ended: u64,
+}
+
+/// Of all organisations, or of some at one forge: how many people wait, and of how many rights ended since. Those with
+/// somebody who waits come first.
+pub async fn leaving(c: &impl Ask, of: Option<(&str, Vec<String>)>, since: Millis) -> Result<Vec<Leaving>> {
+    let mut found: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
+    for (what, is_held) in [(is_held(), true), (has_ended(since), false)] {
+        let mut query = membership::Entity::find()
+            .select_only()
+            .column(Column::ForgeUrl)
+            .column(Column::OrganizationId)
+            .column_as(Column::Id.count(), "people")
+            .filter(what)
+            .group_by(Column::ForgeUrl)
+            .group_by(Column::OrganizationId);
+        if let Some((forge_url, organizations)) = &of {
+            query = query.filter(Column::ForgeUrl.eq(*forge_url));
+            query = query.filter(Column::OrganizationId.is_in(organizations.iter().cloned()));
+        }
+        for (forge_url, id, people) in query.into_tuple::<(String, String, i64)>().all(c.connection()).await? {
+            let (held, ended) = found.entry((forge_url, id)).or_default();
+            *(if is_held { held } else { ended }) = u64::try_from(people).unwrap_or_default();
+        }
+    }
+    let leaving = |((forge_url, organization_id), (held, ended))| Leaving { forge_url, organization_id, held, ended };
+    let mut found: Vec<_> = found.into_iter().map(leaving).collect();
+    found.sort_by_key(|leaving| leaving.held == 0);
+    Ok(found)
+}
+
+fn is_held() -> Condition {
+    Condition::all().add(Column::State.eq(MembershipState::Held))
+}
+
+fn has_ended(since: Millis) -> Condition {
+    // Both states in place of "not held": so the index is of use.
+    Condition::all()
+        .add(Column::State.is_in([MembershipState::Member, MembershipState::Left]))
+        .add(Column::ChangedAt.gt(since))
+        .add(Column::Ended.is_not_null())
+}
+
+/// Those who wait for an admin, longest first; with `until`, no further than that row.
+pub async fn held(
+    c: &impl Ask,
+    (forge_url, organization_id): (&str, &str),
+    until: Option<&rows::Membership>,
+    limit: u64,
+) -> Result<Vec<rows::Membership>> {
+    let mut query = membership::Entity::find().filter(is_of(forge_url, organization_id)).filter(is_held());
+    if let Some(last) = until {
+        let same = Condition::all().add(Column::ChangedAt.eq(last.changed_at)).add(Column::Id.lte(last.id));
+        query = query.filter(Condition::any().add(Column::ChangedAt.lt(last.changed_at)).add(same));
+    }
+    let query = query.order_by_asc(Column::ChangedAt).order_by_asc(Column::Id).limit(limit);
+    Ok(query.all(c.connection()).await?)
+}
+
+pub async fn count_held(c: &impl Ask, forge_url: &str, organization_id: &str) -> Result<u64> {
+    let found = membership::Entity::find().filter(is_of(forge_url, organization_id)).filter(is_held());
+    Ok(found.count(c.connection()).await?)
+}
+
+/// People who wait since a time.
+pub async fn held_since(
+    c: &impl Ask,
+    (forge_url, organization_id): (&str, &str),
+    since: Millis,
+) -> Result<BTreeSet<Uuid>> {
+    let found = membership::Entity::find().select_only().column(Column::UserId).filter(is_held());
+    let found = found.filter(is_of(forge_url, organization_id)).filter(Column::ChangedAt.gt(since));
+    Ok(found.into_tuple::<Uuid>().all(c.connection()).await?.into_iter().collect())
+}
+
+/// Those whose rights ended since, newest first.
+pub async fn ended(
+    c: &impl Ask,
+    (forge_url, organization_id): (&str, &str),
+    since: Millis,
+    limit: u64,
+) -> Result<Vec<rows::Membership>> {
     Ok(membership::Entity::find()
-        .filter(Condition::any().add(Column::State.eq(MembershipState::Held)).add(ended))
+        .filter(is_of(forge_url, organization_id))
+        .filter(has_ended(since))
         .order_by_desc(Column::ChangedAt)
         .order_by_asc(Column::Id)
         .limit(limit)
         .all(c.connection())
         .await?)
+}
+
+pub async fn find_by_id(c: &impl Ask, id: Uuid) -> Result<Option<rows::Membership>> {
+    Ok(membership::Entity::find_by_id(id).one(c.connection()).await?)
+}
+
+/// How many people have rights that rest on an organisation.
+pub async fn count(c: &impl Ask, forge_url: &str, organization_id: &str) -> Result<u64> {
+    let found = membership::Entity::find().filter(is_of(forge_url, organization_id));
+    Ok(found.filter(Column::State.ne(MembershipState::Left)).count(c.connection()).await?)
 }
 
 /// Memberships of a few people at one forge.

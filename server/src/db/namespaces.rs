@@ -7,7 +7,7 @@ use crate::clock::Millis;
 use crate::error::{Error, Result};
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, OnConflict, Query, SelectStatement};
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Namespace>> {
@@ -73,6 +73,24 @@ pub async fn grants_of(c: &impl Ask, user_id: Uuid) -> Result<Vec<rows::Grant>> 
 pub async fn grants_in(c: &impl Ask, namespace_id: Uuid) -> Result<Vec<rows::Grant>> {
     let found = namespace_grant::Entity::find().filter(namespace_grant::Column::NamespaceId.eq(namespace_id));
     Ok(found.all(c.connection()).await?)
+}
+
+/// In which namespaces a few people have how many roles, suspended ones too.
+pub async fn count_grants_of(c: &impl Ask, users: &[Uuid]) -> Result<Vec<(Uuid, u64)>> {
+    let found = namespace_grant::Entity::find()
+        .select_only()
+        .column(namespace_grant::Column::NamespaceId)
+        .column_as(namespace_grant::Column::Id.count(), "people")
+        .filter(namespace_grant::Column::UserId.is_in(users.iter().copied()))
+        .group_by(namespace_grant::Column::NamespaceId);
+    let found: Vec<(Uuid, i64)> = found.into_tuple().all(c.connection()).await?;
+    Ok(found.into_iter().map(|(id, people)| (id, u64::try_from(people).unwrap_or_default())).collect())
+}
+
+/// How many people have a role in a namespace, suspended ones too.
+pub async fn count_grants_in(c: &impl Ask, namespace_id: Uuid) -> Result<u64> {
+    let found = namespace_grant::Entity::find().filter(namespace_grant::Column::NamespaceId.eq(namespace_id));
+    Ok(found.count(c.connection()).await?)
 }
 
 pub async fn suspend_grant(tx: &Tx, id: Uuid, at: Option<Millis>) -> Result<()> {

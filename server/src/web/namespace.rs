@@ -82,7 +82,7 @@ async fn held(app: &App, allowed: &Allowed<ReadNamespace>) -> Result<u64> {
     if !policy::may::<policy::EndRights>(allowed.principal(), &access) {
         return Ok(0);
     }
-    Ok(memberships::held_in(app, allowed.on().id).await? as u64)
+    memberships::held_in(app, allowed.on().id).await
 }
 
 /// One repository in a list; `name` as it is shown there.

@@ -1,10 +1,11 @@
 //! The end of what rests on an organisation. What ends is written down first, for admins to read.
 
+use super::{Confirmed, PIECE};
 use crate::accounts::standing::{self, Lost};
 use crate::app::App;
 use crate::db::events::NewEvent;
 use crate::db::{self, MembershipState, Tx, rows};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::policy::Principal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -100,32 +101,25 @@ async fn note(
     db::events::add(tx, by, event, app.clock.now()).await
 }
 
-/// Ends the rights of everybody who is held for an organisation, by login or id; how many they were.
-pub async fn confirm_by_operator(app: &App, organization: &str) -> Result<usize> {
-    let (held, tx) = (super::lists::all_held(app).await?, app.db.begin().await?);
-    let is_meant = |m: &rows::Membership| {
-        organization
-            .strip_prefix("id:")
-            .map_or_else(|| m.organization_login.eq_ignore_ascii_case(organization), |id| m.organization_id == id)
-    };
-    let meant: Vec<_> = held.into_iter().filter(is_meant).collect();
-    if meant.is_empty() {
-        return Err(Error::Absent(format!("nobody is held for the organisation `{organization}`")));
-    }
-    let ended = end_held(app, &tx, meant, &Principal::SYSTEM).await?;
-    tx.commit().await?;
-    Ok(ended)
-}
-
-/// Ends those of the rows that are still held.
-pub(super) async fn end_held(app: &App, tx: &Tx, held: Vec<rows::Membership>, by: &Principal) -> Result<usize> {
+/// Ends those of the rows that are still held, some in a transaction: others write in between. Who is left when it breaks
+/// off is held as before.
+pub(super) async fn end_held(
+    app: &App,
+    (forge_url, organization_id): (&str, &str),
+    held: Vec<rows::Membership>,
+    by: &Principal,
+) -> Result<Confirmed> {
     let mut ended = 0;
-    for row in held {
-        let present = db::memberships::find(tx, row.user_id, &row.forge_url, &row.organization_id).await?;
-        if let Some(present) = present.filter(|p| p.state == MembershipState::Held) {
-            end(app, tx, present, by).await?;
-            ended += 1;
+    for piece in held.chunks(PIECE) {
+        let tx = app.db.begin().await?;
+        for row in piece {
+            let present = db::memberships::lock(&tx, row.user_id, forge_url, organization_id).await?;
+            if let Some(present) = present.filter(|p| p.state == MembershipState::Held) {
+                end(app, &tx, present, by).await?;
+                ended += 1;
+            }
         }
+        tx.commit().await?;
     }
-    Ok(ended)
+    Ok(Confirmed { ended, left: db::memberships::count_held(&app.db, forge_url, organization_id).await? })
 }

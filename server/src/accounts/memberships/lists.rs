@@ -4,27 +4,62 @@ use super::ending::{self, Ended};
 use crate::accounts::standing::{self, Lost};
 use crate::app::App;
 use crate::clock::{DAY, Millis};
+use crate::db::memberships::Leaving;
 use crate::db::{self, MembershipState, rows};
 use crate::error::{Error, Result};
-use crate::policy::{self, Allowed, EndRights, OrganizationAccess, UseAccount};
+use crate::policy::{self, Allowed, EndRights, OrganizationAccess, Principal, UseAccount};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// What ended longer ago is in the events only.
 const SHOWN: Millis = 30 * DAY;
-/// Rows of the page.
-const MOST: u64 = 500;
+/// Organisations of one list.
+const MOST_ORGANIZATIONS: usize = 50;
+/// People who wait, in one list: several questions each, and what one confirmation ends.
+const MOST_HELD: usize = 500;
+/// People whose rights ended, in one list.
+const MOST_ENDED: usize = 200;
+/// Accounts of one question.
+const ASKED: usize = 300;
+
+/// Who left, by organisation.
+#[derive(Debug)]
+pub struct Departures {
+    pub groups: Vec<Group>,
+    /// Organisations that are not listed.
+    pub more: u64,
+}
 
 /// One organisation's people who left.
 #[derive(Debug)]
 pub struct Group {
-    pub organization_id: String,
     pub login: String,
     /// The namespace that it has here.
     pub namespace: Option<String>,
-    namespace_id: Option<Uuid>,
+    /// Those who wait for longest.
     pub held: Vec<Departure>,
+    /// What a confirmation of `held` says.
+    pub listed: Option<Listed>,
+    pub all_held: u64,
+    /// Newest first.
     pub ended: Vec<Departure>,
+    pub all_ended: u64,
+}
+
+/// Those whom somebody was shown before the confirmation.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    /// The membership of the last one.
+    pub until: Uuid,
+    pub people: u64,
+}
+
+/// What a confirmation did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    pub ended: u64,
+    /// People of the organisation who still wait.
+    pub left: u64,
 }
 
 /// A person, and what ends or has ended.
@@ -54,53 +89,81 @@ impl Departure {
     }
 }
 
-/// What the asker may see of it, by organisation.
-pub async fn groups(app: &App, allowed: &Allowed<UseAccount>) -> Result<Vec<Group>> {
-    let mut may_see = Vec::new();
-    for group in all_groups(app).await? {
-        let access = access(app, allowed, group.namespace_id).await?;
-        if policy::may::<EndRights>(allowed.principal(), &access) {
-            may_see.push(group);
+/// What the asker may see of it.
+pub async fn departures(app: &App, allowed: &Allowed<UseAccount>) -> Result<Departures> {
+    if policy::may::<EndRights>(allowed.principal(), &OrganizationAccess { role: None }) {
+        return all_departures(app).await;
+    }
+    let Some(user) = allowed.principal().user_id() else { return describe(app, Vec::new()).await };
+    // Their organisations first: what others lose hides nothing of it.
+    let mut accounts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (namespace, role) in db::namespaces::of_user(&app.db, user).await? {
+        if policy::may::<EndRights>(allowed.principal(), &OrganizationAccess { role: Some(role) })
+            && let (Some(forge_url), Some(id)) = (namespace.forge_url, namespace.forge_account_id)
+        {
+            accounts.entry(forge_url).or_default().push(id);
         }
     }
-    Ok(may_see)
+    let mut leaving = Vec::new();
+    for (forge_url, ids) in &accounts {
+        for some in ids.chunks(ASKED) {
+            let of = Some((&**forge_url, some.to_vec()));
+            leaving.extend(db::memberships::leaving(&app.db, of, since(app)).await?);
+        }
+    }
+    leaving.sort_by_key(|organization| organization.held == 0);
+    describe(app, leaving).await
 }
 
 /// All of it, for the operator.
-pub async fn all_groups(app: &App) -> Result<Vec<Group>> {
-    let since = app.clock.now() - SHOWN;
-    let mut groups: BTreeMap<(String, String), Group> = BTreeMap::new();
-    for row in db::memberships::noteworthy(&app.db, since, MOST).await? {
-        let key = (row.forge_url.clone(), row.organization_id.clone());
-        let departure = departure(app, &row).await?;
-        let group = match groups.remove(&key) {
-            Some(group) => group,
-            None => group(app, &row).await?,
-        };
-        let group = groups.entry(key).or_insert(group);
-        if row.state == MembershipState::Held { group.held.push(departure) } else { group.ended.push(departure) }
-    }
-    Ok(groups.into_values().collect())
+pub async fn all_departures(app: &App) -> Result<Departures> {
+    describe(app, db::memberships::leaving(&app.db, None, since(app)).await?).await
 }
 
-async fn group(app: &App, row: &rows::Membership) -> Result<Group> {
-    let namespace = db::namespaces::find_by_account(&app.db, &row.forge_url, &row.organization_id).await?;
-    Ok(Group {
-        organization_id: row.organization_id.clone(),
-        login: row.organization_login.clone(),
-        namespace_id: namespace.as_ref().map(|n| n.id),
-        namespace: namespace.map(|n| n.name),
-        held: Vec::new(),
-        ended: Vec::new(),
-    })
+fn since(app: &App) -> Millis {
+    app.clock.now() - SHOWN
 }
 
-async fn access(app: &App, allowed: &Allowed<UseAccount>, namespace_id: Option<Uuid>) -> Result<OrganizationAccess> {
-    let role = match (namespace_id, allowed.principal().user_id()) {
-        (Some(namespace_id), Some(user)) => db::namespaces::role_of(&app.db, namespace_id, user).await?,
-        _ => None,
+/// Each organisation has its share of a list.
+async fn describe(app: &App, mut leaving: Vec<Leaving>) -> Result<Departures> {
+    let more = leaving.len().saturating_sub(MOST_ORGANIZATIONS) as u64;
+    leaving.truncate(MOST_ORGANIZATIONS);
+    let share = |most: usize, has: fn(&Leaving) -> bool| {
+        let organizations = leaving.iter().filter(|organization| has(organization)).count();
+        (most / organizations.max(1)) as u64
     };
-    Ok(OrganizationAccess { role })
+    let shares = (share(MOST_HELD, |o| o.held > 0), share(MOST_ENDED, |o| o.ended > 0));
+    let mut groups = Vec::new();
+    for organization in leaving {
+        groups.extend(group(app, organization, shares).await?);
+    }
+    Ok(Departures { groups, more })
+}
+
+/// `None` when there is nobody any more.
+async fn group(app: &App, of: Leaving, (most_held, most_ended): (u64, u64)) -> Result<Option<Group>> {
+    let id = (&*of.forge_url, &*of.organization_id);
+    let held = db::memberships::held(&app.db, id, None, most_held).await?;
+    let ended = db::memberships::ended(&app.db, id, since(app), most_ended).await?;
+    let Some(first) = ended.first().or(held.last()) else { return Ok(None) };
+    let namespace = db::namespaces::find_by_account(&app.db, &of.forge_url, &of.organization_id).await?;
+    Ok(Some(Group {
+        login: first.organization_login.clone(),
+        namespace: namespace.map(|n| n.name),
+        listed: held.last().map(|last| Listed { until: last.id, people: held.len() as u64 }),
+        held: described(app, &held).await?,
+        all_held: of.held.max(held.len() as u64),
+        ended: described(app, &ended).await?,
+        all_ended: of.ended.max(ended.len() as u64),
+    }))
+}
+
+async fn described(app: &App, rows: &[rows::Membership]) -> Result<Vec<Departure>> {
+    let mut found = Vec::new();
+    for row in rows {
+        found.push(departure(app, row).await?);
+    }
+    Ok(found)
 }
 
 async fn departure(app: &App, row: &rows::Membership) -> Result<Departure> {
@@ -123,37 +186,53 @@ async fn coming(app: &App, row: &rows::Membership) -> Result<Ended> {
     Ok(Ended { roles, lost })
 }
 
-/// Everybody who is held.
-pub(super) async fn all_held(app: &App) -> Result<Vec<rows::Membership>> {
-    let mut found = db::memberships::noteworthy(&app.db, i64::MAX, u64::from(u32::MAX)).await?;
-    found.retain(|row| row.state == MembershipState::Held);
-    Ok(found)
-}
-
 /// People of a namespace's organisation who wait for an admin.
-pub async fn held_in(app: &App, namespace_id: Uuid) -> Result<usize> {
+pub async fn held_in(app: &App, namespace_id: Uuid) -> Result<u64> {
     let Some(namespace) = db::namespaces::find(&app.db, namespace_id).await? else { return Ok(0) };
     let (Some(forge_url), Some(id)) = (namespace.forge_url, namespace.forge_account_id) else { return Ok(0) };
-    let all = db::memberships::of_organization(&app.db, &forge_url, &id).await?;
-    Ok(all.iter().filter(|row| row.state == MembershipState::Held).count())
+    db::memberships::count_held(&app.db, &forge_url, &id).await
 }
 
-/// Ends the rights of those who are held for an organisation; how many they were. An admin confirmed it.
-pub async fn confirm(app: &App, allowed: &Allowed<UseAccount>, organization_id: &str) -> Result<usize> {
-    let held = all_held(app).await?.into_iter().filter(|row| row.organization_id == organization_id);
-    let mut meant = Vec::new();
-    for row in held {
-        let namespace = db::namespaces::find_by_account(&app.db, &row.forge_url, &row.organization_id).await?;
-        let access = access(app, allowed, namespace.map(|n| n.id)).await?;
-        if policy::may::<EndRights>(allowed.principal(), &access) {
-            meant.push(row);
+/// Ends the rights of those who were listed and are still held. An admin confirmed it.
+pub async fn confirm(app: &App, allowed: &Allowed<UseAccount>, listed: Listed) -> Result<Confirmed> {
+    let absent = || Error::Absent("nobody waits for this any more: read the list again".into());
+    let last = db::memberships::find_by_id(&app.db, listed.until).await?.ok_or_else(absent)?;
+    if last.state != MembershipState::Held || !may_end(app, allowed, &last).await? {
+        return Err(absent());
+    }
+    let id = (&*last.forge_url, &*last.organization_id);
+    let most = listed.people.min(MOST_HELD as u64);
+    let meant = db::memberships::held(&app.db, id, Some(&last), most + 1).await?;
+    if meant.len() as u64 > most {
+        return Err(Error::Conflict("more people wait than were listed: read the list again".into()));
+    }
+    ending::end_held(app, id, meant, allowed.principal()).await
+}
+
+async fn may_end(app: &App, allowed: &Allowed<UseAccount>, row: &rows::Membership) -> Result<bool> {
+    let namespace = db::namespaces::find_by_account(&app.db, &row.forge_url, &row.organization_id).await?;
+    let role = match (namespace, allowed.principal().user_id()) {
+        (Some(namespace), Some(user)) => db::namespaces::role_of(&app.db, namespace.id, user).await?,
+        _ => None,
+    };
+    Ok(policy::may::<EndRights>(allowed.principal(), &OrganizationAccess { role }))
+}
+
+/// Ends the rights of those whom the operator's list shows of an organisation, which is named by login or id.
+pub async fn confirm_by_operator(app: &App, organization: &str) -> Result<Confirmed> {
+    let leaving = db::memberships::leaving(&app.db, None, since(app)).await?;
+    let waiting: Vec<_> = leaving.into_iter().take(MOST_ORGANIZATIONS).filter(|o| o.held > 0).collect();
+    let share = (MOST_HELD / waiting.len().max(1)) as u64;
+    for found in waiting {
+        let id = (&*found.forge_url, &*found.organization_id);
+        let meant = db::memberships::held(&app.db, id, None, share).await?;
+        let is_meant = organization.strip_prefix("id:").map_or_else(
+            || meant.iter().any(|row| row.organization_login.eq_ignore_ascii_case(organization)),
+            |id| found.organization_id == id,
+        );
+        if is_meant {
+            return ending::end_held(app, id, meant, &Principal::SYSTEM).await;
         }
     }
-    if meant.is_empty() {
-        return Err(Error::Absent("nobody waits for this".into()));
-    }
-    let tx = app.db.begin().await?;
-    let ended = ending::end_held(app, &tx, meant, allowed.principal()).await?;
-    tx.commit().await?;
-    Ok(ended)
+    Err(Error::Absent(format!("nobody is held for the organisation `{organization}`")))
 }

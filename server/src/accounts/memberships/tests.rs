@@ -1,10 +1,11 @@
 //! People who leave, against a real forge, while days go by.
 
 mod held;
+mod many;
 mod scene;
 mod silence;
 
-use super::{Answer, ask_due, at_sign_in, groups, look, settle};
+use super::{Answer, ask_due, at_sign_in, departures, look, settle};
 use crate::accounts::standing;
 use crate::accounts::tokens::{self, NewToken};
 use crate::auth;
@@ -57,7 +58,7 @@ async fn who_leaves_loses_role_sessions_and_tokens_the_next_day() {
         assert!(scene.token_works(stays).await && scene.role(stays).await.is_some());
     }
     // What ended can be read by the namespace's admins, and by nobody else.
-    let seen = groups(&scene.app, &scene.allowed(root).await).await.unwrap();
+    let seen = scene.departures(root).await.groups;
     assert_eq!(seen[0].ended[0].person, "lisa");
     assert_eq!(seen[0].ended[0].roles, ["admin of acme"]);
     let lost = seen[0].ended[0].lost.clone().unwrap();
@@ -66,7 +67,7 @@ async fn who_leaves_loses_role_sessions_and_tokens_the_next_day() {
         assert_eq!(db::events::count(&scene.app.db, kind).await, 1, "{kind}");
     }
     let bart = db::users::find_by_name(&scene.app.db, "bart").await.unwrap().unwrap();
-    assert!(groups(&scene.app, &scene.allowed(bart.id).await).await.unwrap().is_empty());
+    assert!(scene.departures(bart.id).await.groups.is_empty());
 }
 
 #[tokio::test]

@@ -97,6 +97,17 @@ async fn what_is_too_old_is_found_by_an_index() {
 }
 
 #[tokio::test]
+async fn people_who_wait_are_counted_and_listed_without_the_others_of_their_organization() {
+    let app = TestApp::start().await;
+    let index = "membership_forge_url_organization_id_state_changed_at_id_idx";
+    let columns = "forge_url=? AND organization_id=? AND state=?";
+    check(&app, db::memberships::count_held(&app.db, "x", "7"), index, columns).await;
+    check(&app, db::memberships::held(&app.db, ("x", "7"), None, 5), index, columns).await;
+    let since = format!("{columns} AND changed_at>?");
+    check(&app, db::memberships::held_since(&app.db, ("x", "7"), 5), index, &since).await;
+}
+
+#[tokio::test]
 async fn the_newest_tag_is_found_by_an_index() {
     let app = TestApp::start().await;
     let steps = steps(&app, db::tags::page(&app.db, Uuid::now_v7(), "", false, 0, 1)).await;

@@ -11,18 +11,23 @@ use askama::Template;
 pub struct People {
     pub layout: Layout,
     pub organizations: Vec<Organization>,
+    /// Organisations that are not listed.
+    pub more: u64,
 }
 
 #[derive(Debug, Clone)]
 pub struct Organization {
-    /// Sent as `organization`.
-    pub id: String,
     pub login: String,
     /// The namespace that it has here.
     pub namespace: Option<String>,
     /// Many at once: they keep their rights until somebody confirms.
     pub held: Vec<Leaver>,
+    /// Who else waits.
+    pub more_held: u64,
+    /// The last of `held`, sent as `until`.
+    pub until: String,
     pub ended: Vec<Leaver>,
+    pub more_ended: u64,
 }
 
 #[derive(Debug, Clone)]

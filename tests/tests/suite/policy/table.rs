@@ -70,7 +70,7 @@ pub(crate) const EXPECTED: &[Expectation] = &[
     get("/settings/tokens/new", Rule::Person),
     post("/settings/tokens/{id}/revoke", Rule::OwnThing, ""),
     get("/settings/people", Rule::Person),
-    post("/settings/people", Rule::OwnThing, "organization=1"),
+    post("/settings/people", Rule::OwnThing, "until=01890000-0000-7000-8000-000000000000&people=1"),
     get("/new/import", Rule::Person),
     // The listed repository is another person's.
     post("/new/import", Rule::OwnThing, "repository={listed}"),

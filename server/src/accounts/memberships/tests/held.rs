@@ -1,7 +1,7 @@
 //! Many who leave at once.
 
 use super::*;
-use crate::accounts::memberships::{confirm, confirm_by_operator, ending, held_in};
+use crate::accounts::memberships::{Confirmed, all_departures, confirm, confirm_by_operator, ending, held_in};
 
 crate::testing::on_postgres! {
     a_fifth_at_once_ends_and_more_waits_for_an_admin,
@@ -48,12 +48,12 @@ async fn a_fifth_at_once_ends_and_more_waits_for_an_admin() {
         assert_eq!(working(&scene, &members[2..6]).await, [true; 4]);
     }
     assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 3);
-    let seen = groups(&scene.app, &scene.allowed(root).await).await.unwrap();
+    let seen = scene.departures(root).await.groups;
     assert_eq!((seen[0].held.len(), seen[0].ended.len()), (3, 2));
     assert_eq!(seen[0].held[0].lost.as_ref().unwrap().tokens.len(), 1, "what would end is shown first");
-    assert_eq!(confirm(&scene.app, &scene.allowed(root).await, &scene.acme).await.unwrap(), 3);
+    assert_eq!(scene.confirm(root).await.unwrap(), Confirmed { ended: 3, left: 0 });
     assert_eq!(working(&scene, &members[2..6]).await, [false, false, false, true]);
-    assert!(confirm(&scene.app, &scene.allowed(root).await, &scene.acme).await.is_err(), "nobody waits any more");
+    assert!(scene.confirm(root).await.is_none(), "nobody waits any more");
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn who_is_held_and_comes_back_is_held_no_longer() {
     assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 2);
     // The two that are left wait all the same: nobody has confirmed them.
     assert_eq!(working(&scene, &members[..3]).await, [true; 3]);
-    assert_eq!(confirm_by_operator(&scene.app, "ACME").await.unwrap(), 2);
+    assert_eq!(confirm_by_operator(&scene.app, "ACME").await.unwrap(), Confirmed { ended: 2, left: 0 });
     assert_eq!(working(&scene, &members[..3]).await, [true, false, false]);
     assert!(confirm_by_operator(&scene.app, "acme").await.is_err());
 }
@@ -120,14 +120,16 @@ async fn only_admins_confirm() {
         scene.forge.leave("acme", &format!("member{n}"));
     }
     scene.next_day().await;
-    let refused = confirm(&scene.app, &scene.allowed(members[5]).await, &scene.acme).await.unwrap_err();
+    assert!(scene.departures(members[5]).await.groups.is_empty());
+    let listed = all_departures(&scene.app).await.unwrap().groups[0].listed.unwrap();
+    let refused = confirm(&scene.app, &scene.allowed(members[5]).await, listed).await.unwrap_err();
     assert_eq!(refused.status(), 404);
     assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 3);
     let boss = scene.person("boss", Admission::Named, Permission::None).await;
     let tx = scene.app.db.begin().await.unwrap();
     db::users::set_site_admin(&tx, boss, true).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(confirm(&scene.app, &scene.allowed(boss).await, &scene.acme).await.unwrap(), 3);
+    assert_eq!(scene.confirm(boss).await.unwrap(), Confirmed { ended: 3, left: 0 });
 }
 
 #[tokio::test]
@@ -156,8 +158,7 @@ async fn who_came_back_before_an_admin_confirmed_loses_nothing() {
     }
     scene.forge.member("acme", "member0", false);
     at_sign_in(&scene.app, members[0], &scene.fresh_token("member0")).await.unwrap();
-    let tx = scene.app.db.begin().await.unwrap();
-    assert_eq!(ending::end_held(&scene.app, &tx, seen, &Principal::SYSTEM).await.unwrap(), 2);
-    tx.commit().await.unwrap();
+    let acme = (&*scene.forge.url(), &*scene.acme);
+    assert_eq!(ending::end_held(&scene.app, acme, seen, &Principal::SYSTEM).await.unwrap().ended, 2);
     assert_eq!(working(&scene, &members[..3]).await, [true, false, false]);
 }

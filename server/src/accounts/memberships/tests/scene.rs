@@ -1,6 +1,7 @@
 //! A server beside a forge with an organisation, and people who came by it.
 
 use super::*;
+use crate::accounts::memberships::{Confirmed, Departures, confirm};
 
 /// A server beside a forge with the organisation `acme`, whose owner is `root`.
 pub(super) struct Scene {
@@ -169,5 +170,34 @@ impl Scene {
         let user = self.user(id).await;
         let who = Who::User { id, name: user.name, is_site_admin: user.is_site_admin };
         policy::check(&Principal { who, bound: Bound::None }, Site).unwrap()
+    }
+
+    pub(super) async fn departures(&self, viewer: Uuid) -> Departures {
+        departures(&self.app, &self.allowed(viewer).await).await.unwrap()
+    }
+
+    /// Confirms what the page lists of the first organisation; `None` when nobody waits.
+    pub(super) async fn confirm(&self, viewer: Uuid) -> Option<Confirmed> {
+        let listed = self.departures(viewer).await.groups.first()?.listed?;
+        Some(confirm(&self.app, &self.allowed(viewer).await, listed).await.unwrap())
+    }
+
+    /// People of an organisation who wait from now on, by their rows alone.
+    pub(super) async fn crowd(&self, organization_id: &str, people: usize) -> Vec<Uuid> {
+        let (mut ids, now, forge_url) = (Vec::new(), self.app.clock.now(), self.forge.url());
+        let tx = self.app.db.begin().await.unwrap();
+        for n in 0..people {
+            let user = db::users::insert(&tx, testing::user(&format!("of-{organization_id}-{now}-{n}"))).await.unwrap();
+            let organization = (organization_id, "acme");
+            db::memberships::confirm(&tx, user.id, &forge_url, organization, now).await.unwrap();
+            let row = db::memberships::find(&tx, user.id, &forge_url, organization_id).await.unwrap().unwrap();
+            let held = rows::Membership { state: MembershipState::Held, is_member: false, ..row };
+            db::memberships::put(&tx, held).await.unwrap();
+            ids.push(user.id);
+        }
+        tx.commit().await.unwrap();
+        // A transaction of a test's own.
+        self.app.db.largest_change();
+        ids
     }
 }

@@ -211,15 +211,20 @@ fn people() -> Pages_ {
     let list = |organizations| People {
         layout: Layout::new("People who left", mona()).here("People who left"),
         organizations,
+        more: 0,
     };
     let acme = |login: &str, held: Vec<Leaver>| Organization {
-        id: "7".to_owned(),
         login: login.to_owned(),
         namespace: Some("acme".to_owned()),
         held,
+        more_held: 0,
+        until: "019aa0c4-77d2-7c31-8a14-2f1d9a1b0c55".to_owned(),
         ended: vec![leaver("old-hand", true)],
+        more_ended: 0,
     };
+    let many = Organization { more_held: 4_500, more_ended: 1, ..acme("globex", vec![leaver("homer", false)]) };
     vec![
+        page("people-many", &People { more: 12, ..list(vec![many]) }),
         page("people", &list(vec![acme("acme", vec![leaver("lisa", false), leaver("bart", true)])])),
         page("people-empty", &list(vec![])),
         page("people-hostile", &list(vec![acme(HOSTILE, vec![leaver(HOSTILE, false)])])),
