@@ -60,13 +60,19 @@ pub(super) async fn lock<'a>(
     Ok(Held { row, place })
 }
 
-async fn receive(app: &App, held: &Held<'_>, writer: &mut storage::Writer, body: &mut impl Body) -> Result<()> {
+async fn receive(
+    app: &App,
+    held: &Held<'_>,
+    writer: &mut storage::Writer,
+    body: &mut impl Body,
+    silence: Duration,
+) -> Result<()> {
     let broke_off = |why: &str| Error::registry(OciCode::BlobUploadInvalid, format!("the upload broke off: {why}"));
     let mut extended = app.clock.now();
     let (mut unseen, mut come) = (0, 0);
     loop {
-        let next = tokio::time::timeout(SILENCE, body.next()).await;
-        let Some(chunk) = next.map_err(|_late| broke_off("nothing came for a minute"))? else { return Ok(()) };
+        let next = tokio::time::timeout(silence, body.next()).await;
+        let Some(chunk) = next.map_err(|_late| Error::TooSlow)? else { return Ok(()) };
         let chunk = chunk.map_err(|e| broke_off(&e.to_string()))?;
         unseen += chunk.len();
         come += chunk.len() as u64;
@@ -94,17 +100,26 @@ async fn extend(app: &App, held: &rows::Upload) -> Result<()> {
 }
 
 /// Writes to an upload that is held; it stays so unless this fails.
-pub(super) async fn write<'a>(app: &App, held: Held<'a>, mut body: impl Body) -> Result<(Held<'a>, Sha256)> {
+pub(super) async fn write<'a>(app: &App, held: Held<'a>, body: impl Body) -> Result<(Held<'a>, Sha256)> {
+    write_within(SILENCE, app, held, body).await
+}
+
+async fn write_within<'a>(
+    silence: Duration,
+    app: &App,
+    held: Held<'a>,
+    mut body: impl Body,
+) -> Result<(Held<'a>, Sha256)> {
     let hash = match hash_so_far(app, &held.row).await {
         Ok(hash) => hash,
         Err(error) => return Err(give_up(app, &held, error).await),
     };
     let offset = u64::try_from(held.row.offset_bytes).unwrap_or_default();
     let mut writer = app.storage.write(&held.row.storage_key, offset, hash.clone());
-    let broke_off = match receive(app, &held, &mut writer, &mut body).await {
+    let broke_off = match receive(app, &held, &mut writer, &mut body, silence).await {
         Ok(()) => None,
-        // What arrived before a client broke off stays: the upload goes on from there.
-        Err(error @ Error::Registry { .. }) => Some(error),
+        // What arrived before a client broke off, or sent nothing more, stays: the upload goes on from there.
+        Err(error @ (Error::Registry { .. } | Error::TooSlow)) => Some(error),
         // The bytes are somebody else's by now.
         Err(error @ Error::Conflict(_)) => return Err(error),
         Err(error) => {
@@ -170,6 +185,22 @@ pub(super) async fn hash_so_far(app: &App, held: &rows::Upload) -> Result<Sha256
 mod tests {
     use super::super::super::tests::uploads_held::Push;
     use super::*;
+    use crate::testing::on_postgres;
+    use futures_util::stream;
+
+    on_postgres! { an_upload_that_stands_still_came_too_slowly_and_keeps_its_bytes }
+
+    #[tokio::test]
+    async fn an_upload_that_stands_still_came_too_slowly_and_keeps_its_bytes() {
+        let push = Push::new().await;
+        let upload = push.start().await;
+        let held = lock(push.app(), &upload, None, "/").await.unwrap();
+        let body = stream::iter([Ok(Bytes::from_static(b"hello"))]).chain(stream::pending());
+        let written = write_within(Duration::from_millis(50), push.app(), held, body).await;
+        assert!(matches!(written, Err(Error::TooSlow)));
+        let now = db::uploads::find(&push.app().db, upload.repository_id, upload.id).await.unwrap().unwrap();
+        assert_eq!((now.offset_bytes, now.locked_until), (5, None));
+    }
 
     #[tokio::test]
     async fn a_lost_lease_is_noticed() {
