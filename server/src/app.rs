@@ -37,6 +37,8 @@ pub struct App {
     pub bodies: Arc<crate::auth::places::Places>,
     /// Answers that are being sent.
     pub under_way: crate::http::under_way::UnderWay,
+    /// Turns at drawing pages, and what streams add to them.
+    pub drawing: Arc<crate::auth::turns::Turns>,
     /// Places for streams of events.
     pub streams: Arc<crate::auth::places::Places>,
     /// Held while the sources that are due are looked at.
@@ -90,6 +92,7 @@ impl App {
             hooks: Arc::default(),
             bodies: crate::http::bodies::places(),
             under_way: crate::http::under_way::UnderWay::default(),
+            drawing: crate::http::drawing::turns(config.database_connections),
             streams: crate::web::build::events::places(),
             polls: tokio::sync::Mutex::default(),
             searches: tokio::sync::Semaphore::new(crate::web::build::SEARCHES),

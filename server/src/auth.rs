@@ -7,3 +7,4 @@ pub mod limits;
 pub mod places;
 pub mod sessions;
 pub mod tokens;
+pub mod turns;

@@ -50,7 +50,7 @@ pub use entity::values::*;
 pub use objects::ObjectKey;
 
 use crate::error::{Error, Result};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlErr};
+use sea_orm::{ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, RuntimeErr, SqlErr};
 use std::sync::Mutex;
 
 /// The rows as plain structs, named in the singular.
@@ -179,13 +179,24 @@ impl Tx {
 
 impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
-        if is_full(&error) { Self::Full } else { Self::internal("database", error) }
+        match error {
+            DbErr::ConnectionAcquire(ConnAcquireErr::Timeout) => Self::Unavailable(NO_CONNECTION.into()),
+            error if is_full(&error) => Self::Full,
+            error => Self::internal("database", error),
+        }
     }
 }
 
+const NO_CONNECTION: &str = "the database has no time for this now; try again in a moment";
+
 /// Whether an error is one of the database itself: it passes, or an operator sees to it.
 pub fn failed(error: &Error) -> bool {
-    matches!(error, Error::Full) || matches!(error, Error::Internal { source, .. } if source.is::<DbErr>())
+    match error {
+        Error::Full => true,
+        Error::Unavailable(text) => text == NO_CONNECTION,
+        Error::Internal { source, .. } => source.is::<DbErr>(),
+        _ => false,
+    }
 }
 
 /// `SQLITE_FULL`, or PostgreSQL's `disk_full`.
@@ -233,5 +244,12 @@ mod tests {
             SELECT i, 'some text that takes room' FROM n";
         let error = Error::from(tx.connection().execute_unprepared(fill).await.unwrap_err());
         assert!(matches!(error, Error::Full), "{error:?}");
+    }
+
+    #[test]
+    fn a_database_without_a_free_connection_is_away_for_now() {
+        let error = Error::from(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
+        assert_eq!((error.status(), error.retry_after_secs().is_some(), failed(&error)), (503, true, true));
+        assert!(!failed(&Error::Unavailable("the forge is away".into())));
     }
 }

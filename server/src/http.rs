@@ -3,6 +3,7 @@
 mod application;
 pub mod bodies;
 mod connections;
+pub mod drawing;
 mod expect;
 pub mod faces;
 mod head;

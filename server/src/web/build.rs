@@ -10,6 +10,7 @@ pub mod list_events;
 mod live;
 pub mod log;
 mod options;
+mod pieces;
 mod search;
 mod stages;
 mod view;

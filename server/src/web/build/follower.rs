@@ -7,6 +7,7 @@ use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, Position, STALLED};
 use super::live::{LiveLog, fitting};
 use super::{attempts, fold, log, view};
 use crate::app::App;
+use crate::auth::address::client_address;
 use crate::builds;
 use crate::db::{BuildState, rows};
 use crate::error::{Context, Result};
@@ -16,6 +17,7 @@ use actix_web::web::{Bytes, Data};
 use askama::Template;
 use slipway_protocol::Record;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -24,11 +26,6 @@ use tokio::time::sleep;
 const MOVE_EVERY: Duration = Duration::from_secs(5);
 // A message holds at most so many records; at full speed the next one follows at once.
 const BATCH: usize = 200;
-
-/// The reader is gone.
-struct Gone;
-
-type Sent = Result<(), Gone>;
 
 pub(super) struct Follower {
     app: Data<App>,
@@ -43,6 +40,7 @@ pub(super) struct Follower {
     /// The last reading may have left some.
     is_full: bool,
     request: HttpRequest,
+    address: IpAddr,
     checked_at: Instant,
     /// State, cancel wish and number of attempts that the page shows.
     shown: Option<(BuildState, bool, i64)>,
@@ -66,6 +64,7 @@ impl Follower {
         let now = app.clock.steady();
         Self {
             checked_at: now,
+            address: client_address(&app, &request),
             app,
             allowed,
             build,
@@ -90,32 +89,45 @@ impl Follower {
         // By the steady clock: one that is set back must not keep a right alive.
         let began = self.app.clock.steady();
         while self.since(began) < LONGEST {
+            let turn = tokio::select! {
+                turn = self.app.drawing.any_time(self.address) => turn,
+                () = self.out.closed() => return,
+            };
             if !self.may_still_read().await {
                 return;
             }
             build_changed.borrow_and_update();
             repository_changed.borrow_and_update();
-            match self.step().await {
-                Ok(Ok(true)) => {
-                    if !self.is_behind() {
-                        sleep(PAUSE).await;
-                    }
-                    continue;
-                }
-                Ok(Ok(false)) => {}
-                Ok(Err(Gone)) => return,
+            let news = match self.step().await {
+                Ok(Some(news)) => news,
+                Ok(None) => return,
                 Err(error) => {
                     tracing::warn!("a live page lost its stream: {}", error.for_log());
                     return;
                 }
+            };
+            // A reader who takes them slowly keeps nobody waiting.
+            drop(turn);
+            let is_still = news.is_empty();
+            for text in news {
+                if !self.send(text).await {
+                    return;
+                }
+            }
+            if !is_still {
+                if !self.is_behind() {
+                    sleep(PAUSE).await;
+                }
+                continue;
             }
             tokio::select! {
                 _ = build_changed.changed() => {}
                 _ = repository_changed.changed() => {}
                 () = sleep(if is_open(self.build.state) { MOVE_EVERY } else { PING }) => {}
+                () = self.out.closed() => return,
                 () = self.app.wake.stopped() => return,
             }
-            if self.since(self.sent_at) >= PING && self.send(": ping\n\n".to_owned()).await.is_err() {
+            if self.since(self.sent_at) >= PING && !self.send(": ping\n\n".to_owned()).await {
                 return;
             }
         }
@@ -125,11 +137,11 @@ impl Follower {
         self.app.clock.steady().saturating_duration_since(at)
     }
 
-    /// A reader who takes nothing for so long is gone.
-    async fn send(&mut self, text: String) -> Sent {
+    /// A reader who takes nothing for so long is gone: false.
+    async fn send(&mut self, text: String) -> bool {
         self.sent_at = self.app.clock.steady();
         let sent = tokio::time::timeout(STALLED, self.out.send(Bytes::from(text))).await;
-        sent.ok().and_then(Result::ok).ok_or(Gone)
+        matches!(sent, Ok(Ok(())))
     }
 
     /// Who was signed out, or lost the right, reads no further; asked anew now and then.
@@ -148,48 +160,42 @@ impl Follower {
             .unwrap_or_default()
     }
 
-    /// Sends what is new; true when something was.
-    async fn step(&mut self) -> Result<Result<bool, Gone>> {
+    /// What is new, as messages; `None` when the build is gone.
+    async fn step(&mut self) -> Result<Option<Vec<String>>> {
         let build = builds::find(&self.app, self.build.id).await?;
-        let Some(build) = build else { return Ok(Err(Gone)) };
+        let Some(build) = build else { return Ok(None) };
         self.build = build;
-        let mut sent = false;
+        let mut news = Vec::new();
         if let Some(attempt) = builds::present_attempt(&self.app, &self.build).await? {
             if attempt.number != self.at.attempt {
-                if self.restart(&attempt).await?.is_err() {
-                    return Ok(Err(Gone));
-                }
-                sent = true;
+                news.extend(self.restart(&attempt).await?);
             }
-            match self.records(&attempt).await? {
-                // All lines come before the end that they led to.
-                Ok(true) if self.is_behind() => return Ok(Ok(true)),
-                Ok(more) => sent |= more,
-                Err(Gone) => return Ok(Err(Gone)),
+            let records = self.records(&attempt).await?;
+            // All lines come before the end that they led to.
+            let is_first = records.is_some() && self.is_behind();
+            news.extend(records);
+            if is_first {
+                return Ok(Some(news));
             }
         }
-        for text in [self.state().await?, self.newer().await?].into_iter().flatten() {
-            sent = true;
-            if self.send(text).await.is_err() {
-                return Ok(Err(Gone));
-            }
-        }
-        Ok(Ok(sent))
+        news.extend(self.state().await?);
+        news.extend(self.newer().await?);
+        Ok(Some(news))
     }
 
     /// Another attempt than the page shows: the log starts again.
-    async fn restart(&mut self, attempt: &rows::Attempt) -> Result<Sent> {
+    async fn restart(&mut self, attempt: &rows::Attempt) -> Result<Option<String>> {
         let first = self.at.attempt == 0;
         self.at = Position { attempt: attempt.number, ..Position::default() };
         self.log = LiveLog::default();
         self.ahead.clear();
         if first {
-            return Ok(Ok(()));
+            return Ok(None);
         }
         let text = attempts::succession(&self.app, &builds::attempts(&self.app, self.build.id).await?).await?;
         let text = self.origin.told(text);
         let html = ClearLog { text: &text }.render().context("rendering")?;
-        Ok(self.send(message(&self.at.to_string(), &html)).await)
+        Ok(Some(message(&self.at.to_string(), &html)))
     }
 
     /// More records wait: the next message follows at once.
@@ -197,8 +203,8 @@ impl Follower {
         self.is_full || !self.ahead.is_empty()
     }
 
-    /// The next records as one message; false when there are none.
-    async fn records(&mut self, attempt: &rows::Attempt) -> Result<Result<bool, Gone>> {
+    /// The next records as one message, if there are any.
+    async fn records(&mut self, attempt: &rows::Attempt) -> Result<Option<String>> {
         if self.log.is_empty() && self.at.record > 0 {
             let rows = fold::rows_of(&self.app, attempt, self.origin.conceal.as_ref()).await?;
             self.log.know(&rows, self.at.step);
@@ -215,11 +221,11 @@ impl Follower {
                 conceal.record(record);
             }
         }
-        let Some((last, _)) = batch.last() else { return Ok(Ok(false)) };
+        let Some((last, _)) = batch.last() else { return Ok(None) };
         self.at.record = *last;
         let html = self.log.render(&batch)?;
         self.at.step = self.log.last_step();
-        Ok(self.send(message(&self.at.to_string(), &html)).await.map(|()| true))
+        Ok(Some(message(&self.at.to_string(), &html)))
     }
 
     /// Head, result and stages, when they changed.

@@ -12,18 +12,26 @@ use crate::policy::{Allowed, ReadRepository};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
+use std::net::IpAddr;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 /// `…/-/builds/events`: the newest builds of a repository, at once and whenever one appears or changes.
 pub async fn stream(allowed: Allowed<ReadRepository>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
-    let place = app.streams.take(Some(client_address(&app, &request)), 1)?;
+    let address = client_address(&app, &request);
+    let place = app.streams.take(Some(address), 1)?;
     let (out, messages) = mpsc::channel(2);
-    actix_web::rt::spawn(follow(app, allowed, request, out));
+    actix_web::rt::spawn(follow(app, allowed, request, address, out));
     Ok(answer(messages, place))
 }
 
-async fn follow(app: Data<App>, allowed: Allowed<ReadRepository>, request: HttpRequest, out: mpsc::Sender<Bytes>) {
+async fn follow(
+    app: Data<App>,
+    allowed: Allowed<ReadRepository>,
+    request: HttpRequest,
+    address: IpAddr,
+    out: mpsc::Sender<Bytes>,
+) {
     let mut changed = app.wake.follow(allowed.on().id);
     // By the steady clock: one that is set back must not keep a right alive.
     let began = app.clock.steady();
@@ -31,6 +39,10 @@ async fn follow(app: Data<App>, allowed: Allowed<ReadRepository>, request: HttpR
     // What came between the page and this stream would be missing.
     let mut ping = false;
     while app.clock.steady().saturating_duration_since(began) < LONGEST {
+        let turn = tokio::select! {
+            turn = app.drawing.any_time(address) => turn,
+            () = out.closed() => return,
+        };
         if app.clock.steady().saturating_duration_since(checked_at) >= CHECK_AFTER {
             checked_at = app.clock.steady();
             let still = check_again::<ReadRepository>(&app, &request, &allowed).await;
@@ -40,6 +52,7 @@ async fn follow(app: Data<App>, allowed: Allowed<ReadRepository>, request: HttpR
         }
         let text = if ping { Ok(": ping\n\n".to_owned()) } else { rows_message(&app, &allowed).await };
         let Ok(text) = text else { return };
+        drop(turn);
         let sent = tokio::time::timeout(STALLED, out.send(Bytes::from(text))).await;
         if !matches!(sent, Ok(Ok(()))) {
             return;
@@ -48,6 +61,7 @@ async fn follow(app: Data<App>, allowed: Allowed<ReadRepository>, request: HttpR
         ping = tokio::select! {
             _ = changed.changed() => false,
             () = sleep(PING) => true,
+            () = out.closed() => return,
             () = app.wake.stopped() => return,
         };
     }

@@ -9,8 +9,10 @@ use super::super::views::live::Chunks;
 use super::super::views::log::{Before, CHUNK, Chunk, Gap, LogOptions, LogView, Mark, Step};
 use super::fold::{self, How};
 use super::lines::{Lines, Room, gap};
+use super::pieces::in_turns;
 use super::{BuildPath, find};
 use crate::app::App;
+use crate::auth::address::client_address;
 use crate::builds::{self, log::Conceal};
 use crate::db::{BuildState, rows};
 use crate::error::{Error, Result};
@@ -205,7 +207,8 @@ pub async fn raw(
     if let Some((start, end)) = raw.range {
         answer.insert_header((header::CONTENT_RANGE, format!("bytes {start}-{end}/{}", raw.total)));
     }
-    Ok(answer.body(actix_web::body::SizedStream::new(raw.length, raw.stream)))
+    let stream = in_turns(app.drawing.clone(), client_address(&app, &request), raw.stream);
+    Ok(answer.body(actix_web::body::SizedStream::new(raw.length, stream)))
 }
 
 #[cfg(test)]
