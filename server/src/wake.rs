@@ -51,6 +51,11 @@ impl Wake {
         self.stopping.subscribe().wait_for(|stop| *stop).await.ok();
     }
 
+    /// How many follow a build or a repository.
+    pub fn followers(&self, topic: Uuid) -> usize {
+        self.topics.lock().expect("no holder panics").get(&topic).map_or(0, watch::Sender::receiver_count)
+    }
+
     /// Something about this build or repository changed.
     pub fn changed(&self, topic: Uuid) {
         if let Some(sender) = self.topics.lock().expect("no holder panics").get(&topic) {

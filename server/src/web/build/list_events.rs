@@ -13,8 +13,12 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
 use std::net::IpAddr;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
+
+/// So much longer waits each follower for every other one.
+const EACH: Duration = Duration::from_millis(20);
 
 /// `…/-/builds/events`: the newest builds of a repository, at once and whenever one appears or changes.
 pub async fn stream(allowed: Allowed<ReadRepository>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
@@ -57,7 +61,7 @@ async fn follow(
         if !matches!(sent, Ok(Ok(()))) {
             return;
         }
-        sleep(PAUSE).await;
+        sleep(pause(app.wake.followers(allowed.on().id))).await;
         ping = tokio::select! {
             _ = changed.changed() => false,
             () = sleep(PING) => true,
@@ -67,8 +71,28 @@ async fn follow(
     }
 }
 
+/// Between two lists of one page. Each is drawn for one viewer, for what is told of private code differs: 400 who look
+/// at the same repository have theirs every eight seconds, and all together 50 lists in a second.
+fn pause(followers: usize) -> Duration {
+    PAUSE.max(EACH.saturating_mul(u32::try_from(followers).unwrap_or(u32::MAX)))
+}
+
 async fn rows_message(app: &App, allowed: &Allowed<ReadRepository>) -> Result<String> {
     let newest = builds::page(app, allowed.on().id, 0, ROWS).await?;
     let rows = super::build_rows(app, allowed, &newest).await?;
     Ok(message("", &SwapRows { rows: &rows }.render().context("rendering")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn followers_of_one_list_together_have_so_many_drawn_and_no_more() {
+        assert_eq!((pause(1), pause(5)), (PAUSE, PAUSE));
+        for followers in [50, 400, 1_024] {
+            let in_a_second = Duration::from_secs(1).as_millis() * followers as u128 / pause(followers).as_millis();
+            assert_eq!(in_a_second, 50, "by {followers}");
+        }
+    }
 }
