@@ -60,10 +60,11 @@ impl Turns {
         }
         let line = self.line.lock().expect("no holder panics");
         let has_share = line.addresses.get(&counted(address)).is_some_and(|asker| asker.taken >= self.each);
-        Err(match has_share {
-            true => Error::TooManyRequests { retry_after_secs: RETRY_AFTER_SECS },
-            false => Error::Busy { retry_after_secs: RETRY_AFTER_SECS },
-        })
+        if has_share {
+            Err(Error::TooManyRequests { retry_after_secs: RETRY_AFTER_SECS })
+        } else {
+            Err(Error::Busy { retry_after_secs: RETRY_AFTER_SECS })
+        }
     }
 
     /// Waits for a turn as long as it takes, after the people of the same address.
