@@ -21,7 +21,7 @@ mod tests;
 
 pub(super) use arrival::at_sign_in;
 pub use lists::{
-    Confirmed, Departure, Departures, Group, Listed, all_departures, confirm, confirm_by_operator, departures, held_in,
+    Confirmed, Departure, Group, Listed, all_departures, confirm, confirm_by_operator, departures, held_in,
 };
 
 use super::standing;

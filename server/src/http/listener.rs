@@ -50,7 +50,7 @@ mod tests {
         let (client, mut accepted) = connection();
         SockRef::from(&client).set_recv_buffer_size(4 << 10).unwrap();
         accepted.set_nonblocking(true).unwrap();
-        let (piece, mut taken) = ([7; 64 << 10], 0);
+        let (piece, mut taken) = (vec![7; 64 << 10], 0);
         while let Ok(sent) = accepted.write(&piece) {
             taken += sent;
         }

@@ -68,10 +68,11 @@ pub async fn confirm(
 ) -> Result<HttpResponse> {
     let listed = Listed { until: form.until, people: form.people };
     let done = memberships::confirm(&app, &allowed, listed).await?;
-    let mut text = format!("The rights of {} have ended.", plural_text(done.ended, "person", "people"));
+    let people = |count| plural_text(count, "person", "people");
+    let mut text = format!("The rights of {} have ended.", people(done.ended));
     if done.left > 0 {
         let wait = if done.left == 1 { "waits" } else { "wait" };
-        text.push_str(&format!(" {} still {wait}.", plural_text(done.left, "person", "people")));
+        text = format!("{text} {} still {wait}.", people(done.left));
     }
     Ok(page::see_saying(&app, PAGE, &text))
 }

@@ -1,7 +1,8 @@
 //! A server beside a forge with an organisation, and people who came by it.
 
 use super::*;
-use crate::accounts::memberships::{Confirmed, Departures, confirm};
+use crate::accounts::memberships::lists::Departures;
+use crate::accounts::memberships::{Confirmed, confirm};
 
 /// A server beside a forge with the organisation `acme`, whose owner is `root`.
 pub(super) struct Scene {
