@@ -257,7 +257,7 @@ async fn a_bundle_of_ours_that_is_deleted_beside_others_comes_back() {
     let ours = crate::names::Reference::Digest(Digest::trusted(&ours[0].digest));
     manifests::delete(&app, &deleter(&repository), &ours).await.unwrap();
     assert_eq!(bundles(&app, &repository, &digest).await.len(), 1);
-    assert_eq!(jobs::open(&app, &task).await.unwrap(), [task.clone()]);
+    assert_eq!(jobs::open(&app, &task).await.unwrap(), std::slice::from_ref(&task));
     jobs::perform_now(&app, &task).await.unwrap();
     assert_eq!(bundles(&app, &repository, &digest).await.len(), 2);
 }
