@@ -89,6 +89,18 @@ pub async fn count_named(c: &impl Ask, namespace_id: Uuid) -> Result<u64> {
         .await?)
 }
 
+/// Refuses one more repository in a namespace that holds as many as it may. Two requests at once may both find the last
+/// place free.
+pub async fn check_number(tx: &Tx, namespace: &rows::Namespace, most: u64) -> Result<()> {
+    if count_named(tx, namespace.id).await? < most {
+        return Ok(());
+    }
+    Err(Error::Forbidden(format!(
+        "`{}` holds as many repositories as a namespace may ({most}): delete some of them first",
+        namespace.name
+    )))
+}
+
 /// A few repositories by their ids.
 pub async fn find_all(c: &impl Ask, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<rows::Repository>> {
     Ok(repository::Entity::find().filter(repository::Column::Id.is_in(ids)).all(c.connection()).await?)

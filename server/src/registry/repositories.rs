@@ -100,7 +100,7 @@ pub async fn ensure(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Rep
     bounds::one_more_repository(app, &tx, (by.kind(), by.id())).await?;
     // Each repository has two build caches, which go with it.
     if let Some(namespace) = db::namespaces::find(&tx, namespace_id).await?.filter(|n| n.name != BUILD_CACHE) {
-        check_number(app, &tx, &namespace).await?;
+        db::repositories::check_number(&tx, &namespace, app.config.repositories_per_namespace).await?;
     }
     match db::repositories::insert(&tx, row).await {
         Ok(made) => {
@@ -135,19 +135,6 @@ pub async fn make_live(app: &App, tx: &Tx, by: &Principal, repository: &rows::Re
         db::events::add(tx, by, event, now).await?;
     }
     Ok(())
-}
-
-/// Refuses one more repository in a namespace that holds as many as it may. Two requests at once may both find the last
-/// place free.
-pub async fn check_number(app: &App, tx: &Tx, namespace: &rows::Namespace) -> Result<()> {
-    let most = app.config.repositories_per_namespace;
-    if db::repositories::count_named(tx, namespace.id).await? < most {
-        return Ok(());
-    }
-    Err(Error::Forbidden(format!(
-        "`{}` holds as many repositories as a namespace may ({most}): delete some of them first",
-        namespace.name
-    )))
 }
 
 /// Full names of the live repositories that a principal may pull, after `after`, in byte order.

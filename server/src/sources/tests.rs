@@ -28,12 +28,20 @@ const NEVER: u64 = 100_000;
 struct Scene {
     forge: Forge,
     app: TestApp,
+    server: actix_web::dev::ServerHandle,
     _stop: watch::Sender<bool>,
 }
 
 struct Someone {
     principal: Principal,
     connection_id: Uuid,
+}
+
+/// With the server goes its hold on the app, and so the connections to the database.
+impl Drop for Scene {
+    fn drop(&mut self) {
+        drop(self.server.stop(false));
+    }
 }
 
 impl Scene {
@@ -52,13 +60,18 @@ impl Scene {
         .await;
         let (stop, stopped) = watch::channel(false);
         let app_of_server = app.app.clone();
+        let (tell, started) = std::sync::mpsc::channel();
         // actix wants a thread of its own kind.
         std::thread::spawn(move || {
-            let server = actix_web::rt::System::new();
-            server.block_on(async { crate::http::server::start(&app_of_server, None).unwrap().await }).unwrap();
+            let runs = async {
+                let server = crate::http::server::start(&app_of_server, None).unwrap();
+                tell.send(server.handle()).unwrap();
+                server.await
+            };
+            actix_web::rt::System::new().block_on(runs).unwrap();
         });
         tokio::spawn(jobs::run(app.app.clone(), stopped));
-        let scene = Self { forge, app, _stop: stop };
+        let scene = Self { forge, app, server: started.recv().unwrap(), _stop: stop };
         scene.wait("the server answers", async |_| tokio::net::TcpStream::connect(address).await.is_ok()).await;
         scene
     }

@@ -90,7 +90,7 @@ pub(super) async fn new_repository(
     };
     let row = match provisional {
         None => {
-            crate::registry::repositories::check_number(app, tx, namespace).await?;
+            db::repositories::check_number(tx, namespace, app.config.repositories_per_namespace).await?;
             db::repositories::insert(tx, row).await?
         }
         // Its push was faster; the caller looks again.
