@@ -61,10 +61,16 @@ async fn follow(
         if !matches!(sent, Ok(Ok(()))) {
             return;
         }
-        sleep(pause(app.wake.followers(allowed.on().id))).await;
+        let pause = pause(app.wake.followers(allowed.on().id));
+        tokio::select! {
+            () = sleep(pause) => {}
+            () = out.closed() => return,
+            () = app.wake.stopped() => return,
+        }
+        // A reader who went away is noticed by what is sent.
         ping = tokio::select! {
             _ = changed.changed() => false,
-            () = sleep(PING) => true,
+            () = sleep(PING.saturating_sub(pause)) => true,
             () = out.closed() => return,
             () = app.wake.stopped() => return,
         };
