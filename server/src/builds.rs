@@ -30,6 +30,7 @@ mod states;
 mod tests;
 pub mod view;
 
+pub use crate::db::builds::Told;
 pub use crate::db::queue::LOOKED_AT;
 pub use cancel::{cancel, cancel_deleted};
 pub use enqueue::{NewBuild, enqueue, supersede};

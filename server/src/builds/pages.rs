@@ -3,6 +3,7 @@
 use super::snapshot::Snapshot;
 use super::view;
 use crate::app::App;
+use crate::db::builds::Told;
 use crate::db::{self, BuildState, rows};
 use crate::error::Result;
 use uuid::Uuid;
@@ -33,10 +34,11 @@ pub async fn search(
     app: &App,
     repository_id: Uuid,
     text: &str,
+    told: Told,
     offset: u64,
     limit: u64,
 ) -> Result<(Vec<rows::Build>, u64)> {
-    db::builds::search(&app.db, repository_id, text, offset, limit).await
+    db::builds::search(&app.db, repository_id, text, told, offset, limit).await
 }
 
 pub async fn number_of(app: &App, id: Uuid) -> Result<Option<i64>> {

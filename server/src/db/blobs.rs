@@ -159,31 +159,38 @@ pub async fn revive(tx: &Tx, ids: &[Uuid]) -> Result<bool> {
     Ok(true)
 }
 
-/// Bytes of a repository's blobs: those that only it links, and those that others link too; its build cache is no other.
-pub async fn sizes(c: &impl Ask, repository_id: Uuid) -> Result<(i64, i64)> {
-    let place = if c.is_postgres() { "$1" } else { "?" };
-    // Whether there is one other link, not how many: thousands of repositories may share a layer.
+/// Bytes of a repository's blobs: those that only it links, and those that others of its namespace link too. Without
+/// `all` only public ones are looked at, and never other namespaces: who can push here could else ask what they hold.
+pub async fn sizes(c: &impl Ask, repository: &rows::Repository, all: bool) -> Result<(i64, i64)> {
+    let [place, namespace] = if c.is_postgres() { ["$1", "$2"] } else { ["?1", "?2"] };
+    let seen = seen(all);
+    // Of a layer that everybody has, some other links are looked at, not all.
     let sql = format!(
         "SELECT COALESCE(CAST(SUM(CASE WHEN is_shared THEN 0 ELSE size_bytes END) AS BIGINT), 0) AS own, \
          COALESCE(CAST(SUM(CASE WHEN is_shared THEN size_bytes ELSE 0 END) AS BIGINT), 0) AS shared FROM \
-         (SELECT b.size_bytes, EXISTS (SELECT 1 FROM repository_blob o JOIN repository r ON r.id = o.repository_id \
-         JOIN namespace n ON n.id = r.namespace_id WHERE o.blob_id = b.id AND o.repository_id <> l.repository_id \
-         AND r.state <> 'deleting' AND n.name <> 'buildcache') AS is_shared \
+         (SELECT b.size_bytes, EXISTS (SELECT 1 FROM (SELECT repository_id FROM repository_blob WHERE blob_id = b.id \
+         LIMIT 1000) o JOIN repository r ON r.id = o.repository_id WHERE r.id <> l.repository_id \
+         AND r.namespace_id = {namespace} AND r.state <> 'deleting' {seen}) AS is_shared \
          FROM repository_blob l JOIN blob b ON b.id = l.blob_id WHERE l.repository_id = {place}) AS x"
     );
-    let row = one(c, sql, repository_id).await?;
+    let row = one(c, sql, [repository.id, repository.namespace_id]).await?;
     Ok(row.map_or((0, 0), |r| (r.own, r.shared)))
 }
 
-/// Bytes of the blobs that the repositories of a namespace link, each counted once.
-pub async fn size_of_namespace(c: &impl Ask, namespace_id: Uuid) -> Result<i64> {
-    let place = if c.is_postgres() { "$1" } else { "?" };
+/// Bytes of the blobs that the repositories of a namespace link, each counted once: of all of them, or of the public ones.
+pub async fn size_of_namespace(c: &impl Ask, namespace_id: Uuid, all: bool) -> Result<i64> {
+    let place = if c.is_postgres() { "$1" } else { "?1" };
+    let seen = seen(all);
     let sql = format!(
         "SELECT COALESCE(CAST(SUM(size_bytes) AS BIGINT), 0) AS own, CAST(0 AS BIGINT) AS shared FROM blob WHERE id IN \
          (SELECT l.blob_id FROM repository_blob l JOIN repository r ON r.id = l.repository_id \
-         WHERE r.state <> 'deleting' AND r.namespace_id = {place})"
+         WHERE r.state <> 'deleting' AND r.namespace_id = {place} {seen})"
     );
-    Ok(one(c, sql, namespace_id).await?.map_or(0, |r| r.own))
+    Ok(one(c, sql, [namespace_id]).await?.map_or(0, |r| r.own))
+}
+
+fn seen(all: bool) -> &'static str {
+    if all { "" } else { "AND r.visibility = 'public'" }
 }
 
 /// Bytes of the blobs that these repositories link, each counted once.
@@ -212,8 +219,10 @@ struct Sizes {
     shared: i64,
 }
 
-async fn one(c: &impl Ask, sql: String, id: Uuid) -> Result<Option<Sizes>> {
+async fn one<const N: usize>(c: &impl Ask, sql: String, ids: [Uuid; N]) -> Result<Option<Sizes>> {
     use sea_orm::{DbBackend, FromQueryResult as _, Statement};
     let backend = if c.is_postgres() { DbBackend::Postgres } else { DbBackend::Sqlite };
-    Ok(Sizes::find_by_statement(Statement::from_sql_and_values(backend, sql, [id.into()])).one(c.connection()).await?)
+    Ok(Sizes::find_by_statement(Statement::from_sql_and_values(backend, sql, ids.map(Into::into)))
+        .one(c.connection())
+        .await?)
 }

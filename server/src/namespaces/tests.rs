@@ -8,6 +8,7 @@ use crate::testing::{self, TestApp};
 crate::testing::on_postgres! {
     a_page_of_repositories_is_cut_searched_and_counted,
     what_a_person_sees_first_changed_last,
+    a_choice_of_who_may_pull_heeds_what_happened_meanwhile,
 }
 
 /// Forty private repositories `r00`… and two public ones, `a_b` the last that changed.
@@ -66,4 +67,34 @@ async fn what_a_person_sees_first_changed_last() {
     let found = newest_of_user(&app, &allowed, 2).await.unwrap();
     let names: Vec<_> = found.iter().map(|(namespace, r)| format!("{namespace}/{}", r.name)).collect();
     assert_eq!(names, ["acme/a_b", "acme/axb"]);
+}
+
+#[tokio::test]
+async fn a_choice_of_who_may_pull_heeds_what_happened_meanwhile() {
+    let app = TestApp::start().await;
+    let (namespace, user) = (testing::namespace("acme"), testing::user("mona"));
+    let row = rows::Repository { visibility: Visibility::Public, ..testing::repository(namespace.id, "web") };
+    let tx = app.db.begin().await.unwrap();
+    db::users::insert(&tx, user.clone()).await.unwrap();
+    db::namespaces::insert(&tx, namespace.clone()).await.unwrap();
+    let row = db::repositories::insert(&tx, row).await.unwrap();
+    tx.commit().await.unwrap();
+    let on = policy::RepositoryAccess {
+        id: row.id,
+        namespace_id: namespace.id,
+        name: "acme/web".parse().unwrap(),
+        visibility: Visibility::Public,
+        is_live: true,
+        role: Some(Role::Admin),
+    };
+    let who = Who::User { id: user.id, name: user.name, is_site_admin: false };
+    let allowed = policy::check(&Principal { who, bound: Bound::None }, on).unwrap();
+    // The code turns private after the page was read that is answered now.
+    let tx = app.db.begin().await.unwrap();
+    db::repositories::set_visibility(&tx, row.id, Visibility::Private, 2).await.unwrap();
+    tx.commit().await.unwrap();
+    visibility::set(&app, &allowed, Visibility::Public).await.unwrap();
+    let present = db::repositories::find(&app.db, row.id).await.unwrap().unwrap().visibility;
+    assert_eq!(present, Visibility::Public);
+    assert_eq!(db::events::count(&app.db, "repository.visibility_changed").await, 1);
 }

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::db::events::NewEvent;
 use crate::db::{self, Visibility};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy::{AdministerRepository, Allowed};
 use serde_json::json;
 
@@ -12,9 +12,13 @@ pub async fn set(app: &App, allowed: &Allowed<AdministerRepository>, visibility:
     let on = allowed.on();
     let now = app.clock.now();
     let tx = app.db.begin().await?;
+    // The code may turn private in between: what is chosen comes after it, or before it, whole.
+    db::repositories::lock(&tx, on.id).await?;
+    let gone = || Error::not_found(format!("repository `{}`", on.name));
+    let present = db::repositories::find(&tx, on.id).await?.ok_or_else(gone)?.visibility;
     // A choice, also for what is: the page need not say any more that the code made it.
     db::turned_private::forget(&tx, on.id).await?;
-    if on.visibility == visibility {
+    if present == visibility {
         return tx.commit().await;
     }
     db::repositories::set_visibility(&tx, on.id, visibility, now).await?;
@@ -24,7 +28,7 @@ pub async fn set(app: &App, allowed: &Allowed<AdministerRepository>, visibility:
         repository_id: Some(on.id),
         subject: on.name.to_string(),
         cause: None,
-        body: json!({"from": on.visibility, "to": visibility}),
+        body: json!({"from": present, "to": visibility}),
     };
     db::events::add(&tx, allowed.principal(), event, now).await?;
     tx.commit().await?;

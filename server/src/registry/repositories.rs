@@ -149,14 +149,16 @@ pub async fn counts(app: &App, repository_id: Uuid) -> Result<(u64, u64)> {
     Ok((tags, builds))
 }
 
-/// Bytes of the blobs that a repository links: its own, and those that others link too.
-pub async fn storage(app: &App, repository_id: Uuid) -> Result<(i64, i64)> {
-    db::blobs::sizes(&app.db, repository_id).await
+/// Bytes of the blobs that a repository links: its own, and those that others of its namespace link too, as far as the
+/// asker may see these.
+pub async fn storage(app: &App, principal: &Principal, on: &RepositoryAccess) -> Result<(i64, i64)> {
+    let Some(repository) = db::repositories::find(&app.db, on.id).await? else { return Ok((0, 0)) };
+    db::blobs::sizes(&app.db, &repository, on.role.is_some() || principal.is_site_admin()).await
 }
 
-/// Bytes of the blobs that the repositories of a namespace link, each counted once.
-pub async fn storage_of_namespace(app: &App, namespace_id: Uuid) -> Result<i64> {
-    db::blobs::size_of_namespace(&app.db, namespace_id).await
+/// Bytes of the blobs that the repositories of a namespace link, each counted once: of all of them, or of the public ones.
+pub async fn storage_of_namespace(app: &App, namespace_id: Uuid, all: bool) -> Result<i64> {
+    db::blobs::size_of_namespace(&app.db, namespace_id, all).await
 }
 
 /// Deletes a repository with its tags, builds, logs and build cache. From here on nobody sees it, and its name is free;

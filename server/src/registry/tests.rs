@@ -5,6 +5,7 @@ mod images;
 mod lists;
 mod objects;
 mod removal;
+mod sizes;
 pub(super) mod uploads_held;
 
 use super::{repositories, uploads};

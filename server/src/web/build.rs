@@ -15,7 +15,7 @@ mod search;
 mod stages;
 mod view;
 
-use super::origin::Origin;
+use super::origin::{self, Origin};
 use super::page::{self, ROWS, count};
 use super::paging::ListQuery;
 use super::present;
@@ -130,13 +130,14 @@ async fn list_page(
     let text = query.text();
     let head = present::head(app, allowed.principal(), on).await?;
     let viewer = page::viewer(app, allowed.principal()).await?;
-    let (found, total) = match text.as_str() {
-        "" => (builds::page(app, on.id, query.offset(), ROWS).await?, head.builds),
-        text => builds::search(app, on.id, text, query.offset(), ROWS).await?,
-    };
-    let rows = build_rows(app, allowed, &found).await?;
     let source = sources::of_repository(app, on.id).await?;
     let known = sources::may_read(app, allowed.principal(), on, source.as_ref()).await?;
+    let told = origin::told(app, allowed.principal(), on, source.as_ref().filter(|_| known)).await?;
+    let (found, total) = match text.as_str() {
+        "" => (builds::page(app, on.id, query.offset(), ROWS).await?, head.builds),
+        text => builds::search(app, on.id, text, told, query.offset(), ROWS).await?,
+    };
+    let rows = build_rows(app, allowed, &found).await?;
     let default = source.as_ref().filter(|_| head.manager).map(|s| s.default_branch.clone());
     let (build_ref, build_error) = match wrong {
         Some((typed, error)) => (Some(typed), Some(error)),

@@ -70,7 +70,9 @@ pub async fn show(
         building,
         manager: policy::may::<policy::CreateRepository>(allowed.principal(), on),
         push_lines: PushLines::new(&app.config.public_host(), &user, &format!("{}/NAME", on.name)),
-        storage: count(crate::registry::repositories::storage_of_namespace(&app, on.id).await?),
+        storage: count(
+            crate::registry::repositories::storage_of_namespace(&app, on.id, namespaces::sees_all(&allowed)).await?,
+        ),
         repositories: namespaces::count(&app, &allowed).await?,
     };
     page::html_after_form(&app, &request, &page)

@@ -39,7 +39,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     });
     let source = sources::of_repository(&app, on.id).await?;
     let known = sources::may_read(&app, allowed.principal(), on, source.as_ref()).await?;
-    let (own, shared) = repositories::storage(&app, on.id).await?;
+    let (own, shared) = repositories::storage(&app, allowed.principal(), on).await?;
     let user = match &allowed.principal().who {
         Who::User { name, .. } => name.as_str(),
         _ => "YOUR-NAME",

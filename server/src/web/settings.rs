@@ -170,7 +170,7 @@ async fn delete_page(
 ) -> Result<RepositoryDelete> {
     let head = present::head(app, allowed.principal(), allowed.on()).await?;
     let viewer = page::viewer(app, allowed.principal()).await?;
-    let (own, _) = repositories::storage(app, allowed.on().id).await?;
+    let (own, _) = repositories::storage(app, allowed.principal(), allowed.on()).await?;
     Ok(RepositoryDelete {
         layout: head.layout("Delete", viewer, RepositoryTab::Settings),
         typed: typed.to_owned(),

@@ -1,13 +1,14 @@
 //! What the list of builds finds.
 
 use super::{Principal, Scene, Wired, new_build};
-use crate::builds::{NewBuild, enqueue, failed_of_user, open_in, running_of_user, search};
+use crate::builds::{NewBuild, Told, enqueue, failed_of_user, open_in, running_of_user, search};
 use crate::db::{self, BuildState, Role, rows};
 use crate::testing;
 use uuid::Uuid;
 
 crate::testing::on_postgres! {
     builds_are_found_by_branch_title_commit_and_number,
+    what_is_not_told_of_private_code_is_not_found_either,
     builds_that_a_list_leaves_out_are_counted,
     a_failed_build_is_listed_until_a_newer_one_of_its_ref,
     builds_of_private_repositories_are_listed_to_those_with_a_role,
@@ -30,7 +31,7 @@ async fn builds_are_found_by_branch_title_commit_and_number() {
     }
     tx.commit().await.unwrap();
     let found = async |text: &str| {
-        let (builds, total) = search(&scene.app, wired.repository.id, text, 0, 30).await.unwrap();
+        let (builds, total) = search(&scene.app, wired.repository.id, text, Told::All, 0, 30).await.unwrap();
         assert_eq!(builds.len() as u64, total);
         builds.iter().map(|b| b.number).collect::<Vec<_>>()
     };
@@ -42,6 +43,38 @@ async fn builds_are_found_by_branch_title_commit_and_number() {
     assert_eq!(found("#1").await, [1]);
     assert_eq!(found("%").await, [0_i64; 0]);
     assert_eq!(found("refs").await, [2, 1]);
+}
+
+#[tokio::test]
+async fn what_is_not_told_of_private_code_is_not_found_either() {
+    let scene = Scene::new().await;
+    let wired = scene.wired();
+    let tx = scene.app.db.begin().await.unwrap();
+    let new = NewBuild {
+        commit: "abcdef0123456789abcdef0123456789abcdef01".parse().unwrap(),
+        title: "Unannounced".into(),
+        ..new_build(wired, 1)
+    };
+    let build = enqueue(&scene.app, &tx, &Principal::SYSTEM, new).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = async |text: &str, told: Told| {
+        let (builds, total) = search(&scene.app, wired.repository.id, text, told, 0, 30).await.unwrap();
+        assert_eq!(builds.len() as u64, total);
+        total == 1
+    };
+    let (strangers, one_who_knows) = (Told::Public { and: None }, Told::Public { and: build.source_id });
+    assert_eq!(build.source_id, Some(wired.source.id));
+    assert!(found("unann", strangers).await && found("abcdef01", strangers).await, "the code is public");
+    let tx = scene.app.db.begin().await.unwrap();
+    db::sources::set_facts(&tx, &rows::Source { is_private: true, ..wired.source.clone() }).await.unwrap();
+    tx.commit().await.unwrap();
+    for text in ["unann", "abcdef01", "abcdef0123456789abcdef0123456789abcdef01"] {
+        assert!(!found(text, strangers).await, "{text}");
+        assert!(found(text, one_who_knows).await && found(text, Told::All).await, "{text}");
+    }
+    for text in ["abcdef0", "main", "1"] {
+        assert!(found(text, strangers).await, "{text}: it is on the page");
+    }
 }
 
 /// A person with a role where the builds are.

@@ -33,6 +33,14 @@ async fn a_public_image_does_not_tell_of_its_private_code() {
     ];
     let stranger = Visitor::new(&stage.server);
     let mut told = String::new();
+    // Also not by what a search finds.
+    for (text, is_told) in [("unannounced", false), (&commit[..8], false), (&commit[..7], true), ("main", true)] {
+        let list = project.path(&format!("builds?q={text}"));
+        for (visitor, finds) in [(&stranger, is_told), (&stage.mona, true)] {
+            let found = visitor.get(&list).await.ok().body.contains(&project.path("builds/2"));
+            assert_eq!(found, finds, "{text}");
+        }
+    }
     for page in pages {
         let path = format!("/{}{page}", project.name);
         let shown = stranger.get(&path).await.ok();
