@@ -3,13 +3,14 @@
 //! Beside a running server the command travels over its socket, because there is one writer only.
 
 mod key;
+mod leavers;
 mod people;
 
 pub use key::Key;
 
-use super::{lock, socket};
+use super::{lock, migrate, socket};
 use crate::accounts::tokens::NewToken;
-use crate::accounts::{invites, memberships, tokens};
+use crate::accounts::{invites, tokens};
 use crate::app::App;
 use crate::auth::extract::repository_access;
 use crate::config::Config;
@@ -53,11 +54,16 @@ pub enum Admin {
     #[command(subcommand, after_help = "Example:\n  slipway admin token add --user ci")]
     Token(Token),
     /// List people whose rights end because they left an organisation, and those who wait for you.
-    #[command(after_help = "Example:\n  slipway admin leavers\n  slipway admin leavers --confirm acme")]
+    #[command(
+        after_help = "Example:\n  slipway admin leavers\n  slipway admin leavers --confirm acme --until 3:01936b2e-7c0a-7d51-8f3e-5a2b9c4d6e7f"
+    )]
     Leavers {
-        /// End the rights of all who are held for this organisation: its login, or `id:` and its number.
+        /// End the rights of those who were listed for this organisation: its login, or `id:` and its number.
         #[arg(long)]
         confirm: Option<String>,
+        /// Whom you have read of, as the list prints it: how many, and the last one. Who came after waits on.
+        #[arg(long, requires = "confirm")]
+        until: Option<String>,
     },
     /// Print a link that lets one person sign in, once, within seven days.
     #[command(after_help = "Example:\n  slipway admin invite --site-admin")]
@@ -163,7 +169,7 @@ pub async fn run(config: Config, command: Admin) -> Result<String> {
     }
     let _lock = lock::take(&config)?;
     let app = App::open(config).await?;
-    db::connect::migrate(&app.db).await?;
+    migrate::bring_up(&app).await?;
     perform(&app, command).await
 }
 
@@ -178,12 +184,8 @@ pub async fn perform(app: &App, command: Admin) -> Result<String> {
         Admin::Key(command) => key::perform(app, command).await,
         Admin::Grant { namespace, user, role } => grant(app, &namespace, &user, role).await,
         Admin::Token(Token::Add { user, name, scopes, days }) => add_token(app, &user, &name, &scopes, &days).await,
-        Admin::Leavers { confirm: Some(organization) } => {
-            let done = memberships::confirm_by_operator(app, &organization).await?;
-            let left = if done.left == 0 { String::new() } else { format!("; {} still wait", done.left) };
-            Ok(format!("the rights of {} people by `{organization}` have ended{left}", done.ended))
-        }
-        Admin::Leavers { confirm: None } => leavers(app).await,
+        Admin::Leavers { confirm: Some(organization), until } => leavers::confirm(app, &organization, until).await,
+        Admin::Leavers { confirm: None, .. } => leavers::list(app).await,
         Admin::Invite { site_admin } => {
             let tx = app.db.begin().await?;
             let link = invites::create(app, &tx, site_admin).await?;
@@ -191,19 +193,6 @@ pub async fn perform(app: &App, command: Admin) -> Result<String> {
             Ok(link)
         }
     }
-}
-
-async fn leavers(app: &App) -> Result<String> {
-    let (mut lines, found) = (Vec::new(), memberships::all_departures(app).await?);
-    for group in found.groups {
-        for (people, all, word) in [(&group.held, group.all_held, "waits"), (&group.ended, group.all_ended, "ended")] {
-            lines.extend(people.iter().map(|person| format!("{}  {word}  {}", group.login, person.text())));
-            let more = all - people.len() as u64;
-            lines.extend((more > 0).then(|| format!("{}  {word}  and {more} more", group.login)));
-        }
-    }
-    lines.extend((found.more > 0).then(|| format!("and {} more organisations", found.more)));
-    Ok(if lines.is_empty() { "nobody left".to_owned() } else { lines.join("\n") })
 }
 
 async fn add_namespace(app: &App, name: &str, owner: &str) -> Result<String> {

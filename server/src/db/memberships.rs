@@ -6,7 +6,9 @@ use crate::clock::Millis;
 use crate::error::Result;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Expr, LockType, OnConflict};
-use sea_orm::{ActiveModelTrait, Condition, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ActiveModelTrait, Condition, FromQueryResult, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -129,6 +131,24 @@ fn has_ended(since: Millis) -> Condition {
         .add(Column::State.is_in([MembershipState::Member, MembershipState::Left]))
         .add(Column::ChangedAt.gt(since))
         .add(Column::Ended.is_not_null())
+}
+
+/// An organisation, and what it was called when somebody was last answered about.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Organization {
+    pub forge_url: String,
+    #[sea_orm(from_alias = "organization_id")]
+    pub id: String,
+    #[sea_orm(from_alias = "organization_login")]
+    pub login: String,
+}
+
+/// Organisations with people who wait for an admin, once for each of their names.
+pub async fn organizations_that_wait(c: &impl Ask) -> Result<Vec<Organization>> {
+    let found = membership::Entity::find().select_only().distinct().filter(is_held());
+    let columns = [Column::ForgeUrl, Column::OrganizationId, Column::OrganizationLogin];
+    let found = found.columns(columns).order_by_asc(Column::ForgeUrl).order_by_asc(Column::OrganizationId);
+    Ok(found.into_model().all(c.connection()).await?)
 }
 
 /// Those who wait for an admin, longest first; with `until`, no further than that row.

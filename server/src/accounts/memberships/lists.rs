@@ -9,6 +9,8 @@ use crate::db::{self, MembershipState, rows};
 use crate::error::{Error, Result};
 use crate::policy::{self, Allowed, EndRights, OrganizationAccess, Principal, UseAccount};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use uuid::Uuid;
 
 /// What ended longer ago is in the events only.
@@ -33,6 +35,8 @@ pub struct Departures {
 /// One organisation's people who left.
 #[derive(Debug)]
 pub struct Group {
+    /// Its number at the forge.
+    pub id: String,
     pub login: String,
     /// The namespace that it has here.
     pub namespace: Option<String>,
@@ -52,6 +56,25 @@ pub struct Listed {
     /// The membership of the last one.
     pub until: Uuid,
     pub people: u64,
+}
+
+/// `3:0193f1c2-…`: how many, and the last one.
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.people, self.until)
+    }
+}
+
+impl FromStr for Listed {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let read = || {
+            let (people, until) = text.split_once(':')?;
+            Some(Self { until: until.parse().ok()?, people: people.parse().ok()? })
+        };
+        read().ok_or_else(|| Error::invalid(format!("`{text}` is no mark of a list of people who wait")))
+    }
 }
 
 /// What a confirmation did.
@@ -145,10 +168,11 @@ async fn group(app: &App, of: Leaving, (most_held, most_ended): (u64, u64)) -> R
     let id = (&*of.forge_url, &*of.organization_id);
     let held = db::memberships::held(&app.db, id, None, most_held).await?;
     let ended = db::memberships::ended(&app.db, id, since(app), most_ended).await?;
-    let Some(first) = ended.first().or(held.last()) else { return Ok(None) };
+    let Some(first) = held.last().or(ended.first()) else { return Ok(None) };
     let namespace = db::namespaces::find_by_account(&app.db, &of.forge_url, &of.organization_id).await?;
     Ok(Some(Group {
         login: first.organization_login.clone(),
+        id: of.organization_id.clone(),
         namespace: namespace.map(|n| n.name),
         listed: held.last().map(|last| Listed { until: last.id, people: held.len() as u64 }),
         held: described(app, &held).await?,
@@ -168,7 +192,7 @@ async fn described(app: &App, rows: &[rows::Membership]) -> Result<Vec<Departure
 
 async fn departure(app: &App, row: &rows::Membership) -> Result<Departure> {
     let person = db::users::find(&app.db, row.user_id).await?.map(|u| u.name).unwrap_or_default();
-    let Ended { roles, lost } = match &row.ended {
+    let Ended { roles, lost, .. } = match &row.ended {
         Some(text) if row.state != MembershipState::Held => serde_json::from_str(text).unwrap_or_default(),
         _ => coming(app, row).await?,
     };
@@ -183,7 +207,7 @@ async fn coming(app: &App, row: &rows::Membership) -> Result<Ended> {
         roles.extend(namespace.map(|n| format!("{} of {}", grant.role, n.name)));
     }
     let lost = if row.is_member { None } else { standing::would_lose(app, row).await? };
-    Ok(Ended { roles, lost })
+    Ok(Ended { roles, lost, ..Ended::default() })
 }
 
 /// People of a namespace's organisation who wait for an admin.
@@ -200,13 +224,18 @@ pub async fn confirm(app: &App, allowed: &Allowed<UseAccount>, listed: Listed) -
     if last.state != MembershipState::Held || !may_end(app, allowed, &last).await? {
         return Err(absent());
     }
+    end_listed(app, &last, listed.people, allowed.principal()).await
+}
+
+/// Those who are held no later than the last one of a list of so many.
+async fn end_listed(app: &App, last: &rows::Membership, people: u64, by: &Principal) -> Result<Confirmed> {
     let id = (&*last.forge_url, &*last.organization_id);
-    let most = listed.people.min(MOST_HELD as u64);
-    let meant = db::memberships::held(&app.db, id, Some(&last), most + 1).await?;
+    let most = people.min(MOST_HELD as u64);
+    let meant = db::memberships::held(&app.db, id, Some(last), most + 1).await?;
     if meant.len() as u64 > most {
         return Err(Error::Conflict("more people wait than were listed: read the list again".into()));
     }
-    ending::end_held(app, id, meant, allowed.principal()).await
+    ending::end_held(app, id, meant, by).await
 }
 
 async fn may_end(app: &App, allowed: &Allowed<UseAccount>, row: &rows::Membership) -> Result<bool> {
@@ -218,21 +247,34 @@ async fn may_end(app: &App, allowed: &Allowed<UseAccount>, row: &rows::Membershi
     Ok(policy::may::<EndRights>(allowed.principal(), &OrganizationAccess { role }))
 }
 
-/// Ends the rights of those whom the operator's list shows of an organisation, which is named by login or id.
-pub async fn confirm_by_operator(app: &App, organization: &str) -> Result<Confirmed> {
-    let leaving = db::memberships::leaving(&app.db, None, since(app)).await?;
-    let waiting: Vec<_> = leaving.into_iter().take(MOST_ORGANIZATIONS).filter(|o| o.held > 0).collect();
-    let share = (MOST_HELD / waiting.len().max(1)) as u64;
-    for found in waiting {
-        let id = (&*found.forge_url, &*found.organization_id);
-        let meant = db::memberships::held(&app.db, id, None, share).await?;
-        let is_meant = organization.strip_prefix("id:").map_or_else(
-            || meant.iter().any(|row| row.organization_login.eq_ignore_ascii_case(organization)),
-            |id| found.organization_id == id,
-        );
-        if is_meant {
-            return ending::end_held(app, id, meant, &Principal::SYSTEM).await;
-        }
+/// Ends the rights of those whom the operator was listed, of an organisation that is named by login or id, and who are
+/// still held.
+pub async fn confirm_by_operator(app: &App, organization: &str, listed: Option<Listed>) -> Result<Confirmed> {
+    let is_meant = |known: &db::memberships::Organization| match organization.strip_prefix("id:") {
+        Some(id) => known.id == id,
+        None => known.login.eq_ignore_ascii_case(organization),
+    };
+    let mut waiting = db::memberships::organizations_that_wait(&app.db).await?;
+    waiting.retain(is_meant);
+    // One that was renamed meanwhile has two names.
+    waiting.dedup_by(|a, b| (&a.forge_url, &a.id) == (&b.forge_url, &b.id));
+    let Some(first) = waiting.first() else {
+        return Err(Error::Absent(format!("nobody is held for the organisation `{organization}`")));
+    };
+    if let Some(other) = waiting.iter().find(|known| known.id != first.id) {
+        let (a, b) = (&first.id, &other.id);
+        return Err(Error::Conflict(format!(
+            "more than one organisation is called `{organization}`: name it by its number, `id:{a}` or `id:{b}`"
+        )));
     }
-    Err(Error::Absent(format!("nobody is held for the organisation `{organization}`")))
+    let listed = listed.ok_or_else(|| {
+        Error::invalid("say with `--until` whom you have read of: `slipway admin leavers` prints the whole command")
+    })?;
+    let last = db::memberships::find_by_id(&app.db, listed.until).await?;
+    let is_of =
+        |row: &rows::Membership| waiting.iter().any(|o| o.forge_url == row.forge_url && o.id == row.organization_id);
+    let last = last.filter(|row| row.state == MembershipState::Held && is_of(row)).ok_or_else(|| {
+        Error::Absent(format!("the last one of that list no longer waits for `{organization}`: read the list again"))
+    })?;
+    end_listed(app, &last, listed.people, &Principal::SYSTEM).await
 }

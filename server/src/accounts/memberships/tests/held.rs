@@ -85,9 +85,9 @@ async fn who_is_held_and_comes_back_is_held_no_longer() {
     assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 2);
     // The two that are left wait all the same: nobody has confirmed them.
     assert_eq!(working(&scene, &members[..3]).await, [true; 3]);
-    assert_eq!(confirm_by_operator(&scene.app, "ACME").await.unwrap(), Confirmed { ended: 2, left: 0 });
+    assert_eq!(scene.confirm_by_operator("ACME").await.unwrap(), Confirmed { ended: 2, left: 0 });
     assert_eq!(working(&scene, &members[..3]).await, [true, false, false]);
-    assert!(confirm_by_operator(&scene.app, "acme").await.is_err());
+    assert!(confirm_by_operator(&scene.app, "acme", None).await.is_err());
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! Very many people, and what others notice of it.
 
 use super::*;
-use crate::accounts::memberships::{Confirmed, confirm, confirm_by_operator, held_in};
+use crate::accounts::memberships::{Confirmed, all_departures, confirm, confirm_by_operator, held_in};
 
 crate::testing::on_postgres! {
     each_organization_is_listed_however_many_people_of_another_wait,
     a_confirmation_ends_the_rights_of_those_who_were_listed_and_says_who_is_left,
     who_was_not_listed_keeps_the_rights,
     organizations_of_others_are_no_part_of_a_list,
+    an_operator_ends_the_rights_of_those_who_were_listed_and_of_no_others,
+    an_operator_names_one_of_two_organizations_with_one_login_by_its_number,
     people_of_many_pieces_are_held_together,
     a_start_reads_people_together_and_writes_for_those_who_change,
 }
@@ -53,7 +55,7 @@ async fn a_confirmation_ends_the_rights_of_those_who_were_listed_and_says_who_is
     assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 7);
     let seen = scene.departures(root).await.groups;
     assert_eq!((seen[0].held.len(), seen[0].ended.len(), seen[0].all_ended), (7, 200, 500));
-    assert_eq!(confirm_by_operator(&scene.app, "acme").await.unwrap(), Confirmed { ended: 7, left: 0 });
+    assert_eq!(scene.confirm_by_operator("acme").await.unwrap(), Confirmed { ended: 7, left: 0 });
 }
 
 #[tokio::test]
@@ -97,6 +99,45 @@ async fn organizations_of_others_are_no_part_of_a_list() {
     tx.commit().await.unwrap();
     let seen = scene.departures(root).await;
     assert_eq!((seen.groups.len(), seen.more), (50, 11));
+}
+
+#[tokio::test]
+async fn an_operator_ends_the_rights_of_those_who_were_listed_and_of_no_others() {
+    let scene = Scene::start().await;
+    scene.crowd(&scene.acme, 3).await;
+    let listed = all_departures(&scene.app).await.unwrap().groups[0].listed;
+    let unseen = confirm_by_operator(&scene.app, "acme", None).await.unwrap_err();
+    assert!(unseen.to_string().contains("--until"), "{unseen}");
+    scene.app.clock.advance(1);
+    let later = scene.crowd(&scene.acme, 2).await;
+    let (of_another, acme) = (scene.crowd("777", 1).await, format!("id:{}", scene.acme));
+    let done = confirm_by_operator(&scene.app, &acme, listed).await.unwrap();
+    assert_eq!(done, Confirmed { ended: 3, left: 2 });
+    for (user, organization) in [(later[0], &*scene.acme), (later[1], &*scene.acme), (of_another[0], "777")] {
+        let row = db::memberships::find(&scene.app.db, user, &scene.forge.url(), organization).await.unwrap();
+        assert_eq!(row.unwrap().state, MembershipState::Held);
+    }
+    // The same command once more.
+    assert_eq!(confirm_by_operator(&scene.app, &acme, listed).await.unwrap_err().status(), 404);
+}
+
+#[tokio::test]
+async fn an_operator_names_one_of_two_organizations_with_one_login_by_its_number() {
+    let scene = Scene::start().await;
+    scene.crowd(&scene.acme, 3).await;
+    // Another organisation took the login that the first one gave up.
+    scene.crowd("777", 2).await;
+    let groups = all_departures(&scene.app).await.unwrap().groups;
+    let listed = |id: &str| groups.iter().find(|group| group.id == id).unwrap().listed;
+    for until in [None, listed("777"), listed(&scene.acme)] {
+        let refused = confirm_by_operator(&scene.app, "acme", until).await.unwrap_err().to_string();
+        assert!(refused.contains("id:777") && refused.contains(&format!("id:{}", scene.acme)), "{refused}");
+    }
+    // The list of one says nothing of the other.
+    assert_eq!(confirm_by_operator(&scene.app, "id:777", listed(&scene.acme)).await.unwrap_err().status(), 404);
+    let done = confirm_by_operator(&scene.app, "id:777", listed("777")).await.unwrap();
+    assert_eq!(done, Confirmed { ended: 2, left: 0 });
+    assert_eq!(held_in(&scene.app, scene.namespace.id).await.unwrap(), 3);
 }
 
 /// Members who came by the organisation, and the answers that say that all have left.

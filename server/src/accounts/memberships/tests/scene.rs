@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::accounts::memberships::lists::Departures;
-use crate::accounts::memberships::{Confirmed, confirm};
+use crate::accounts::memberships::{Confirmed, all_departures, confirm, confirm_by_operator};
 
 /// A server beside a forge with the organisation `acme`, whose owner is `root`.
 pub(super) struct Scene {
@@ -181,6 +181,12 @@ impl Scene {
     pub(super) async fn confirm(&self, viewer: Uuid) -> Option<Confirmed> {
         let listed = self.departures(viewer).await.groups.first()?.listed?;
         Some(confirm(&self.app, &self.allowed(viewer).await, listed).await.unwrap())
+    }
+
+    /// Confirms what the operator's list has of the first organisation.
+    pub(super) async fn confirm_by_operator(&self, organization: &str) -> crate::error::Result<Confirmed> {
+        let listed = all_departures(&self.app).await.unwrap().groups[0].listed;
+        confirm_by_operator(&self.app, organization, listed).await
     }
 
     /// People of an organisation who wait from now on, by their rows alone.
