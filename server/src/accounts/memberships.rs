@@ -4,6 +4,9 @@
 //! at each sign-in. Only a definite "no" ends a right. Whoever cannot be asked for a week is suspended until the next
 //! sign-in, and many at once wait for an admin.
 //!
+//! People are asked about at different hours, as they came. When a look finds that somebody left, it asks about the others
+//! too, before anything ends: who left together is held together.
+//!
 //! ```text
 //! ask ─► yes ─────────────► member
 //!     ├► no ──┬► few ─────► left: roles, sessions and tokens end
@@ -15,6 +18,7 @@ mod arrival;
 mod ask;
 mod ending;
 mod lists;
+mod many;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -27,7 +31,7 @@ pub use lists::{
 use super::standing;
 use crate::app::App;
 use crate::clock::{DAY, Millis, SECOND};
-use crate::db::{self, rows};
+use crate::db::{self, MembershipState, rows};
 use crate::error::{Parts, Result};
 use crate::jobs::{self, Task};
 
@@ -82,16 +86,27 @@ async fn enqueue(app: &App, tx: &db::Tx, forge_url: String, organization_id: Str
     jobs::enqueue_at(app, tx, &Task::AskOrganization { forge_url, organization_id }, Some(key), at).await
 }
 
-/// Asks about the people of one organisation who were not asked about for a day.
+/// Asks about the people of one organisation who were not asked about for a day; and about the others, if one of these
+/// left.
 pub async fn look(app: &App, forge_url: &str, organization_id: &str) -> Result<()> {
-    let now = app.clock.now();
+    let (now, of) = (app.clock.now(), (forge_url, organization_id));
     let all = db::memberships::of_organization(&app.db, forge_url, organization_id).await?;
-    let due: Vec<_> = all.into_iter().filter(|m| m.asked_at.is_none_or(|at| at <= now - DAY)).collect();
+    let (mut due, mut others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|m| m.asked_at.is_none_or(|at| at <= now - DAY));
     if due.is_empty() {
         return Ok(());
     }
-    let answers = ask::all(app, forge_url, organization_id, due.into_iter().take(MOST_ASKED).collect()).await?;
-    settle::settle(app, (forge_url, organization_id), answers, settle::Occasion::Day).await
+    due.truncate(MOST_ASKED);
+    let mut answers = ask::all(app, forge_url, organization_id, due).await?;
+    // Who waits for an admin is asked about in time.
+    others.retain(|m| m.state != MembershipState::Held);
+    others.truncate(MOST_ASKED - answers.len());
+    if !others.is_empty() && !many::going(app, of, &answers).await?.is_empty() {
+        let more = ask::all(app, forge_url, organization_id, others).await?;
+        // Whoever was not due and not answered about is asked about in time.
+        answers.extend(more.into_iter().filter(|(_, answer)| !matches!(answer, Answer::Unknown { .. })));
+    }
+    settle::settle(app, of, answers, settle::Occasion::Day).await
 }
 
 /// Whether nobody could be asked for so long that the right is suspended.

@@ -200,6 +200,24 @@ pub async fn ended(
         .await?)
 }
 
+/// Those whose rights ended since, by id from the one after `after` on.
+pub async fn ended_after(
+    c: &impl Ask,
+    (forge_url, organization_id): (&str, &str),
+    since: Millis,
+    after: Uuid,
+    limit: u64,
+) -> Result<Vec<rows::Membership>> {
+    Ok(membership::Entity::find()
+        .filter(is_of(forge_url, organization_id))
+        .filter(has_ended(since))
+        .filter(Column::Id.gt(after))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .all(c.connection())
+        .await?)
+}
+
 pub async fn find_by_id(c: &impl Ask, id: Uuid) -> Result<Option<rows::Membership>> {
     Ok(membership::Entity::find_by_id(id).one(c.connection()).await?)
 }

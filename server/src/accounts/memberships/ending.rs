@@ -3,18 +3,23 @@
 use super::{Confirmed, PIECE};
 use crate::accounts::standing::{self, Lost};
 use crate::app::App;
+use crate::clock::Millis;
 use crate::db::events::NewEvent;
 use crate::db::{self, MembershipState, Tx, rows};
 use crate::error::Result;
 use crate::policy::Principal;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
 /// What a person lost, as the row keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Ended {
     /// `admin of acme`.
     pub roles: Vec<String>,
+    /// Where these were; unknown of what ended before this was written down.
+    #[serde(default)]
+    pub namespaces: Vec<Uuid>,
     /// What went with the right to sign in; nothing when the person keeps that.
     pub lost: Option<Lost>,
 }
@@ -35,8 +40,7 @@ pub(super) async fn grants_via(tx: &impl db::Ask, row: &rows::Membership) -> Res
 }
 
 /// Ends what rests on this membership. A person who is only no owner any more stays a member.
-pub(super) async fn end(app: &App, tx: &Tx, row: rows::Membership, by: &Principal) -> Result<()> {
-    let now = app.clock.now();
+pub(super) async fn end(app: &App, tx: &Tx, row: rows::Membership, by: &Principal, now: Millis) -> Result<()> {
     let Some(row) = db::memberships::find(tx, row.user_id, &row.forge_url, &row.organization_id).await? else {
         return Ok(());
     };
@@ -46,6 +50,7 @@ pub(super) async fn end(app: &App, tx: &Tx, row: rows::Membership, by: &Principa
         let namespace = db::namespaces::find(tx, grant.namespace_id).await?.map(|n| n.name).unwrap_or_default();
         db::namespaces::set_role(tx, grant.namespace_id, user.id, None, now).await?;
         ended.roles.push(format!("{} of {namespace}", grant.role));
+        ended.namespaces.push(grant.namespace_id);
         let event = NewEvent {
             kind: "namespace.role_changed",
             namespace_id: Some(grant.namespace_id),
@@ -106,18 +111,21 @@ async fn note(
 pub(super) async fn end_held(
     app: &App,
     (forge_url, organization_id): (&str, &str),
-    held: Vec<rows::Membership>,
+    mut held: Vec<rows::Membership>,
     by: &Principal,
 ) -> Result<Confirmed> {
+    held.sort_by_key(|row| row.user_id);
     let mut ended = 0;
     for piece in held.chunks(PIECE) {
-        let tx = app.db.begin().await?;
+        let (tx, now) = (app.db.begin().await?, app.clock.now());
+        let mut still = Vec::new();
         for row in piece {
             let present = db::memberships::lock(&tx, row.user_id, forge_url, organization_id).await?;
-            if let Some(present) = present.filter(|p| p.state == MembershipState::Held) {
-                end(app, &tx, present, by).await?;
-                ended += 1;
-            }
+            still.extend(present.filter(|p| p.state == MembershipState::Held));
+        }
+        for row in still {
+            end(app, &tx, row, by, now).await?;
+            ended += 1;
         }
         tx.commit().await?;
     }

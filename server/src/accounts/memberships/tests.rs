@@ -4,6 +4,7 @@ mod held;
 mod many;
 mod scene;
 mod silence;
+mod together;
 
 use super::{Answer, ask_due, at_sign_in, departures, look, settle};
 use crate::accounts::standing;

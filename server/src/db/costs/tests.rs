@@ -105,6 +105,8 @@ async fn people_who_wait_are_counted_and_listed_without_the_others_of_their_orga
     check(&app, db::memberships::held(&app.db, ("x", "7"), None, 5), index, columns).await;
     let since = format!("{columns} AND changed_at>?");
     check(&app, db::memberships::held_since(&app.db, ("x", "7"), 5), index, &since).await;
+    let ended = steps(&app, db::memberships::ended_after(&app.db, ("x", "7"), 5, Uuid::nil(), 5)).await;
+    assert!(ended.iter().any(|s| s.ends_with(&uses(index, &since))), "{ended:#?}");
 }
 
 #[tokio::test]
