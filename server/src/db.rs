@@ -7,9 +7,10 @@
 //!
 //! ```text
 //! source → repository → build → attempt → namespace → upload → blob → object
+//! membership → user
 //! ```
-//! Several rows of one table are locked by id. To insert a row that refers to another holds that one too, if weakly:
-//! only what deletes it has to wait.
+//! Several rows of one table are locked by id, memberships by person and then by organisation. To insert a row that refers
+//! to another holds that one too, if weakly: only what deletes it has to wait.
 
 pub mod ages;
 pub mod attempts;

@@ -64,6 +64,12 @@ async fn let_in(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uuid>> {
         },
         None => newcomer(app, &tx, arrival).await?,
     };
+    // Before the person, whose row a daily look locks last.
+    let mut organizations: Vec<_> = arrival.organizations.iter().map(|o| (&*o.id, &*o.login)).collect();
+    organizations.sort_unstable();
+    for known in organizations {
+        db::memberships::confirm(&tx, user.id, arrival.forge_url, known, now).await?;
+    }
     let is_admin = reason == Reason::SiteAdmin || invite.iter().chain(&earlier).any(|i| i.makes_site_admin);
     if is_admin != user.is_site_admin {
         db::users::set_site_admin(&tx, user.id, is_admin).await?;
@@ -77,10 +83,6 @@ async fn let_in(app: &App, arrival: &Arrival<'_>) -> Result<Option<Uuid>> {
     // Whatever was suspended, the forge has just said who this is.
     db::users::set_admitted(&tx, user.id, Some(reason), now).await?;
     db::users::set_suspended(&tx, user.id, None).await?;
-    for organization in arrival.organizations {
-        let known = (&*organization.id, &*organization.login);
-        db::memberships::confirm(&tx, user.id, arrival.forge_url, known, now).await?;
-    }
     keep_permission(app, &tx, &user, &identity, arrival.granted).await?;
     tx.commit().await?;
     tracing::info!(user.id = %user.id, "{} signed in as `{}` ({reason:?})", account.login, user.name);

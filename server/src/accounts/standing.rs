@@ -67,8 +67,10 @@ pub(super) async fn of_unknown(app: &App) -> Result<()> {
 async fn apply_lists(app: &App, forge_url: &str, accounts: Vec<rows::Identity>) -> Result<()> {
     let now = app.clock.now();
     let people = all_known(app, forge_url, accounts).await?;
-    let changed: Vec<Uuid> =
+    let mut changed: Vec<Uuid> =
         people.iter().filter(|known| known.is_changed_by_lists(app, now)).map(|known| known.user.id).collect();
+    // `db.rs` says in which order rows are locked.
+    changed.sort_unstable();
     for some in changed.chunks(CHANGED) {
         let tx = app.db.begin().await?;
         for user_id in some {

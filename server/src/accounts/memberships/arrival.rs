@@ -60,10 +60,12 @@ async fn one(app: &App, forge: &Forge, row: &rows::Membership) -> Result<Answer>
     Ok(answers.pop().map_or(own, |(_, answer)| answer))
 }
 
-async fn ask_soon(app: &App, open: Vec<rows::Membership>) -> Result<()> {
+async fn ask_soon(app: &App, mut open: Vec<rows::Membership>) -> Result<()> {
     if open.is_empty() {
         return Ok(());
     }
+    // `db.rs` says in which order rows are locked.
+    open.sort_by(|a, b| a.organization_id.cmp(&b.organization_id));
     let tx = app.db.begin().await?;
     for row in open {
         db::memberships::make_due(&tx, row.id).await?;

@@ -2,6 +2,7 @@
 
 mod held;
 mod many;
+mod order;
 mod scene;
 mod silence;
 mod together;
