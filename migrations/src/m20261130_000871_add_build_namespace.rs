@@ -2,6 +2,7 @@
 
 use crate::schema::{create_indexes, drop_indexes, execute};
 use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::DbBackend;
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -14,7 +15,12 @@ const INDEXES: &[(&str, &str)] = &[
 /// A few thousand rows at once: a server that is at work writes in between.
 const FILL: &str = "
 UPDATE build SET namespace_id = (SELECT r.namespace_id FROM repository r WHERE r.id = build.repository_id)
-WHERE id IN (SELECT id FROM build WHERE namespace_id IS NULL LIMIT 5000)";
+WHERE id IN (SELECT id FROM build WHERE namespace_id IS NULL";
+
+/// The end of `FILL`. That server locks several builds by id, and so do we where rows are locked.
+fn rows(backend: DbBackend) -> &'static str {
+    if backend == DbBackend::Postgres { "ORDER BY id LIMIT 5000 FOR NO KEY UPDATE)" } else { "LIMIT 5000)" }
+}
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -22,7 +28,8 @@ impl MigrationTrait for Migration {
         if !m.has_column("build", "namespace_id").await? {
             execute(m, &["ALTER TABLE build ADD COLUMN namespace_id uuid"]).await?;
         }
-        while m.get_connection().execute_unprepared(FILL).await?.rows_affected() > 0 {}
+        let fill = format!("{FILL} {}", rows(m.get_database_backend()));
+        while m.get_connection().execute_unprepared(&fill).await?.rows_affected() > 0 {}
         create_indexes(m, INDEXES).await
     }
 

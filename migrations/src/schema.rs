@@ -3,7 +3,7 @@
 //! Ids are UUIDs (version 7), times are UTC milliseconds, sizes are bytes, JSON is text.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::sea_orm::DbBackend;
+use sea_orm_migration::sea_orm::{DbBackend, Statement};
 
 /// Statements that both databases understand, one after the other.
 pub(crate) async fn execute(m: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
@@ -13,15 +13,29 @@ pub(crate) async fn execute(m: &SchemaManager<'_>, statements: &[&str]) -> Resul
     Ok(())
 }
 
-/// Makes indexes, each with its name and place, outside of a transaction: on PostgreSQL a server that is at work reads and
-/// writes on meanwhile. What broke off before is made anew.
+/// Makes indexes that are not there yet, each with its name and place, outside of a transaction: on PostgreSQL a server that
+/// is at work reads and writes on meanwhile. One that broke off there, and answers nothing, is made anew.
 pub(crate) async fn create_indexes(m: &SchemaManager<'_>, indexes: &[(&str, &str)]) -> Result<(), DbErr> {
-    let concurrently = if m.get_database_backend() == DbBackend::Postgres { "CONCURRENTLY" } else { "" };
-    drop_indexes(m, indexes).await?;
+    let is_postgres = m.get_database_backend() == DbBackend::Postgres;
+    let concurrently = if is_postgres { "CONCURRENTLY" } else { "" };
     for (name, place) in indexes {
-        execute(m, &[&format!("CREATE INDEX {concurrently} {name} ON {place}")]).await?;
+        if is_postgres && is_broken(m, name).await? {
+            execute(m, &[&format!("DROP INDEX CONCURRENTLY IF EXISTS {name}")]).await?;
+        }
+        execute(m, &[&format!("CREATE INDEX {concurrently} IF NOT EXISTS {name} ON {place}")]).await?;
     }
     Ok(())
+}
+
+/// Whether an index of PostgreSQL is what a `CREATE INDEX CONCURRENTLY` left that did not end.
+async fn is_broken(m: &SchemaManager<'_>, name: &str) -> Result<bool, DbErr> {
+    let sql = format!(
+        "SELECT 1 FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+            WHERE c.relname = '{name}' AND NOT i.indisvalid
+            AND c.relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+    );
+    let found = m.get_connection().query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+    Ok(found.is_some())
 }
 
 pub(crate) async fn drop_indexes(m: &SchemaManager<'_>, indexes: &[(&str, &str)]) -> Result<(), DbErr> {

@@ -10,6 +10,7 @@ mod tests;
 use super::lock;
 use crate::app::App;
 use crate::config::Config;
+use crate::db::connect::Turn;
 use crate::db::{self, backup};
 use crate::error::Result;
 
@@ -39,8 +40,16 @@ pub(super) async fn check(config: Config) -> Result<String> {
     })
 }
 
-/// Applies what is pending, and says so; answers how many those were.
+/// Applies what is pending, and says so; answers how many those were. Of several servers that start on one PostgreSQL
+/// database one does it, and the others wait for it.
 pub(super) async fn bring_up(app: &App) -> Result<usize> {
+    let turn = Turn::take(&app.config.database_url).await?;
+    let done = bring_up_alone(app).await;
+    turn.end().await;
+    done
+}
+
+async fn bring_up_alone(app: &App) -> Result<usize> {
     let found = db::connect::migrations(&app.db).await?;
     let pending = found.pending.len();
     // A new database is made by migrations too: nobody need hear of those, and there is nothing to copy.

@@ -1,5 +1,9 @@
 //! Opening the database and beginning transactions.
 
+mod turn;
+
+pub use turn::Turn;
+
 use super::Db;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -57,7 +61,7 @@ pub async fn open_to_read(url: &str) -> Result<Db> {
     })
 }
 
-/// Brings the schema up to date.
+/// Brings the schema up to date. Where other servers may do the same, that takes a `Turn`.
 pub async fn migrate(db: &Db) -> Result<()> {
     Migrator::up(&db.write, None).await.map_err(|e| Error::internal("migrating the database", e))
 }

@@ -5,6 +5,7 @@ use crate::app::make_private_dir;
 use crate::cli::lock;
 use crate::config::Config;
 use crate::db::backup::{self, Stored};
+use crate::db::connect::Turn;
 use crate::db::{self, Db};
 use crate::error::{Context, Error, Result};
 use crate::names::Digest;
@@ -179,8 +180,10 @@ async fn restore_database(config: &Config, name: &str, entry: &mut Entry<'_>) ->
         loaded?;
     }
     let db = db::connect::open(&config.database_url, 2).await?;
-    db::connect::migrate(&db).await?;
-    Ok(db)
+    let turn = Turn::take(&config.database_url).await?;
+    let done = db::connect::migrate(&db).await;
+    turn.end().await;
+    done.map(|()| db)
 }
 
 async fn restore_object(storage: &Storage, object: &Stored, entry: &mut Entry<'_>) -> Result<()> {

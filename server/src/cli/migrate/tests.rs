@@ -1,5 +1,7 @@
 //! Upgrades that end, and some that do not; `tests/suite/operations/upgrade.rs` has the version before.
 
+mod servers;
+
 use super::*;
 use crate::db::connect::{execute, go_before, migrations};
 use crate::testing::TestApp;
