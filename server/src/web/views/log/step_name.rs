@@ -1,6 +1,7 @@
 //! The name of a step, taken apart for the page.
 
 use super::super::super::ansi;
+use crate::policy::BUILD_CACHE;
 
 /// Bytes of a step's name that are shown.
 const LONGEST_NAME: usize = 500;
@@ -24,6 +25,9 @@ impl StepName {
         if stage == "source" {
             return Self { rest: format!("Check out {}", told(rest)), ..Self::default() };
         }
+        if let Some(told) = cache(stage, rest) {
+            return Self { rest: told.to_owned(), ..Self::default() };
+        }
         let is_counted = is_place(stage.rsplit(' ').next().unwrap_or(stage));
         // `[build 2/4]` and `[linux/amd64 build 2/4]` name a stage, `[internal]` and `[auth]` do not help a reader.
         let stage = stage.rsplit_once(' ').map_or("", |(stage, _)| stage);
@@ -44,6 +48,17 @@ fn told(source: &str) -> String {
     match source.trim_start_matches('*') {
         bare if bare.len() < source.len() => format!("private source{bare}"),
         whole => whole.to_owned(),
+    }
+}
+
+/// What a step has to do with the cache of builds, whose name in the registry says nothing to readers.
+fn cache(stage: &str, rest: &str) -> Option<&'static str> {
+    let lies_in = format!("{BUILD_CACHE}/");
+    let reference = rest.strip_prefix("importing cache manifest from ").and_then(|rest| rest.split_once('/'));
+    match stage {
+        "auth" if rest.starts_with(&lies_in) => Some("Log in to the build cache"),
+        "" if reference.is_some_and(|(_host, name)| name.starts_with(&lies_in)) => Some("Read the build cache"),
+        _ => None,
     }
 }
 
@@ -75,6 +90,14 @@ mod tests {
             ),
             ("[source] ******** at 4f2a6c1", parts("", "", "Check out private source at 4f2a6c1")),
             ("exporting to image", parts("", "", "exporting to image")),
+            (
+                "importing cache manifest from localhost:8080/buildcache/0190aa/protected:cache",
+                parts("", "", "Read the build cache"),
+            ),
+            ("[auth] buildcache/0190aa/protected:pull,push token for x", parts("", "", "Log in to the build cache")),
+            ("[auth] acme/api:pull token for x", parts("", "", "acme/api:pull token for x")),
+            ("[2/2] RUN ls /buildcache/x", parts("", "RUN", "ls /buildcache/x")),
+            ("importing cache manifest from x/acme/web:c", parts("", "", "importing cache manifest from x/acme/web:c")),
             ("", parts("", "", "")),
         ] {
             assert_eq!(StepName::parse(name), expected, "{name}");
