@@ -142,6 +142,13 @@ pub async fn page(
     db::tokens::page(&app.db, owner.id, app.clock.now() - 30 * DAY, offset, limit).await
 }
 
+/// One of the asker's tokens that is not revoked; another person's looks as if there were none.
+pub async fn find(app: &App, allowed: &Allowed<UseAccount>, id: Uuid) -> Result<rows::Token> {
+    let owner = owner(app, allowed).await?;
+    let token = db::tokens::find(&app.db, id).await?.filter(|t| t.user_id == owner.id && t.revoked_at.is_none());
+    token.ok_or_else(|| Error::not_found("this token"))
+}
+
 /// Ends one of the asker's tokens at once; another person's looks as if there were none.
 pub async fn revoke(app: &App, allowed: &Allowed<UseAccount>, id: Uuid) -> Result<rows::Token> {
     let owner = owner(app, allowed).await?;

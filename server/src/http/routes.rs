@@ -32,7 +32,11 @@ fn accounts(service: &mut ServiceConfig) {
         .service(resource("/logout").route(post().to(sign_in::leave)))
         .service(resource("/settings/tokens").route(get().to(tokens::list)).route(post().to(tokens::create)))
         .service(resource("/settings/tokens/new").route(get().to(tokens::new)))
-        .service(resource("/settings/tokens/{id}/revoke").route(post().to(tokens::revoke)))
+        .service(
+            resource("/settings/tokens/{id}/revoke")
+                .route(get().to(tokens::confirm_revoke))
+                .route(post().to(tokens::revoke)),
+        )
         .service(resource("/settings/people").route(get().to(people::list)).route(post().to(people::confirm)))
         .service(resource("/new/import").route(get().to(import::show)).route(post().to(import::build)))
         .service(resource("/new/import/refresh").route(post().to(import::refresh)));
@@ -109,7 +113,11 @@ fn repositories(service: &mut ServiceConfig) {
         .service(at("settings/rule").route(post().to(settings::save_rule)))
         .service(at("settings/bases").route(post().to(settings::bases::add)))
         .service(at("settings/bases/remove").route(post().to(settings::bases::remove)))
-        .service(at("settings/visibility").route(post().to(settings::save_visibility)))
+        .service(
+            at("settings/visibility")
+                .route(get().to(settings::publish::confirm))
+                .route(post().to(settings::save_visibility)),
+        )
         .service(at("settings/webhook").route(post().to(settings::repair)))
         .service(
             at("settings/key/rotate")

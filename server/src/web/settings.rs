@@ -1,6 +1,7 @@
 //! Settings of a repository: rule, visibility, how pushes arrive, deletion.
 
 pub mod bases;
+pub mod publish;
 
 use super::page::{self, count};
 use super::present;

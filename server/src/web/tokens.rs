@@ -3,7 +3,7 @@
 use super::page::{self, ROWS, when};
 use super::paging::ListQuery;
 use super::views::layout::Layout;
-use super::views::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRow};
+use super::views::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRevoke, TokenRow};
 use crate::accounts::tokens::{self, DEFAULT_DAYS, NewToken, Wrong};
 use crate::app::App;
 use crate::auth::extract::Then;
@@ -89,10 +89,20 @@ pub async fn create(
     }
 }
 
-/// `POST /settings/tokens/{id}/revoke`.
+/// `GET /settings/tokens/{id}/revoke`: what would stop.
+pub async fn confirm_revoke(allowed: Allowed<UseAccount>, id: Path<String>, app: Data<App>) -> Result<HttpResponse> {
+    let token = tokens::find(&app, &allowed, parse(&id)?).await?;
+    let layout = layout(&app, &allowed, "Revoke a token").await?;
+    page::html(&TokenRevoke { layout, row: row(&app, &token) })
+}
+
+fn parse(id: &str) -> Result<Uuid> {
+    id.parse().map_err(|_no_id: uuid::Error| Error::not_found("this token"))
+}
+
+/// The pressed button of that page.
 pub async fn revoke(allowed: Allowed<UseAccount>, id: Path<String>, app: Data<App>) -> Result<HttpResponse> {
-    let id: Uuid = id.parse().map_err(|_no_id: uuid::Error| Error::not_found("this token"))?;
-    let token = tokens::revoke(&app, &allowed, id).await?;
+    let token = tokens::revoke(&app, &allowed, parse(&id)?).await?;
     Ok(page::see_saying(&app, PAGE, &format!("The token {} was revoked.", token.name)))
 }
 

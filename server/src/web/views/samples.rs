@@ -7,6 +7,7 @@ mod failures;
 mod lists;
 mod repository;
 mod search;
+mod settings;
 mod signing_key;
 mod stream;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 fn all() -> Vec<(String, String)> {
     let mut pages = account::pages();
     pages.extend(repository::pages());
+    pages.extend(settings::pages());
     pages.extend(lists::pages());
     pages.extend(build::pages());
     pages.extend(search::pages());

@@ -68,6 +68,18 @@ pub struct Mapping {
     pub note: String,
 }
 
+/// `/{ns}/{repo}/-/settings/visibility`: what becomes public, before it does.
+#[derive(Template)]
+#[template(path = "settings/publish.html")]
+pub struct RepositoryPublish {
+    pub layout: Layout,
+    pub head: RepositoryHead,
+    /// Its images come from code that is not public.
+    pub code_is_private: bool,
+    /// Private images whose layers it may hold.
+    pub bases: Vec<String>,
+}
+
 /// `/{ns}/{repo}/-/settings/delete`: the name is typed.
 #[derive(Template)]
 #[template(path = "settings/delete.html")]

@@ -16,9 +16,17 @@ pub struct TokenList {
     pub login: String,
 }
 
+/// `/settings/tokens/{id}/revoke`.
+#[derive(Template)]
+#[template(path = "tokens/revoke.html")]
+pub struct TokenRevoke {
+    pub layout: Layout,
+    pub row: TokenRow,
+}
+
 #[derive(Debug, Clone)]
 pub struct TokenRow {
-    /// The form to revoke posts to `/settings/tokens/{id}/revoke`.
+    /// The page that asks before it is revoked is `/settings/tokens/{id}/revoke`.
     pub id: String,
     pub name: String,
     /// `slp_Ab3d…`.

@@ -151,7 +151,13 @@ async fn a_private_image_needs_a_token_and_stops_when_it_is_revoked() {
     assert_eq!(status_with(&stage, &bearer, &manifest).await, 200);
 
     let list = stage.mona.get("/settings/tokens").await.ok();
-    let revoke = format!("/settings/tokens/{}/revoke", list.between("action=\"/settings/tokens/", "/revoke\""));
+    let revoke = format!(
+        "/settings/tokens/{}/revoke",
+        list.between("Button--danger Button--medium no-underline\" href=\"/settings/tokens/", "/revoke\"")
+    );
+    let asked = stage.mona.get(&revoke).await.ok();
+    asked.assert_says("stops with its next request");
+    assert_eq!(status_with(&stage, &bearer, &manifest).await, 200, "to look at the question revoked it");
     let none: [(&str, &str); 0] = [];
     assert_eq!(stage.mona.post(&revoke, &none).await.location(), "/settings/tokens");
     assert_eq!(status_with(&stage, &bearer, &manifest).await, 401, "a bearer outlived its token");

@@ -1,4 +1,4 @@
-//! Namespace, repository, tags and settings.
+//! Repository and tags.
 
 use super::super::cut::Cut;
 use super::super::facts::{Signature, State};
@@ -7,22 +7,19 @@ use super::super::pull::PushLines;
 use super::super::repository::{
     Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage, TurnedPrivate,
 };
-use super::super::settings::{Bases, Mapping, RepositoryDelete, RuleForm, Settings};
-use super::super::signing_key::{KeyRevoke, KeyRotate};
 use super::super::tags::{BaseImage, LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use super::data::{
     DIGEST, HOSTILE, ago, build, cause, durations, head, images, mona, page, pull, push_lines, source, verified,
 };
 use super::lists::{sorts, two_pages};
-use super::signing_key::{key, key_row};
 
 type Pages_ = Vec<(String, String)>;
 
 pub(super) fn pages() -> Pages_ {
-    [overview(), tags(), settings()].concat()
+    [overview(), tags()].concat()
 }
 
-fn turned(url: Option<&str>) -> TurnedPrivate {
+pub(super) fn turned(url: Option<&str>) -> TurnedPrivate {
     TurnedPrivate { code: "acme/api".to_owned(), at: ago(7_200), settings_url: url.map(str::to_owned) }
 }
 
@@ -203,78 +200,6 @@ fn tags() -> Pages_ {
         page("tag-hostile", &artifact),
         page("tag-delete", &delete(&[])),
         page("tag-delete-aliases", &delete(&["latest", "1.4"])),
-    ]
-}
-
-fn settings() -> Pages_ {
-    let mapping = |rule: &str, from: &str, tags: &[&str], note: &str| Mapping {
-        rule: rule.to_owned(),
-        example_ref: from.to_owned(),
-        example_tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        note: note.to_owned(),
-    };
-    let rule = |wrong: bool| RuleForm {
-        dockerfile: if wrong { HOSTILE } else { "Dockerfile" }.to_owned(),
-        dockerfile_error: wrong
-            .then(|| "There is no such file at main. Found: Dockerfile, docker/ci.Dockerfile.".to_owned()),
-        context: String::new(),
-        context_error: wrong.then(|| "The folder must lie inside the repository.".to_owned()),
-        build_args: "VERSION=1\nFEATURES=full".to_owned(),
-        build_args_error: wrong.then(|| "BUILDKIT_SYNTAX belongs to BuildKit.".to_owned()),
-        found: vec!["Dockerfile".to_owned(), "docker/ci.Dockerfile".to_owned()],
-        mapping: vec![
-            mapping("Default branch", "main", &["main", "latest"], ""),
-            mapping("Each other branch", "feature/login", &["feature-login"], "a slash is no legal part of a tag"),
-            mapping("Version tags", "v1.2.3", &["1.2.3", "1.2", "1"], "1.2 and 1 move forward only"),
-            mapping("Pre-releases", "v2.0.0-rc.1", &["2.0.0-rc.1"], ""),
-        ],
-    };
-    let bases = |wrong: bool| Bases {
-        listed: vec![("acme/base".to_owned(), false), ("acme/toolchain/rust".to_owned(), true)],
-        typed: if wrong { "acme/bsae" } else { "" }.to_owned(),
-        error: wrong.then(|| "there is no image `acme/bsae` in `acme`".to_owned()),
-    };
-    let show = |pushes: Option<Pushes>, wrong| Settings {
-        turned_private: Some(turned(None)),
-        layout: head(true).layout("Settings", mona(), RepositoryTab::Settings),
-        head: head(true),
-        rule: pushes.is_some().then(|| rule(wrong)),
-        source: pushes.map(source),
-        bases: bases(wrong),
-        key: key(),
-    };
-    let rotate = || KeyRotate {
-        layout: head(true).layout("Rotate the key", mona(), RepositoryTab::Settings),
-        head: head(true),
-        key: key_row(false),
-    };
-    let revoke = |error: Option<&str>| KeyRevoke {
-        layout: head(true).layout("Revoke a key", mona(), RepositoryTab::Settings),
-        head: head(true),
-        key: key_row(false),
-        typed: error.map_or("", |_| "acmi").to_owned(),
-        error: error.map(str::to_owned),
-    };
-    let delete = |error: Option<&str>| RepositoryDelete {
-        layout: head(true).layout("Delete", mona(), RepositoryTab::Settings),
-        head: head(true),
-        typed: error.map_or("", |_| "acme/apj").to_owned(),
-        error: error.map(str::to_owned),
-        size: 612_000_000,
-        has_source: true,
-    };
-    vec![
-        page("settings", &show(Some(Pushes::Webhook { last: None }), false)),
-        page(
-            "settings-wrong-hostile",
-            &show(Some(Pushes::Polling { secs: 30, because: "the webhook was removed at GitHub".to_owned() }), true),
-        ),
-        page("settings-not-connected", &show(None, false)),
-        page("settings-key-rotate", &rotate()),
-        page("settings-key-revoke", &revoke(None)),
-        page("settings-key-revoke-wrong", &revoke(Some("Type acme to revoke it."))),
-        page("settings-delete", &delete(None)),
-        page("settings-delete-wrong", &delete(Some("That is not the name of this repository."))),
     ]
 }
 
