@@ -6,7 +6,9 @@ use crate::db::{self, RepositoryState};
 use crate::error::{Error, Result};
 use crate::http::faces::Surface;
 use crate::names::{NamespaceName, RepositoryName};
-use crate::policy::{self, Action, Allowed, Bound, Decision, NamespaceAccess, Principal, RepositoryAccess, Site};
+use crate::policy::{
+    self, Action, Allowed, Bound, Decision, NamespaceAccess, Principal, ReadRepository, RepositoryAccess, Site,
+};
 use actix_web::dev::Payload;
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage as _, HttpRequest, web};
@@ -80,7 +82,14 @@ pub trait Located: Sized {
     fn locate(app: &App, request: &HttpRequest, principal: &Principal) -> impl Future<Output = Result<Option<Self>>>;
     /// How errors name it.
     fn title(request: &HttpRequest) -> String;
+    /// Leaves word of it for the page of an error that comes later.
+    fn leave_word(&self, _request: &HttpRequest, _principal: &Principal) {}
 }
+
+/// The repository that a request is about and whose pages its principal may read: what goes wrong there is told inside
+/// of it.
+#[derive(Clone)]
+pub struct Inside(pub RepositoryAccess);
 
 impl<A: Action> FromRequest for Allowed<A>
 where
@@ -95,6 +104,9 @@ where
             let app = app_of(&request);
             let principal = principal_of(&request).await?;
             let found = A::On::locate(&app, &request, &principal).await?;
+            if let Some(on) = &found {
+                on.leave_word(&request, &principal);
+            }
             let decision = match found {
                 Some(on) => match policy::check::<A>(&principal, on) {
                     Ok(allowed) => return Ok(allowed),
@@ -176,6 +188,12 @@ impl Located for RepositoryAccess {
 
     fn title(request: &HttpRequest) -> String {
         repository_of(request).map_or_else(|_| "this repository".to_owned(), |name| format!("repository `{name}`"))
+    }
+
+    fn leave_word(&self, request: &HttpRequest, principal: &Principal) {
+        if policy::may::<ReadRepository>(principal, self) {
+            request.extensions_mut().insert(Inside(self.clone()));
+        }
     }
 }
 

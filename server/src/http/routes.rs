@@ -131,6 +131,7 @@ fn repositories(service: &mut ServiceConfig) {
                 .route(post().to(signing_key::revoke)),
         )
         .service(at("settings/delete").route(get().to(settings::confirm_delete)).route(post().to(settings::delete)))
+        .service(at("{rest:.*}").to(repository::absent))
         .service(resource("/{namespace}/{repository:[^-].*}").route(get().to(repository::show)));
 }
 

@@ -40,7 +40,13 @@ use serde::Deserialize;
 
 #[derive(Deserialize)]
 pub struct BuildPath {
+    #[serde(deserialize_with = "number")]
     number: i64,
+}
+
+/// No build has the number 0: one that is no number is looked for as any other, and the answer is the repository's.
+fn number<'de, D: serde::Deserializer<'de>>(path: D) -> std::result::Result<i64, D::Error> {
+    Ok(String::deserialize(path)?.parse().unwrap_or(0))
 }
 
 /// A build of the repository of the path.

@@ -3,8 +3,10 @@
 use super::views::errors::{Broken, NotFound, Refused};
 use super::views::filters::sentence_text;
 use super::views::layout::{Layout, Viewer};
-use super::{next, page};
+use super::views::repository::{RepositoryHead, RepositoryTab};
+use super::{next, page, present};
 use crate::app::App;
+use crate::auth::extract::Inside;
 use crate::auth::sessions;
 use crate::error::{Error, ForgeError, OciCode};
 use crate::policy::{Principal, Who};
@@ -24,7 +26,7 @@ pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpRespo
         {
             page::with_status(
                 actix_web::http::StatusCode::NOT_FOUND,
-                &NotFound { layout: layout(request, "Not found"), request_id },
+                &NotFound { layout: layout(request, "Not found"), way_on: list_of(request), request_id },
             )
         }
         Error::Internal { .. } => {
@@ -51,16 +53,52 @@ pub fn page(request: &HttpRequest, error: &Error, request_id: &str) -> HttpRespo
 }
 
 fn layout(request: &HttpRequest, title: &str) -> Layout {
-    let who = request.extensions().get::<Principal>().map(|principal| principal.who.clone());
+    let principal = request.extensions().get::<Principal>().cloned();
     // What was refused before anybody looked who it is may have come from somebody who is signed in.
-    let is_unknown = who.is_none() && sessions::is_claimed(request);
-    let viewer = match who {
+    let is_unknown = principal.is_none() && sessions::is_claimed(request);
+    let viewer = match principal.map(|principal| principal.who) {
         Some(Who::User { name, .. }) => Some(Viewer { name, namespace: None, administers: false }),
         _ => None,
     };
-    let mut layout = Layout::new(title, viewer);
+    let mut layout = match inside(request) {
+        Some(head) => uncounted(head.layout(title, viewer, tab_of(request.path()))),
+        None => Layout::new(title, viewer),
+    };
     layout.login_url = if is_unknown { String::new() } else { login_url(request) };
     layout
+}
+
+/// The repository that the request is about, if whoever asks may read it.
+fn inside(request: &HttpRequest) -> Option<RepositoryHead> {
+    let extensions = request.extensions();
+    let (Inside(on), principal) = (extensions.get::<Inside>()?, extensions.get::<Principal>()?);
+    Some(present::head_uncounted(principal, on))
+}
+
+fn uncounted(mut layout: Layout) -> Layout {
+    layout.tabs.iter_mut().for_each(|tab| tab.count = None);
+    layout
+}
+
+/// Where a path lies in a repository.
+fn tab_of(path: &str) -> RepositoryTab {
+    let rest = path.split_once("/-/").map_or("", |(_, rest)| rest);
+    match rest.split('/').next().unwrap_or_default() {
+        "tags" => RepositoryTab::Tags,
+        "builds" => RepositoryTab::Builds,
+        "settings" => RepositoryTab::Settings,
+        _ => RepositoryTab::Overview,
+    }
+}
+
+/// What leads on from a page that is not there.
+fn list_of(request: &HttpRequest) -> Option<(String, String)> {
+    let head = inside(request)?;
+    Some(match tab_of(request.path()) {
+        RepositoryTab::Tags => (format!("{}/-/tags", head.url()), format!("All tags of {}", head.full_name())),
+        RepositoryTab::Builds => (format!("{}/-/builds", head.url()), format!("All builds of {}", head.full_name())),
+        _ => (head.url(), format!("Overview of {}", head.full_name())),
+    })
 }
 
 fn login_url(request: &HttpRequest) -> String {

@@ -144,15 +144,20 @@ pub fn place_text(before: Option<usize>) -> String {
 /// The head that all pages of a repository share.
 pub async fn head(app: &App, principal: &Principal, on: &RepositoryAccess) -> Result<RepositoryHead> {
     let (tags, builds) = crate::registry::repositories::counts(app, on.id).await?;
-    Ok(RepositoryHead {
+    Ok(RepositoryHead { tags, builds, ..head_uncounted(principal, on) })
+}
+
+/// The same without a question to the database.
+pub fn head_uncounted(principal: &Principal, on: &RepositoryAccess) -> RepositoryHead {
+    RepositoryHead {
         namespace: on.name.namespace.to_string(),
         name: on.name.name.clone(),
         public: on.visibility == Visibility::Public,
-        tags,
-        builds,
+        tags: 0,
+        builds: 0,
         manager: policy::may::<policy::ManageBuilds>(principal, on),
         admin: policy::may::<policy::AdministerRepository>(principal, on),
-    })
+    }
 }
 
 /// Signed by whom, and when that was checked.

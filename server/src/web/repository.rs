@@ -11,13 +11,20 @@ use super::views::repository::{
 use crate::app::App;
 use crate::builds::view::Queue;
 use crate::db::{HookState, SourceState, rows};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::policy::{Allowed, ReadRepository, Who};
 use crate::registry::images::TagOrder;
 use crate::registry::{images, repositories};
 use crate::{builds, sources};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+
+const MOST_IMAGES: u64 = 10;
+
+/// Whatever else is asked for behind `/-/`: there is no such page, and whoever may read the repository keeps its tabs.
+pub async fn absent(_allowed: Allowed<ReadRepository>) -> Result<HttpResponse> {
+    Err(Error::not_found("this page"))
+}
 
 /// `/{ns}/{repo}`.
 pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {

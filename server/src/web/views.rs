@@ -1,7 +1,7 @@
 //! Page structs: one for each template, holding ready-to-print values and no logic of the product.
 //!
 //! A handler fills the struct and renders it; links and form targets follow from the names in it.
-//! All text is escaped by askama; the only ready HTML is a log line's, made by `web::ansi`.
+//! All text is escaped by askama; the only ready HTML is a log line's, made by `web::ansi`, and that of `filters::code`.
 
 pub mod build;
 pub mod builds;

@@ -9,6 +9,8 @@ use askama::Template;
 #[template(path = "errors/not_found.html")]
 pub struct NotFound {
     pub layout: Layout,
+    /// Inside a repository, a link that leads on there and its words.
+    pub way_on: Option<(String, String)>,
     pub request_id: String,
 }
 

@@ -63,6 +63,45 @@ pub fn plural(count: impl Count, _: &dyn Values, one: &str, many: &str) -> Resul
     Ok(plural_text(count.count(), one, many))
 }
 
+/// `{{ text|code|safe }}`: what stands between backticks, in the letters of code; all of it is escaped.
+#[askama::filter_fn]
+pub fn code(text: impl AsRef<str>, _: &dyn Values) -> Result<String> {
+    Ok(code_html(text.as_ref()))
+}
+
+fn code_html(text: &str) -> String {
+    let (mut html, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, word, after)) = quoted(rest) {
+        escape(&mut html, before);
+        html.push_str("<code>");
+        escape(&mut html, word);
+        html.push_str("</code>");
+        rest = after;
+    }
+    escape(&mut html, rest);
+    html
+}
+
+/// The first word between backticks, with what stands before and behind it.
+fn quoted(text: &str) -> Option<(&str, &str, &str)> {
+    let (before, rest) = text.split_once('`')?;
+    let (word, after) = rest.split_once('`')?;
+    (!word.is_empty()).then_some((before, word, after))
+}
+
+fn escape(html: &mut String, text: &str) {
+    for c in text.chars() {
+        match c {
+            '&' => html.push_str("&#38;"),
+            '<' => html.push_str("&#60;"),
+            '>' => html.push_str("&#62;"),
+            '"' => html.push_str("&#34;"),
+            '\'' => html.push_str("&#39;"),
+            other => html.push(other),
+        }
+    }
+}
+
 /// `{{ error|sentence }}`: a message that stands alone begins with a capital and ends with a stop.
 #[askama::filter_fn]
 pub fn sentence(text: impl AsRef<str>, _: &dyn Values) -> Result<String> {
@@ -143,6 +182,20 @@ mod tests {
         assert_eq!(number_text(1_234_567), "1,234,567");
         assert_eq!(number_text(123), "123");
         assert_eq!(plural_text(1, "tag", "tags"), "1 tag");
+    }
+
+    #[test]
+    fn words_between_backticks_are_code_and_nothing_is_markup() {
+        for (text, html) in [
+            ("tag `main` was deleted", "tag <code>main</code> was deleted"),
+            ("`a` and `b`", "<code>a</code> and <code>b</code>"),
+            ("`<b>` & `", "<code>&#60;b&#62;</code> &#38; `"),
+            ("none", "none"),
+            ("``", "``"),
+            ("it's \"x\"", "it&#39;s &#34;x&#34;"),
+        ] {
+            assert_eq!(code_html(text), html);
+        }
     }
 
     #[test]

@@ -8,8 +8,9 @@ use super::super::import::{Filled, Import, ImportRow, ImportRowState, ImportStat
 use super::super::layout::{Flash, Layout, Pages};
 use super::super::login::{Login, LoginFailed, LoginProblem, Provider, WhoMay};
 use super::super::people::{Leaver, Organization, People};
-use super::super::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRow};
-use super::data::{HOSTILE, ago, build, mona, page};
+use super::super::repository::RepositoryTab;
+use super::super::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRevoke, TokenRow};
+use super::data::{HOSTILE, ago, build, head, mona, page};
 use super::lists::cards;
 
 type Pages_ = Vec<(String, String)>;
@@ -193,6 +194,10 @@ fn tokens() -> Pages_ {
         page("tokens", &list(vec![row("laptop", true, false), row("old machine", false, true)])),
         page("tokens-empty", &list(vec![])),
         page("tokens-hostile", &list(vec![row(HOSTILE, true, false)])),
+        page(
+            "tokens-revoke-hostile",
+            &TokenRevoke { row: row(HOSTILE, true, false), layout: Layout::new("Revoke", mona()) },
+        ),
         page("tokens-new", &new("", None)),
         page("tokens-new-hostile", &new(HOSTILE, Some("A name has at most 100 characters.".to_owned()))),
         page("tokens-created", &created),
@@ -243,8 +248,16 @@ fn errors() -> Pages_ {
     };
     let signed_out = Layout { login_url: "/login?next=%2Facme%2Fsecret".to_owned(), ..Layout::new("Not found", None) };
     vec![
-        page("error-404-signed-out", &NotFound { layout: signed_out, request_id: id() }),
-        page("error-404", &NotFound { layout: Layout::new("Not found", mona()), request_id: id() }),
+        page("error-404-signed-out", &NotFound { layout: signed_out, way_on: None, request_id: id() }),
+        page("error-404", &NotFound { layout: Layout::new("Not found", mona()), way_on: None, request_id: id() }),
+        page(
+            "error-404-in-repository",
+            &NotFound {
+                layout: head(true).layout("Not found", mona(), RepositoryTab::Tags),
+                way_on: Some(("/acme/api/-/tags".to_owned(), "All tags of acme/api".to_owned())),
+                request_id: id(),
+            },
+        ),
         page("error-429", &refused),
         page("error-500", &Broken { layout: Layout::new("Something broke", mona()), request_id: id() }),
     ]
