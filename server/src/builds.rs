@@ -30,15 +30,15 @@ mod states;
 mod tests;
 pub mod view;
 
-pub use crate::db::builds::Told;
+pub use crate::db::build_search::Told;
 pub use crate::db::queue::LOOKED_AT;
 pub use cancel::{cancel, cancel_deleted};
 pub use enqueue::{NewBuild, enqueue, supersede};
 pub use finish::finish;
 pub use lease::at_start;
 pub use pages::{
-    find, materials, newest, newest_of_ref, number_of, page, present_attempt, search, tags_of, usual_secs,
-    was_overtaken,
+    Search, find, materials, newest, newest_of_ref, number_of, of_ref, page, present_attempt, search, tags_of,
+    usual_secs, was_overtaken,
 };
 pub use rerun::{Rerun, build_now, rerun};
 pub use states::is_over;

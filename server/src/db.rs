@@ -19,6 +19,7 @@ pub mod bases;
 pub mod blobs;
 pub mod build_inputs;
 pub mod build_lists;
+pub mod build_search;
 pub mod builds;
 pub mod catalog;
 pub mod connect;

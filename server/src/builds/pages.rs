@@ -3,9 +3,10 @@
 use super::snapshot::Snapshot;
 use super::view;
 use crate::app::App;
-use crate::db::builds::Told;
+use crate::db::build_search::{Refs, Told, Wanted};
 use crate::db::{self, BuildState, rows};
 use crate::error::Result;
+use crate::names::RefName;
 use uuid::Uuid;
 
 pub async fn find(app: &App, id: Uuid) -> Result<Option<rows::Build>> {
@@ -29,16 +30,48 @@ pub async fn page(app: &App, repository_id: Uuid, offset: u64, limit: u64) -> Re
     view::list(app, repository_id, Some(before), limit).await
 }
 
-/// As `page`, of those that `text` tells of; the number is of all of these.
+/// Which builds of a repository are looked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Search<'a> {
+    /// Words that tell of them; empty for all.
+    pub text: &'a str,
+    /// A branch, else a tag, or a part of their names; empty for all.
+    pub branch: &'a str,
+    pub state: Option<BuildState>,
+    pub told: Told,
+}
+
+impl Search<'_> {
+    /// All builds are meant.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.branch.is_empty() && self.state.is_none()
+    }
+}
+
+/// As `page`, of those that are looked for; the number is of all of these.
 pub async fn search(
     app: &App,
     repository_id: Uuid,
-    text: &str,
-    told: Told,
+    search: Search<'_>,
     offset: u64,
     limit: u64,
 ) -> Result<(Vec<rows::Build>, u64)> {
-    db::builds::search(&app.db, repository_id, text, told, offset, limit).await
+    let Search { text, branch, state, told } = search;
+    let wanted = Wanted { text, told, state, refs: refs(app, repository_id, branch).await? };
+    db::build_search::find(&app.db, repository_id, &wanted, offset, limit).await
+}
+
+/// A branch that was built wins over a tag of the same name, as where a build is started.
+async fn refs(app: &App, repository_id: Uuid, typed: &str) -> Result<Refs> {
+    if typed.is_empty() {
+        return Ok(Refs::All);
+    }
+    for name in [typed.to_owned(), format!("refs/heads/{typed}"), format!("refs/tags/{typed}")] {
+        if db::builds::newest_of_ref(&app.db, repository_id, &name).await?.is_some() {
+            return Ok(Refs::One(name));
+        }
+    }
+    Ok(Refs::Like(typed.to_owned()))
 }
 
 pub async fn number_of(app: &App, id: Uuid) -> Result<Option<i64>> {
@@ -72,6 +105,11 @@ pub async fn materials(app: &App, build_id: Uuid) -> Result<Vec<rows::Material>>
 pub async fn usual_secs(app: &App, build: &rows::Build) -> Result<Option<u64>> {
     let usual = view::usual_duration(app, build.repository_id, &build.ref_name).await?;
     Ok(usual.and_then(|millis| u64::try_from(millis / 1_000).ok()))
+}
+
+/// The newest builds of a ref, newest first.
+pub async fn of_ref(app: &App, repository_id: Uuid, ref_name: &RefName, limit: u64) -> Result<Vec<rows::Build>> {
+    db::builds::of_ref(&app.db, repository_id, ref_name.as_str(), limit).await
 }
 
 /// The newest build of the same ref.

@@ -1,18 +1,13 @@
 //! Builds: one row for each run of a rule for a commit.
 
 use super::entity::builds::{build, build_attempt, material};
-use super::entity::sources::source;
-use super::search::{begins, contains};
 use super::{Ask, BuildState, Tx, rows};
 use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
-use sea_orm::sea_query::{LockBehavior, LockType, OnConflict, Query};
-use sea_orm::{ActiveModelTrait, Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
-
-/// So many letters of a commit's hash everybody reads.
-const SHORT_HASH: usize = 7;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Build>> {
     Ok(build::Entity::find_by_id(id).one(c.connection()).await?)
@@ -113,51 +108,6 @@ pub async fn list(c: &impl Ask, repository_id: Uuid, before: Option<i64>, limit:
     Ok(query.order_by_desc(build::Column::Number).limit(limit).all(c.connection()).await?)
 }
 
-/// Whose title and whole commit hash a search may look at: what a page does not tell, no hit may tell either.
-#[derive(Debug, Clone, Copy)]
-pub enum Told {
-    All,
-    /// Builds of public code, and of this source.
-    Public {
-        and: Option<Uuid>,
-    },
-}
-
-/// Builds of a repository that `text` tells of (branch, tag, title, number, or begin of the commit), newest first, and
-/// how many there are.
-pub async fn search(
-    c: &impl Ask,
-    repository_id: Uuid,
-    text: &str,
-    told: Told,
-    offset: u64,
-    limit: u64,
-) -> Result<(Vec<rows::Build>, u64)> {
-    let mut code =
-        Condition::any().add(contains(build::Column::CommitTitle, text)).add(begins(build::Column::CommitHash, text));
-    if let Told::Public { and } = told {
-        let public = Query::select()
-            .column(source::Column::Id)
-            .from(source::Entity)
-            .and_where(source::Column::IsPrivate.eq(false))
-            .to_owned();
-        let known = Condition::any().add(build::Column::SourceId.in_subquery(public));
-        let known = known.add_option(and.map(|id| build::Column::SourceId.eq(id)));
-        code = Condition::all().add(known).add(code);
-    }
-    let mut hit = Condition::any().add(contains(build::Column::RefName, text)).add(code);
-    if text.chars().count() <= SHORT_HASH {
-        hit = hit.add(begins(build::Column::CommitHash, text));
-    }
-    if let Ok(number) = text.trim_start_matches('#').parse::<i64>() {
-        hit = hit.add(build::Column::Number.eq(number));
-    }
-    let query = build::Entity::find().filter(build::Column::RepositoryId.eq(repository_id)).filter(hit);
-    let total = query.clone().count(c.connection()).await?;
-    let newest = query.order_by_desc(build::Column::Number).offset(offset).limit(limit);
-    Ok((newest.all(c.connection()).await?, total))
-}
-
 /// The newest good builds of a ref.
 pub async fn good_of_ref(c: &impl Ask, repository_id: Uuid, ref_name: &str, limit: u64) -> Result<Vec<rows::Build>> {
     Ok(build::Entity::find()
@@ -199,6 +149,17 @@ pub async fn materials(c: &impl Ask, build_id: Uuid) -> Result<Vec<rows::Materia
         .filter(material::Column::BuildId.eq(build_id))
         .order_by_asc(material::Column::Uri)
         .limit(1_000)
+        .all(c.connection())
+        .await?)
+}
+
+/// Builds of a ref, newest first.
+pub async fn of_ref(c: &impl Ask, repository_id: Uuid, ref_name: &str, limit: u64) -> Result<Vec<rows::Build>> {
+    Ok(build::Entity::find()
+        .filter(build::Column::RepositoryId.eq(repository_id))
+        .filter(build::Column::RefName.eq(ref_name))
+        .order_by_desc(build::Column::Number)
+        .limit(limit)
         .all(c.connection())
         .await?)
 }

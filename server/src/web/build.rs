@@ -15,9 +15,9 @@ mod search;
 mod stages;
 mod view;
 
-use super::origin::{self, Origin};
+use super::origin::Origin;
 use super::page::{self, ROWS, count};
-use super::paging::ListQuery;
+use super::paging::{ListQuery, Order};
 use super::present;
 use super::views::build::BuildPage;
 use super::views::builds::{BuildList, BuildRow};
@@ -25,8 +25,8 @@ use super::views::repository::RepositoryTab;
 use crate::app::App;
 use crate::auth::extract::Then;
 use crate::builds::view::Queue;
-use crate::builds::{self, Rerun};
-use crate::db::rows;
+use crate::builds::{self, Rerun, Told};
+use crate::db::{BuildState, rows};
 use crate::error::{Error, Result};
 use crate::names::RefName;
 use crate::policy::{Allowed, ManageBuilds, ReadRepository};
@@ -111,7 +111,20 @@ pub async fn show(
     Ok(response)
 }
 
-/// `/{ns}/{repo}/-/builds?q=&page=`.
+/// The states that the list can be asked for, by their stored words.
+const STATES: [Order<Option<BuildState>>; 9] = [
+    ("", "Any state", None),
+    ("queued", "Queued", Some(BuildState::Queued)),
+    ("running", "Running", Some(BuildState::Running)),
+    ("succeeded", "Succeeded", Some(BuildState::Succeeded)),
+    ("failed", "Failed", Some(BuildState::Failed)),
+    ("partly_failed", "Some platforms failed", Some(BuildState::PartlyFailed)),
+    ("timed_out", "Timed out", Some(BuildState::TimedOut)),
+    ("cancelled", "Cancelled", Some(BuildState::Cancelled)),
+    ("skipped", "Skipped", Some(BuildState::Skipped)),
+];
+
+/// `/{ns}/{repo}/-/builds?q=&branch=&state=&page=`.
 pub async fn list(
     allowed: Allowed<ReadRepository>,
     query: Query<ListQuery>,
@@ -133,15 +146,18 @@ async fn list_page(
     wrong: Option<(String, String)>,
 ) -> Result<BuildList> {
     let on = allowed.on();
-    let text = query.text();
+    let (text, branch) = (query.text(), query.branch());
+    let (state, states) = query.state(&STATES);
     let head = present::head(app, allowed.principal(), on).await?;
     let viewer = page::viewer(app, allowed.principal()).await?;
     let source = sources::of_repository(app, on.id).await?;
-    let known = sources::may_read(app, allowed.principal(), on, source.as_ref()).await?;
-    let told = origin::told(app, allowed.principal(), on, source.as_ref().filter(|_| known)).await?;
-    let (found, total) = match text.as_str() {
-        "" => (builds::page(app, on.id, query.offset(), ROWS).await?, head.builds),
-        text => builds::search(app, on.id, text, told, query.offset(), ROWS).await?,
+    let told = told(app, allowed, source.as_ref()).await?;
+    let search = builds::Search { text: &text, branch: &branch, state, told };
+    let is_whole = search.is_empty();
+    let (found, total) = if is_whole {
+        (builds::page(app, on.id, query.offset(), ROWS).await?, head.builds)
+    } else {
+        builds::search(app, on.id, search, query.offset(), ROWS).await?
     };
     let rows = build_rows(app, allowed, &found).await?;
     let default = source.as_ref().filter(|_| head.manager).map(|s| s.default_branch.clone());
@@ -156,13 +172,24 @@ async fn list_page(
         rows,
         total,
         pages: query.pages(total, &format!("{}/-/builds", head.url())),
-        source: source.map(|s| if known { s.full_name } else { "a private source".to_owned() }),
+        source: source.map(|s| if told == Told::Nobody { "a private source".to_owned() } else { s.full_name }),
         build_ref,
         build_error,
-        query: text.clone(),
-        events_url: (query.number() == 1 && text.is_empty()).then(|| format!("{}/-/builds/events", head.url())),
+        events_url: (query.number() == 1 && is_whole).then(|| format!("{}/-/builds/events", head.url())),
+        query: text,
+        branch,
+        states,
         head,
     })
+}
+
+/// Whose commits somebody may search by what is told of them.
+async fn told(app: &App, allowed: &Allowed<ReadRepository>, source: Option<&rows::Source>) -> Result<Told> {
+    if sources::may_read(app, allowed.principal(), allowed.on(), None).await? {
+        return Ok(Told::All);
+    }
+    let is_known = sources::may_read(app, allowed.principal(), allowed.on(), source).await?;
+    Ok(source.filter(|_| is_known).map_or(Told::Nobody, |source| Told::Of(source.id)))
 }
 
 async fn build_rows(app: &App, allowed: &Allowed<ReadRepository>, found: &[rows::Build]) -> Result<Vec<BuildRow>> {

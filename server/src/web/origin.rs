@@ -3,7 +3,6 @@
 use super::present;
 use super::views::facts::Commit;
 use crate::app::App;
-use crate::builds::Told;
 use crate::builds::log::Conceal;
 use crate::db::rows;
 use crate::error::Result;
@@ -18,18 +17,6 @@ pub struct Origin {
     pub source: Option<rows::Source>,
     /// Set when name, title and author are not for this viewer.
     pub conceal: Option<Conceal>,
-}
-
-/// What a search in a repository's builds may look at: nothing that `Origin` keeps from this viewer. `known` is the
-/// repository's source, if the viewer may read it.
-pub async fn told(
-    app: &App,
-    principal: &Principal,
-    on: &RepositoryAccess,
-    known: Option<&rows::Source>,
-) -> Result<Told> {
-    let all = sources::may_read(app, principal, on, None).await?;
-    Ok(if all { Told::All } else { Told::Public { and: known.map(|s| s.id) } })
 }
 
 impl Origin {

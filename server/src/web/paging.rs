@@ -1,4 +1,4 @@
-//! What long lists are asked for, `?q=&sort=&page=`, and the row of page links below them.
+//! What long lists are asked for, `?q=&sort=&page=` (builds: `branch=&state=` too), and the row of page links below them.
 
 use super::page::ROWS;
 use super::views::layout::{Pages, SortOption};
@@ -11,6 +11,11 @@ pub struct ListQuery {
     q: String,
     #[serde(default)]
     sort: String,
+    /// Of builds.
+    #[serde(default)]
+    branch: String,
+    #[serde(default)]
+    state: String,
     /// From 1; 0 when it is not given.
     #[serde(default)]
     page: u64,
@@ -22,8 +27,12 @@ pub type Order<T> = (&'static str, &'static str, T);
 impl ListQuery {
     /// What entries must hold; empty for all of them.
     pub fn text(&self) -> String {
-        // PostgreSQL takes no NUL.
-        self.q.trim().chars().filter(|c| !c.is_control()).take(200).collect()
+        plain(&self.q, 200)
+    }
+
+    /// The branch or tag whose entries are meant; empty for all. A ref has 1,024 bytes at most.
+    pub fn branch(&self) -> String {
+        plain(&self.branch, 1_024)
     }
 
     /// From 1.
@@ -38,9 +47,12 @@ impl ListQuery {
 
     /// The asked order, and all of them to choose from. The first is the usual one, taken for unknown words too.
     pub fn order<T: Copy>(&self, orders: &[Order<T>]) -> (T, Vec<SortOption>) {
-        let at = orders.iter().position(|(word, ..)| *word == self.sort).unwrap_or(0);
-        let option = |(n, (word, label, _)): (usize, &Order<T>)| SortOption { word, label, chosen: n == at };
-        (orders[at].2, orders.iter().enumerate().map(option).collect())
+        choice(&self.sort, orders)
+    }
+
+    /// As `order`, for the states that entries can have.
+    pub fn state<T: Copy>(&self, states: &[Order<T>]) -> (T, Vec<SortOption>) {
+        choice(&self.state, states)
     }
 
     /// Links around this page of `total` entries at `path`, which keep filter and order.
@@ -55,8 +67,20 @@ impl ListQuery {
     }
 
     fn pages_around(&self, number: u64, total: u64, path: &str) -> Pages {
-        pages(number, total, path, &[("q", &self.text()), ("sort", &self.sort)])
+        let (text, branch) = (self.text(), self.branch());
+        pages(number, total, path, &[("q", &text), ("branch", &branch), ("state", &self.state), ("sort", &self.sort)])
     }
+}
+
+fn plain(typed: &str, most: usize) -> String {
+    // PostgreSQL takes no NUL.
+    typed.trim().chars().filter(|c| !c.is_control()).take(most).collect()
+}
+
+fn choice<T: Copy>(asked: &str, options: &[Order<T>]) -> (T, Vec<SortOption>) {
+    let at = options.iter().position(|(word, ..)| *word == asked).unwrap_or(0);
+    let option = |(n, (word, label, _)): (usize, &Order<T>)| SortOption { word, label, chosen: n == at };
+    (options[at].2, options.iter().enumerate().map(option).collect())
 }
 
 /// Links around page `number` of `total` entries at `path`; of `keep` they hold what is not empty.
@@ -90,6 +114,12 @@ mod tests {
         assert_eq!(middle.next_url.as_deref(), Some("/a/b/-/tags?q=v1%26x&page=3"));
         let only = pages(1, 0, "/a", &[]);
         assert_eq!((only.last, only.previous_url, only.next_url), (1, None, None));
+    }
+
+    #[test]
+    fn links_keep_branch_and_state() {
+        let asked = ListQuery { branch: " feature/x ".to_owned(), state: "failed".to_owned(), ..ListQuery::default() };
+        assert_eq!(asked.pages(31, "/a").next_url.as_deref(), Some("/a?branch=feature%2Fx&state=failed&page=2"));
     }
 
     #[test]

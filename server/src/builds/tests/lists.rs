@@ -1,14 +1,15 @@
 //! What the list of builds finds.
 
 use super::{Principal, Scene, Wired, new_build};
-use crate::builds::{NewBuild, Told, enqueue, failed_of_user, open_in, running_of_user, search};
+use crate::builds::{NewBuild, Search, Told, enqueue, failed_of_user, open_in, running_of_user, search};
 use crate::db::{self, BuildState, Role, rows};
 use crate::testing;
 use uuid::Uuid;
 
 crate::testing::on_postgres! {
     builds_are_found_by_branch_title_commit_and_number,
-    what_is_not_told_of_private_code_is_not_found_either,
+    builds_are_found_by_state_and_branch,
+    what_is_not_told_of_commits_is_not_found_by_it_either,
     builds_that_a_list_leaves_out_are_counted,
     a_failed_build_is_listed_until_a_newer_one_of_its_ref,
     builds_of_private_repositories_are_listed_to_those_with_a_role,
@@ -30,11 +31,7 @@ async fn builds_are_found_by_branch_title_commit_and_number() {
         enqueue(&scene.app, &tx, &Principal::SYSTEM, new).await.unwrap();
     }
     tx.commit().await.unwrap();
-    let found = async |text: &str| {
-        let (builds, total) = search(&scene.app, wired.repository.id, text, Told::All, 0, 30).await.unwrap();
-        assert_eq!(builds.len() as u64, total);
-        builds.iter().map(|b| b.number).collect::<Vec<_>>()
-    };
+    let found = async |text: &str| numbers(&scene, Search { text, told: Told::All, ..Search::default() }).await;
     assert_eq!(found("LOGIN_").await, [2]);
     assert_eq!(found("people").await, [2]);
     assert_eq!(found("Über").await, [2]);
@@ -43,37 +40,61 @@ async fn builds_are_found_by_branch_title_commit_and_number() {
     assert_eq!(found("#1").await, [1]);
     assert_eq!(found("%").await, [0_i64; 0]);
     assert_eq!(found("refs").await, [2, 1]);
+    assert_eq!(found("Queued").await, [2, 1], "their state");
+}
+
+async fn numbers(scene: &Scene, wanted: Search<'_>) -> Vec<i64> {
+    let (builds, total) = search(&scene.app, scene.wired().repository.id, wanted, 0, 30).await.unwrap();
+    assert_eq!(builds.len() as u64, total);
+    builds.iter().map(|build| build.number).collect()
 }
 
 #[tokio::test]
-async fn what_is_not_told_of_private_code_is_not_found_either() {
+async fn builds_are_found_by_state_and_branch() {
     let scene = Scene::new().await;
-    let wired = scene.wired();
-    let tx = scene.app.db.begin().await.unwrap();
-    let new = NewBuild {
-        commit: "abcdef0123456789abcdef0123456789abcdef01".parse().unwrap(),
-        title: "Unannounced".into(),
-        ..new_build(wired, 1)
-    };
-    let build = enqueue(&scene.app, &tx, &Principal::SYSTEM, new).await.unwrap();
-    tx.commit().await.unwrap();
-    let found = async |text: &str, told: Told| {
-        let (builds, total) = search(&scene.app, wired.repository.id, text, told, 0, 30).await.unwrap();
-        assert_eq!(builds.len() as u64, total);
-        total == 1
-    };
-    let (strangers, one_who_knows) = (Told::Public { and: None }, Told::Public { and: build.source_id });
-    assert_eq!(build.source_id, Some(wired.source.id));
-    assert!(found("unann", strangers).await && found("abcdef01", strangers).await, "the code is public");
-    let tx = scene.app.db.begin().await.unwrap();
-    db::sources::set_facts(&tx, &rows::Source { is_private: true, ..wired.source.clone() }).await.unwrap();
-    tx.commit().await.unwrap();
-    for text in ["unann", "abcdef01", "abcdef0123456789abcdef0123456789abcdef01"] {
-        assert!(!found(text, strangers).await, "{text}");
-        assert!(found(text, one_who_knows).await && found(text, Told::All).await, "{text}");
+    let states = [BuildState::Failed, BuildState::Succeeded, BuildState::Failed, BuildState::TimedOut];
+    let refs = ["refs/heads/main", "refs/heads/main", "refs/heads/feature/login", "refs/tags/main"];
+    for (number, (state, name)) in (1..).zip(states.into_iter().zip(refs)) {
+        let build = rows::Build { state, ..enqueued(&scene, name, number).await };
+        let tx = scene.app.db.begin().await.unwrap();
+        db::builds::save(&tx, &build).await.unwrap();
+        tx.commit().await.unwrap();
     }
-    for text in ["abcdef0", "main", "1"] {
-        assert!(found(text, strangers).await, "{text}: it is on the page");
+    let found = async |state: Option<BuildState>, branch: &str| {
+        numbers(&scene, Search { state, branch, ..Search::default() }).await
+    };
+    let failed = Some(BuildState::Failed);
+    assert_eq!(found(failed, "").await, [3, 1]);
+    assert_eq!(found(failed, "main").await, [1]);
+    assert_eq!(found(None, "main").await, [2, 1], "the branch, not the tag of that name");
+    assert_eq!(found(None, "refs/tags/main").await, [4]);
+    assert_eq!(found(None, "feature/login").await, [3]);
+    assert_eq!(found(None, "log").await, [3], "a part of a name, where nothing is called so");
+    assert_eq!(found(Some(BuildState::Skipped), "").await, [0_i64; 0]);
+    let timed_out = Search { text: "timed out", ..Search::default() };
+    assert_eq!(numbers(&scene, timed_out).await, [4]);
+    let page = Search { state: failed, ..Search::default() };
+    let (second, total) = search(&scene.app, scene.wired().repository.id, page, 1, 1).await.unwrap();
+    assert_eq!((second[0].number, total), (1, 2));
+}
+
+#[tokio::test]
+async fn what_is_not_told_of_commits_is_not_found_by_it_either() {
+    let scene = Scene::new().await;
+    let tx = scene.app.db.begin().await.unwrap();
+    let secret = NewBuild { title: "Buy Globex".into(), ..new_build(scene.wired(), 1) };
+    enqueue(&scene.app, &tx, &Principal::SYSTEM, secret).await.unwrap();
+    tx.commit().await.unwrap();
+    let found = async |text: &str, told| numbers(&scene, Search { text, told, ..Search::default() }).await;
+    let source = scene.wired().source.id;
+    for (told, is_found) in
+        [(Told::All, true), (Told::Of(source), true), (Told::Of(Uuid::now_v7()), false), (Told::Nobody, false)]
+    {
+        for text in ["globex", "11111111"] {
+            assert_eq!(!found(text, told).await.is_empty(), is_found, "{text} {told:?}");
+        }
+        assert_eq!(found("1111111", told).await, [1], "the short hash is on every page");
+        assert_eq!(found("main", told).await, [1]);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::facts::{Commit, State, When};
 use super::filters;
-use super::layout::{Layout, Pages};
+use super::layout::{Layout, Pages, SortOption};
 use super::repository::RepositoryHead;
 use askama::Template;
 
@@ -61,6 +61,12 @@ impl BuildRow {
     pub fn url(&self) -> String {
         format!("/{}/-/builds/{}", self.repository, self.facts.number)
     }
+
+    /// The builds of the same branch or tag.
+    pub fn branch_url(&self) -> String {
+        let query = serde_urlencoded::to_string([("branch", &self.facts.ref_name)]).unwrap_or_default();
+        format!("/{}/-/builds?{query}", self.repository)
+    }
 }
 
 /// `/{ns}/{repo}/-/builds`.
@@ -71,6 +77,9 @@ pub struct BuildList {
     pub head: RepositoryHead,
     pub rows: Vec<BuildRow>,
     pub query: String,
+    /// Branch or tag, or a part of it; empty for all.
+    pub branch: String,
+    pub states: Vec<SortOption>,
     /// All that match, over all pages.
     pub total: u64,
     pub pages: Pages,
@@ -85,6 +94,11 @@ pub struct BuildList {
 }
 
 impl BuildList {
+    /// Not all builds were asked for.
+    pub fn is_search(&self) -> bool {
+        !self.query.is_empty() || !self.branch.is_empty() || self.states.iter().any(|s| s.chosen && !s.word.is_empty())
+    }
+
     pub fn list_url(&self) -> String {
         format!("{}/-/builds", self.head.url())
     }

@@ -132,6 +132,8 @@ async fn what_is_typed_comes_back_as_text() {
     for path in [
         format!("/new/import?q={query}"),
         format!("{base}/-/tags?q={query}"),
+        format!("{base}/-/builds?q={query}&branch={query}&state={query}"),
+        format!("{base}/-/{query}"),
         format!("{base}/-/tags/{query}"),
         format!("/{query}"),
         format!("/login?next={query}"),
@@ -188,6 +190,7 @@ async fn bytes_that_postgresql_does_not_take_are_no_fault_of_ours() {
         for path in [
             format!("/new/import?q={odd}"),
             format!("/box/web/-/tags?q={odd}"),
+            format!("/box/web/-/builds?q={odd}&branch={odd}&state={odd}"),
             format!("/box/web/-/tags/{odd}"),
             format!("/box/{odd}"),
             format!("/{odd}"),

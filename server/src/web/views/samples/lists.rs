@@ -78,9 +78,16 @@ fn namespace() -> Pages_ {
 
 fn build_lists() -> Pages_ {
     let list = |rows, connected: bool, error: Option<&str>| BuildList {
+fn states(chosen: usize) -> Vec<SortOption> {
+    let states = [("", "Any state"), ("succeeded", "Succeeded"), ("failed", "Failed")].into_iter().enumerate();
+    states.map(|(at, (word, label))| SortOption { word, label, chosen: at == chosen }).collect()
+}
+
         query: String::new(),
         total: 12,
         layout: Layout { live: true, ..head(true).layout("Builds", mona(), RepositoryTab::Builds) },
+        branch: String::new(),
+        states: states(0),
         head: head(true),
         rows,
         pages: Pages::default(),
@@ -94,6 +101,10 @@ fn build_lists() -> Pages_ {
         page("builds-no-match-hostile", &BuildList { query: HOSTILE.to_owned(), ..list(vec![], true, None) }),
         page("builds-empty", &list(vec![], true, None)),
         page("builds-not-connected", &BuildList { build_ref: None, ..list(vec![], false, None) }),
+        page(
+            "builds-of-branch-hostile",
+            &BuildList { branch: HOSTILE.to_owned(), states: states(2), ..list(builds(), true, None) },
+        ),
         page("builds-wrong-ref-hostile", &list(builds(), true, Some("acme/api has no such branch, tag or commit."))),
         page("builds-hostile", &list(vec![build(150, State::Running, HOSTILE)], true, None)),
     ]
