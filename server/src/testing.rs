@@ -68,6 +68,8 @@ pub(crate) fn manifest(repository_id: Uuid, digest: &Digest) -> rows::Manifest {
         principal_id: None,
         attempt_id: None,
         created_at: 0,
+        platform_least_bytes: None,
+        platform_most_bytes: None,
     }
 }
 

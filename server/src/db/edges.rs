@@ -5,7 +5,7 @@ use super::{Ask, BlobState, EdgeKind, rows};
 use crate::error::Result;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait as _, Order, Query};
-use sea_orm::{FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{FromQueryResult, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -54,6 +54,27 @@ pub async fn count_platforms(c: &impl Ask, manifest_id: Uuid) -> Result<u64> {
     let query = platforms_of(manifest_id).select_only().column_as(distinct, "n");
     let found: Option<i64> = query.into_tuple().one(c.connection()).await?;
     Ok(found.and_then(|n| u64::try_from(n).ok()).unwrap_or_default())
+}
+
+/// What pulls of the smallest and the largest platform of an index move; `None` for one without platforms.
+pub async fn platform_sizes(c: &impl Ask, repository_id: Uuid, manifest_id: Uuid) -> Result<Option<(i64, i64)>> {
+    let digests = platforms_of(manifest_id).select_only().column(manifest_edge::Column::Digest).into_query();
+    let query = manifest::Entity::find()
+        .select_only()
+        .column_as(manifest::Column::ImageSizeBytes.min(), "least")
+        .column_as(manifest::Column::ImageSizeBytes.max(), "most")
+        .filter(manifest::Column::RepositoryId.eq(repository_id))
+        .filter(manifest::Column::Digest.in_subquery(digests));
+    let found: Option<(Option<i64>, Option<i64>)> = query.into_tuple().one(c.connection()).await?;
+    Ok(found.and_then(|(least, most)| Some((least?, most?))))
+}
+
+/// Whether an index names something of this media type.
+pub async fn names_type(c: &impl Ask, manifest_id: Uuid, media_type: &str) -> Result<bool> {
+    let found = of(manifest_id)
+        .filter(manifest_edge::Column::Kind.eq(EdgeKind::Manifest))
+        .filter(manifest_edge::Column::MediaType.eq(media_type));
+    Ok(found.one(c.connection()).await?.is_some())
 }
 
 /// Digests of all children of an index, each once, attestations too.

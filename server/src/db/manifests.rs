@@ -5,6 +5,7 @@ use super::{Ask, EdgeKind, OnConstraint, PrincipalKind, Tx, rows};
 use crate::error::{Error, Result};
 use crate::names::Digest;
 use sea_orm::prelude::*;
+use sea_orm::sea_query::Expr;
 use sea_orm::{ActiveModelTrait, FromQueryResult, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
@@ -37,6 +38,10 @@ pub struct Facts {
     pub image_size_bytes: i64,
     pub attempt_id: Option<Uuid>,
     pub created_at: i64,
+    /// Of an index: what a pull of its smallest platform moves.
+    pub platform_least_bytes: Option<i64>,
+    /// And of its largest one.
+    pub platform_most_bytes: Option<i64>,
 }
 
 fn facts_of(repository_id: Uuid) -> Select<manifest::Entity> {
@@ -51,6 +56,8 @@ fn facts_of(repository_id: Uuid) -> Select<manifest::Entity> {
             manifest::Column::ImageSizeBytes,
             manifest::Column::AttemptId,
             manifest::Column::CreatedAt,
+            manifest::Column::PlatformLeastBytes,
+            manifest::Column::PlatformMostBytes,
         ])
         .filter(manifest::Column::RepositoryId.eq(repository_id))
 }
@@ -182,6 +189,17 @@ pub async fn insert(tx: &Tx, row: rows::Manifest, edges: Vec<rows::Edge>) -> Res
     for some in edges.chunks(100) {
         manifest_edge::Entity::insert_many(some.to_vec()).exec_without_returning(tx.connection()).await?;
     }
+    Ok(())
+}
+
+/// Notes how much pulls of the platforms of an index move, the least and the most.
+pub async fn note_platform_sizes(tx: &Tx, id: Uuid, (least, most): (i64, i64)) -> Result<()> {
+    manifest::Entity::update_many()
+        .col_expr(manifest::Column::PlatformLeastBytes, Expr::value(least))
+        .col_expr(manifest::Column::PlatformMostBytes, Expr::value(most))
+        .filter(manifest::Column::Id.eq(id))
+        .exec(tx.connection())
+        .await?;
     Ok(())
 }
 

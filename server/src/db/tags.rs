@@ -1,5 +1,7 @@
 //! Tags: the present, and every move.
 
+pub mod digests;
+
 use super::entity::registry::{tag, tag_move};
 use super::search::{begins, contains};
 use super::{Ask, Tx, rows};
@@ -68,24 +70,10 @@ pub async fn count(c: &impl Ask, repository_id: Uuid, part: &str) -> Result<u64>
     Ok(shown(repository_id, part).count(c.connection()).await?)
 }
 
-/// Some of the tags that people see for `part`, the newest first or by name.
-pub async fn page(
-    c: &impl Ask,
-    repository_id: Uuid,
-    part: &str,
-    by_name: bool,
-    offset: u64,
-    limit: u64,
-) -> Result<Vec<rows::Tag>> {
-    let query = shown(repository_id, part);
-    let query = if by_name { query } else { query.order_by_desc(tag::Column::UpdatedAt) };
-    Ok(query.order_by_asc(tag::Column::Name).offset(offset).limit(limit).all(c.connection()).await?)
-}
-
-/// The names of all tags that people see for `part`.
-pub async fn shown_names(c: &impl Ask, repository_id: Uuid, part: &str) -> Result<Vec<String>> {
-    let names = shown(repository_id, part).select_only().column(tag::Column::Name);
-    Ok(names.into_tuple().all(c.connection()).await?)
+/// The tag that people see and that moved last.
+pub async fn newest(c: &impl Ask, repository_id: Uuid) -> Result<Option<rows::Tag>> {
+    let newest = shown(repository_id, "").order_by_desc(tag::Column::UpdatedAt).order_by_asc(tag::Column::Name);
+    Ok(newest.limit(1).one(c.connection()).await?)
 }
 
 fn on_digest(repository_id: Uuid, digest: &str) -> Select<tag::Entity> {

@@ -5,12 +5,15 @@
 
 mod config;
 mod details;
+mod kind;
+mod list;
 
 pub use config::Names;
 pub use details::{Details, Layer, PlatformFacts, Shown, details};
+pub use kind::Kind;
+pub use list::{Asked, TagOrder, page};
 
 use super::document;
-use super::version_order;
 use crate::app::App;
 use crate::db::manifests::Facts;
 use crate::db::{self, rows};
@@ -21,11 +24,14 @@ use uuid::Uuid;
 
 /// An image and tags that point at it.
 pub struct Image {
-    /// On a page of many the tags of this page, else the first ones by name.
+    /// The first ones: by name on a page of its own, else in the order of the list.
     pub tags: Vec<rows::Tag>,
-    /// How many more tags it has, on a page of its own.
+    /// How many more tags it has.
     pub more_tags: u64,
+    /// The tag that moved last, where it may be none of these.
+    pub newest: Option<rows::Tag>,
     pub manifest: Facts,
+    pub kind: Kind,
     pub platforms: Vec<Platform>,
     pub more_platforms: u64,
 }
@@ -47,60 +53,29 @@ const MOST_TAGS: u64 = 30;
 // Versions are compared here, not by the database: a megabyte of names.
 pub const MOST_BY_VERSION: u64 = 20_000;
 
-/// The order of a list of tags.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TagOrder {
-    #[default]
-    Newest,
-    Name,
-    /// As versions, the newest first.
-    Version,
-}
-
-/// Images by their tags, `limit` tags from `offset` on; tags of one digest in one entry. `part` occurs in the tag's name,
-/// or begins its digest. The number is of all tags that match; more than `MOST_BY_VERSION` come by name.
-pub async fn page(
-    app: &App,
-    allowed: &Allowed<ReadRepository>,
-    part: &str,
-    order: TagOrder,
-    offset: u64,
-    limit: u64,
-) -> Result<(Vec<Image>, u64)> {
-    let repository_id = allowed.on().id;
-    let total = db::tags::count(&app.db, repository_id, part).await?;
-    let tags = match order {
-        TagOrder::Version if total <= MOST_BY_VERSION => by_version(app, repository_id, part, offset, limit).await?,
-        _ => db::tags::page(&app.db, repository_id, part, order != TagOrder::Newest, offset, limit).await?,
-    };
-    let mut images: Vec<Image> = Vec::new();
-    for tag in tags {
-        if let Some(known) = images.iter_mut().find(|i| i.manifest.digest == tag.digest) {
-            known.tags.push(tag);
-            continue;
-        }
-        let Some(manifest) = db::manifests::find_facts(&app.db, repository_id, &tag.digest).await? else { continue };
-        images.push(image(app, repository_id, manifest, vec![tag], MOST_LISTED).await?);
+impl Image {
+    /// What pulls of the smallest and the largest platform move.
+    pub fn sizes(&self) -> (i64, i64) {
+        let Facts { image_size_bytes: whole, platform_least_bytes: least, platform_most_bytes: most, .. } =
+            self.manifest;
+        (least.unwrap_or(whole), most.unwrap_or(whole))
     }
-    Ok((images, total))
 }
 
-async fn by_version(app: &App, repository_id: Uuid, part: &str, offset: u64, limit: u64) -> Result<Vec<rows::Tag>> {
-    let all = db::tags::shown_names(&app.db, repository_id, part).await?;
-    let from = usize::try_from(offset).unwrap_or(usize::MAX);
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
-    let names: Vec<String> =
-        version_order::newest_first(&all).into_iter().skip(from).take(most).map(str::to_owned).collect();
-    let mut rows = db::tags::find_all(&app.db, repository_id, &names).await?;
-    rows.sort_by_key(|row| names.iter().position(|name| *name == row.name));
-    Ok(rows)
+/// The tag that is offered to people: the first of `names` that is there, else the one that moved last.
+pub async fn offered(app: &App, repository_id: Uuid, names: &[String]) -> Result<Option<rows::Tag>> {
+    let found = db::tags::find_all(&app.db, repository_id, names).await?;
+    let first = names.iter().find_map(|name| found.iter().find(|tag| tag.name == *name));
+    match first {
+        Some(tag) => Ok(Some(tag.clone())),
+        None => db::tags::newest(&app.db, repository_id).await,
+    }
 }
 
-/// The image that the newest tag points at.
-pub async fn newest(app: &App, repository_id: Uuid) -> Result<Option<Image>> {
-    let Some(tag) = db::tags::page(&app.db, repository_id, "", false, 0, 1).await?.pop() else { return Ok(None) };
-    match db::manifests::find_facts(&app.db, repository_id, &tag.digest).await? {
-        Some(manifest) => image(app, repository_id, manifest, vec![tag], 1).await.map(Some),
+/// The image that a tag points at, without its other tags.
+pub async fn of_row(app: &App, tag: &rows::Tag) -> Result<Option<Image>> {
+    match db::manifests::find_facts(&app.db, tag.repository_id, &tag.digest).await? {
+        Some(manifest) => image(app, tag.repository_id, manifest, vec![tag.clone()], 1).await.map(Some),
         None => Ok(None),
     }
 }
@@ -139,19 +114,38 @@ async fn image(
     tags: Vec<rows::Tag>,
     most_platforms: u64,
 ) -> Result<Image> {
-    if !document::is_index(&manifest.media_type) {
-        let name = config::platform(app, repository_id, manifest.id).await?;
-        let platforms = vec![Platform { name, digest: manifest.digest.clone() }];
-        return Ok(Image { tags, more_tags: 0, manifest, platforms, more_platforms: 0 });
+    let mut found = Image {
+        kind: Kind::of(&manifest),
+        tags,
+        more_tags: 0,
+        newest: None,
+        manifest,
+        platforms: Vec::new(),
+        more_platforms: 0,
+    };
+    if !document::is_index(&found.manifest.media_type) {
+        let name = match found.kind {
+            Kind::Image => config::platform(app, repository_id, found.manifest.id).await?,
+            _ => String::new(),
+        };
+        found.platforms.push(Platform { name, digest: found.manifest.digest.clone() });
+        return Ok(found);
     }
-    let mut children = db::edges::platforms(&app.db, manifest.id, most_platforms + 1).await?;
-    let more_platforms = match children.len() as u64 {
+    let mut children = db::edges::platforms(&app.db, found.manifest.id, most_platforms + 1).await?;
+    if children.iter().all(|child| child.platform.is_none())
+        && db::edges::names_type(&app.db, found.manifest.id, kind::CACHE_CONFIG).await?
+    {
+        // Its children are layers.
+        found.kind = Kind::Cache;
+        return Ok(found);
+    }
+    found.more_platforms = match children.len() as u64 {
         few if few <= most_platforms => 0,
-        _ => db::edges::count_platforms(&app.db, manifest.id).await?.saturating_sub(most_platforms),
+        _ => db::edges::count_platforms(&app.db, found.manifest.id).await?.saturating_sub(most_platforms),
     };
     children.truncate(usize::try_from(most_platforms).unwrap_or(usize::MAX));
     let platform =
         |child: db::edges::Child| Platform { name: child.platform.unwrap_or_default(), digest: child.digest };
-    let platforms = children.into_iter().map(platform).collect();
-    Ok(Image { tags, more_tags: 0, manifest, platforms, more_platforms })
+    found.platforms = children.into_iter().map(platform).collect();
+    Ok(found)
 }

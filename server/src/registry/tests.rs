@@ -2,6 +2,7 @@
 
 mod bounds;
 mod images;
+mod kinds;
 mod lists;
 mod objects;
 mod removal;

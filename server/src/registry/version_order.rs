@@ -4,8 +4,8 @@
 use std::cmp::Reverse;
 
 /// The newest version first; what is none comes last, by name.
-pub fn newest_first(names: &[String]) -> Vec<&str> {
-    let mut keyed: Vec<_> = names.iter().map(|name| (Reverse(Version::of(name)), name.as_str())).collect();
+pub fn newest_first<T: AsRef<str>>(names: &[T]) -> Vec<&str> {
+    let mut keyed: Vec<_> = names.iter().map(T::as_ref).map(|name| (Reverse(Version::of(name)), name)).collect();
     keyed.sort_unstable();
     keyed.into_iter().map(|(_, name)| name).collect()
 }

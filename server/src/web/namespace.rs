@@ -2,16 +2,17 @@
 
 use super::page::{self, ROWS, count, when};
 use super::paging::{ListQuery, Order};
-use super::present;
 use super::views::layout::Layout;
-use super::views::namespace::{Account, Namespace, RepositoryCard};
+use super::views::namespace::{Account, CardImage, Namespace, RepositoryCard};
 use super::views::pull::PushLines;
+use super::{offer, present, standing};
 use crate::accounts::memberships;
 use crate::app::App;
 use crate::db::{Visibility, rows};
 use crate::error::Result;
-use crate::namespaces;
 use crate::policy::{self, Allowed, ReadNamespace, Who};
+use crate::registry::images;
+use crate::{namespaces, sources};
 use actix_web::web::{Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -89,16 +90,19 @@ async fn held(app: &App, allowed: &Allowed<ReadNamespace>) -> Result<u64> {
 
 /// One repository in a list; `name` as it is shown there.
 pub async fn card(app: &App, name: &str, url: &str, repository: &rows::Repository) -> Result<RepositoryCard> {
-    let builds = crate::builds::newest(app, repository.id, 12).await?;
-    let newest = crate::registry::images::newest(app, repository.id).await?;
+    let source = sources::of_repository(app, repository.id).await?;
+    let builds = standing::builds(app, repository.id, source.as_ref(), 12).await?;
+    let told = standing::telling(&builds);
+    let image = match offer::tag(app, repository.id, source.as_ref()).await? {
+        Some(tag) => images::of_row(app, &tag).await?.map(|image| (tag.name, image)),
+        None => None,
+    };
     Ok(RepositoryCard {
         name: name.to_owned(),
         url: url.to_owned(),
         public: repository.visibility == Visibility::Public,
-        state: builds.first().map(|b| present::state(b.state)),
-        newest_tag: newest.as_ref().and_then(|i| i.tags.first()).map(|t| t.name.clone()),
-        platforms: newest.as_ref().map_or(0, |i| i.platforms.len() as u64 + i.more_platforms),
-        size: newest.as_ref().map_or(0, |i| count(i.manifest.image_size_bytes)),
+        build: told.map(|build| (present::state(build.state), present::short_ref(&build.ref_name))),
+        image: image.map(|(tag, image)| CardImage { tag, holds: offer::holds(&image), size: offer::size(&image) }),
         updated: when(app, repository.updated_at),
         durations: present::durations(app, &builds),
     })

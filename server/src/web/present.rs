@@ -4,18 +4,15 @@ use super::explain;
 use super::origin::Origin;
 use super::page::{count, when};
 use super::views::builds::{BuildFacts, BuildRow};
-use super::views::cut::Cut;
 use super::views::facts::{Commit, Signature, State};
-use super::views::pull::PullBox;
-use super::views::repository::{Cause, Durations, ImageRow, RepositoryHead};
+use super::views::repository::{Cause, Durations, RepositoryHead};
 use crate::app::App;
 use crate::builds::view::Queue;
 use crate::db::{self, BuildState, Trigger, Visibility, rows};
 use crate::error::Result;
 use crate::names::{Digest, RefName};
 use crate::policy::{self, Principal, RepositoryAccess};
-use crate::registry::images::Image;
-use crate::registry::tags::{self, MoveStory};
+use crate::registry::tags::MoveStory;
 use crate::trust::{self, Place, Verdict, VerdictState};
 
 pub fn state(state: BuildState) -> State {
@@ -165,15 +162,14 @@ pub async fn signature(app: &App, on: &RepositoryAccess, digest: &Digest) -> Res
     Ok(verdict(app, trust::verify(app, &Place::from(on), digest).await?))
 }
 
-fn verdict(app: &App, Verdict { state, key, at }: Verdict) -> Signature {
-    let (key, checked) = (key.map(|k| k.name).unwrap_or_default(), when(app, at));
+pub fn verdict(app: &App, Verdict { state, key, at }: Verdict) -> Signature {
+    let checked = when(app, at);
+    let key = |unnamed: &str| key.map_or_else(|| unnamed.to_owned(), |k| k.name);
     match state {
-        VerdictState::Verified => Signature::Verified { key, checked },
-        VerdictState::Revoked => {
-            Signature::Revoked { key: if key.is_empty() { "a revoked key".into() } else { key }, checked }
-        }
+        VerdictState::Verified => Signature::Verified { key: key("a key of this server"), checked },
+        VerdictState::Revoked => Signature::Revoked { key: key("a revoked key"), checked },
         VerdictState::Elsewhere(name) => Signature::Elsewhere { name, checked },
-        VerdictState::Untrusted => Signature::Untrusted { key, checked },
+        VerdictState::Untrusted => Signature::Untrusted { checked },
         VerdictState::NotSigned => Signature::NotSigned,
         VerdictState::Lost => Signature::Lost { checked },
         VerdictState::CouldNotCheck(reason) => Signature::CouldNotCheck { reason },
@@ -197,69 +193,6 @@ pub fn cause(on: &RepositoryAccess, story: Option<&MoveStory>) -> Cause {
         db::Cause::Push | db::Cause::Build => "Pushed",
     };
     Cause { text: format!("{verb} {by}"), ..Cause::default() }
-}
-
-/// Images in a list.
-pub async fn image_rows(app: &App, on: &RepositoryAccess, images: &[Image]) -> Result<Vec<ImageRow>> {
-    let digests: Vec<Digest> = images.iter().map(|image| Digest::trusted(&image.manifest.digest)).collect();
-    let mut verdicts = trust::verify_all(app, &Place::from(on), &digests).await?;
-    let mut rows = Vec::new();
-    for image in images {
-        let found = verdicts.remove(&image.manifest.digest).map(|found| verdict(app, found));
-        rows.push(image_row(app, on, image, found.unwrap_or(Signature::NotSigned)).await?);
-    }
-    Ok(rows)
-}
-
-async fn image_row(app: &App, on: &RepositoryAccess, image: &Image, signature: Signature) -> Result<ImageRow> {
-    let newest = image.tags.iter().max_by_key(|t| t.updated_at);
-    let story = match newest {
-        Some(tag) => tags::newest_move(app, tag).await?,
-        None => None,
-    };
-    Ok(ImageRow {
-        tags: image.tags.iter().map(|t| t.name.clone()).collect(),
-        digest: image.manifest.digest.clone(),
-        platforms: platforms(image),
-        signature,
-        size: count(image.manifest.image_size_bytes),
-        at: when(app, newest.map_or(image.manifest.created_at, |t| t.updated_at)),
-        cause: cause(on, story.as_ref()),
-    })
-}
-
-/// The names of an image's platforms.
-pub fn platforms(image: &Image) -> Cut<String> {
-    let names = image.platforms.iter().map(|p| p.name.clone()).filter(|name| !name.is_empty());
-    Cut { shown: names.collect(), more: image.more_platforms }
-}
-
-/// The commands for one image.
-pub fn pull_box(
-    app: &App,
-    principal: &Principal,
-    on: &RepositoryAccess,
-    tag: Option<&str>,
-    digest: &str,
-    signed: bool,
-) -> PullBox {
-    let host = app.config.public_host();
-    let by_digest = format!("{host}/{}@{digest}", on.name);
-    let by_tag = tag.map_or_else(|| by_digest.clone(), |tag| format!("{host}/{}:{tag}", on.name));
-    let user = match &principal.who {
-        policy::Who::User { name, .. } => name.as_str(),
-        _ => "YOUR-NAME",
-    };
-    PullBox {
-        verify: signed.then(|| {
-            let key = app.config.public_link(&format!("/{}/-/cosign.pub", on.name));
-            format!("cosign verify --key {key} --private-infrastructure {by_tag}")
-        }),
-        by_digest,
-        by_tag,
-        plain_http: !app.config.is_https(),
-        login: (on.visibility == Visibility::Private).then(|| format!("docker login {host} -u {user}")),
-    }
 }
 
 /// Seconds and success of finished builds, oldest first.

@@ -2,20 +2,20 @@
 
 use super::origin::UNTOLD;
 use super::page::{self, count, when};
-use super::present;
 use super::views::facts::Signature;
 use super::views::pull::PushLines;
 use super::views::repository::{
     Overview, Pushes, RepositoryHead, RepositoryTab, SourceFacts, SourceGone, Storage, TurnedPrivate,
 };
+use super::{offer, present, standing};
 use crate::app::App;
 use crate::builds::view::Queue;
 use crate::db::{HookState, SourceState, rows};
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, ReadRepository, Who};
-use crate::registry::images::TagOrder;
+use crate::registry::images::Asked;
 use crate::registry::{images, repositories};
-use crate::{builds, sources};
+use crate::sources;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -31,20 +31,23 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     let on = allowed.on();
     let head = present::head(&app, allowed.principal(), on).await?;
     let viewer = page::viewer(&app, allowed.principal()).await?;
-    let newest = builds::newest(&app, on.id, 30).await?;
-    let last_build = match newest.first() {
+    let source = sources::of_repository(&app, on.id).await?;
+    let newest = standing::builds(&app, on.id, source.as_ref(), 30).await?;
+    let last_build = match standing::telling(&newest) {
         Some(build) => Some(present::build_row(&app, allowed.principal(), on, build, &Queue::default()).await?),
         None => None,
     };
-    let (mut found, _) = images::page(&app, &allowed, "", TagOrder::Newest, 0, 20).await?;
-    found.truncate(10);
-    let rows = present::image_rows(&app, on, &found).await?;
-    let pull = rows.first().and_then(|row| {
+    let offered = offer::tag(&app, on.id, source.as_ref()).await?;
+    let asked = Asked { first: offered.as_ref(), limit: MOST_IMAGES, ..Asked::default() };
+    let (found, _) = images::page(&app, &allowed, asked).await?;
+    let rows = offer::rows(&app, on, &found).await?;
+    // It is in the first row.
+    let first = found.first().zip(rows.first());
+    let pull = offered.zip(first).filter(|(tag, (image, _))| tag.digest == image.manifest.digest);
+    let pull = pull.map(|(tag, (image, row))| {
         let signed = matches!(row.signature, Signature::Verified { .. });
-        let tag = row.tags.first()?;
-        Some(present::pull_box(&app, allowed.principal(), on, Some(tag), &row.digest, signed))
+        offer::pull_box(&app, allowed.principal(), on, Some(&tag.name), image, signed)
     });
-    let source = sources::of_repository(&app, on.id).await?;
     let known = sources::may_read(&app, allowed.principal(), on, source.as_ref()).await?;
     let (own, shared) = repositories::storage(&app, allowed.principal(), on).await?;
     let user = match &allowed.principal().who {

@@ -3,17 +3,18 @@
 use super::materials;
 use super::page::{self, ROWS, count, when};
 use super::paging::{ListQuery, Order};
-use super::present;
 use super::views::cut::Cut;
 use super::views::facts::{Signature, When};
 use super::views::repository::RepositoryTab;
 use super::views::tags::{LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
+use super::{offer, present};
 use crate::app::App;
 use crate::error::Result;
 use crate::names::{Digest, TagName};
 use crate::policy::{Allowed, DeleteImage, ReadRepository, RepositoryAccess};
-use crate::registry::images::{self, Details, Image, PlatformFacts, Shown, TagOrder};
+use crate::registry::images::{self, Asked, Details, Image, Kind, PlatformFacts, Shown, TagOrder};
 use crate::registry::tags::{self, MoveStory};
+use crate::sources;
 use actix_web::web::{Data, Path, Query};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -46,12 +47,15 @@ pub async fn list(
     let head = present::head(&app, allowed.principal(), on).await?;
     let by_version = head.tags <= images::MOST_BY_VERSION;
     let (order, sorts) = query.order(if by_version { &ORDERS } else { &ORDERS[..2] });
-    let (found, total) = images::page(&app, &allowed, &part, order, query.offset(), ROWS).await?;
+    let source = sources::of_repository(&app, on.id).await?;
+    let offered = offer::tag(&app, on.id, source.as_ref()).await?;
+    let asked = Asked { part: &part, order, first: offered.as_ref(), offset: query.offset(), limit: ROWS };
+    let (found, total) = images::page(&app, &allowed, asked).await?;
     let url = format!("{}/-/tags", head.url());
     if let Some(last) = query.beyond(total, &url) {
         return Ok(page::see(&last));
     }
-    let rows = present::image_rows(&app, on, &found).await?;
+    let rows = offer::rows(&app, on, &found).await?;
     let viewer = page::viewer(&app, allowed.principal()).await?;
     let layout = head.layout("Tags", viewer, RepositoryTab::Tags).flash(page::flash(&app, &request));
     let pages = query.pages(total, &url);
@@ -88,7 +92,9 @@ pub async fn show(
         layout: head.layout(tag.as_str(), viewer, RepositoryTab::Tags),
         aliases: aliases(&image, &row.name),
         digest: row.digest.clone(),
-        size: count(image.manifest.image_size_bytes),
+        kind: offer::kind(&image),
+        artifact_type: artifact_type(&image),
+        size: offer::size(&image),
         at: when(&app, row.updated_at),
         cause: present::cause(on, history.first()),
         signature,
@@ -97,7 +103,7 @@ pub async fn show(
         layers: shown.as_ref().map_or_else(|| Vec::new().into(), layer_rows),
         platform: shown.map(|p| p.name).unwrap_or_default(),
         base_images: Cut::first(base_images, MOST_BASE_IMAGES),
-        pull: present::pull_box(&app, allowed.principal(), on, Some(tag.as_str()), &row.digest, signed),
+        pull: offer::pull_box(&app, allowed.principal(), on, Some(tag.as_str()), &image, signed),
         history: Cut { shown: history.iter().map(|story| tag_move(&app, on, story)).collect(), more: older },
         tag: row.name,
         head,
@@ -117,9 +123,17 @@ fn tag_move(app: &App, on: &RepositoryAccess, story: &MoveStory) -> TagMove {
     TagMove { to: story.row.to_digest.clone(), at: when(app, story.row.at), cause: present::cause(on, Some(story)) }
 }
 
+/// The type that an artifact names.
+fn artifact_type(image: &Image) -> Option<String> {
+    match &image.kind {
+        Kind::Artifact(named) if !named.is_empty() => Some(named.clone()),
+        _ => None,
+    }
+}
+
 fn platform_row(platform: &PlatformFacts) -> PlatformRow {
     PlatformRow {
-        name: if platform.name.is_empty() { "none".to_owned() } else { platform.name.clone() },
+        name: platform.name.clone(),
         digest: platform.digest.clone(),
         size: count(platform.size_bytes),
         layers: count(platform.layers),

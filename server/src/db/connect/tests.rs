@@ -175,6 +175,50 @@ async fn what_an_older_database_holds_is_found_by_repository_and_namespace() {
     assert_eq!(crate::db::build_lists::open_in(db, namespace.id, true, 5).await.unwrap().total, 1);
 }
 
+#[tokio::test]
+async fn an_older_database_learns_the_sizes_of_platforms() {
+    let app = TestApp::start().await;
+    let db = &app.db;
+    let namespace = crate::testing::namespace("acme");
+    let repository = crate::testing::repository(namespace.id, "web");
+    let digest = |text: &str| crate::names::Digest::of(text.as_bytes());
+    let tx = db.begin().await.unwrap();
+    crate::db::namespaces::insert(&tx, namespace).await.unwrap();
+    crate::db::repositories::insert(&tx, repository.clone()).await.unwrap();
+    let index = |name: &str| crate::db::rows::Manifest {
+        media_type: "application/vnd.oci.image.index.v1+json".into(),
+        image_size_bytes: 40,
+        ..crate::testing::manifest(repository.id, &digest(name))
+    };
+    let whole = index("index");
+    let mut edges = Vec::new();
+    for (position, image_size_bytes) in [(0, 30), (1, 10)] {
+        let child = crate::testing::manifest(repository.id, &digest(&position.to_string()));
+        let child = crate::db::rows::Manifest { image_size_bytes, ..child };
+        edges.push(crate::db::rows::Edge {
+            id: uuid::Uuid::now_v7(),
+            manifest_id: whole.id,
+            repository_id: Some(repository.id),
+            position,
+            kind: crate::db::EdgeKind::Manifest,
+            digest: child.digest.clone(),
+            media_type: String::new(),
+            size_bytes: 1,
+            platform: None,
+        });
+        crate::db::manifests::insert(&tx, child, Vec::new()).await.unwrap();
+    }
+    crate::db::manifests::insert(&tx, whole, edges).await.unwrap();
+    crate::db::manifests::insert(&tx, index("empty"), Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
+    go_before(db, "add_what_lists_show").await;
+    migrate(db).await.unwrap();
+    for (name, sizes) in [("index", (Some(10), Some(30))), ("empty", (Some(40), Some(40))), ("0", (None, None))] {
+        let facts = crate::db::manifests::find_facts(db, repository.id, digest(name).as_str()).await.unwrap().unwrap();
+        assert_eq!((facts.platform_least_bytes, facts.platform_most_bytes), sizes, "{name}");
+    }
+}
+
 #[test]
 fn both_databases_have_the_same_columns_and_indexes() {
     fn names() -> Vec<String> {
@@ -194,4 +238,5 @@ crate::testing::on_postgres! {
     a_migration_that_breaks_off_leaves_nothing_of_itself,
     an_older_database_learns_which_roles_came_with_an_organization,
     what_an_older_database_holds_is_found_by_repository_and_namespace,
+    an_older_database_learns_the_sizes_of_platforms,
 }

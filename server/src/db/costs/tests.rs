@@ -1,6 +1,7 @@
 //! Questions are answered by an index, and read no more than they need.
 
 use crate::db;
+use crate::db::build_search::{Refs, Wanted};
 use crate::names::Digest;
 use crate::testing::TestApp;
 use uuid::Uuid;
@@ -112,6 +113,48 @@ async fn people_who_wait_are_counted_and_listed_without_the_others_of_their_orga
 #[tokio::test]
 async fn the_newest_tag_is_found_by_an_index() {
     let app = TestApp::start().await;
-    let steps = steps(&app, db::tags::page(&app.db, Uuid::now_v7(), "", false, 0, 1)).await;
+    let steps = steps(&app, db::tags::newest(&app.db, Uuid::now_v7())).await;
     assert!(steps.iter().any(|s| s.contains("tag_repository_id_updated_at_idx")), "{steps:#?}");
+}
+
+#[tokio::test]
+async fn builds_are_searched_by_state_and_ref_without_a_look_at_the_others() {
+    let app = TestApp::start().await;
+    let id = Uuid::now_v7();
+    let (of_state, of_ref) = (Some(db::BuildState::Failed), || Refs::One("x".to_owned()));
+    for (state, refs, index, columns) in [
+        (of_state, Refs::All, "build_repository_id_state_number_idx", "repository_id=? AND state=?"),
+        (None, of_ref(), "build_repository_id_ref_name_number_idx", "repository_id=? AND ref_name=?"),
+        (
+            of_state,
+            of_ref(),
+            "build_repository_id_ref_name_state_number_idx",
+            "repository_id=? AND ref_name=? AND state=?",
+        ),
+    ] {
+        for text in ["", "words"] {
+            let wanted = Wanted { text, state, refs: refs.clone(), ..Wanted::default() };
+            check(&app, db::build_search::find(&app.db, id, &wanted, 30, 30), index, columns).await;
+        }
+    }
+    // The newest first, without sorting all of them.
+    let wanted = Wanted { text: "words", ..Wanted::default() };
+    let steps = steps(&app, db::build_search::find(&app.db, id, &wanted, 0, 30)).await;
+    assert!(steps.iter().all(|s| s.contains("(repository_id=?)")), "{steps:#?}");
+    let of_ref = db::builds::of_ref(&app.db, id, "x", 12);
+    check(&app, of_ref, "build_repository_id_ref_name_number_idx", "repository_id=? AND ref_name=?").await;
+}
+
+#[tokio::test]
+async fn images_of_a_list_are_told_by_one_index_of_its_tags() {
+    let app = TestApp::start().await;
+    let (id, index) = (Uuid::now_v7(), "tag_repository_id_digest_name_updated_at_idx");
+    for by_name in [true, false] {
+        let steps = steps(&app, db::tags::digests::page(&app.db, id, "", by_name, None, 0, 30)).await;
+        let wanted = format!("USING COVERING {}", uses(index, "repository_id=?"));
+        assert!(steps.iter().any(|s| s.ends_with(&wanted)), "{steps:#?}");
+        assert!(steps.iter().all(|s| !s.contains("TEMP B-TREE FOR GROUP BY")), "{steps:#?}");
+    }
+    let tags = db::tags::digests::tags(&app.db, (id, "x"), "", true, 0, 10);
+    check(&app, tags, index, "repository_id=? AND digest=?").await;
 }

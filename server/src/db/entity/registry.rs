@@ -59,6 +59,8 @@ entity!(manifest "manifest" {
     principal_id: Option<Uuid>,
     attempt_id: Option<Uuid>,
     created_at: i64,
+    platform_least_bytes: Option<i64>,
+    platform_most_bytes: Option<i64>,
 });
 
 entity!(manifest_edge "manifest_edge" {

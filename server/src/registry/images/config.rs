@@ -119,6 +119,11 @@ pub(super) async fn platform(app: &App, repository_id: Uuid, manifest_id: Uuid) 
     Ok(name)
 }
 
+/// As much of a text as is shown.
+pub(super) fn shown(text: &str) -> String {
+    shortened(text, LONGEST_COMMAND)
+}
+
 fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),

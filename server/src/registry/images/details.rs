@@ -1,7 +1,7 @@
 //! One image as its page shows it: its platforms as rows, and the layers of one of them.
 
-use super::config::{self, Config};
-use super::{Image, Platform};
+use super::config;
+use super::{Image, Kind, Platform};
 use crate::app::App;
 use crate::db::{self, manifests::Facts, rows};
 use crate::error::Result;
@@ -45,10 +45,10 @@ pub struct Shown {
     pub created: Option<String>,
 }
 
-/// One layer, bottom first.
+/// One layer, bottom first; of what is no image one file.
 #[derive(Clone, Debug)]
 pub struct Layer {
-    /// What made it, `RUN make`; the media type when nobody says.
+    /// What made it, `RUN make`, or what the file is called; the media type when nobody says.
     pub command: String,
     pub size_bytes: i64,
 }
@@ -80,7 +80,7 @@ pub async fn details(app: &App, repository_id: Uuid, image: &Image, asked: &str)
         });
     }
     let shown = match shown_at {
-        Some((at, manifest_id)) => Some(shown(app, repository_id, &platforms[at], manifest_id).await?),
+        Some((at, id)) => Some(shown(app, repository_id, &image.kind, &platforms[at], id).await?),
         None => None,
     };
     Ok(Details { platforms, shown })
@@ -92,25 +92,48 @@ async fn children(app: &App, repository_id: Uuid, image: &Image) -> Result<HashM
     Ok(found.into_iter().map(|facts| (facts.digest.clone(), facts)).collect())
 }
 
-async fn shown(app: &App, repository_id: Uuid, facts: &PlatformFacts, manifest_id: Uuid) -> Result<Shown> {
-    let config = config::read(app, repository_id, manifest_id).await?;
+async fn shown(app: &App, repository_id: Uuid, kind: &Kind, facts: &PlatformFacts, manifest_id: Uuid) -> Result<Shown> {
     let edges = db::edges::layers(&app.db, manifest_id, MOST_LAYERS).await?;
     let all = u64::try_from(facts.layers).unwrap_or_default();
+    let more_layers = all.saturating_sub(edges.len() as u64);
+    if *kind != Kind::Image {
+        let layers = layers(titles(app, repository_id, facts).await?.into_iter(), edges);
+        return Ok(Shown { name: facts.name.clone(), layers, more_layers, created: None });
+    }
+    let config = config::read(app, repository_id, manifest_id).await?;
     Ok(Shown {
         name: if facts.name.is_empty() { config.platform() } else { facts.name.clone() },
-        more_layers: all.saturating_sub(edges.len() as u64),
-        layers: layers(&config, edges),
+        more_layers,
+        layers: layers(config.commands(), edges),
         created: config.created,
     })
 }
 
-fn layers(config: &Config, edges: Vec<rows::Edge>) -> Vec<Layer> {
-    let mut commands = config.commands();
+fn layers(mut names: impl Iterator<Item = String>, edges: Vec<rows::Edge>) -> Vec<Layer> {
     let layer = |edge: rows::Edge| Layer {
-        command: commands.next().filter(|c| !c.is_empty()).unwrap_or(edge.media_type),
+        command: names.next().filter(|c| !c.is_empty()).unwrap_or(edge.media_type),
         size_bytes: edge.size_bytes,
     };
     edges.into_iter().map(layer).collect()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Files {
+    layers: Option<Vec<Descriptor>>,
+    blobs: Option<Vec<Descriptor>>,
+}
+
+/// What an artifact calls its files, as oras writes it; an empty text where it says nothing.
+async fn titles(app: &App, repository_id: Uuid, facts: &PlatformFacts) -> Result<Vec<String>> {
+    let digest = Digest::trusted(&facts.digest);
+    let Some(row) = manifests::find_small(app, repository_id, &digest, MOST_INDEX).await? else {
+        return Ok(Vec::new());
+    };
+    let files: Files = serde_json::from_slice(&row.body).unwrap_or_default();
+    let title = |file: Descriptor| file.annotations.and_then(|said| said.title).unwrap_or_default();
+    let all = files.layers.into_iter().chain(files.blobs).flatten();
+    Ok(all.map(|file| config::shown(&title(file))).take(usize::try_from(MOST_LAYERS).unwrap_or(usize::MAX)).collect())
 }
 
 #[derive(Default, Deserialize)]
@@ -130,6 +153,8 @@ struct Descriptor {
 struct Annotations {
     #[serde(rename = "vnd.docker.reference.digest")]
     describes: Option<String>,
+    #[serde(rename = "org.opencontainers.image.title")]
+    title: Option<String>,
 }
 
 /// Digests of the children that an attestation in the index describes: the one thing that no descriptor's row holds.

@@ -137,9 +137,17 @@ pub(super) async fn insert(
         principal_id: by.id(),
         attempt_id: by.attempt_id(),
         created_at: app.clock.now(),
+        platform_least_bytes: None,
+        platform_most_bytes: None,
     };
-    let edges = edges(&row, document);
-    db::manifests::insert(tx, row, edges).await
+    let (id, edges) = (row.id, edges(&row, document));
+    db::manifests::insert(tx, row, edges).await?;
+    if document::is_index(&document.media_type)
+        && let Some(sizes) = db::edges::platform_sizes(tx, repository.id, id).await?
+    {
+        db::manifests::note_platform_sizes(tx, id, sizes).await?;
+    }
+    Ok(())
 }
 
 /// A child that an index lists again is a row once: nobody asks where else it stands. A layer that comes again is one

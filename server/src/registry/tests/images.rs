@@ -5,7 +5,7 @@ use crate::db::{self, EdgeKind, PrincipalKind, RepositoryState, rows};
 use crate::names::Digest;
 use crate::policy::ReadRepository;
 use crate::registry::blobs;
-use crate::registry::images::{self, TagOrder};
+use crate::registry::images::{self, Asked, TagOrder};
 use crate::registry::manifests::check_pushed;
 use uuid::Uuid;
 
@@ -17,17 +17,17 @@ crate::testing::on_postgres! {
     a_config_or_an_index_of_megabytes_is_not_read,
 }
 
-const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(super) const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
 
-struct Shelf {
-    scene: Scene,
-    repository: rows::Repository,
+pub(super) struct Shelf {
+    pub(super) scene: Scene,
+    pub(super) repository: rows::Repository,
     attempt_id: Uuid,
 }
 
 impl Shelf {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let scene = Scene::new().await;
         let repository = scene.repository(scene.namespace.id, "hello", RepositoryState::Live, 0).await;
         Self { scene, repository, attempt_id: Uuid::now_v7() }
@@ -38,7 +38,7 @@ impl Shelf {
         self.with_body(name, media_type, edges, "not read").await
     }
 
-    async fn with_body(
+    pub(super) async fn with_body(
         &self,
         name: &str,
         media_type: &str,
@@ -100,7 +100,11 @@ impl Shelf {
     }
 }
 
-fn digest(name: &str) -> String {
+fn by_name(part: &str) -> Asked<'_> {
+    Asked { part, order: TagOrder::Name, limit: 30, ..Asked::default() }
+}
+
+pub(super) fn digest(name: &str) -> String {
     Digest::of(name.as_bytes()).to_string()
 }
 
@@ -115,7 +119,7 @@ async fn a_list_reads_no_manifest_and_no_child() {
     let index = shelf.manifest("index", INDEX, &children).await;
     shelf.tag(&index, ["a", "b"].map(str::to_owned)).await;
     let allowed = shelf.scene.allowed::<ReadRepository>(Some(&shelf.repository));
-    let (found, _) = images::page(&shelf.scene.app, &allowed, "", TagOrder::Name, 0, 30).await.unwrap();
+    let (found, _) = images::page(&shelf.scene.app, &allowed, by_name("")).await.unwrap();
     assert_eq!(found.len(), 1);
     let names: Vec<&str> = found[0].platforms.iter().map(|p| p.name.as_str()).collect();
     assert_eq!((names.len(), names[0], found[0].more_platforms), (10, "linux/p0", 590));
@@ -150,13 +154,13 @@ async fn a_child_that_is_listed_again_and_again_is_looked_at_once() {
     assert!(statements < 200, "{statements} statements");
     let allowed = shelf.scene.allowed::<ReadRepository>(Some(&shelf.repository));
     shelf.tag(&index, ["a".to_owned()]).await;
-    let (found, _) = images::page(&shelf.scene.app, &allowed, "", TagOrder::Name, 0, 30).await.unwrap();
+    let (found, _) = images::page(&shelf.scene.app, &allowed, by_name("")).await.unwrap();
     assert_eq!((found[0].platforms.len(), found[0].more_platforms), (2, 0));
     // Nor is it counted twice among those that are not shown.
     let twice: Vec<_> = shared.iter().chain(&shared).map(|d| (EdgeKind::Manifest, d.as_str(), None)).collect();
     let index = shelf.manifest("twice", INDEX, &twice).await;
     shelf.tag(&index, ["b".to_owned()]).await;
-    let (found, _) = images::page(&shelf.scene.app, &allowed, "b", TagOrder::Name, 0, 30).await.unwrap();
+    let (found, _) = images::page(&shelf.scene.app, &allowed, by_name("b")).await.unwrap();
     assert_eq!((found[0].platforms.len(), found[0].more_platforms), (10, 10));
 }
 
@@ -236,7 +240,7 @@ async fn the_config_of_an_image_is_read_once_for_all_lists() {
     let allowed = shelf.scene.allowed::<ReadRepository>(Some(&shelf.repository));
     let cost = async || {
         let before = shelf.scene.app.db.statements();
-        images::page(&shelf.scene.app, &allowed, "", TagOrder::Name, 0, 30).await.unwrap();
+        images::page(&shelf.scene.app, &allowed, by_name("")).await.unwrap();
         shelf.scene.app.db.statements() - before
     };
     let (first, second) = (cost().await, cost().await);

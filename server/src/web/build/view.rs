@@ -1,6 +1,7 @@
 //! What the head, result and stages of a build page say.
 
 use super::super::explain;
+use super::super::offer;
 use super::super::origin::Origin;
 use super::super::page::count;
 use super::super::present;
@@ -136,11 +137,11 @@ async fn ready(
     };
     Ok(BuildResult::Ready(Box::new(Ready {
         image: here.as_ref().map_or_else(|| format!("{}@{short}", on.name), |tag| format!("{}:{tag}", on.name)),
-        platforms: present::platforms(&image),
-        size: count(image.manifest.image_size_bytes),
+        platforms: offer::platforms(&image),
+        size: offer::size(&image),
         signature,
         public: on.visibility == Visibility::Public,
-        pull: present::pull_box(app, principal, on, here.as_deref(), digest.as_str(), signed),
+        pull: offer::pull_box(app, principal, on, here.as_deref(), &image, signed),
         left_alone: build.detail.clone().or(moved_on),
         next_push: format!("Each push{branch} builds again: {told}."),
         tag_url: format!("/{}/-/tags/{tag}", on.name),

@@ -5,7 +5,7 @@
 use super::super::ansi;
 use super::builds::BuildFacts;
 use super::cut::Cut;
-use super::facts::{Signature, State, When};
+use super::facts::{Signature, Size, State, When};
 use super::layout::Layout;
 use super::log::LogView;
 use super::pull::PullBox;
@@ -116,7 +116,7 @@ pub struct Ready {
     /// `acme/web:main`.
     pub image: String,
     pub platforms: Cut<String>,
-    pub size: u64,
+    pub size: Size,
     pub signature: Signature,
     pub public: bool,
     pub pull: PullBox,

@@ -1,5 +1,6 @@
 //! Small facts that many pages show: states, signatures, times, people.
 
+use super::filters::size_text;
 use std::borrow::Cow;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -100,8 +101,8 @@ pub enum Signature {
         name: String,
         checked: When,
     },
+    /// By nobody's key that is known here.
     Untrusted {
-        key: String,
         checked: When,
     },
     NotSigned,
@@ -184,6 +185,21 @@ fn ago(secs: i64) -> String {
     if past { format!("{count} {unit}{s} ago") } else { format!("in {count} {unit}{s}") }
 }
 
+/// Bytes that a pull moves; of an image of several platforms one pull moves one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub least: u64,
+    pub most: u64,
+}
+
+impl Size {
+    /// `24.1 MB`, or `22.9 MB to 24.1 MB`.
+    pub fn text(&self) -> String {
+        let (least, most) = (size_text(self.least), size_text(self.most));
+        if least == most { most } else { format!("{least} to {most}") }
+    }
+}
+
 /// A letter on a colour, both from the name: no picture is fetched from anywhere.
 #[derive(Debug, Clone)]
 pub struct Avatar {
@@ -228,6 +244,13 @@ mod tests {
         }
         let when = When::new(datetime!(2026-11-20 18:40:07.5 UTC), now);
         assert_eq!((when.iso.as_str(), when.exact.as_str()), ("2026-11-20T18:40:07Z", "2026-11-20 18:40 UTC"));
+    }
+
+    #[test]
+    fn a_size_is_a_range_where_platforms_differ() {
+        let text = |least, most| Size { least, most }.text();
+        assert_eq!(text(22_900_000, 24_100_000), "22.9 MB to 24.1 MB");
+        assert_eq!(text(24_100_000, 24_100_999), "24.1 MB");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::builds::BuildRow;
 use super::cut::Cut;
-use super::facts::{Avatar, State, When};
+use super::facts::{Avatar, Size, State, When};
 use super::filters;
 use super::layout::{Layout, Pages, SortOption};
 use super::pull::PushLines;
@@ -51,11 +51,19 @@ pub struct RepositoryCard {
     pub name: String,
     pub url: String,
     pub public: bool,
-    /// Of the last build.
-    pub state: Option<State>,
-    pub newest_tag: Option<String>,
-    pub platforms: u64,
-    pub size: u64,
+    /// State and ref of the last build, of the default branch where it has one.
+    pub build: Option<(State, String)>,
+    pub image: Option<CardImage>,
     pub updated: When,
+    /// Of the same builds.
     pub durations: Durations,
+}
+
+/// The image that a card offers.
+#[derive(Debug, Clone)]
+pub struct CardImage {
+    pub tag: String,
+    /// `3 platforms`, `Helm chart`.
+    pub holds: String,
+    pub size: Size,
 }

@@ -2,9 +2,9 @@
 
 use super::builds::BuildRow;
 use super::cut::Cut;
-use super::facts::{Commit, Signature, When};
+use super::facts::{Commit, Signature, Size, When};
 use super::layout::{Layout, Tab, Viewer};
-use super::pull::{PullBox, PushLines};
+use super::pull::{Kind, PullBox, PushLines};
 use super::{facts, filters, repository};
 use askama::Template;
 
@@ -91,14 +91,15 @@ pub struct Overview {
     pub gone: Option<SourceGone>,
     /// It is private because its code became so.
     pub turned_private: Option<TurnedPrivate>,
+    /// Of the default branch, where it has one.
     pub last_build: Option<BuildRow>,
-    /// Newest first, tags of one digest in one row; at most some ten.
+    /// Newest first behind the one that is offered, tags of one digest in one row; at most some ten.
     pub images: Vec<ImageRow>,
-    /// For the newest image.
+    /// For the image that is offered: `latest`, else that of the default branch.
     pub pull: Option<PullBox>,
     pub source: Option<SourceFacts>,
     pub storage: Storage,
-    /// Oldest first, at most 30 finished builds.
+    /// Oldest first, at most 30 finished builds of the same branch.
     pub durations: Durations,
     /// How to push by hand, for a repository without images.
     pub push_lines: PushLines,
@@ -133,12 +134,13 @@ pub struct SourceGone {
 /// One image and all tags that point at it.
 #[derive(Debug, Clone)]
 pub struct ImageRow {
-    /// Never empty; the first one is the row's title.
-    pub tags: Vec<String>,
+    /// Never empty; the first one is the row's title. A list of its own has the rest.
+    pub tags: Cut<String>,
     pub digest: String,
+    pub kind: Kind,
     pub platforms: Cut<String>,
     pub signature: Signature,
-    pub size: u64,
+    pub size: Size,
     pub at: When,
     pub cause: Cause,
 }

@@ -1,9 +1,9 @@
 //! Tags of a repository: the list, one tag, and deleting one.
 
 use super::cut::Cut;
-use super::facts::{Signature, When};
+use super::facts::{Signature, Size, When};
 use super::layout::{Layout, Pages, SortOption};
-use super::pull::PullBox;
+use super::pull::{Kind, PullBox};
 use super::repository::{Cause, ImageRow, RepositoryHead};
 use super::{facts, filters};
 use askama::Template;
@@ -31,7 +31,10 @@ pub struct TagPage {
     pub aliases: Cut<String>,
     /// What `docker pull` prints.
     pub digest: String,
-    pub size: u64,
+    pub kind: Kind,
+    /// What an artifact names itself, `application/vnd.acme.thing`.
+    pub artifact_type: Option<String>,
+    pub size: Size,
     pub at: When,
     pub cause: Cause,
     pub signature: Signature,
@@ -51,7 +54,7 @@ pub struct TagPage {
 
 #[derive(Debug, Clone)]
 pub struct PlatformRow {
-    /// `linux/arm64`.
+    /// `linux/arm64`; empty where nobody says.
     pub name: String,
     pub digest: String,
     pub size: u64,
@@ -106,20 +109,34 @@ impl TagPage {
     pub fn parts(&self) -> Vec<Part> {
         let whole = self.layers_size().max(1);
         let mut before = 0;
-        let percent = |size: u64| u64::try_from(u128::from(size) * 10_000 / u128::from(whole)).unwrap_or(10_000);
+        let in_bar = |size: u64| u64::try_from(u128::from(size) * 10_000 / u128::from(whole)).unwrap_or(10_000);
         let text = |n: u64| format!("{}.{:02}%", n / 100, n % 100);
-        let part = |(at, layer): (usize, &LayerRow)| {
-            let from = percent(before);
-            before = layer.size.saturating_add(before);
-            Part {
-                from: text(from),
-                width: text(percent(before) - from),
-                percent: percent(layer.size) / 100,
-                tone: at % 6 + 1,
-            }
+        let sizes: Vec<u64> = self.layers.shown.iter().map(|layer| layer.size).collect();
+        let part = |(at, (size, percent)): (usize, (&u64, u64))| {
+            let from = in_bar(before);
+            before = size.saturating_add(before);
+            Part { from: text(from), width: text(in_bar(before) - from), percent, tone: at % 6 + 1 }
         };
-        self.layers.shown.iter().enumerate().map(part).collect()
+        sizes.iter().zip(percents(&sizes)).enumerate().map(part).collect()
     }
+}
+
+/// Shares that add up to 100: what is left of rounding down goes to those that lost most by it. All are 0 of nothing.
+fn percents(sizes: &[u64]) -> Vec<u64> {
+    let whole = sizes.iter().map(|size| u128::from(*size)).sum::<u128>();
+    if whole == 0 {
+        return vec![0; sizes.len()];
+    }
+    let exact = |size: &u64| (u128::from(*size) * 100 / whole, u128::from(*size) * 100 % whole);
+    let shares: Vec<_> = sizes.iter().map(exact).collect();
+    let mut percents: Vec<u64> = shares.iter().map(|(down, _)| u64::try_from(*down).unwrap_or(100)).collect();
+    let mut by_loss: Vec<usize> = (0..sizes.len()).collect();
+    by_loss.sort_by_key(|at| std::cmp::Reverse(shares[*at].1));
+    let left = usize::try_from(100 - percents.iter().sum::<u64>().min(100)).unwrap_or_default();
+    for at in by_loss.into_iter().take(left) {
+        percents[at] += 1;
+    }
+    percents
 }
 
 /// One change of a tag.
@@ -141,4 +158,25 @@ pub struct TagDelete {
     pub digest: String,
     /// Tags that keep the image.
     pub aliases: Cut<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percents;
+
+    #[test]
+    fn the_shares_of_layers_add_up() {
+        for (sizes, expected) in [
+            (&[1, 1, 1][..], &[34, 33, 33][..]),
+            (&[10_400_000, 9_800_000, 2_600_000, 32], &[46, 43, 11, 0]),
+            (&[0, 0], &[0, 0]),
+            (&[5], &[100]),
+            (&[u64::MAX, u64::MAX], &[50, 50]),
+            (&[], &[]),
+        ] {
+            assert_eq!(percents(sizes), expected, "{sizes:?}");
+        }
+        let many: Vec<u64> = (1..=100).collect();
+        assert_eq!(percents(&many).iter().sum::<u64>(), 100);
+    }
 }

@@ -5,7 +5,7 @@ use super::super::build::{
     Attempt, BuildPage, BuildResult, BuildView, ExcerptLine, Failure, Hold, Newer, Queued, Ready, Stage,
 };
 use super::super::builds::BuildFacts;
-use super::super::facts::{Signature, State};
+use super::super::facts::{Signature, Size, State};
 use super::super::layout::Layout;
 use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
 use super::super::pull::PullBox;
@@ -144,7 +144,7 @@ pub(super) fn ready(public: bool) -> Ready {
     Ready {
         image: "acme/api:main".to_owned(),
         platforms: vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()].into(),
-        size: 8_400_000,
+        size: Size { least: 8_400_000, most: 8_400_000 },
         signature: verified(),
         public,
         pull: pull(!public),

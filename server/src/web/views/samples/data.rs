@@ -1,9 +1,10 @@
 //! The people, commits and images of the samples.
 
 use super::super::builds::{BuildFacts, BuildRow};
-use super::super::facts::{Commit, Signature, State, When};
+use super::super::cut::Cut;
+use super::super::facts::{Commit, Signature, Size, State, When};
 use super::super::layout::Viewer;
-use super::super::pull::{PullBox, PushLines};
+use super::super::pull::{Kind, PullBox, PushLines};
 use super::super::repository::{Cause, Durations, ImageRow, Pushes, RepositoryHead, SourceFacts};
 use askama::Template;
 use time::macros::datetime;
@@ -99,20 +100,26 @@ pub(super) fn cause(number: u64) -> Cause {
 }
 
 pub(super) fn images() -> Vec<ImageRow> {
-    let untrusted = Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) };
+    let untrusted = Signature::Untrusted { checked: ago(60) };
     let elsewhere = Signature::Elsewhere { name: "evil/app".to_owned(), checked: ago(60) };
     let revoked = Signature::Revoked { key: "a revoked key of acme".to_owned(), checked: ago(60) };
     let unknown = Signature::CouldNotCheck { reason: "the signature's layer is missing".to_owned() };
     let row = |tags: &[&str], platforms: &[&str], signature, secs, cause| ImageRow {
-        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>().into(),
         digest: DIGEST.to_owned(),
+        kind: Kind::Image,
         platforms: platforms.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().into(),
         signature,
-        size: 24_100_000,
+        size: Size { least: 22_800_000, most: 24_100_000 },
         at: ago(secs),
         cause,
     };
     let pushed = Cause { text: "pushed by mona".to_owned(), ..Cause::default() };
+    let chart = ImageRow { kind: Kind::Chart, ..row(&["0.1.0"], &[], Signature::NotSigned, 9_000_000, pushed.clone()) };
+    let many = ImageRow {
+        tags: Cut { shown: vec!["nightly-1".to_owned(), "nightly-2".to_owned()], more: 2_988 },
+        ..row(&[], &["amd64"], Signature::NotSigned, 8_000_000, pushed.clone())
+    };
     vec![
         row(&["latest", "1.4.2", "1.4", "1"], &["amd64", "arm64", "arm/v7"], verified(), 10_800, cause(148)),
         row(&["main"], &["amd64", "arm64"], verified(), 1560, cause(147)),
@@ -121,11 +128,14 @@ pub(super) fn images() -> Vec<ImageRow> {
         row(&["copied"], &["amd64"], elsewhere, 6_000_000, pushed.clone()),
         row(&["doubtful"], &["amd64"], revoked, 7_000_000, pushed.clone()),
         row(&["odd"], &[], unknown, 50_000_000, pushed),
+        chart,
+        many,
     ]
 }
 
 pub(super) fn pull(private: bool) -> PullBox {
     PullBox {
+        kind: Kind::Image,
         by_tag: "slipway.example.org/acme/api:latest".to_owned(),
         by_digest: format!("slipway.example.org/acme/api@{DIGEST}"),
         plain_http: private,

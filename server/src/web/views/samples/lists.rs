@@ -2,9 +2,9 @@
 
 use super::super::builds::BuildList;
 use super::super::cut::Cut;
-use super::super::facts::State;
+use super::super::facts::{Size, State};
 use super::super::layout::{Layout, Pages, SortOption};
-use super::super::namespace::{Account, Namespace, RepositoryCard};
+use super::super::namespace::{Account, CardImage, Namespace, RepositoryCard};
 use super::super::repository::{Durations, RepositoryTab};
 use super::data::{HOSTILE, ago, build, builds, durations, head, mona, page, push_lines};
 
@@ -15,14 +15,16 @@ pub(super) fn pages() -> Pages_ {
 }
 
 pub(super) fn cards() -> Vec<RepositoryCard> {
-    let card = |name: &str, state, tag: Option<&str>| RepositoryCard {
+    let card = |name: &str, state: Option<State>, tag: Option<&str>| RepositoryCard {
         name: name.to_owned(),
         url: format!("/{name}"),
         public: tag != Some("main"),
-        state,
-        newest_tag: tag.map(str::to_owned),
-        platforms: 3,
-        size: 612_000_000,
+        build: state.map(|state| (state, "main".to_owned())),
+        image: tag.map(|tag| CardImage {
+            tag: tag.to_owned(),
+            holds: "3 platforms".to_owned(),
+            size: Size { least: 598_000_000, most: 612_000_000 },
+        }),
         updated: ago(10_800),
         durations: if tag.is_some() { durations() } else { Durations::default() },
     };
@@ -76,18 +78,18 @@ fn namespace() -> Pages_ {
     ]
 }
 
-fn build_lists() -> Pages_ {
-    let list = |rows, connected: bool, error: Option<&str>| BuildList {
 fn states(chosen: usize) -> Vec<SortOption> {
     let states = [("", "Any state"), ("succeeded", "Succeeded"), ("failed", "Failed")].into_iter().enumerate();
     states.map(|(at, (word, label))| SortOption { word, label, chosen: at == chosen }).collect()
 }
 
+fn build_lists() -> Pages_ {
+    let list = |rows, connected: bool, error: Option<&str>| BuildList {
         query: String::new(),
-        total: 12,
-        layout: Layout { live: true, ..head(true).layout("Builds", mona(), RepositoryTab::Builds) },
         branch: String::new(),
         states: states(0),
+        total: 12,
+        layout: Layout { live: true, ..head(true).layout("Builds", mona(), RepositoryTab::Builds) },
         head: head(true),
         rows,
         pages: Pages::default(),
@@ -99,12 +101,12 @@ fn states(chosen: usize) -> Vec<SortOption> {
     vec![
         page("builds", &list(builds(), true, None)),
         page("builds-no-match-hostile", &BuildList { query: HOSTILE.to_owned(), ..list(vec![], true, None) }),
-        page("builds-empty", &list(vec![], true, None)),
-        page("builds-not-connected", &BuildList { build_ref: None, ..list(vec![], false, None) }),
         page(
             "builds-of-branch-hostile",
             &BuildList { branch: HOSTILE.to_owned(), states: states(2), ..list(builds(), true, None) },
         ),
+        page("builds-empty", &list(vec![], true, None)),
+        page("builds-not-connected", &BuildList { build_ref: None, ..list(vec![], false, None) }),
         page("builds-wrong-ref-hostile", &list(builds(), true, Some("acme/api has no such branch, tag or commit."))),
         page("builds-hostile", &list(vec![build(150, State::Running, HOSTILE)], true, None)),
     ]

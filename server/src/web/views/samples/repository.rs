@@ -1,9 +1,9 @@
 //! Repository and tags.
 
 use super::super::cut::Cut;
-use super::super::facts::{Signature, State};
+use super::super::facts::{Signature, Size, State};
 use super::super::layout::Pages;
-use super::super::pull::PushLines;
+use super::super::pull::{Kind, PullBox, PushLines};
 use super::super::repository::{
     Cause, Durations, Overview, Pushes, RepositoryHead, RepositoryTab, SourceGone, Storage, TurnedPrivate,
 };
@@ -110,7 +110,9 @@ fn tag(signature: Signature, manager: bool) -> TagPage {
         tag: "1.4.2".to_owned(),
         aliases: vec!["latest".to_owned(), "1.4".to_owned(), "1".to_owned()].into(),
         digest: DIGEST.to_owned(),
-        size: 69_100_000,
+        kind: Kind::Image,
+        artifact_type: None,
+        size: Size { least: 22_800_000, most: 24_100_000 },
         at: ago(10_800),
         cause: cause(148),
         signature,
@@ -167,12 +169,31 @@ fn tags() -> Pages_ {
     let artifact = TagPage {
         platforms: vec![].into(),
         platform: String::new(),
+        kind: Kind::Artifact,
+        artifact_type: Some(HOSTILE.to_owned()),
         layers: vec![
             LayerRow { command: HOSTILE.to_owned(), size: u64::MAX },
             LayerRow { command: "x".repeat(500), size: u64::MAX },
         ]
         .into(),
         ..tag(Signature::CouldNotCheck { reason: HOSTILE.to_owned() }, true)
+    };
+    let chart = TagPage {
+        kind: Kind::Chart,
+        pull: PullBox {
+            kind: Kind::Chart,
+            login: Some("helm registry login slipway.example.org -u mona".to_owned()),
+            ..pull(false)
+        },
+        platform: String::new(),
+        layers: vec![LayerRow {
+            command: "application/vnd.cncf.helm.chart.content.v1.tar+gzip".to_owned(),
+            size: 3_911,
+        }]
+        .into(),
+        size: Size { least: 4_100, most: 4_100 },
+        base_images: vec![].into(),
+        ..tag(Signature::NotSigned, true)
     };
     let whole = tag(verified(), true);
     let cut = TagPage {
@@ -191,7 +212,8 @@ fn tags() -> Pages_ {
         page("tag", &tag(verified(), true)),
         page("tag-not-signed", &tag(Signature::NotSigned, false)),
         page("tag-signature-removed", &tag(Signature::Lost { checked: ago(60) }, true)),
-        page("tag-untrusted", &tag(Signature::Untrusted { key: "SHA256:77aa0b".to_owned(), checked: ago(60) }, true)),
+        page("tag-untrusted", &tag(Signature::Untrusted { checked: ago(60) }, true)),
+        page("tag-chart", &chart),
         page("tag-copied", &tag(Signature::Elsewhere { name: "evil/app".to_owned(), checked: ago(60) }, true)),
         page(
             "tag-revoked",
