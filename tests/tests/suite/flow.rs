@@ -15,5 +15,6 @@ mod polling;
 mod private;
 mod pushes;
 mod refs;
+mod repository;
 mod tls;
 mod upstream;

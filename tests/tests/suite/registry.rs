@@ -27,6 +27,7 @@ mod session;
 mod clients;
 mod clients_artifacts;
 mod clients_copy;
+mod pages;
 
 mod blobs;
 mod deletes;
