@@ -1,4 +1,9 @@
 //! The daemon's status messages, made into events: which vertex is which step, and what is new about it.
+//!
+//! Two builds that come to the same work at once share it, and each is told of the other's vertex beside its own. These
+//! two are one step (`twins`).
+
+mod twins;
 
 use std::collections::HashMap;
 
@@ -7,12 +12,16 @@ use bollard_buildkit_proto::moby::buildkit::v1::{StatusResponse, Vertex, VertexL
 use bytes::Bytes;
 
 use crate::event::{Event, LogStream};
+use twins::Twins;
 
 /// The steps of one build so far.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
     indexes: HashMap<String, u32>,
     seen: HashMap<String, Seen>,
+    twins: Twins,
+    /// When the first of them did: what others had done by then was there already.
+    began: Option<i128>,
 }
 
 /// What was last said of a vertex.
@@ -22,6 +31,9 @@ struct Seen {
     inputs: Vec<String>,
     started: Option<Timestamp>,
     completed: Option<Timestamp>,
+    is_open: bool,
+    cached: bool,
+    error: Option<String>,
 }
 
 impl Steps {
@@ -51,27 +63,58 @@ impl Steps {
     }
 
     fn vertex(&mut self, vertex: Vertex, starts: &mut Vec<Event>, ends: &mut Vec<Event>) {
+        self.twins.note(&vertex.name, &vertex.digest);
         let seen = self.seen.entry(vertex.digest.clone()).or_default();
         seen.name.clone_from(&vertex.name);
         seen.inputs.clone_from(&vertex.inputs);
         let ended = vertex.completed.filter(|at| seen.completed.as_ref() != Some(at));
         // Lazy work starts a vertex again (exporting, then pushing): a new time of start re-opens it.
         if let Some(at) = vertex.started.filter(|at| seen.started.as_ref() != Some(at)) {
+            self.began.get_or_insert(nanos(&at));
             seen.started = Some(at);
-            if let Some(known) = self.indexes.get(&vertex.digest) {
-                let earlier = |end: &mut Event| matches!(end, Event::StepDone { index, .. } if index == known);
+            seen.is_open = true;
+            if let Some(known) = self.index_of(&vertex.digest) {
+                let earlier = |end: &mut Event| matches!(end, Event::StepDone { index, .. } if *index == known);
                 starts.extend(ends.extract_if(.., earlier));
             }
-            starts.push(self.start(&vertex.digest, millis(&at)));
+            // Work that goes on already is not begun again.
+            if !self.others_of(&vertex.digest).any(|other| other.is_open) {
+                starts.push(self.start(&vertex.digest, millis(&at)));
+            }
         }
         if let Some(at) = ended {
             let index = self.index(&vertex.digest, millis(&at), starts);
             if let Some(seen) = self.seen.get_mut(&vertex.digest) {
                 seen.completed = Some(at);
+                seen.is_open = false;
+                seen.cached = vertex.cached;
+                seen.error = Some(vertex.error).filter(|error| !error.is_empty());
             }
-            let error = Some(vertex.error).filter(|error| !error.is_empty());
-            ends.push(Event::StepDone { index, cached: vertex.cached, error, at: millis(&at) });
+            ends.extend(self.end(&vertex.digest, index, millis(&at)));
         }
+    }
+
+    /// The end of a step, when all its vertices have come to theirs.
+    fn end(&self, digest: &str, index: u32, at: i64) -> Option<Event> {
+        if self.others_of(digest).any(|other| other.is_open) {
+            return None;
+        }
+        let first = self.twins.first(digest);
+        let own = self.seen.get(first).filter(|own| own.completed.is_some());
+        let mut others = self.others_of(first).filter(|other| other.completed.is_some()).peekable();
+        // Whoever did shared work tells how it was. Its own vertex counts as cached as soon as the next step begins.
+        let cached = match others.peek() {
+            Some(_) => others.all(|other| other.cached || other.completed.as_ref().map(nanos) <= self.began),
+            None => own.is_some_and(|own| own.cached),
+        };
+        let error = |seen: &Seen| seen.error.clone();
+        let error = own.and_then(error).or_else(|| self.others_of(first).find_map(error));
+        Some(Event::StepDone { index, cached, error, at })
+    }
+
+    /// What was said of the other vertices of the same step.
+    fn others_of<'a>(&'a self, digest: &'a str) -> impl Iterator<Item = &'a Seen> {
+        self.twins.of(digest).filter(move |other| *other != digest).filter_map(|other| self.seen.get(other))
     }
 
     fn log(&mut self, log: VertexLog, events: &mut Vec<Event>) {
@@ -106,25 +149,30 @@ impl Steps {
 
     /// The step of a vertex; one that nothing was said of yet is started on the way.
     fn index(&mut self, digest: &str, at: i64, events: &mut Vec<Event>) -> u32 {
-        if let Some(index) = self.indexes.get(digest) {
-            return *index;
+        if let Some(index) = self.index_of(digest) {
+            return index;
         }
         events.push(self.start(digest, at));
         self.len()
     }
 
+    fn index_of(&self, digest: &str) -> Option<u32> {
+        self.indexes.get(self.twins.first(digest)).copied()
+    }
+
     fn start(&mut self, digest: &str, at: i64) -> Event {
         let next = self.len() + 1;
-        let index = *self.indexes.entry(digest.to_owned()).or_insert(next);
-        let (name, inputs) = match self.seen.get(digest) {
+        let first = self.twins.first(digest).to_owned();
+        let index = *self.indexes.entry(first.clone()).or_insert(next);
+        let (name, inputs) = match self.seen.get(&first) {
             Some(seen) => (seen.name.clone(), self.known(&seen.inputs)),
             None => (String::new(), Vec::new()),
         };
-        Event::StepStarted { index, vertex: digest.to_owned(), name, inputs, at }
+        Event::StepStarted { index, vertex: first, name, inputs, at }
     }
 
     fn known(&self, digests: &[String]) -> Vec<u32> {
-        digests.iter().filter_map(|digest| self.indexes.get(digest).copied()).collect()
+        digests.iter().filter_map(|digest| self.index_of(digest)).collect()
     }
 }
 

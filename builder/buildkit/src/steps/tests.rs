@@ -93,3 +93,58 @@ fn a_step_that_starts_again_in_the_same_message_ends_first() {
     let events = short(&Steps::default().apply(again));
     assert_eq!(events, ["1 started \"step a\" [] 1000", "1 done false None 2000", "1 started \"step a\" [] 3000"]);
 }
+
+/// `name` and times of a vertex; of shared work one of them was cached.
+fn shared(digest: &str, cached: bool, started: Option<Timestamp>, completed: Option<Timestamp>) -> Vertex {
+    Vertex { name: "[2/3] RUN make".to_owned(), cached, ..vertex(digest, &[], started, completed) }
+}
+
+#[test]
+fn work_that_two_builds_share_is_one_step() {
+    let mut steps = Steps::default();
+    assert!(steps.apply(vertexes(vec![shared("own", false, None, None)])).is_empty());
+    let theirs = steps.apply(vertexes(vec![shared("theirs", false, at(1), None)]));
+    assert_eq!(short(&theirs), ["1 started \"[2/3] RUN make\" [] 1000"]);
+    assert_eq!(short(&steps.apply(log("theirs", "hi\n", 1))), ["1 Stdout b\"hi\\n\""]);
+    // Its own is there at once, and the step goes on: it was not there before.
+    let own = steps.apply(vertexes(vec![shared("own", true, at(2), at(2))]));
+    assert!(own.is_empty(), "{:?}", short(&own));
+    let done = steps.apply(vertexes(vec![shared("theirs", false, at(1), at(5))]));
+    assert_eq!(short(&done), ["1 done false None 5000"]);
+    assert_eq!(steps.len(), 1);
+}
+
+#[test]
+fn shared_work_that_is_told_late_opens_its_step_again() {
+    let mut steps = Steps::default();
+    let own = steps.apply(vertexes(vec![shared("own", true, at(1), at(1))]));
+    assert_eq!(short(&own), ["1 started \"[2/3] RUN make\" [] 1000", "1 done true None 1000"]);
+    let theirs = steps.apply(vertexes(vec![shared("theirs", false, at(0), at(3))]));
+    assert_eq!(short(&theirs), ["1 started \"[2/3] RUN make\" [] 0", "1 done false None 3000"]);
+    assert_eq!(steps.len(), 1);
+}
+
+#[test]
+fn a_step_that_both_builds_had_is_cached() {
+    let mut steps = Steps::default();
+    steps.apply(vertexes(vec![shared("own", true, at(1), at(1))]));
+    let theirs = steps.apply(vertexes(vec![shared("theirs", true, at(2), at(2))]));
+    assert_eq!(short(&theirs), ["1 started \"[2/3] RUN make\" [] 2000", "1 done true None 2000"]);
+}
+
+#[test]
+fn work_that_another_build_had_done_before_is_cached() {
+    let mut steps = Steps::default();
+    steps.apply(vertexes(vec![vertex("definition", &[], at(3), at(3))]));
+    let theirs = steps.apply(vertexes(vec![shared("own", false, None, None), shared("theirs", false, at(1), at(2))]));
+    assert_eq!(short(&theirs), ["2 started \"[2/3] RUN make\" [] 1000", "2 done true None 2000"]);
+}
+
+#[test]
+fn a_failure_of_shared_work_is_a_failure_of_each() {
+    let mut steps = Steps::default();
+    steps.apply(vertexes(vec![shared("own", false, None, None)]));
+    let failed = Vertex { error: "exit code: 1".to_owned(), ..shared("theirs", false, at(1), at(2)) };
+    let theirs = short(&steps.apply(vertexes(vec![failed])));
+    assert_eq!(theirs[1], "1 done false Some(\"exit code: 1\") 2000");
+}

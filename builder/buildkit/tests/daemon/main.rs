@@ -4,6 +4,7 @@
 mod failures;
 mod host;
 mod imports;
+mod shared;
 
 use std::os::unix::fs::symlink;
 use std::process::Command;
