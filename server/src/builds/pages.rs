@@ -1,6 +1,7 @@
 //! More of what pages ask about builds.
 
 use super::snapshot::Snapshot;
+use super::states::is_over;
 use super::view;
 use crate::app::App;
 use crate::db::build_search::{Refs, Told, Wanted};
@@ -78,11 +79,11 @@ pub async fn number_of(app: &App, id: Uuid) -> Result<Option<i64>> {
     Ok(db::builds::find(&app.db, id).await?.map(|b| b.number))
 }
 
-/// The tags that a build moved or holds; of one that has not ended those that it will move.
+/// The tags that a build moved or holds; of one that has not ended those that it will move, if it goes well.
 pub async fn tags_of(app: &App, build: &rows::Build) -> Result<Vec<String>> {
     let planned = Snapshot::parse(build).map(|s| s.tags).unwrap_or_default();
     if build.state != BuildState::Succeeded {
-        return Ok(planned);
+        return Ok(if is_over(build.state) { Vec::new() } else { planned });
     }
     let moved = db::tags::moved_by_build(&app.db, build.id).await?;
     let mut held = Vec::new();

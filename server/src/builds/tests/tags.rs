@@ -5,6 +5,7 @@ use super::*;
 
 crate::testing::on_postgres! {
     latest_follows_the_default_branch,
+    a_build_that_made_no_image_made_no_tags,
     a_version_that_was_taken_back_holds_no_short_tag,
     a_version_takes_its_tags_from_a_branch_and_keeps_them,
     the_default_branch_takes_its_tags_from_other_refs_and_keeps_them,
@@ -31,6 +32,23 @@ async fn built(scene: &Scene, ref_name: &str, ref_number: i64, default_branch: &
 async fn holder(scene: &Scene, tag: &str) -> String {
     let tag = db::tags::find(&scene.app.db, scene.wired().repository.id, tag).await.unwrap().unwrap();
     format!("{} {}", tag.ref_name.unwrap(), tag.ref_number.unwrap())
+}
+
+#[tokio::test]
+async fn a_build_that_made_no_image_made_no_tags() {
+    let scene = Scene::new().await;
+    let tags = async |id| crate::builds::tags_of(&scene.app, &scene.build(id).await).await.unwrap();
+    let build = scene.queue(1).await;
+    assert_eq!(tags(build.id).await, ["main", "latest"], "those that it will make");
+    let attempt = scene.claim().await.unwrap().attempt_id;
+    let failure = slipway_protocol::Outcome::Failed(slipway_protocol::Failure::default());
+    assert_eq!(scene.finish(attempt, failure).await.unwrap(), "failed");
+    assert_eq!(tags(build.id).await, Vec::<String>::new());
+    // A newer one takes its place.
+    let (skipped, cancelled) = (scene.queue(2).await, scene.queue(3).await);
+    assert_eq!(tags(skipped.id).await, Vec::<String>::new());
+    crate::builds::cancel(&scene.app, &scene.manager(), cancelled.number).await.unwrap();
+    assert_eq!(tags(cancelled.id).await, Vec::<String>::new());
 }
 
 #[tokio::test]
