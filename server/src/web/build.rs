@@ -5,6 +5,7 @@ pub mod base;
 pub mod events;
 mod fold;
 mod follower;
+mod hint;
 mod lines;
 pub mod list_events;
 mod live;

@@ -30,7 +30,7 @@ fn base(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("failed to resolve source metadata for ")?;
     let (image, why) = rest.split_once(": ")?;
     let is_denied = why.contains("denied") || why.contains("insufficient_scope") || why.contains("not found");
-    is_denied.then(|| format!("the base image {image} could not be pulled: it is not there, or not to be read here"))
+    is_denied.then(|| format!("the base image {image} does not exist, or is private"))
 }
 
 fn unquoted(text: &str) -> String {
@@ -74,7 +74,7 @@ mod tests {
             (
                 "x/base:1: failed to resolve source metadata for x/base:1: pull access denied, repository does not \
                  exist or may require authorization: authorization failed",
-                "the base image x/base:1 could not be pulled: it is not there, or not to be read here",
+                "the base image x/base:1 does not exist, or is private",
             ),
             (
                 "a:1: failed to resolve source metadata for a:1: no such host",

@@ -9,7 +9,7 @@ use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, H
 use super::super::views::facts::Signature;
 use super::super::views::filters::plural_text;
 use super::log::Shown;
-use super::{attempts, base, stages};
+use super::{attempts, base, hint, stages};
 use crate::app::App;
 use crate::builds::view::Queue;
 use crate::builds::{self, WaitsFor, bases};
@@ -169,32 +169,9 @@ fn failure(app: &App, on: &RepositoryAccess, build: &rows::Build, origin: &Origi
         place,
         file: known.location.as_ref().map(|l| l.file.clone()).unwrap_or_default(),
         excerpt: excerpt.collect(),
-        hint: hint(on, known.reason, bases::is_of_this_registry(app, &known)),
+        hint: hint::of(&on.name.to_string(), &known, bases::is_of_this_registry(app, &known)),
         base: None,
     }
-}
-
-/// What to do next, where there is something better than to look at the log.
-fn hint(on: &RepositoryAccess, reason: slipway_protocol::Reason, is_own: bool) -> Option<String> {
-    use slipway_protocol::Reason;
-    let text = match reason {
-        Reason::OutOfMemory => {
-            "The step was killed, most often because it needed more memory than builds have here. Make it need less, or ask the operator for more."
-        }
-        Reason::DockerfileMissing => "Choose another Dockerfile under Settings, or add it to the repository.",
-        Reason::BaseImageMissing | Reason::BaseImageDenied if is_own => {
-            "Look at the name in FROM. Builds read public images, those of their own repository, and the private ones that its settings list."
-        }
-        Reason::BaseImageMissing => {
-            "Look at the name in FROM. The operator can add a mirror or a login for its registry."
-        }
-        Reason::BaseImageDenied => "The base image is private: the operator can add a login for its registry.",
-        Reason::SourceUnavailable => "Look whether the repository is still at the forge, and connect again if it asks.",
-        Reason::BuilderUnavailable => "This was no fault of the code: re-run it.",
-        Reason::DiskFull => "The builder's disk is full: tell the operator, then re-run it.",
-        _ => return None,
-    };
-    Some(text.replace("under Settings", &format!("under Settings of {}", on.name)))
 }
 
 /// The newest build of the same ref, when it is not this one.
