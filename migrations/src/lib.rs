@@ -28,6 +28,7 @@ mod m20261130_000861_add_job_deaths;
 mod m20261130_000871_add_build_namespace;
 mod m20261130_000872_add_indexes_of_lists;
 mod m20261130_000881_index_membership_state;
+mod m20261130_000891_add_step_errors;
 mod m20261130_000893_add_what_lists_show;
 mod schema;
 
@@ -65,6 +66,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000871_add_build_namespace::Migration),
             Box::new(m20261130_000872_add_indexes_of_lists::Migration),
             Box::new(m20261130_000881_index_membership_state::Migration),
+            Box::new(m20261130_000891_add_step_errors::Migration),
             Box::new(m20261130_000893_add_what_lists_show::Migration),
         ];
         all.into_iter().map(|migration| Box::new(Whole(migration)) as Box<dyn MigrationTrait>).collect()

@@ -1,6 +1,6 @@
 // What is typed into the search of the log is marked in the lines on the page; Enter asks the server, which looks through all of it,
 // and with the same words once more goes to the next hit.
-import { log, onMessage } from './page.js';
+import { log, onLines, onMessage } from './page.js';
 import { goOn } from './lines.js';
 
 const input = log?.querySelector('input[name=q]');
@@ -63,7 +63,7 @@ if (input) {
     input.addEventListener('input', later);
     const again = () => { if (input.value) later(); };
     onMessage(again);
-    document.addEventListener('htmx:after:swap', again);
+    onLines(again);
     again();
   }
 }

@@ -1,17 +1,21 @@
 // Build pages. htmx and its SSE extension connect, resume, append and swap; these scripts follow the end, mark lines and say what goes on.
-import { live, log, say } from './page.js';
+import { live, log, onMessage, say } from './page.js';
 import './follow.js';
 import './lines.js';
 import './find.js';
 import './announce.js';
+import './clocks.js';
 
 if (live) {
   const running = live.hasAttribute('data-running');
   const when = (event, act) => document.addEventListener(event, e => { if (e.target === live) act(e); });
   let over = !running;
-  when('htmx:sse:after:connection', () => { if (!over) say('Receiving…'); });
-  when('htmx:sse:error', () => { if (!over) say('Connection lost, trying again…'); });
-  when('htmx:error', () => { if (!over) say('Connection lost, trying again…'); setTimeout(() => htmx.trigger(live, 'slipway:retry'), 2000); });
+  let connected = false;
+  const how = () => { if (connected && !over) say(document.getElementById('run-icon')?.dataset.state === 'queued' ? 'Waiting for a builder' : 'Receiving…'); };
+  when('htmx:sse:after:connection', () => { connected = true; how(); });
+  onMessage(how);
+  when('htmx:sse:error', () => { connected = false; if (!over) say('Connection lost, trying again…'); });
+  when('htmx:error', () => { connected = false; if (!over) say('Connection lost, trying again…'); setTimeout(() => htmx.trigger(live, 'slipway:retry'), 2000); });
   when('htmx:response:error', e => {
     if (e.detail.ctx.response.status < 500) return say('Reload this page to go on.');
     setTimeout(() => htmx.trigger(live, 'slipway:retry'), 2000);

@@ -4,6 +4,7 @@
 //! Both hold JSON lines, one record each. No whole log is ever in memory.
 
 mod conceal;
+mod errors;
 mod index;
 mod limits;
 mod notices;
@@ -14,11 +15,14 @@ mod seal;
 mod steps;
 
 pub use conceal::Conceal;
+pub use errors::{Mark, errors, main_error};
 pub use notices::{all_notices, fill_some, with_unread_notices};
 pub use raw::open;
 #[cfg(test)]
+pub(super) use read::first_line;
+#[cfg(test)]
 pub(super) use read::step_lines;
-pub use read::{first_line, last_notice, lines_of_step, read};
+pub use read::{last_notice, read};
 pub use reader::Reader;
 #[cfg(test)]
 pub(super) use seal::store_only;
@@ -221,6 +225,11 @@ pub fn shortened(attempt: &rows::Attempt) -> Option<String> {
 /// Why a log is here no longer, if it is not: lines and steps are gone.
 pub fn removed(attempt: &rows::Attempt) -> Option<&str> {
     attempt.log_cut.as_deref().filter(|why| why.starts_with(REMOVED))
+}
+
+/// One step of an attempt.
+pub async fn step(app: &App, attempt_id: Uuid, number: u32) -> Result<Option<rows::Step>> {
+    Ok(db::logs::some_steps(&app.db, attempt_id, vec![number.into()]).await?.pop())
 }
 
 /// The steps of an attempt, in the order in which they appeared.

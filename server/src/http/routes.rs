@@ -143,7 +143,7 @@ fn builds(service: &mut ServiceConfig) {
         .service(at("/events").route(get().to(build::list_events::stream)))
         .service(at("/{number:[0-9]+}").route(get().to(build::show)))
         .service(at("/{number:[0-9]+}/events").route(get().to(build::events::stream)))
-        .service(at("/{number:[0-9]+}/lines").route(get().to(build::log::lines)))
+        .service(at("/{number:[0-9]+}/lines").route(get().to(build::middle::lines)))
         .service(at("/{number:[0-9]+}/raw").route(get().to(build::log::raw)))
         .service(at("/{number:[0-9]+}/allow-base").route(post().to(build::base::allow)))
         .service(at("/{number:[0-9]+}/cancel").route(post().to(build::cancel)))

@@ -3,6 +3,7 @@
 mod attempts;
 pub mod base;
 pub mod events;
+mod failed;
 mod fold;
 mod follower;
 mod hint;
@@ -10,6 +11,7 @@ mod lines;
 pub mod list_events;
 mod live;
 pub mod log;
+pub mod middle;
 mod options;
 mod pieces;
 mod search;
@@ -70,14 +72,8 @@ pub async fn show(
     let origin = Origin::of(&app, allowed.principal(), on, &build).await?;
     let options = options::of(&query, &request);
     let wanted = query.q.trim();
-    let with_lines = wanted.is_empty();
-    let mut shown =
-        log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), options, with_lines).await?;
-    if let Some(attempt) = attempt.as_ref().filter(|_| with_lines && !query.from.is_empty()) {
-        let base = format!("/{}/-/builds/{}", on.name, build.number);
-        let how = log::Middle { base: &base, conceal: origin.conceal.as_ref(), until: shown.last_record };
-        log::open_at(&app, attempt.id, &mut shown.view, &query.from, how).await?;
-    }
+    let from = wanted.is_empty().then_some(query.from.as_str());
+    let mut shown = log::view(&app, &allowed, &build, attempt.as_ref(), origin.conceal.as_ref(), options, from).await?;
     shown.view.find = query.find.chars().take(search::LONGEST_QUERY).collect();
     let search = match &attempt {
         Some(attempt) if !wanted.is_empty() => {
@@ -99,6 +95,7 @@ pub async fn show(
         attempt: attempt.as_ref().map_or(0, |a| a.number),
         record: shown.last_record,
         step: shown.last_step,
+        head: Some(events::Head::of(&build)),
     };
     let page = BuildPage {
         events_url: follows.then(|| format!("{}/events?after={after}", view.url)),

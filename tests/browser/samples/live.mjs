@@ -5,7 +5,7 @@ import { finish, ok, samples, serve } from './serve.mjs';
 const messages = fs.readFileSync(samples + '/stream.sse', 'utf8').split('\n\n').filter(Boolean).map(m => m + '\n\n');
 const number = message => +(message.match(/^id: 1-(\d+)/m)?.[1] ?? 0);
 const pause = ms => new Promise(done => setTimeout(done, ms));
-let cuts = 0, refusals = 0, delay = 1, connections = [], polls = 0;
+let cuts = 0, refusals = 0, delay = 1, silent = false, connections = [], polls = 0;
 // What the page is looked at for before the first message comes.
 let ready = Promise.resolve();
 
@@ -15,6 +15,7 @@ const site = await serve({
     const last = request.headers['last-event-id'] ?? url.searchParams.get('after');
     connections.push(last);
     response.writeHead(200, { 'content-type': 'text/event-stream' });
+    if (silent) return response.write(':\n\n');
     await ready;
     let sent = 0;
     for (const message of messages.slice(messages.findIndex(m => number(m) > +last.split('-')[1]))) {
@@ -42,6 +43,7 @@ async function whole(what) {
   const page = await open('build-running');
   ok(`${what}: no way to errors without one`, await page.isHidden('#next-mark'));
   await page.evaluate(() => { const box = document.getElementById('announce'); if (!box.checked) box.click(); });
+  await page.waitForFunction(() => document.querySelector('#s9-head [data-runs]').textContent === '4s', null, { timeout: 5000 }).catch(e => ok(`${what}: the time of a running step goes on`, false, e.message));
   begin();
   await page.waitForFunction(() => document.getElementById('log-state').textContent.startsWith('Finished'), null, { timeout: 60_000 });
   await page.waitForFunction(() => document.getElementById('newer').textContent.includes('#150'));
@@ -58,11 +60,15 @@ async function whole(what) {
     announced: document.getElementById('announced').textContent,
     offered: !document.getElementById('next-mark').hidden,
     tags: document.querySelectorAll('#s9 .ln b,hx-partial,template').length,
+    counts: ['tags', 'builds'].map(name => document.getElementById('count-' + name).textContent).join(),
+    times: document.querySelectorAll('#s9-head [data-runs],#run-dur[data-runs]').length,
   }));
   ok(`${what}: each line once, in order`, seen.lines.length === 450 && seen.lines.every((n, i) => n === i + 1), seen.lines.length);
   ok(`${what}: the page is swapped`, seen.chunks === '200,200,50' && seen.title.startsWith('Succeeded') && seen.icon === 'logo-succeeded.svg' && seen.state === 'succeeded' && seen.ready && seen.folded && seen.buttons && seen.tags === 0, seen);
   ok(`${what}: the end is told`, seen.said === 'Finished in 1m 04s: Succeeded', seen.said);
   ok(`${what}: an error that comes later is announced and can be gone to`, seen.announced === 'error: it was too late' && seen.offered, seen);
+  ok(`${what}: the tabs count anew`, seen.counts === '38,151', seen.counts);
+  ok(`${what}: what is over shows no running time`, seen.times === 0, seen.times);
   const before = connections.length;
   await pause(1000);
   ok(`${what}: done ends the connection`, connections.length === before, connections);
@@ -74,8 +80,15 @@ await whole('cut three times');
 refusals = 2;
 await whole('refused at first');
 
+silent = true;
+let page = await open('build-queued');
+await page.waitForFunction(() => document.getElementById('log-state').textContent === 'Waiting for a builder', null, { timeout: 5000 }).catch(e => ok('a build that waits says so', false, e.message));
+ok('its log says when it begins', (await page.textContent('#log-waits')).includes('begins here'));
+await page.close();
+silent = false;
+
 delay = 30;
-let page = await open('build-running');
+page = await open('build-running');
 const left = () => page.evaluate(() => document.documentElement.scrollHeight - innerHeight - scrollY);
 const pressed = () => page.getAttribute('#follow', 'aria-pressed');
 await page.waitForFunction(() => document.querySelectorAll('#s9 .ln').length > 150);

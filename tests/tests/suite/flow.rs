@@ -9,6 +9,7 @@ mod deletion;
 mod demo;
 mod keys;
 mod live;
+mod long_logs;
 mod order;
 mod pages;
 mod polling;

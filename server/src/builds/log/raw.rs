@@ -118,6 +118,11 @@ pub(super) fn text(record: &Record, ansi: bool) -> String {
     }
 }
 
+/// A line without anything that a terminal obeys.
+pub(super) fn plain(text: &str) -> String {
+    harmless(text, false)
+}
+
 /// Of what a terminal obeys, colours and weights stay (SGR), or nothing: whoever prints the file to a terminal gets no
 /// other title, link, clipboard or place of the cursor from it.
 fn harmless(text: &str, ansi: bool) -> String {

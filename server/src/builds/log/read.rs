@@ -67,7 +67,7 @@ pub async fn last_notice(app: &App, attempt: &rows::Attempt) -> Result<Option<St
 }
 
 /// How many lines a step has now.
-pub async fn lines_of_step(app: &App, attempt_id: Uuid, step: u32) -> Result<u32> {
+pub(super) async fn lines_of_step(app: &App, attempt_id: Uuid, step: u32) -> Result<u32> {
     let row = db::logs::some_steps(&app.db, attempt_id, vec![step.into()]).await?.pop();
     Ok(row.and_then(|s| u32::try_from(s.lines).ok()).unwrap_or_default())
 }
@@ -84,10 +84,21 @@ pub async fn step_lines(app: &App, attempt_id: Uuid, step: u32, from: u32, to: u
 
 /// The number of the first line of a step whose text is wanted, among its first 5,000.
 pub async fn first_line(app: &App, attempt_id: Uuid, step: u32, wanted: impl Fn(&str) -> bool) -> Result<Option<u32>> {
+    first_line_from(app, attempt_id, step, 1, wanted).await
+}
+
+/// As `first_line`, among the 5,000 lines from `start` on.
+pub async fn first_line_from(
+    app: &App,
+    attempt_id: Uuid,
+    step: u32,
+    start: u32,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Option<u32>> {
     let mut reader = Reader::open(app, attempt_id).await?;
-    let (mut from, mut bytes) = (1, 0);
+    let (mut from, mut bytes) = (start, 0);
     // Lines may be long: a few at a time, for each page that is open asks this when a build fails.
-    while from <= MOST_LINES && bytes < MOST_BYTES {
+    while from - start < MOST_LINES && bytes < MOST_BYTES {
         let lines = reader.lines(app, step, from, from + AT_ONCE - 1, u64::MAX).await?;
         if let Some(line) = lines.iter().find(|line| wanted(&line.text)) {
             return Ok(Some(line.line));

@@ -1,5 +1,6 @@
 //! Steps as the page shows them, folded from records as these come.
 
+use super::errors;
 use super::limits::{LONGEST_SHOWN, MOST_NOTICES};
 use crate::db::{self, Tx, rows};
 use crate::error::Result;
@@ -21,8 +22,9 @@ struct Step {
     row: rows::Step,
     /// As it was; `None` for a new one.
     before: Option<rows::Step>,
-    /// The row's, while it is worked on.
+    /// The row's, while they are worked on.
     progress: Option<Map<String, Value>>,
+    errors: Option<Vec<u32>>,
 }
 
 impl Steps {
@@ -31,13 +33,13 @@ impl Steps {
         let touched: BTreeSet<i64> = records.iter().filter_map(step_of).map(i64::from).collect();
         let mut known = db::logs::some_steps(tx, attempt_id, touched.into_iter().collect()).await?;
         known.extend(db::logs::newest_step(tx, attempt_id).await?);
-        let step = |row: rows::Step| (row.step, Step { before: Some(row.clone()), row, progress: None });
+        let step = |row: rows::Step| (row.step, Step { before: Some(row.clone()), row, progress: None, errors: None });
         Ok(Self { attempt_id, steps: known.into_iter().map(step).collect() })
     }
 
     fn step(&mut self, number: u32) -> &mut Step {
         let attempt_id = self.attempt_id;
-        let new = || Step { row: new(attempt_id, number), before: None, progress: None };
+        let new = || Step { row: new(attempt_id, number), before: None, progress: None, errors: None };
         self.steps.entry(number.into()).or_insert_with(new)
     }
 
@@ -64,9 +66,12 @@ impl Steps {
     }
 
     pub(super) async fn write(self, tx: &Tx) -> Result<()> {
-        for Step { mut row, before, progress } in self.steps.into_values() {
+        for Step { mut row, before, progress, errors } in self.steps.into_values() {
             if let Some(progress) = progress {
                 row.progress = Some(Value::Object(progress).to_string());
+            }
+            if let Some(errors) = errors {
+                row.errors = Some(json!(errors).to_string());
             }
             match before {
                 None => db::logs::insert_step(tx, row).await?,
@@ -125,6 +130,8 @@ fn new(attempt_id: Uuid, number: u32) -> rows::Step {
         lines: 0,
         progress: None,
         notices: None,
+        // From here on it is known that none is missing.
+        errors: Some("[]".to_owned()),
     }
 }
 
@@ -139,7 +146,12 @@ impl Step {
                 // It may begin again: exporting, then pushing.
                 step.completed_at = None;
             }
-            Record::Line(line) => step.lines = step.lines.max(line.line.into()),
+            Record::Line(line) => {
+                step.lines = step.lines.max(line.line.into());
+                if errors::is_error(&line.text) {
+                    self.note_error(line.line);
+                }
+            }
             Record::Progress { id, current, total, .. } => self.note_progress(id, *current, *total),
             Record::StepDone(done) => {
                 step.started_at = step.started_at.or(Some(done.at));
@@ -149,6 +161,14 @@ impl Step {
             }
             Record::Notice { .. } => {}
         }
+    }
+
+    /// Of a step whose first lines came to a version that noted none, none is noted.
+    fn note_error(&mut self, line: u32) {
+        if self.errors.is_none() {
+            self.errors = errors::parse(&self.row);
+        }
+        self.errors.iter_mut().for_each(|lines| errors::note(lines, line));
     }
 
     /// `{"id": [current, total]}`.
@@ -168,7 +188,7 @@ mod tests {
 
     #[test]
     fn records_fold_into_a_step() {
-        let mut step = Step { row: new(Uuid::nil(), 3), before: None, progress: None };
+        let mut step = Step { row: new(Uuid::nil(), 3), before: None, progress: None, errors: None };
         let started = |at| Record::StepStarted(StepStarted { step: 3, vertex: "v".into(), name: "RUN x".into(), at });
         step.apply(&started(5));
         let line = Line { step: 3, line: 7, stream: Stream::Out, at: 6, text: "hi".into() };
@@ -181,11 +201,17 @@ mod tests {
         assert_eq!(step.row.error.as_deref(), Some("no"));
         step.apply(&started(12));
         assert_eq!((step.row.started_at, step.row.completed_at), (Some(5), None));
+        let line =
+            |line, text: &str| Record::Line(Line { step: 3, line, stream: Stream::Out, at: 6, text: text.to_owned() });
+        for record in [line(8, "error: no"), line(9, "so"), line(10, "error: really no")] {
+            step.apply(&record);
+        }
+        assert_eq!(step.errors, Some(vec![8, 10]));
     }
 
     #[test]
     fn progress_of_a_step_is_of_a_few_parts() {
-        let mut step = Step { row: new(Uuid::nil(), 3), before: None, progress: None };
+        let mut step = Step { row: new(Uuid::nil(), 3), before: None, progress: None, errors: None };
         for n in 0..1_000 {
             step.apply(&Record::Progress { step: 3, id: n.to_string(), current: 1, total: 2 });
         }

@@ -1,6 +1,7 @@
 //! Logs: what builders send twice, out of order, or while the server seals.
 
 mod bounds;
+mod errors;
 mod sealing;
 
 use super::*;

@@ -63,6 +63,7 @@ entity!(build_step "build_step" {
     lines: i64,
     progress: Option<String>,
     notices: Option<String>,
+    errors: Option<String>,
 });
 
 entity!(log_batch "log_batch" {

@@ -1,6 +1,6 @@
 //! The stream of a build page, which a page opens with what it shows already.
 //!
-//! The id of a message is a `Position`, `1-57-7`: a page that comes back goes on after the last one it showed.
+//! The id of a message is a `Position`, `1-57-7-running`: a page that comes back goes on after the last one it showed.
 
 use super::super::origin::Origin;
 use super::follower::Follower;
@@ -8,6 +8,7 @@ use super::{BuildPath, find};
 use crate::app::App;
 use crate::auth::address::client_address;
 use crate::auth::places::{Place, Places};
+use crate::db::{BuildState, rows};
 use crate::error::Result;
 use crate::policy::{Allowed, ReadRepository};
 use actix_web::http::header;
@@ -48,25 +49,71 @@ pub(super) struct Position {
     pub(super) record: u64,
     /// The last step that began: steps count up as they begin.
     pub(super) step: u32,
+    /// How the head of the page says that the build is, if it is known.
+    pub(super) head: Option<Head>,
 }
 
+/// What the head of a page is drawn for; it is drawn anew for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    State(BuildState),
+    /// Cancel was pressed, and it runs on still.
+    Cancelling,
+}
+
+impl Head {
+    pub(super) fn of(build: &rows::Build) -> Self {
+        match build.cancel_requested_at {
+            Some(_) if build.state == BuildState::Running => Self::Cancelling,
+            _ => Self::State(build.state),
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        match word {
+            CANCELLING => Some(Self::Cancelling),
+            state => serde_json::from_value(state.into()).ok().map(Self::State),
+        }
+    }
+
+    /// Queued or running.
+    pub(super) fn is_open(self) -> bool {
+        matches!(self, Self::Cancelling | Self::State(BuildState::Queued | BuildState::Running))
+    }
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(state) => write!(f, "{state}"),
+            Self::Cancelling => f.write_str(CANCELLING),
+        }
+    }
+}
+
+const CANCELLING: &str = "cancelling";
+
 impl Position {
-    /// `1-57-7` → attempt 1, record 57, step 7. Without a step all that is known counts as shown.
+    /// `1-57-7-running` → attempt 1, record 57, step 7. Without a step all that is known counts as shown.
     fn parse(text: &str) -> Option<Self> {
-        let (attempt, rest) = text.split_once('-')?;
-        let (record, step) = rest.split_once('-').map_or((rest, None), |(record, step)| (record, Some(step)));
-        let step = step.map_or(Some(u32::MAX), |step| step.parse().ok())?;
-        Some(Self { attempt: attempt.parse().ok()?, record: record.parse().ok()?, step })
+        let mut words = text.splitn(4, '-');
+        Some(Self {
+            attempt: words.next()?.parse().ok()?,
+            record: words.next()?.parse().ok()?,
+            step: words.next().map_or(Some(u32::MAX), |step| step.parse().ok())?,
+            head: words.next().map_or(Some(None), |word| Head::parse(word).map(Some))?,
+        })
     }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}-{}", self.attempt, self.record, self.step)
+        write!(f, "{}-{}-{}", self.attempt, self.record, self.step)?;
+        self.head.map_or(Ok(()), |head| write!(f, "-{head}"))
     }
 }
 
-/// `…/builds/{n}/events?after=1-57-7`, or after `Last-Event-ID`.
+/// `…/builds/{n}/events?after=1-57-7-running`, or after `Last-Event-ID`.
 pub async fn stream(
     allowed: Allowed<ReadRepository>,
     path: Path<BuildPath>,
@@ -106,10 +153,13 @@ mod tests {
 
     #[test]
     fn a_position_is_read_as_it_is_written() {
-        let shown = Position { attempt: 1, record: 57, step: 7 };
-        assert_eq!(Position::parse(&shown.to_string()), Some(shown));
+        let shown = Position { attempt: 1, record: 57, step: 7, head: None };
+        for head in [None, Some(Head::Cancelling), Some(Head::State(BuildState::PartlyFailed))] {
+            let shown = Position { head, ..shown };
+            assert_eq!(Position::parse(&shown.to_string()), Some(shown), "{shown}");
+        }
         assert_eq!(Position::parse("1-57"), Some(Position { step: u32::MAX, ..shown }));
-        for wrong in ["", "1", "1-", "1-57-", "1-x-7", "1-57-7-7"] {
+        for wrong in ["", "1", "1-", "1-57-", "1-x-7", "1-57-7-7", "1-57-7-", "1-57-7-running-1"] {
             assert_eq!(Position::parse(wrong), None, "{wrong}");
         }
     }

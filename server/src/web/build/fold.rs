@@ -7,7 +7,7 @@ use super::super::page::count;
 use super::super::views::facts::State;
 use super::super::views::filters::{number_text, plural_text};
 use super::super::views::log::{LogLine, Mark, Progress, Step, StepName};
-use super::lines::{Lines, Room};
+use super::lines::{Lines, Room, note_errors};
 use crate::app::App;
 use crate::builds::{self, log::Conceal};
 use crate::db::rows;
@@ -52,12 +52,21 @@ pub(super) struct How<'a> {
 /// The state of a step whose build is open.
 pub(super) fn state_of(error: Option<&str>, is_done: bool) -> State {
     match error {
-        // BuildKit's word for steps that it stopped because another one failed.
-        Some(error) if error.contains("context canceled") => State::Cancelled,
+        Some("timed out") => State::TimedOut,
+        Some(error) if was_stopped(error) => State::Cancelled,
         Some(_) => State::Failed,
         None if is_done => State::Succeeded,
         None => State::Running,
     }
+}
+
+/// Whether a step ended because the build did: a builder's words for steps that were open at its end, and BuildKit's for
+/// those that it stopped because another one failed.
+fn was_stopped(error: &str) -> bool {
+    // What the step would have done is quoted before that.
+    let told = error.rsplit_once('"').map_or(error, |(_, told)| told);
+    matches!(error, "cancelled" | "interrupted" | "stopped")
+        || ["context canceled", "code = Canceled"].iter().any(|words| told.contains(words))
 }
 
 /// One line as HTML.
@@ -111,7 +120,8 @@ pub(super) async fn draw(app: &App, attempt: &rows::Attempt, how: How<'_>) -> Re
     if let Some(conceal) = how.conceal {
         notices.values_mut().flatten().for_each(|text| conceal.told(text));
     }
-    let now = app.clock.now();
+    // Nothing in a log that is over takes longer by now.
+    let now = attempt.ended_at.unwrap_or_else(|| app.clock.now());
     let mut all: Vec<(Step, u32)> = Vec::new();
     for row in &rows {
         let lines = u32::try_from(row.lines).unwrap_or(u32::MAX);
@@ -128,7 +138,7 @@ pub(super) async fn draw(app: &App, attempt: &rows::Attempt, how: How<'_>) -> Re
         counted: all.iter().filter(|(step, _)| is_counted(step)).count() as u64,
         cached: all.iter().filter(|(step, _)| is_counted(step) && step.cached).count() as u64,
         lines: rows.iter().map(|row| count(row.lines)).sum(),
-        failed: all.iter().find(|(step, _)| step.state == State::Failed).map(|(step, _)| step.number),
+        failed: all.iter().find(|(step, _)| step.state.is_bad()).map(|(step, _)| step.number),
     };
     let whole = all.len();
     let mut shown = choose(all);
@@ -146,6 +156,9 @@ pub(super) async fn draw(app: &App, attempt: &rows::Attempt, how: How<'_>) -> Re
         let mut room = Room(LINES);
         for (step, all) in &mut shown {
             step.chunks = lines.of_step(step.number, *all, &mut room).await?;
+            let row = rows.iter().find(|row| row.step == i64::from(step.number));
+            note_errors(&mut step.chunks, &row.map(builds::log::errors).unwrap_or_default());
+            room.leave_for_links(&step.chunks);
         }
     }
     shown.sort_by_key(|(step, _)| step.number);
@@ -162,17 +175,14 @@ fn step(row: &rows::Step, notices: Vec<String>, how: How<'_>, now: i64) -> Step 
     let progress = row.progress.as_deref().filter(|_| row.completed_at.is_none());
     let progress = progress.and_then(|text| serde_json::from_str(text).ok()).and_then(|parts| progress_of(&parts));
     let error = row.error.as_deref().map(|text| text[..text.floor_char_boundary(LONGEST_ERROR)].to_owned());
+    let number = u32::try_from(row.step).unwrap_or(u32::MAX);
     Step {
-        number: u32::try_from(row.step).unwrap_or(u32::MAX),
-        name: StepName::parse(&row.name),
-        state,
         cached: row.is_cached,
         secs: (!row.is_cached).then(|| count(took)),
-        chunks: Vec::new(),
         progress,
-        open: matches!(state, State::Running | State::Failed),
         error,
         notices,
+        ..Step::new(number, StepName::parse(&row.name), state)
     }
 }
 
@@ -180,7 +190,7 @@ fn step(row: &rows::Step, notices: Vec<String>, how: How<'_>, now: i64) -> Step 
 /// from the first one on.
 fn choose(mut all: Vec<(Step, u32)>) -> Vec<(Step, u32)> {
     let rank = |state: State| match state {
-        State::Failed => 0,
+        State::Failed | State::TimedOut => 0,
         State::Running => 1,
         _ => 2,
     };
@@ -204,19 +214,27 @@ mod tests {
 
     fn step(number: u32) -> (Step, u32) {
         let state = if number == 900 { State::Failed } else { State::Succeeded };
-        let step = Step {
-            number,
-            name: StepName::default(),
-            state,
-            cached: false,
-            secs: None,
-            chunks: Vec::new(),
-            progress: None,
-            open: false,
-            error: None,
-            notices: Vec::new(),
-        };
-        (step, 0)
+        (Step::new(number, StepName::default(), state), 0)
+    }
+
+    #[test]
+    fn a_step_that_was_stopped_did_not_fail() {
+        for (error, state) in [
+            ("cancelled", State::Cancelled),
+            ("interrupted", State::Cancelled),
+            ("stopped", State::Cancelled),
+            ("timed out", State::TimedOut),
+            (r#"process "/bin/sh -c make" did not complete successfully: context canceled"#, State::Cancelled),
+            ("rpc error: code = Canceled desc = context canceled", State::Cancelled),
+            (
+                r#"process "/bin/sh -c echo 'context canceled'; exit 1" did not complete successfully: exit code: 1"#,
+                State::Failed,
+            ),
+            ("\"/cancelled\": not found", State::Failed),
+        ] {
+            assert_eq!(state_of(Some(error), true), state, "{error}");
+        }
+        assert_eq!((state_of(None, true), state_of(None, false)), (State::Succeeded, State::Running));
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! Follows a build for one open page: log lines as they come, states, and newer builds of the same ref.
+//! Follows a build for one open page: log lines as they come, and what is over them (`head`).
+
+mod head;
 
 use super::super::origin::Origin;
-use super::super::views::build::BuildView;
-use super::super::views::live::{ClearLog, SwapMoving, SwapNewer, SwapState, event, message};
-use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, Position, STALLED};
+use super::super::views::layout::Counts;
+use super::super::views::live::{ClearLog, message};
+use super::events::{CHECK_AFTER, Head, LONGEST, PAUSE, PING, Position, STALLED};
 use super::live::{LiveLog, fitting};
-use super::{attempts, fold, log, view};
+use super::{attempts, fold};
 use crate::app::App;
 use crate::auth::address::client_address;
 use crate::builds;
@@ -42,9 +44,13 @@ pub(super) struct Follower {
     request: HttpRequest,
     address: IpAddr,
     checked_at: Instant,
-    /// State, cancel wish and number of attempts that the page shows.
-    shown: Option<(BuildState, bool, i64)>,
+    /// What the head of the page is drawn for, and the attempt that it tells of.
+    shown: Option<(Head, i64)>,
     newer: Option<(i64, BuildState)>,
+    /// What the tabs of the page count, as it was sent last.
+    counts: Option<Counts>,
+    /// A build of the repository changed since.
+    may_count: bool,
     /// What moves by itself, as it was sent last.
     moving: String,
     moved_at: Instant,
@@ -75,8 +81,10 @@ impl Follower {
             ahead: VecDeque::new(),
             is_full: false,
             request,
-            shown: None,
+            shown: at.head.map(|head| (head, at.attempt)),
             newer: None,
+            counts: None,
+            may_count: true,
             moving: String::new(),
             moved_at: now,
             sent_at: now,
@@ -97,6 +105,7 @@ impl Follower {
                 return;
             }
             build_changed.borrow_and_update();
+            self.may_count |= repository_changed.has_changed().unwrap_or_default();
             repository_changed.borrow_and_update();
             let news = match self.step().await {
                 Ok(Some(news)) => news,
@@ -122,7 +131,7 @@ impl Follower {
             }
             tokio::select! {
                 _ = build_changed.changed() => {}
-                _ = repository_changed.changed() => {}
+                _ = repository_changed.changed() => self.may_count = true,
                 () = sleep(if is_open(self.build.state) { MOVE_EVERY } else { PING }) => {}
                 () = self.out.closed() => return,
                 () = self.app.wake.stopped() => return,
@@ -180,13 +189,14 @@ impl Follower {
         }
         news.extend(self.state().await?);
         news.extend(self.newer().await?);
+        news.extend(self.counts().await?);
         Ok(Some(news))
     }
 
     /// Another attempt than the page shows: the log starts again.
     async fn restart(&mut self, attempt: &rows::Attempt) -> Result<Option<String>> {
         let first = self.at.attempt == 0;
-        self.at = Position { attempt: attempt.number, ..Position::default() };
+        self.at = Position { attempt: attempt.number, head: self.at.head, ..Position::default() };
         self.log = LiveLog::default();
         self.ahead.clear();
         if first {
@@ -223,67 +233,10 @@ impl Follower {
         }
         let Some((last, _)) = batch.last() else { return Ok(None) };
         self.at.record = *last;
+        self.log.now = self.app.clock.now();
         let html = self.log.render(&batch)?;
         self.at.step = self.log.last_step();
         Ok(Some(message(&self.at.to_string(), &html)))
-    }
-
-    /// Head, result and stages, when they changed.
-    async fn state(&mut self) -> Result<Option<String>> {
-        let now = (self.build.state, self.build.cancel_requested_at.is_some(), self.at.attempt);
-        if self.shown == Some(now) {
-            return self.moving().await;
-        }
-        // The page may have been drawn before the last change: the first message tells the state anew.
-        let was_open = self.shown.replace(now).is_none_or(|(state, ..)| is_open(state));
-        let view = self.view().await?;
-        self.moved(&view)?;
-        let repository = self.allowed.on().name.to_string();
-        let html = SwapState { build: &view, repository: &repository }.render().context("rendering")?;
-        let mut text = message("", &html);
-        if was_open && !is_open(self.build.state) {
-            text.push_str(&event("", "finished", &view.facts.end()));
-        }
-        Ok(Some(text))
-    }
-
-    /// What moves while the state stays, when it reads otherwise than before.
-    async fn moving(&mut self) -> Result<Option<String>> {
-        if !is_open(self.build.state) || self.since(self.moved_at) < MOVE_EVERY {
-            return Ok(None);
-        }
-        let view = self.view().await?;
-        Ok(self.moved(&view)?.then(|| message("", &self.moving)))
-    }
-
-    fn moved(&mut self, view: &BuildView) -> Result<bool> {
-        let moving = SwapMoving { build: view }.render().context("rendering")?;
-        self.moved_at = self.app.clock.steady();
-        Ok(std::mem::replace(&mut self.moving, moving) != self.moving)
-    }
-
-    async fn view(&self) -> Result<BuildView> {
-        let attempt = builds::present_attempt(&self.app, &self.build).await?;
-        let mut facts = self.log.facts();
-        if let (Some(attempt), Some(step), false) = (&attempt, self.log.failed(), is_open(self.build.state)) {
-            facts.first_error = log::first_error(&self.app, attempt.id, step).await?;
-        }
-        view::of(&self.app, self.allowed.principal(), self.allowed.on(), &self.build, &self.origin, facts).await
-    }
-
-    async fn newer(&mut self) -> Result<Option<String>> {
-        let on = self.allowed.on();
-        let found = builds::newest_of_ref(&self.app, &self.build).await?.filter(|n| n.number > self.build.number);
-        let now = found.as_ref().map(|n| (n.number, n.state));
-        if now.is_none() || self.newer == now {
-            return Ok(None);
-        }
-        self.newer = now;
-        let Some(newer) = view::newer(&self.app, self.allowed.principal(), on, &self.build).await? else {
-            return Ok(None);
-        };
-        let html = SwapNewer { newer: &newer }.render().context("rendering")?;
-        Ok(Some(message("", &html)))
     }
 }
 

@@ -16,6 +16,10 @@ const HEAD: u32 = CHUNK;
 const TAIL: u32 = 2_000;
 /// The HTML around a line.
 const AROUND: usize = 170;
+/// The HTML of a link, with the longest names of a repository.
+const LINK: usize = 400;
+/// Links to errors at each end of a gap.
+const ERRORS_OF_A_GAP: usize = 4;
 
 /// Bytes of HTML that a page, or a part of it, may still take.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +35,12 @@ impl Room {
             }
             None => false,
         }
+    }
+
+    /// Takes what the links to errors in gaps need.
+    pub(super) fn leave_for_links(&mut self, chunks: &[Chunk]) {
+        let links: usize = chunks.iter().filter_map(|chunk| chunk.gap.as_ref()).map(|gap| gap.errors.len()).sum();
+        self.0 = self.0.saturating_sub(links * LINK);
     }
 }
 
@@ -82,17 +92,18 @@ impl<'a> Lines<'a> {
         room.0 -= head.iter().map(size).sum::<usize>();
         let begins = head.last().map_or(1, |line| line.number + 1);
         let from = begins.max(Chunk::index_of(all.saturating_sub(TAIL - 1)) * CHUNK + 1);
-        let tail = self.backward(step, (from, all), room).await?;
-        let ends = tail.front().map_or(all + 1, |line| line.number);
+        let tail = in_chunks(step, self.backward(step, (from, all), room).await?.into_iter());
+        let ends = tail.first().and_then(Chunk::first_line).unwrap_or(all + 1);
         let mut chunks = in_chunks(step, head.into_iter());
-        if ends > begins {
-            chunks.push(gap(step, begins, ends - 1, self.base));
+        if let (Some(last), Some(first)) = (chunks.last_mut(), tail.first()) {
+            last.is_part = !last.is_full() || last.index == first.index;
         }
-        chunks.extend(in_chunks(step, tail.into_iter()));
+        chunks.extend(self.gap(step, begins, ends - 1));
+        chunks.extend(tail);
         Ok(chunks)
     }
 
-    /// Lines `from..=to` and what of them is not drawn as a gap.
+    /// Lines `from..=to`, and what of them is not drawn as a gap.
     pub(super) async fn part(
         &mut self,
         step: u32,
@@ -102,8 +113,31 @@ impl<'a> Lines<'a> {
     ) -> Result<Vec<Chunk>> {
         let drawn = self.forward(step, (from, to.min(from.saturating_add(most - 1))), room).await?;
         let next = drawn.last().map(|line| line.number + 1);
-        let mut chunks = in_chunks(step, drawn.into_iter());
-        chunks.extend(next.filter(|next| *next <= to).map(|next| gap(step, next, to, self.base)));
+        let mut chunks = parts(step, drawn.into_iter());
+        chunks.extend(next.and_then(|next| self.gap(step, next, to)));
+        Ok(chunks)
+    }
+
+    /// Line `at` of `from..=to` with some before and behind it, `most` in all; what is not drawn are gaps.
+    pub(super) async fn around(
+        &mut self,
+        step: u32,
+        (from, to): (u32, u32),
+        at: u32,
+        most: u32,
+        room: &mut Room,
+    ) -> Result<Vec<Chunk>> {
+        let low = at.saturating_sub(most / 2).min(to.saturating_sub(most - 1)).max(from);
+        let mut half = Room(room.0 / 2);
+        let mut drawn = self.backward(step, (low, at), &mut half).await?;
+        room.0 -= drawn.iter().map(size).sum::<usize>();
+        let first = drawn.front().map_or(at, |line| line.number);
+        let begins = drawn.back().map_or(at, |line| line.number + 1);
+        drawn.extend(self.forward(step, (begins, to.min(first.saturating_add(most - 1))), room).await?);
+        let next = drawn.back().map_or(at, |line| line.number + 1);
+        let mut chunks = Vec::from_iter(first.checked_sub(1).and_then(|last| self.gap(step, from, last)));
+        chunks.extend(parts(step, drawn.into_iter()));
+        chunks.extend(self.gap(step, next, to));
         Ok(chunks)
     }
 
@@ -171,6 +205,16 @@ impl<'a> Lines<'a> {
         Ok((drawn, is_whole))
     }
 
+    fn gap(&self, step: u32, first: u32, last: u32) -> Option<Chunk> {
+        gap(step, first, last, self.base)
+    }
+
+    /// One line as text, without its colours; `None` where it is not.
+    pub(super) async fn text(&mut self, step: u32, line: u32) -> Result<Option<String>> {
+        let line = self.read(step, line, line).await?.pop();
+        Ok(line.map(|line| Style::default().text(line.text.as_bytes())))
+    }
+
     async fn read(&mut self, step: u32, from: u32, to: u32) -> Result<Vec<Line>> {
         let mut lines = self.reader.lines(self.app, step, from, to, self.until).await?;
         if let Some(conceal) = self.conceal {
@@ -182,12 +226,24 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// A place for lines that are not on the page.
-pub(super) fn gap(step: u32, first: u32, last: u32, base: &str) -> Chunk {
-    let fragment_url = format!("{base}/lines?step={step}&from={first}&to={last}");
-    let line = format!("s{step}-L{first}");
-    let url = format!("{base}?from={line}#{line}");
-    Chunk { step, index: Chunk::index_of(first), lines: Vec::new(), gap: Some(Gap { first, last, url, fragment_url }) }
+/// A place for the lines `first..=last`, which are not on the page; none for none.
+pub(super) fn gap(step: u32, first: u32, last: u32, base: &str) -> Option<Chunk> {
+    let gap = Gap { step, first, last, base: base.to_owned(), errors: Vec::new() };
+    (first <= last).then(|| Chunk {
+        gap: Some(gap),
+        is_part: true,
+        ..Chunk::of(step, Chunk::index_of(first), Vec::new())
+    })
+}
+
+/// Notes in each gap which of its lines tell of errors: those at its ends, which a reader comes to first.
+pub(super) fn note_errors(chunks: &mut [Chunk], errors: &[u32]) {
+    for gap in chunks.iter_mut().filter_map(|chunk| chunk.gap.as_mut()) {
+        let inside: Vec<u32> = errors.iter().copied().filter(|line| (gap.first..=gap.last).contains(line)).collect();
+        let last = inside.len().saturating_sub(ERRORS_OF_A_GAP);
+        let is_shown = |at: usize| at < ERRORS_OF_A_GAP || at >= last;
+        gap.errors = inside.into_iter().enumerate().filter(|(at, _)| is_shown(*at)).map(|(_, line)| line).collect();
+    }
 }
 
 /// Lines of one step, parted as the page parts them.
@@ -197,8 +253,13 @@ pub(super) fn in_chunks(step: u32, lines: impl Iterator<Item = LogLine>) -> Vec<
         let index = Chunk::index_of(line.number);
         match chunks.last_mut().filter(|c| c.index == index) {
             Some(chunk) => chunk.lines.push(line),
-            None => chunks.push(Chunk { step, index, lines: vec![line], gap: None }),
+            None => chunks.push(Chunk::of(step, index, vec![line])),
         }
     }
     chunks
+}
+
+/// As `in_chunks`, of lines in the middle of a step.
+fn parts(step: u32, lines: impl Iterator<Item = LogLine>) -> Vec<Chunk> {
+    in_chunks(step, lines).into_iter().map(|chunk| Chunk { is_part: true, ..chunk }).collect()
 }

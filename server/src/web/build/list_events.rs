@@ -86,7 +86,8 @@ fn pause(followers: usize) -> Duration {
 async fn rows_message(app: &App, allowed: &Allowed<ReadRepository>) -> Result<String> {
     let newest = builds::page(app, allowed.on().id, 0, ROWS).await?;
     let rows = super::build_rows(app, allowed, &newest).await?;
-    Ok(message("", &SwapRows { rows: &rows }.render().context("rendering")?))
+    let counts = super::view::counts(app, allowed.on()).await?;
+    Ok(message("", &SwapRows { rows: &rows, counts }.render().context("rendering")?))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::super::views::log::{CHUNK, Chunk, LogLine, Progress, Step, StepName};
 use super::fold::{log_line, progress_of, state_of};
 use super::lines::in_chunks;
 use super::view::LogFacts;
+use crate::clock::Millis;
 use crate::db::rows;
 use crate::error::{Context, Result};
 use askama::Template;
@@ -47,6 +48,8 @@ pub(super) fn fitting<'a>(records: impl Iterator<Item = &'a Record>) -> usize {
 #[derive(Default)]
 pub(super) struct LiveLog {
     steps: BTreeMap<u32, Shown>,
+    /// When the next message is made: what runs shows for how long.
+    pub(super) now: Millis,
 }
 
 struct Shown {
@@ -79,12 +82,12 @@ impl LiveLog {
     pub(super) fn facts(&self) -> LogFacts {
         let counted = || self.steps.values().map(|s| &s.step).filter(|s| s.name.is_counted);
         let cached = counted().filter(|s| s.cached).count() as u64;
-        LogFacts { steps: counted().count() as u64, cached, first_error: None }
+        LogFacts { steps: counted().count() as u64, cached, error: None }
     }
 
     /// The step that failed, if one did.
     pub(super) fn failed(&self) -> Option<u32> {
-        self.steps.values().find(|s| s.step.state == State::Failed).map(|s| s.step.number)
+        self.steps.values().find(|s| s.step.state.is_bad()).map(|s| s.step.number)
     }
 
     /// The last step that began.
@@ -147,8 +150,19 @@ impl LiveLog {
         Ok(html)
     }
 
+    /// The build is over, and nothing in its log runs: the heads of steps that were not told of their end.
+    pub(super) fn close(&mut self) -> Result<String> {
+        let mut html = String::new();
+        for shown in self.steps.values_mut().filter(|shown| shown.step.state.is_open()) {
+            shown.step.state = State::Cancelled;
+            let change = Change { head: true, ..Change::default() };
+            html.push_str(&shown.render(change).context("rendering")?);
+        }
+        Ok(html)
+    }
+
     fn start(&mut self, started: &StepStarted, changes: &mut BTreeMap<u32, Change>) {
-        let change = changes.entry(started.step).or_default();
+        let (change, now) = (changes.entry(started.step).or_default(), self.now);
         let shown = self.steps.entry(started.step).or_insert_with(|| {
             change.is_new = true;
             Shown::new(started.step, &started.name, started.at)
@@ -156,6 +170,7 @@ impl LiveLog {
         change.head = true;
         shown.step.state = State::Running;
         shown.started_at = started.at;
+        shown.step.secs = Some(secs(started.at, now));
     }
 
     fn line(&mut self, line: &Line, changes: &mut BTreeMap<u32, Change>) {
@@ -168,27 +183,21 @@ impl LiveLog {
         let Some(shown) = self.steps.get_mut(&done.step) else { return };
         shown.step.state = state_of(done.error.as_deref(), true);
         shown.step.cached = done.cached;
-        shown.step.secs = (!done.cached).then(|| u64::try_from((done.at - shown.started_at) / 1_000).unwrap_or(0));
+        shown.step.secs = (!done.cached).then(|| secs(shown.started_at, done.at));
         shown.step.error.clone_from(&done.error);
         shown.progress.clear();
         changes.entry(done.step).or_default().head = true;
     }
 }
 
+/// A builder's clock may be ahead of ours.
+fn secs(from: Millis, to: Millis) -> u64 {
+    u64::try_from(to.saturating_sub(from) / 1_000).unwrap_or(0)
+}
+
 impl Shown {
     fn new(number: u32, name: &str, started_at: i64) -> Self {
-        let step = Step {
-            number,
-            name: StepName::parse(name),
-            state: State::Running,
-            cached: false,
-            secs: None,
-            chunks: Vec::new(),
-            progress: None,
-            open: true,
-            error: None,
-            notices: Vec::new(),
-        };
+        let step = Step::new(number, StepName::parse(name), State::Running);
         Self { step, is_fold: false, is_ahead: false, started_at, progress: BTreeMap::new(), style: Style::default() }
     }
 
@@ -227,7 +236,7 @@ impl Shown {
         let gets_lines = !chunks.is_empty();
         self.step.chunks = chunks;
         self.step.progress = progress;
-        self.step.open = matches!(self.step.state, State::Running | State::Failed);
+        self.step.open = self.step.state == State::Running || self.step.state.is_bad();
         self.is_fold = !self.step.is_silent();
         self.is_ahead = false;
         let html =
@@ -243,7 +252,7 @@ impl Shown {
     /// One empty chunk: the step is not silent, and its lines need no memory.
     fn keep_in_mind_that_it_has_lines(&mut self) {
         if self.step.chunks.is_empty() {
-            self.step.chunks.push(Chunk { step: self.step.number, index: 0, lines: Vec::new(), gap: None });
+            self.step.chunks.push(Chunk::of(self.step.number, 0, Vec::new()));
         }
     }
 }

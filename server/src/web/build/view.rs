@@ -5,9 +5,11 @@ use super::super::offer;
 use super::super::origin::Origin;
 use super::super::page::count;
 use super::super::present;
-use super::super::views::build::{BuildResult, BuildView, ExcerptLine, Failure, Hold, Newer, Queued, Ready};
+use super::super::views::build::{BuildResult, BuildView, ErrorLink, ExcerptLine, Failure, Hold, Newer, Queued, Ready};
 use super::super::views::facts::Signature;
 use super::super::views::filters::plural_text;
+use super::super::views::layout::Counts;
+use super::failed::ErrorLine;
 use super::log::Shown;
 use super::{attempts, base, hint, stages};
 use crate::app::App;
@@ -20,16 +22,16 @@ use crate::policy::{self, ManageBuilds, Principal, RepositoryAccess};
 use crate::registry;
 
 /// What the log knows and the head shows.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 pub struct LogFacts {
     pub steps: u64,
     pub cached: u64,
-    pub first_error: Option<(u32, u32)>,
+    pub error: Option<ErrorLine>,
 }
 
 impl From<&Shown> for LogFacts {
     fn from(shown: &Shown) -> Self {
-        Self { steps: shown.steps, cached: shown.cached, first_error: shown.first_error }
+        Self { steps: shown.steps, cached: shown.cached, error: shown.error.clone() }
     }
 }
 
@@ -41,7 +43,7 @@ pub async fn of(
     origin: &Origin,
     log: impl Into<LogFacts>,
 ) -> Result<BuildView> {
-    let log = log.into();
+    let log: LogFacts = log.into();
     let manager = policy::may::<ManageBuilds>(principal, on);
     let state = present::state(build.state);
     let tags = builds::tags_of(app, build).await?;
@@ -60,6 +62,12 @@ pub async fn of(
         newer: newer(app, principal, on, build).await?,
         tags,
     })
+}
+
+/// What the tabs count.
+pub(super) async fn counts(app: &App, on: &RepositoryAccess) -> Result<Counts> {
+    let (tags, builds) = registry::repositories::counts(app, on.id).await?;
+    Ok(Counts { tags, builds })
 }
 
 async fn result(
@@ -165,7 +173,12 @@ fn failure(app: &App, on: &RepositoryAccess, build: &rows::Build, origin: &Origi
     Failure {
         heading: explain::heading(&detail),
         message,
-        first_error: log.first_error.map(|(step, line)| (format!("s{step}-L{line}"), line)),
+        first_error: log.error.map(|error| ErrorLink {
+            id: format!("s{}-L{}", error.step, error.line),
+            line: error.line,
+            is_first: error.is_first,
+            text: error.text,
+        }),
         place,
         file: known.location.as_ref().map(|l| l.file.clone()).unwrap_or_default(),
         excerpt: excerpt.collect(),

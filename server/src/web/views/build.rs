@@ -32,7 +32,7 @@ pub struct BuildView {
     /// `/acme/web/-/builds/12`.
     pub url: String,
     pub facts: BuildFacts,
-    /// Tags that it moved, or will move.
+    /// Tags that it moved; while it is open, those that it will move.
     pub tags: Vec<String>,
     pub steps_cached: u64,
     pub steps: u64,
@@ -141,8 +141,8 @@ pub struct Failure {
     pub heading: String,
     /// One more sentence, or empty.
     pub message: String,
-    /// Line id in the log, `s9-L14`, and its number.
-    pub first_error: Option<(String, u32)>,
+    /// The line of the log that says why.
+    pub first_error: Option<ErrorLink>,
     /// `Dockerfile:13` and its page at the forge.
     pub place: Option<(String, Option<String>)>,
     pub file: String,
@@ -151,6 +151,18 @@ pub struct Failure {
     pub hint: Option<String>,
     /// The base image that was refused, for whoever may allow it: POST `{url}/allow-base`, and then take that back.
     pub base: Option<BaseBox>,
+}
+
+/// A line of the log that tells of an error.
+#[derive(Debug, Clone)]
+pub struct ErrorLink {
+    /// `s9-L14`.
+    pub id: String,
+    pub line: u32,
+    /// No line of the step before it does.
+    pub is_first: bool,
+    /// What it says, or the beginning of that.
+    pub text: String,
 }
 
 /// A base image that can be allowed, or that was.

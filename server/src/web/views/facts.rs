@@ -69,6 +69,11 @@ impl State {
         }
     }
 
+    /// It ended, and not as it should.
+    pub fn is_bad(self) -> bool {
+        matches!(self, Self::Failed | Self::TimedOut)
+    }
+
     /// Queued or running: the page changes by itself.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Queued | Self::Running)

@@ -54,8 +54,16 @@ pub struct Tab {
     pub url: String,
     pub icon: &'static str,
     pub hotkey: &'static str,
+    /// Its counter is `#count-builds` for `Builds`.
     pub count: Option<u64>,
     pub selected: bool,
+}
+
+/// What a repository's tabs count; an open page is told when it changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub tags: u64,
+    pub builds: u64,
 }
 
 /// One sentence about what the last form did.

@@ -9,6 +9,7 @@
 
 use super::build::{BuildView, Newer};
 use super::builds::BuildRow;
+use super::layout::Counts;
 use super::log::{Chunk, LogLine, Progress, Step};
 use super::{build, facts, filters};
 use askama::Template;
@@ -96,6 +97,13 @@ pub struct ClearLog<'a> {
     pub text: &'a str,
 }
 
+/// The counters of the repository's tabs: a build came or ended.
+#[derive(Template)]
+#[template(path = "builds/live/counts.html")]
+pub struct SwapCounts {
+    pub counts: Counts,
+}
+
 /// A newer build of the same ref.
 #[derive(Template)]
 #[template(path = "builds/live/newer.html")]
@@ -108,6 +116,7 @@ pub struct SwapNewer<'a> {
 #[template(path = "builds/live/rows.html")]
 pub struct SwapRows<'a> {
     pub rows: &'a [BuildRow],
+    pub counts: Counts,
 }
 
 /// One message of the stream. `id` may be empty: then the last one stays.

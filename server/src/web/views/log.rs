@@ -5,6 +5,7 @@ mod step_name;
 pub use step_name::StepName;
 
 use super::facts::State;
+pub use crate::builds::log::Mark;
 
 /// Lines in one chunk: old chunks are laid out only when they are looked at.
 pub const CHUNK: u32 = 200;
@@ -19,6 +20,8 @@ pub struct LogView {
     pub options: LogOptions,
     /// `…/raw`.
     pub raw_url: String,
+    /// The line that a page without another one in its address begins with, `s9-L41001`.
+    pub opens_at: Option<String>,
     /// `1,204 lines`, or empty while it runs.
     pub summary: String,
     /// What a search found before it led here; marked in the lines.
@@ -74,6 +77,8 @@ pub struct Step {
     /// The newest pull or push progress.
     pub progress: Option<Progress>,
     pub open: bool,
+    /// Of a failed step the lines before those that say why: folded.
+    pub earlier: Option<Earlier>,
     /// The error of the step itself.
     pub error: Option<String>,
     /// Lines of Slipway's own that belong after this step.
@@ -81,10 +86,35 @@ pub struct Step {
 }
 
 impl Step {
+    /// Without output.
+    pub fn new(number: u32, name: StepName, state: State) -> Self {
+        Self {
+            number,
+            name,
+            state,
+            cached: false,
+            secs: None,
+            chunks: Vec::new(),
+            progress: None,
+            open: state == State::Running || state.is_bad(),
+            earlier: None,
+            error: None,
+            notices: Vec::new(),
+        }
+    }
+
     /// Ended without a word: it is no fold.
     pub fn is_silent(&self) -> bool {
         self.chunks.is_empty() && self.progress.is_none() && self.error.is_none() && !self.state.is_open()
     }
+}
+
+/// The beginning of a step's output, in one line.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    /// `Lines 1 to 49,980`.
+    pub text: String,
+    pub chunks: Vec<Chunk>,
 }
 
 /// Up to 200 lines, or a place for lines that are not on the page.
@@ -94,24 +124,65 @@ pub struct Chunk {
     pub index: u32,
     pub lines: Vec<LogLine>,
     pub gap: Option<Gap>,
+    /// Another chunk of the page may have other lines of the same two hundred: it has no address, and nothing is added to
+    /// it.
+    pub is_part: bool,
 }
 
 impl Chunk {
+    /// Lines that lie together.
+    pub fn of(step: u32, index: u32, lines: Vec<LogLine>) -> Self {
+        Self { step, index, lines, gap: None, is_part: false }
+    }
+
     /// The chunk that a line belongs to, from 0: `s9-c7`.
     pub fn index_of(line: u32) -> u32 {
         line.saturating_sub(1) / CHUNK
+    }
+
+    /// The number of its first line; of a gap none.
+    pub fn first_line(&self) -> Option<u32> {
+        self.lines.first().map(|line| line.number)
+    }
+
+    /// Its height is known before it is laid out.
+    pub fn is_full(&self) -> bool {
+        self.lines.len() == CHUNK as usize
     }
 }
 
 /// Lines that are loaded when they are asked for.
 #[derive(Debug, Clone)]
 pub struct Gap {
+    pub step: u32,
     pub first: u32,
     pub last: u32,
-    /// `?from=41001#s9-L41001`: the same page from there on.
-    pub url: String,
-    /// Answers with chunks (`live::Chunks`), loaded in place of this one when it comes into view.
-    pub fragment_url: String,
+    /// `/acme/web/-/builds/12`.
+    pub base: String,
+    /// Some of its lines that tell of errors, in order.
+    pub errors: Vec<u32>,
+}
+
+impl Gap {
+    /// `?from=s9-L201#s9-L201`: the same page with its first lines.
+    pub fn url(&self) -> String {
+        self.url_of(self.first)
+    }
+
+    fn url_of(&self, line: u32) -> String {
+        let line = format!("s{}-L{line}", self.step);
+        format!("{}?from={line}#{line}", self.base)
+    }
+
+    /// The errors with the page that has each.
+    pub fn error_links(&self) -> Vec<(u32, String)> {
+        self.errors.iter().map(|line| (*line, self.url_of(*line))).collect()
+    }
+
+    /// Answers with chunks (`live::Chunks`) that take its place; with `&at=41001` they hold this line.
+    pub fn fragment_url(&self) -> String {
+        format!("{}/lines?step={}&from={}&to={}", self.base, self.step, self.first, self.last)
+    }
 }
 
 /// One line. `html` is made by `web::ansi` and is printed as it is.
@@ -134,53 +205,12 @@ pub struct Progress {
     pub percent: Option<u64>,
 }
 
-/// Whether a line tells of an error.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mark {
-    #[default]
-    None,
-    Error,
-    Warning,
-}
-
-impl Mark {
-    /// Looks at a line without its colours: the shapes of rustc, gcc, tsc, npm, pip, make, Go, and of GitHub's commands.
-    pub fn of(line: &str) -> Self {
-        let line = line.trim_start();
-        let lower: String = line.chars().take(200).collect::<String>().to_ascii_lowercase();
-        let starts = |words: &[&str]| words.iter().any(|word| lower.starts_with(word));
-        let holds = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-        if starts(&[
-            "error:",
-            "error[",
-            "error ",
-            "fatal:",
-            "fatal error",
-            "panic:",
-            "npm err!",
-            "npm error",
-            "::error",
-            "e: ",
-            "traceback (most recent",
-            "make: ***",
-        ]) || holds(&[": error:", ": fatal error:", ": error ts", "): error "])
-            || (starts(&["make["]) && holds(&["]: ***"]))
-        {
-            Self::Error
-        } else if starts(&["warning:", "warning[", "warn:", "npm warn", "::warning", "w: ", "deprecation:"])
-            || holds(&[": warning:", "): warning "])
-        {
-            Self::Warning
-        } else {
-            Self::None
-        }
-    }
-
-    pub fn class(self) -> &'static str {
-        match self {
-            Self::None => "ln",
-            Self::Error => "ln err",
-            Self::Warning => "ln wrn",
+impl LogLine {
+    pub fn class(&self) -> &'static str {
+        match self.mark {
+            Mark::None => "ln",
+            Mark::Error => "ln err",
+            Mark::Warning => "ln wrn",
         }
     }
 }
@@ -188,23 +218,6 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lines_of_errors_and_warnings_are_marked() {
-        for (line, mark) in [
-            ("error[E0308]: mismatched types", Mark::Error),
-            ("src/x.c:3:5: error: expected ';'", Mark::Error),
-            ("src/a.ts(1,2): error TS2304: no", Mark::Error),
-            ("npm ERR! code ELIFECYCLE", Mark::Error),
-            ("make[1]: *** [all] Error 2", Mark::Error),
-            ("warning: unused import", Mark::Warning),
-            ("a.c:1:1: warning: unused", Mark::Warning),
-            ("errors are fine", Mark::None),
-            ("0 errors, 0 warnings", Mark::None),
-        ] {
-            assert_eq!(Mark::of(line), mark, "{line}");
-        }
-    }
 
     #[test]
     fn options_are_links_that_keep_each_other() {

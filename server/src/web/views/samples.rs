@@ -5,6 +5,7 @@ mod build;
 mod data;
 mod failures;
 mod lists;
+mod long;
 mod repository;
 mod search;
 mod settings;

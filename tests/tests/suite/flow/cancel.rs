@@ -35,6 +35,10 @@ async fn a_cancelled_build_stops_at_once_and_leaves_no_process() {
         sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(project.digest("main").await, None);
+    // What was not made is not listed, and who was stopped did not fail.
+    assert_eq!(build.tags(), ["none"]);
+    let steps = build.page.between_each("class=\"step-state d-inline-flex\" data-state=\"", "\"");
+    assert!(steps.contains(&"cancelled") && !steps.contains(&"failed"), "{steps:?}");
     project.press(1, "cancel").await;
     assert_eq!(project.build(1).await.state, "cancelled");
 }

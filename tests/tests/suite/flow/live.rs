@@ -63,3 +63,31 @@ async fn the_duration_goes_on_while_a_build_says_nothing() {
     assert!(page.missing.is_empty(), "{:?}", page.missing);
     project.press(1, "cancel").await;
 }
+
+#[tokio::test]
+async fn a_page_that_is_open_through_a_build_counts_its_tags() {
+    let stage = Stage::start().await;
+    let name = stage.import(&stage.repository("counted", "RUN echo ready && sleep 3\n")).await.name;
+    let project = stage.project(&name);
+    let page = project.wait_for_line(1, "ready").await.page;
+    assert!(page.body.contains("id=\"count-tags\">0</span>"), "{page}");
+    let head = page.body.split(" data-runs>").nth(2).expect("the build and its step show how long they run");
+    assert!(head.starts_with(|c: char| c.is_ascii_digit()), "{head}");
+    let list = stage.mona.get(&project.path("builds")).await.ok();
+    let events = list.between("hx-sse:connect=\"", "\"").to_owned();
+    let (mut of_list, mut of_build) = (
+        LogStream::open(&stage.mona, &events, "").await,
+        LogStream::open(&stage.mona, &project.path("builds/1/events"), &OpenPage::of(&page).last).await,
+    );
+    for (stream, what) in [(&mut of_build, "build"), (&mut of_list, "list")] {
+        let mut told = String::new();
+        while !told.contains("hx-target=\"#count-tags\" hx-swap=\"innerHTML\">2<") {
+            told += &stream.next().await.unwrap_or_else(|| panic!("the {what} ended after {told}")).html;
+        }
+    }
+    // A page that was drawn after the end is not drawn again.
+    let page = project.built(1).await.page;
+    let mut stream = LogStream::open(&stage.mona, &project.path("builds/1/events"), &OpenPage::of(&page).last).await;
+    let first = stream.next().await.expect("the counters come").html;
+    assert!(first.contains("#count-tags") && !first.contains("#result"), "{first}");
+}

@@ -104,6 +104,7 @@ fn row(step: i64, lines: i64) -> rows::Step {
         lines,
         progress: None,
         notices: None,
+        errors: None,
     }
 }
 

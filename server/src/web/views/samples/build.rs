@@ -7,11 +7,12 @@ use super::super::build::{
 use super::super::builds::BuildFacts;
 use super::super::facts::{Signature, Size, State};
 use super::super::layout::Layout;
-use super::super::log::{Before, Chunk, Gap, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
+use super::super::log::{Before, Chunk, LogLine, LogOptions, LogView, Mark, Progress, Step, StepName};
 use super::super::pull::PullBox;
 use super::super::repository::RepositoryTab;
 use super::data::{HOSTILE, ago, facts, head, mona, page, pull, verified};
-use super::failures::{failure, refused};
+use super::failures::{failed_late, failure, refused};
+use super::long::{log_with_a_gap, long_log};
 
 pub(super) fn view(number: u64, state: State, result: BuildResult) -> BuildView {
     let row = |name: &str, state, secs| Stage { name: name.to_owned(), state, secs };
@@ -64,7 +65,7 @@ pub(super) fn lines(step: u32, from: u32, texts: &[&str]) -> Vec<LogLine> {
     texts.iter().enumerate().map(line).collect()
 }
 
-const CARGO: &[&str] = &[
+pub(super) const CARGO: &[&str] = &[
     "\x1b[1;32m   Compiling\x1b[0m serde v1.0.231",
     "\x1b[1;32m   Compiling\x1b[0m axum v0.9.2",
     "\x1b[1;33mwarning\x1b[0m\x1b[1m: unused import: `std::time::Duration`\x1b[0m",
@@ -77,26 +78,11 @@ const CARGO: &[&str] = &[
 ];
 
 pub(super) fn step(number: u32, name: &str, state: State, cached: bool, texts: &[&str]) -> Step {
-    let chunks = if texts.is_empty() {
-        vec![]
-    } else {
-        vec![Chunk { step: number, index: 0, lines: lines(number, 1, texts), gap: None }]
-    };
-    Step {
-        number,
-        name: StepName::parse(name),
-        state,
-        cached,
-        secs: Some(2),
-        chunks,
-        progress: None,
-        open: !matches!(state, State::Succeeded),
-        error: None,
-        notices: vec![],
-    }
+    let chunks = if texts.is_empty() { vec![] } else { vec![Chunk::of(number, 0, lines(number, 1, texts))] };
+    Step { cached, secs: Some(2), chunks, ..Step::new(number, StepName::parse(name), state) }
 }
 
-fn early() -> Vec<Step> {
+pub(super) fn early() -> Vec<Step> {
     vec![
         step(1, "Check out acme/api at a1b2c3d", State::Succeeded, false, &["Fetching a1b2c3d (depth 1)", "41 files"]),
         step(
@@ -137,6 +123,7 @@ pub(super) fn log(steps: Vec<Step>) -> LogView {
         raw_url: "/acme/api/-/builds/149/raw".to_owned(),
         summary: "1,204 lines".to_owned(),
         find: String::new(),
+        opens_at: None,
     }
 }
 
@@ -165,7 +152,7 @@ pub(super) fn running() -> BuildPage {
     show(view(149, State::Running, BuildResult::None), LogView { summary: String::new(), ..log(steps) })
 }
 
-fn failed_log() -> LogView {
+pub(super) fn failed_log() -> LogView {
     LogView {
         before: Some(Before {
             text: "4 steps before this one succeeded in 3s, 2 of them from cache".to_owned(),
@@ -173,20 +160,6 @@ fn failed_log() -> LogView {
         }),
         ..log(vec![step(9, "[build 4/4] RUN cargo build --release --locked", State::Failed, false, CARGO)])
     }
-}
-
-fn log_with_a_gap() -> LogView {
-    let mut log = log(early());
-    let gap = Gap {
-        first: 1001,
-        last: 41_000,
-        url: "?from=1001#s1-L1001".to_owned(),
-        fragment_url: "/acme/api/-/builds/149/lines?step=1&from=1001&to=41000".to_owned(),
-    };
-    log.steps[0].chunks.push(Chunk { step: 1, index: 1, lines: vec![], gap: Some(gap) });
-    let after = lines(1, 41_001, &["41,001 files", "warning: too many files"]);
-    log.steps[0].chunks.push(Chunk { step: 1, index: 205, lines: after, gap: None });
-    log
 }
 
 fn newer(title: &str) -> Newer {
@@ -251,6 +224,10 @@ pub(super) fn pages() -> Vec<(String, String)> {
         page("build-running", &running()),
         page("build-cancelling", &show(cancelling, log(early()))),
         page("build-failed", &show(failed(), failed_log())),
+        page(
+            "build-failed-long",
+            &show(view(146, State::Failed, BuildResult::Failed(Box::new(failed_late()))), long_log()),
+        ),
         page(
             "build-cut",
             &show(

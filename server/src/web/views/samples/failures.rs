@@ -1,6 +1,6 @@
 //! Builds that failed, and what their pages say of it.
 
-use super::super::build::{BaseBox, ExcerptLine, Failure};
+use super::super::build::{BaseBox, ErrorLink, ExcerptLine, Failure};
 
 pub(super) fn failure() -> Failure {
     let excerpt = [
@@ -15,7 +15,12 @@ pub(super) fn failure() -> Failure {
     Failure {
         heading: "cargo build --release exited with code 101".to_owned(),
         message: String::new(),
-        first_error: Some(("s9-L5".to_owned(), 5)),
+        first_error: Some(ErrorLink {
+            id: "s9-L5".to_owned(),
+            line: 5,
+            is_first: true,
+            text: "error[E0308]: mismatched types".to_owned(),
+        }),
         place: Some((
             "Dockerfile:13".to_owned(),
             Some("https://github.com/acme/api/blob/a1b2c3d4/Dockerfile#L13-L14".to_owned()),
@@ -28,6 +33,13 @@ pub(super) fn failure() -> Failure {
         hint: Some("Other builds of this branch did not fail at this step.".to_owned()),
         base: None,
     }
+}
+
+/// As `failure`, at the end of a long log.
+pub(super) fn failed_late() -> Failure {
+    let text = "error[E0308]: mismatched types".to_owned();
+    let error = ErrorLink { id: "s9-L49996".to_owned(), line: 49_996, is_first: false, text };
+    Failure { first_error: Some(error), ..failure() }
 }
 
 /// A base that whoever looks at it can allow, or that others can.

@@ -2,8 +2,10 @@
 
 use super::super::build::{BuildResult, Newer};
 use super::super::facts::State;
+use super::super::layout::Counts;
 use super::super::live::{
-    self, AppendChunk, AppendLines, AppendStep, SwapMoving, SwapNewer, SwapProgress, SwapState, SwapStepHead,
+    self, AppendChunk, AppendLines, AppendStep, SwapCounts, SwapMoving, SwapNewer, SwapProgress, SwapState,
+    SwapStepHead,
 };
 use super::super::log::{Chunk, Progress};
 use super::build::{lines, ready, step, view};
@@ -39,7 +41,7 @@ fn messages() -> Vec<String> {
         let line = lines(9, number, &[&text]);
         let index = Chunk::index_of(number);
         let html = if (number - 1) % 200 == 0 {
-            AppendChunk { chunk: &Chunk { step: 9, index, lines: line, gap: None } }.render()
+            AppendChunk { chunk: &Chunk::of(9, index, line) }.render()
         } else {
             AppendLines { step: 9, chunk: index, lines: &line }.render()
         };
@@ -61,6 +63,8 @@ fn messages() -> Vec<String> {
         title: "Next".to_owned(),
         overtook: false,
     };
+    let counts = Counts { tags: 38, builds: 151 };
+    out.push(live::message("", &SwapCounts { counts }.render().unwrap()));
     out.push(live::message("", &SwapNewer { newer: &newer }.render().unwrap()));
     out.push(live::event("", "done", ""));
     out
