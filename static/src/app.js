@@ -2,6 +2,7 @@
 import '@github/relative-time-element';
 import '@github/clipboard-copy-element';
 import { install, uninstall } from '@github/hotkey';
+import { follow } from './refresh.js';
 
 // Single-key shortcuts, as data-hotkey on links and buttons that are on the page; they can be switched off (WCAG 2.1.4).
 const off = document.getElementById('keys-off');
@@ -13,6 +14,7 @@ const keys = () => {
 off?.addEventListener('change', () => { localStorage.setItem('keys', off.checked ? 'off' : 'on'); keys(); });
 off?.closest('label').removeAttribute('hidden');
 keys();
+follow(() => document.querySelectorAll('[data-hotkey]').forEach(el => uninstall(el)), keys);
 
 document.addEventListener('clipboard-copy', e => {
   const use = e.target.querySelector('use'), was = use.getAttribute('href');

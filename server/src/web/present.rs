@@ -157,6 +157,12 @@ pub fn head_uncounted(principal: &Principal, on: &RepositoryAccess) -> Repositor
     }
 }
 
+/// The stream of a repository's builds, while the newest one is open: a page that counts on it follows.
+pub fn while_open(head: &RepositoryHead, newest: Option<&rows::Build>) -> Option<String> {
+    let is_open = newest.is_some_and(|build| state(build.state).is_open());
+    is_open.then(|| format!("{}/-/builds/events", head.url()))
+}
+
 /// Signed by whom, and when that was checked.
 pub async fn signature(app: &App, on: &RepositoryAccess, digest: &Digest) -> Result<Signature> {
     Ok(verdict(app, trust::verify(app, &Place::from(on), digest).await?))

@@ -21,6 +21,8 @@ pub struct Layout {
     pub live: bool,
     /// Without scripts the page loads itself again every five seconds.
     pub refresh: bool,
+    /// A stream of builds: while one of them is open, the page is brought up to date with each change.
+    pub follows: Option<String>,
     /// `""`, `running`, `succeeded` or `failed`: the mark on the tab's icon.
     pub mark: &'static str,
 }
@@ -95,6 +97,13 @@ impl Layout {
     #[must_use]
     pub fn flash(mut self, flash: Option<Flash>) -> Self {
         self.flash = flash;
+        self
+    }
+
+    /// Follows a stream of builds.
+    #[must_use]
+    pub fn following(mut self, events_url: Option<String>) -> Self {
+        self.follows = events_url;
         self
     }
 
