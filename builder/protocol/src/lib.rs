@@ -13,10 +13,12 @@
 //! Sending the same batch or the same finish twice is as sending it once.
 
 mod assignment;
+mod dockerfile;
 mod platform;
 mod record;
 
 pub use assignment::{Assignment, CacheRef, HeadersSecret, Mirror, PushTarget, RegistryLogin, SourceSpec, Target};
+pub use dockerfile::{is_dockerfile, name_part};
 pub use platform::foreign;
 pub use record::{Line, Record, RecordBatch, RecordsReply, StepDone, StepStarted, Stream};
 

@@ -4,10 +4,10 @@ use crate::error::{Error, Result};
 
 /// More than a page shows; a monorepo with more names its Dockerfile by hand.
 const MOST: usize = 50;
+/// In bytes; the forms take less.
+const LONGEST: usize = 512;
 /// Other people's code that lies in a source.
 const FOREIGN: &[&str] = &["node_modules", "vendor", ".git"];
-/// Endings of files about Dockerfiles.
-const NOT_BUILT: &[&str] = &["dockerignore", "md", "txt", "j2", "tmpl", "template", "tpl", "orig", "bak"];
 
 /// The Dockerfiles among the files of a tree: the one in the root first, then by depth and name.
 pub fn find(files: &[String]) -> Vec<String> {
@@ -17,27 +17,69 @@ pub fn find(files: &[String]) -> Vec<String> {
 }
 
 fn is_dockerfile(path: &str) -> bool {
-    let (folders, name) = path.rsplit_once('/').unwrap_or(("", path));
-    let (stem, ending) = name.split_once('.').unwrap_or((name, ""));
-    let last = name.rsplit('.').next().unwrap_or_default();
-    let word = |text: &str| text.eq_ignore_ascii_case("dockerfile") || text.eq_ignore_ascii_case("containerfile");
-    let named = word(stem) && !NOT_BUILT.contains(&ending.rsplit('.').next().unwrap_or_default());
-    (named || (!stem.is_empty() && word(last)))
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
+    slipway_protocol::is_dockerfile(path)
         && !folders.split('/').any(|folder| FOREIGN.contains(&folder))
-        && check_path(path).is_ok()
+        && dockerfile(path).is_ok_and(|clean| clean == path)
 }
 
 fn is_plain(path: &str) -> bool {
     matches!(path.rsplit('/').next(), Some("Dockerfile"))
 }
 
-/// A path inside a source, as people may give it.
-pub fn check_path(path: &str) -> Result<()> {
-    let parts_are_good = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if parts_are_good && path.len() <= 512 && !path.contains(|c: char| c.is_control() || c == '\\') {
-        return Ok(());
+/// The path of a Dockerfile as people write it, `./docker/api.Dockerfile` or `/Dockerfile`, as it is stored.
+pub fn dockerfile(typed: &str) -> Result<String> {
+    let path = inside(typed, "Dockerfile", "`docker/api.Dockerfile`")?;
+    if typed.trim().is_empty() {
+        return Err(Error::invalid("Dockerfile: it is empty; name a file of the repository, such as `Dockerfile`"));
     }
-    Err(Error::invalid("the path of a Dockerfile is relative to the source, such as `docker/api.Dockerfile`"))
+    if path.is_empty() || is_folder(typed) {
+        return Err(Error::invalid(
+            "Dockerfile: this names a folder; name the file in it, such as `docker/Dockerfile`",
+        ));
+    }
+    Ok(path)
+}
+
+/// A context folder as people write it, `.`, `./docker` or `/docker/`, as it is stored: empty for the whole source.
+pub fn context(typed: &str) -> Result<String> {
+    inside(typed, "Context folder", "`docker`, or empty for the whole repository")
+}
+
+fn is_folder(typed: &str) -> bool {
+    matches!(typed.trim().rsplit('/').next(), Some("" | "." | ".."))
+}
+
+/// A path inside a source without what says nothing in it.
+fn inside(typed: &str, field: &str, example: &str) -> Result<String> {
+    let wrong =
+        |why: &str| Error::invalid(format!("{field}: {why}; write a path inside the repository, such as {example}"));
+    let typed = typed.trim();
+    if typed.contains('\\') {
+        return Err(wrong("folders are divided by `/`, not by a backslash"));
+    }
+    if typed.contains(char::is_control) {
+        return Err(wrong("it has a sign that no path has"));
+    }
+    if typed.contains("://") {
+        return Err(wrong("this is an address"));
+    }
+    let mut parts = Vec::new();
+    for part in typed.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        if part == ".." {
+            parts.pop().ok_or_else(|| wrong("it leads out of the repository"))?;
+        } else {
+            parts.push(part);
+        }
+    }
+    if parts.contains(&".git") {
+        return Err(wrong("`.git` is no part of what is built"));
+    }
+    let path = parts.join("/");
+    if path.len() > LONGEST {
+        return Err(wrong("it is too long"));
+    }
+    Ok(path)
 }
 
 /// The folder of a Dockerfile, which is its context; empty for the whole source.
@@ -49,9 +91,7 @@ pub fn context_of(dockerfile: &str) -> &str {
 /// `Dockerfile.api`; `None` for the one in the root.
 pub fn distinction(dockerfile: &str) -> Option<&str> {
     let (folder, name) = dockerfile.rsplit_once('/').unwrap_or(("", dockerfile));
-    let (stem, ending) = name.split_once('.').unwrap_or((name, ""));
-    let word = |text: &str| text.eq_ignore_ascii_case("dockerfile") || text.eq_ignore_ascii_case("containerfile");
-    let own = if word(stem) { ending } else { stem };
+    let own = slipway_protocol::name_part(name).unwrap_or(name);
     let last_folder = folder.rsplit('/').next().unwrap_or_default();
     [own, last_folder].into_iter().find(|text| !text.is_empty())
 }
@@ -68,6 +108,8 @@ mod tests {
             "docker/api.Dockerfile",
             "Dockerfile.dev",
             "Containerfile",
+            "Dockerfile-alpine",
+            "Dockerfile_debian",
             "Dockerfile",
             "web/app.containerfile",
             // None of these is one.
@@ -87,7 +129,9 @@ mod tests {
             [
                 "Dockerfile",
                 "Containerfile",
+                "Dockerfile-alpine",
                 "Dockerfile.dev",
+                "Dockerfile_debian",
                 "docker/api.Dockerfile",
                 "web/app.containerfile",
                 "services/api/Dockerfile"
@@ -98,14 +142,50 @@ mod tests {
     }
 
     #[test]
-    fn a_path_stays_inside_the_source() {
-        for good in ["Dockerfile", "a/b/Dockerfile", "a b/--x.Dockerfile", "ü/Dockerfile"] {
-            assert!(check_path(good).is_ok(), "{good}");
+    fn paths_are_taken_as_people_write_them() {
+        for (typed, path) in [
+            ("Dockerfile", "Dockerfile"),
+            ("./Dockerfile", "Dockerfile"),
+            ("/Dockerfile", "Dockerfile"),
+            (" docker//api.Dockerfile ", "docker/api.Dockerfile"),
+            ("./a/./b/Dockerfile", "a/b/Dockerfile"),
+            ("a b/--x.Dockerfile", "a b/--x.Dockerfile"),
+            ("ü/Dockerfile", "ü/Dockerfile"),
+            ("Dockerfile..old", "Dockerfile..old"),
+            ("odd.", "odd."),
+            ("docker/../Dockerfile", "Dockerfile"),
+        ] {
+            assert_eq!(dockerfile(typed).unwrap(), path, "{typed}");
         }
-        for bad in ["", "/etc/passwd", "../Dockerfile", "a/../../b", "a//b", "./Dockerfile", "a\\b", "a\nb", "a/"] {
-            assert!(check_path(bad).is_err(), "{bad:?}");
+        for (typed, folder) in [
+            ("", ""),
+            (".", ""),
+            ("./", ""),
+            ("/", ""),
+            ("./docker", "docker"),
+            ("docker/", "docker"),
+            ("/docker/web/.", "docker/web"),
+            ("...", "..."),
+            ("docker/..", ""),
+            ("docker/../web", "web"),
+        ] {
+            assert_eq!(context(typed).unwrap(), folder, "{typed}");
         }
-        assert!(check_path(&"a".repeat(513)).is_err());
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_taken_is_told_by_its_field() {
+        let long = "a".repeat(513);
+        for bad in ["../Dockerfile", "a/../../b", "/..", "a\\b", "a\nb", "a\0b", ".git/x", "https://x/y", &long] {
+            for (field, told) in [("Dockerfile: ", dockerfile(bad)), ("Context folder: ", context(bad))] {
+                let told = told.unwrap_err().to_string();
+                assert!(told.starts_with(field), "{bad:?}: {told}");
+            }
+        }
+        assert!(dockerfile(" ").unwrap_err().to_string().contains("empty"));
+        for folder in [".", "./", "/", "docker/", "docker/.", "docker/.."] {
+            assert!(dockerfile(folder).unwrap_err().to_string().contains("names a folder"), "{folder:?}");
+        }
     }
 
     #[test]
@@ -116,6 +196,9 @@ mod tests {
             ("docker/api.Dockerfile", "docker", Some("api")),
             ("services/api/Dockerfile", "services/api", Some("api")),
             ("Containerfile", "", None),
+            ("docker/Dockerfile-alpine", "docker", Some("alpine")),
+            ("Containerfile_web", "", Some("web")),
+            ("images/base", "images", Some("base")),
         ] {
             assert_eq!((context_of(path), distinction(path)), (context, name), "{path}");
         }

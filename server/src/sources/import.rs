@@ -78,15 +78,15 @@ async fn ask(
         tx.commit().await?;
     }
     let account = owners::account(&forge, &identity, &remote).await?;
-    let wanted = dockerfile.filter(|path| !path.trim().is_empty());
-    if let Some(known) = existing(app, by, &account, &remote.id, wanted.as_deref()).await? {
+    let dockerfile = dockerfile.filter(|path| !path.trim().is_empty());
+    let dockerfile = dockerfile.map(|path| dockerfiles::dockerfile(&path)).transpose()?;
+    if let Some(known) = existing(app, by, &account, &remote.id, dockerfile.as_deref()).await? {
         return Ok(Asked::Known(known.0, known.1));
     }
-    let dockerfile = match wanted {
+    let dockerfile = match dockerfile {
         Some(path) => path,
         None => first_dockerfile(app, &forge, &listed, &remote).await?,
     };
-    dockerfiles::check_path(&dockerfile)?;
     let default = RefName::of_branch(&remote.default_branch)?;
     let head = match forge.branch_head(&remote.id, &remote.default_branch).await {
         Err(ForgeError::NotFound) => {

@@ -98,20 +98,20 @@ pub async fn change_rule(
     let rule = rule_of_repository(app, allowed.on().id)
         .await?
         .ok_or_else(|| Error::not_found("the rule of this repository"))?;
-    let (dockerfile, context) = (dockerfile.trim(), context.trim().trim_end_matches('/'));
-    let args = parse_args(build_args);
-    let wrong = Wrong {
-        dockerfile: dockerfiles::check_path(dockerfile).err().map(|e| e.to_string()),
-        context: (!context.is_empty()).then(|| dockerfiles::check_path(context).err().map(|e| e.to_string())).flatten(),
-        build_args: args.as_ref().err().cloned(),
+    let (dockerfile, context) = (dockerfiles::dockerfile(dockerfile), dockerfiles::context(context));
+    let (dockerfile, context, args) = match (dockerfile, context, parse_args(build_args)) {
+        (Ok(dockerfile), Ok(context), Ok(args)) => (dockerfile, context, args),
+        (dockerfile, context, args) => {
+            return Ok(Err(Wrong {
+                dockerfile: dockerfile.err().map(|e| e.to_string()),
+                context: context.err().map(|e| e.to_string()),
+                build_args: args.err(),
+            }));
+        }
     };
-    let Ok(args) = args else { return Ok(Err(wrong)) };
-    if wrong != Wrong::default() {
-        return Ok(Err(wrong));
-    }
     let changed = rows::Rule {
-        dockerfile: dockerfile.to_owned(),
-        context: context.to_owned(),
+        dockerfile: dockerfile.clone(),
+        context: context.clone(),
         build_args: serde_json::to_string(&args).expect("names and values are plain data"),
         updated_at: app.clock.now(),
         ..rule

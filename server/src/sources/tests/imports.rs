@@ -87,7 +87,11 @@ async fn each_dockerfile_can_fill_a_repository() {
     let rules = db::sources::rules_of(&scene.app.db, source.id).await.unwrap();
     let contexts: Vec<&str> = rules.iter().map(|r| r.context.as_str()).collect();
     assert_eq!(contexts, ["", "services/api"]);
-    for bad in ["../Dockerfile", "/etc/passwd", "a\nb"] {
+    for same in ["./services/api/Dockerfile", "/services/api/Dockerfile", " services//api/Dockerfile"] {
+        let again = import::import(&scene.app, &may_use(&mona), listed.id, Some(same.into())).await.unwrap();
+        assert_eq!(again, second, "{same}");
+    }
+    for bad in ["../Dockerfile", "services/api/", "a\nb"] {
         let result = import::import(&scene.app, &may_use(&mona), listed.id, Some(bad.into())).await;
         assert!(matches!(result, Err(Error::Invalid(_))), "{bad}");
     }

@@ -20,16 +20,36 @@ async fn paths_out_of_the_source_are_refused_at_the_form() {
     let to = bench(shop, "paths").await;
     let before = rule(shop, &to).await;
     let form = format!("/{}/-/settings/rule", to.name);
-    for path in ["../Dockerfile", "/etc/passwd", "a/../../b", "a\u{0}b", "a\nb", "..", "a\\..\\b"] {
-        for fields in [
-            [("dockerfile", path), ("context", ""), ("build_args", "")],
-            [("dockerfile", "Dockerfile"), ("context", path), ("build_args", "")],
+    for path in ["../Dockerfile", "/../etc/passwd", "a/../../b", "a\u{0}b", "a\nb", "..", "a\\..\\b", ".git/config"] {
+        for (field, fields) in [
+            ("Dockerfile: ", [("dockerfile", path), ("context", ""), ("build_args", "")]),
+            ("Context folder: ", [("dockerfile", "Dockerfile"), ("context", path), ("build_args", "")]),
         ] {
             let page = shop.mona().post(&form, &fields).await;
             assert_eq!(page.status.as_u16(), 422, "{fields:?}");
+            page.says(field);
         }
     }
     assert_eq!(rule(shop, &to).await, before);
+}
+
+#[tokio::test]
+async fn paths_are_taken_as_people_write_them() {
+    let shop = Workshop::shared().await;
+    let to = bench(shop, "as-written").await;
+    let form = format!("/{}/-/settings/rule", to.name);
+    for (dockerfile, context, stored) in [
+        ("./Dockerfile", ".", "Dockerfile||{}"),
+        ("/docker/web.Dockerfile", "./docker", "docker/web.Dockerfile|docker|{}"),
+        (" docker//web.Dockerfile", "/docker/", "docker/web.Dockerfile|docker|{}"),
+        ("docker/../Dockerfile", "./", "Dockerfile||{}"),
+        // Whatever stands first, it is a path inside the source.
+        ("/etc/passwd", "/", "etc/passwd||{}"),
+    ] {
+        let fields = [("dockerfile", dockerfile), ("context", context), ("build_args", "")];
+        shop.mona().post(&form, &fields).await.is(303);
+        assert_eq!(rule(shop, &to).await, stored, "{fields:?}");
+    }
 }
 
 #[tokio::test]
