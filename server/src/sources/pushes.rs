@@ -87,8 +87,10 @@ async fn why_not(
     commit: &Commit,
     trigger: Trigger,
 ) -> Result<Option<(&'static str, String)>> {
-    // A person who imports asks for the build, whatever the commit says.
-    let word = rules::asks_to_skip(&commit.message).filter(|_| trigger == Trigger::Push);
+    // A person who imports asks for the build, whatever the commit says. And so does who makes a git tag: tools that
+    // release put these words into the commit that they tag, so that nothing runs for the branch.
+    let counts = trigger == Trigger::Push && name.branch().is_some();
+    let word = rules::asks_to_skip(&commit.message).filter(|_| counts);
     if let Some(word) = word {
         return Ok(Some(("skip_ci", format!("the commit message says `{word}`"))));
     }

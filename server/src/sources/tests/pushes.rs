@@ -6,6 +6,7 @@ use crate::db::HookState;
 crate::testing::on_postgres! {
     a_push_that_the_forge_tells_of_is_built,
     what_shall_not_be_built_is_noted,
+    a_release_is_built_whatever_its_commit_asks_for,
     a_release_is_built_though_a_branch_has_its_short_tag,
     the_default_branch_is_built_though_another_one_has_its_tag,
     a_refused_webhook_is_replaced_by_polling,
@@ -89,6 +90,25 @@ async fn what_shall_not_be_built_is_noted() {
     let clash = scene.build_of(&name, "refs/heads/a-b", &two).await;
     assert_eq!((clash.state, clash.reason.as_deref()), (BuildState::Skipped, Some("tag_collision")));
     assert!(clash.detail.unwrap().contains("`a/b`"));
+}
+
+#[tokio::test]
+async fn a_release_is_built_whatever_its_commit_asks_for() {
+    let scene = Scene::start(NEVER).await;
+    let (code, _, name) = hooked(&scene).await;
+    // As semantic-release does it: the version is written by a commit that shall not be built, and tagged.
+    let head = code.commit("main", &[("version", "1.4.0")], "chore(release): 1.4.0 [skip ci]");
+    let branch = scene.build_of(&name, "refs/heads/main", &head).await;
+    assert_eq!((branch.state, branch.reason.as_deref()), (BuildState::Skipped, Some("skip_ci")));
+    code.tags(&["v1.4.0", "nightly"], &head);
+    code.annotated_tag("v1.4.1", &head, "Release [skip ci]");
+    for tag in ["v1.4.0", "nightly", "v1.4.1"] {
+        let release = scene.build_of(&name, &format!("refs/tags/{tag}"), &head).await;
+        assert!(is_queued(&release), "{tag}: {:?}", release.detail);
+    }
+    code.set_branch("topic", &head);
+    let topic = scene.build_of(&name, "refs/heads/topic", &head).await;
+    assert_eq!(topic.reason.as_deref(), Some("skip_ci"), "a new branch is a branch");
 }
 
 #[tokio::test]
