@@ -3,8 +3,14 @@
 use super::{Digest, name_type};
 use crate::error::{Error, OciCode, Result};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use std::fmt;
 use std::str::FromStr;
+
+/// Characters of a tag.
+const LONGEST: usize = 128;
+/// Digits of a hash that keep two long names apart.
+const HASH: usize = 8;
 
 /// A tag, `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,7 +23,7 @@ impl FromStr for TagName {
     fn from_str(text: &str) -> Result<Self> {
         let first = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
         let rest = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
-        if first && rest && text.len() <= 128 {
+        if first && rest && text.len() <= LONGEST {
             return Ok(Self(text.to_owned()));
         }
         Err(Error::registry(
@@ -28,17 +34,21 @@ impl FromStr for TagName {
 }
 
 impl TagName {
-    /// The nearest legal tag to a branch name: what is not allowed becomes `-`.
+    /// The nearest legal tag to a branch name: what is not allowed becomes `-`, and of a name that is too long a part of
+    /// its hash stands in the place of the rest, so that names that only end differently stay apart.
     pub fn near(branch: &str) -> Self {
         let mut near: String = branch
             .chars()
             .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') { c } else { '-' })
             .collect();
-        near.truncate(128);
         let begins_well = near.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
         if !begins_well || subject_of(&near).is_some() {
             near.insert(0, '_');
-            near.truncate(128);
+        }
+        if near.len() > LONGEST {
+            let hash = hex::encode(Sha256::digest(branch));
+            near.truncate(LONGEST - 1 - HASH);
+            near = format!("{near}-{}", &hash[..HASH]);
         }
         Self(near)
     }
@@ -106,6 +116,32 @@ mod tests {
         assert_eq!(TagName::near("-x").as_str(), "_-x");
         assert_eq!(TagName::near("ü,=\"").as_str(), "_----");
         assert!(TagName::near(&"é".repeat(300)).as_str().parse::<TagName>().is_ok());
+    }
+
+    #[test]
+    fn long_names_that_end_differently_stay_apart() {
+        let long = "renovate/".to_owned() + &"a".repeat(150);
+        let accessory = format!("sha256-{}", "ab".repeat(60));
+        let all: Vec<String> = [128, 129, 130, 200]
+            .iter()
+            .flat_map(|length| ["x", "y"].map(|end| format!("{:a<1$}{end}", "b", length - 1)))
+            .chain([
+                format!("{long}1"),
+                format!("{long}2"),
+                long.replace('/', "-") + "1",
+                "é".repeat(129),
+                "ü".repeat(129),
+            ])
+            .chain([format!("{accessory}1"), format!("{accessory}2")])
+            .collect();
+        let tags: Vec<TagName> = all.iter().map(|name| TagName::near(name)).collect();
+        for (tag, name) in tags.iter().zip(&all) {
+            assert!(tag.as_str().parse::<TagName>().is_ok() && !tag.is_accessory(), "{name}: {tag}");
+            assert_eq!(tag.as_str() == name, name.len() <= LONGEST && !name.starts_with("sha256"), "{name}: {tag}");
+            assert_eq!(tags.iter().filter(|other| *other == tag).count(), 1, "{name}: {tag}");
+            assert_eq!(TagName::near(name), *tag);
+        }
+        assert_eq!(&tags[8].as_str()[..20], "renovate-aaaaaaaaaaa");
     }
 
     #[test]

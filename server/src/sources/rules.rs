@@ -5,6 +5,7 @@
 //! branch feature/login   → feature-login          mapped: no legal tag by itself
 //! tag    v1.2.3          → 1.2.3, 1.2, 1          1.2 and 1 move forward in version order only
 //! tag    v1.2.3-rc.1     → 1.2.3-rc.1             a pre-release moves none of the short ones
+//! tag    v1.2.3+fork.1   → 1.2.3-fork.1, 1.2, 1   of two that differ in this part only, the newer push has the short ones
 //! tag    nightly         → nightly
 //! ```
 //! Versions win over every other ref, and the default branch over all but versions: a branch `1.2` leaves the tag to

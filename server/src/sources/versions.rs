@@ -3,27 +3,32 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A version without build metadata (a `+` is no legal character of an image tag).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Two that differ in their build metadata only are equal (section 10).
+#[derive(Clone, Debug)]
 pub struct Version {
     pub major: u64,
     pub minor: u64,
     pub patch: u64,
     /// `rc.1`; empty for a release.
     pub pre_release: String,
+    /// `fork.1` of `1.2.3+fork.1`; mostly empty.
+    pub build: String,
 }
 
 impl Version {
-    /// Of `v1.2.3`, `1.2.3` and `v1.2.3-rc.1`; anything else is no version.
+    /// Of `v1.2.3`, `1.2.3`, `v1.2.3-rc.1` and `v1.2.3+fork.1`; anything else is no version.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix('v').unwrap_or(text);
-        let (core, pre_release) = text.split_once('-').unwrap_or((text, ""));
-        if text.len() != core.len() && !is_pre_release(pre_release) {
+        let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
+        let (core, pre_release) = text.split_once('-').map_or((text, None), |(core, rest)| (core, Some(rest)));
+        if !pre_release.is_none_or(is_pre_release) || !build.is_none_or(|build| build.split('.').all(is_identifier)) {
             return None;
         }
         let mut numbers = core.split('.').map(number);
         let (major, minor, patch) = (numbers.next()??, numbers.next()??, numbers.next()??);
-        numbers.next().is_none().then(|| Self { major, minor, patch, pre_release: pre_release.to_owned() })
+        let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+        let (pre_release, build) = (text(pre_release), text(build));
+        numbers.next().is_none().then_some(Self { major, minor, patch, pre_release, build })
     }
 
     pub fn is_release(&self) -> bool {
@@ -40,18 +45,33 @@ fn number(text: &str) -> Option<u64> {
 
 fn is_pre_release(text: &str) -> bool {
     text.split('.').all(|part| {
-        let legal = !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         let numeric = part.bytes().all(|b| b.is_ascii_digit());
-        legal && (!numeric || part == "0" || !part.starts_with('0'))
+        is_identifier(part) && (!numeric || part == "0" || !part.starts_with('0'))
     })
 }
 
+fn is_identifier(part: &str) -> bool {
+    !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// As an image tag has it, in which a `+` is no legal character: `1.2.3-rc.1-fork.1`.
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.patch)?;
-        if self.is_release() { Ok(()) } else { write!(f, "-{}", self.pre_release) }
+        [&self.pre_release, &self.build]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .try_for_each(|part| write!(f, "-{part}"))
     }
 }
+
+impl PartialEq for Version {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Version {}
 
 impl PartialOrd for Version {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
@@ -103,7 +123,17 @@ mod tests {
 
     #[test]
     fn only_whole_versions_are_versions() {
-        for good in ["1.2.3", "v1.2.3", "v0.0.0", "v1.2.3-rc.1", "1.2.3-0", "1.2.3-a-b"] {
+        for good in [
+            "1.2.3",
+            "v1.2.3",
+            "v0.0.0",
+            "v1.2.3-rc.1",
+            "1.2.3-0",
+            "1.2.3-a-b",
+            "v1.2.3+5",
+            "1.2.3-rc.1+a.01-b",
+            "1.2.3+a-b",
+        ] {
             assert!(Version::parse(good).is_some(), "{good}");
         }
         for bad in [
@@ -117,7 +147,11 @@ mod tests {
             "1.2.3-",
             "1.2.3-01",
             "1.2.3-a..b",
-            "1.2.3+5",
+            "1.2.3+",
+            "1.2.3-+5",
+            "1.2.3+a..b",
+            "1.2.3+a+b",
+            "1.2.3+a_b",
             "V1.2.3",
             "vv1.2.3",
             "1.2.x",
@@ -128,6 +162,22 @@ mod tests {
         ] {
             assert!(Version::parse(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn build_metadata_is_in_the_text_and_not_in_the_order() {
+        let version = |text| Version::parse(text).unwrap();
+        for (text, shown, is_release) in [
+            ("v2.3.8+fork.1", "2.3.8-fork.1", true),
+            ("1.28.2+k3s1", "1.28.2-k3s1", true),
+            ("v1.0.0-rc.1+build.5", "1.0.0-rc.1-build.5", false),
+        ] {
+            assert_eq!((version(text).to_string().as_str(), version(text).is_release()), (shown, is_release));
+        }
+        assert_eq!(version("1.2.3+a"), version("1.2.3+b"));
+        assert_eq!(version("1.2.3+a"), version("1.2.3"));
+        assert!(version("1.2.3+z") < version("1.2.4"));
+        assert!(version("1.2.3-rc.1+z") < version("1.2.3"));
     }
 
     #[test]

@@ -32,7 +32,11 @@ fn a_ref_moves_these_tags() {
         ("refs/tags/v1.2.3-rc.1", "1.2.3-rc.1"),
         ("refs/tags/v1.2", "v1.2"),
         ("refs/tags/nightly", "nightly"),
-        ("refs/tags/v1.2.3+5", "v1.2.3-5 (mapped)"),
+        ("refs/tags/v1.2.3+5", "1.2.3-5 1.2^ 1^"),
+        ("refs/tags/v2.3.8+fork.1", "2.3.8-fork.1 2.3^ 2^"),
+        ("refs/tags/v2.3.8-rc.1+fork.1", "2.3.8-rc.1-fork.1"),
+        ("refs/tags/v2.3+fork.1", "v2.3-fork.1 (mapped)"),
+        ("refs/heads/v2.3.8+fork.1", "v2.3.8-fork.1 (mapped)"),
         ("refs/tags/api/v1.2.3", "api-v1.2.3 (mapped)"),
         ("refs/tags/main", "main"),
         ("refs/heads/sha256-abc.sig", "sha256-abc.sig"),
@@ -59,6 +63,11 @@ fn short_version_tags_move_forward_in_version_order_only() {
         (version("1.1.9"), 9, "refs/tags/v1.2.0", 3, false),
         (version("1.2.0"), 3, "refs/tags/v1.1.9", 9, true),
         (version("1.10.0"), 3, "refs/tags/v1.9.0", 9, true),
+        // Build metadata orders nothing: by number.
+        (version("1.2.0+fork.2"), 4, "refs/tags/v1.2.0+fork.1", 3, true),
+        (version("1.2.0+fork.2"), 2, "refs/tags/v1.2.0+fork.1", 3, false),
+        (version("1.2.0+fork.1"), 4, "refs/tags/v1.2.0", 3, true),
+        (version("1.2.0+fork.1"), 9, "refs/tags/v1.2.1", 3, false),
         // The same tag again: by number.
         (version("1.2.0"), 3, "refs/tags/v1.2.0", 3, true),
         (version("1.2.0"), 2, "refs/tags/v1.2.0", 3, false),
@@ -77,6 +86,8 @@ fn two_refs_with_one_tag_collide() {
         ("refs/heads/feature/a", "refs/heads/feature-a", Some("feature-a")),
         ("refs/tags/latest", "refs/heads/latest", Some("latest")),
         ("refs/tags/v1.2.3", "refs/tags/1.2.3", Some("1.2.3")),
+        ("refs/tags/v1.2.3+a", "refs/tags/v1.2.3-a", Some("1.2.3-a")),
+        ("refs/tags/v1.2.3+a", "refs/tags/v1.2.3+b", None),
         // Versions win, so they do not collide.
         ("refs/heads/1.2", "refs/tags/v1.2.3", None),
         ("refs/tags/1", "refs/tags/v1.2.3", None),
@@ -93,6 +104,18 @@ fn two_refs_with_one_tag_collide() {
         let back = collision(&other, [&name], "main").map(|(tag, _)| tag.to_string());
         assert_eq!(back.as_deref(), expected, "{other} {name}");
     }
+}
+
+#[test]
+fn long_refs_that_end_differently_have_tags_of_their_own() {
+    let long = "refs/heads/feature/".to_owned() + &"a".repeat(140);
+    for (one, other) in [("1", "2"), ("", "-")] {
+        let (one, other) = (git_ref(&format!("{long}{one}")), git_ref(&format!("{long}{other}")));
+        assert_eq!(collision(&one, [&other], "main"), None);
+        assert!(tags_of(&one, "main").mapped, "the page shows the tag");
+    }
+    let version = format!("refs/tags/v1.2.3+{}", "a".repeat(140));
+    assert_eq!(collision(&git_ref(&format!("{version}1")), [&git_ref(&format!("{version}2"))], "main"), None);
 }
 
 #[test]
