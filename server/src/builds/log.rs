@@ -12,6 +12,7 @@ pub mod raw;
 mod read;
 mod reader;
 mod seal;
+mod spans;
 mod steps;
 
 pub use conceal::Conceal;

@@ -1,6 +1,7 @@
 //! Where things lie in a sealed log, so that any part of it is read without the rest.
 
 use super::raw;
+use super::spans::Spans;
 use serde::{Deserialize, Serialize};
 use slipway_protocol::Record;
 use std::collections::BTreeMap;
@@ -22,6 +23,9 @@ pub(super) struct Index {
     pub chunks: Vec<Chunk>,
     /// Bytes of the object, and of the raw text with and without ANSI marks.
     pub end: Offsets,
+    /// What the raw text depends on; `None` in an index of before there were any.
+    #[serde(default)]
+    pub spans: Option<Spans>,
     /// For each step, line and record number where it appears first in a chunk.
     pub steps: BTreeMap<u32, Vec<(u32, u64)>>,
     /// In all of `steps`, while it is made.
@@ -51,6 +55,11 @@ impl Offsets {
 }
 
 impl Index {
+    /// For a log of whose records the spans are known.
+    pub(super) fn with_spans(spans: Spans) -> Self {
+        Self { spans: Some(spans), ..Self::default() }
+    }
+
     /// Adds a batch by its places.
     pub(super) fn add_batch(&mut self, first: u64, places: &[(u32, u32, u64)]) {
         self.chunks.push(Chunk { record: first, at: Offsets::default() });
@@ -75,8 +84,10 @@ impl Index {
             }
         }
         self.end.bytes += bytes;
-        self.end.text += raw::text(record, true).len() as u64;
-        self.end.plain += raw::text(record, false).len() as u64;
+        let raw = |ansi| raw::text(number, record, ansi, self.spans.as_ref()).len() as u64;
+        let (text, plain) = (raw(true), raw(false));
+        self.end.text += text;
+        self.end.plain += plain;
     }
 
     /// Where the chunk with the record after `after` lies: first record, start and end in the object.
@@ -105,6 +116,14 @@ impl Index {
 mod tests {
     use super::*;
     use slipway_protocol::{Line, Stream};
+
+    #[test]
+    fn an_index_of_before_is_read_and_its_text_stays() {
+        let old = r#"{"chunks":[],"end":{"bytes":1,"text":2,"plain":2},"steps":{}}"#;
+        let index: Index = serde_json::from_str(old).unwrap();
+        let done = slipway_protocol::StepDone { step: 1, at: 9, cached: false, error: None };
+        assert_eq!(raw::text(7, &Record::StepDone(done), true, index.spans.as_ref()), "#1 DONE\n");
+    }
 
     #[test]
     fn every_record_and_line_is_found() {

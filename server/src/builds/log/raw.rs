@@ -1,7 +1,8 @@
 //! A log as plain text, for downloads: as a stream, whole or a range of bytes.
 
 use super::Conceal;
-use super::read::{Cursor, sealed};
+use super::read::{Cursor, sealed, spans};
+use super::spans::Spans;
 use crate::app::App;
 use crate::db;
 use crate::error::{Error, Result};
@@ -32,7 +33,7 @@ pub async fn open(
     conceal: Option<Conceal>,
     range: Option<&str>,
 ) -> Result<Raw> {
-    let (total, records) = measure(&app, attempt_id, ansi).await?;
+    let Measured { total, records, spans } = measure(&app, attempt_id, ansi).await?;
     let range = match range.and_then(parse_range) {
         Some(range) => Some(range.within(total).ok_or(Error::RangeNotSatisfiable { size: total })?),
         None => None,
@@ -42,24 +43,36 @@ pub async fn open(
         Some((index, _)) => index.chunk_at_raw(start, ansi).map_or((0, 0), |c| (c.record - 1, c.at.raw(ansi))),
         None => (0, 0),
     };
-    let walk = Walk { app, cursor: Cursor::new(attempt_id, after), position, start, end, records, ansi, conceal };
+    let cursor = Cursor::new(attempt_id, after);
+    let walk = Walk { app, cursor, position, start, end, records, spans, ansi, conceal };
     Ok(Raw { total, range, length: end - start, stream: Box::pin(try_unfold(walk, Walk::step)) })
 }
 
-/// Bytes of the text, and the last record in it: what a running build adds later is not part of this answer.
-async fn measure(app: &App, attempt_id: Uuid, ansi: bool) -> Result<(u64, u64)> {
+/// What is known of a text before it is sent.
+struct Measured {
+    /// In bytes.
+    total: u64,
+    /// The last record in it: what a running build adds later is not part of this answer.
+    records: u64,
+    /// `None` for a log that was sealed by a version which did not know them.
+    spans: Option<Spans>,
+}
+
+async fn measure(app: &App, attempt_id: Uuid, ansi: bool) -> Result<Measured> {
     if let Some((index, _)) = sealed(app, attempt_id).await? {
-        return Ok((index.end.raw(ansi), u64::MAX));
+        return Ok(Measured { total: index.end.raw(ansi), records: u64::MAX, spans: index.spans });
     }
     let attempt = db::builds::find_attempt(&app.db, attempt_id).await?.ok_or_else(|| Error::not_found("this log"))?;
     let last = attempt.last_record.unsigned_abs();
+    let spans = spans(app, attempt_id, last).await?;
     let (mut cursor, mut total) = (Cursor::new(attempt_id, 0), 0);
     loop {
         let some = cursor.next(app).await?;
         if some.is_empty() {
-            return Ok((total, last));
+            return Ok(Measured { total, records: last, spans: Some(spans) });
         }
-        total += some.iter().filter(|(n, _)| *n <= last).map(|(_, r)| text(r, ansi).len() as u64).sum::<u64>();
+        let some = some.iter().filter(|(number, _)| *number <= last);
+        total += some.map(|(number, record)| text(*number, record, ansi, Some(&spans)).len() as u64).sum::<u64>();
     }
 }
 
@@ -71,6 +84,7 @@ struct Walk {
     start: u64,
     end: u64,
     records: u64,
+    spans: Option<Spans>,
     ansi: bool,
     conceal: Option<Conceal>,
 }
@@ -83,8 +97,8 @@ impl Walk {
                 return Ok(None);
             }
             let mut out = String::new();
-            for (_, record) in records.iter().filter(|(n, _)| *n <= self.records) {
-                let mut text = text(record, self.ansi);
+            for (number, record) in records.iter().filter(|(n, _)| *n <= self.records) {
+                let mut text = text(*number, record, self.ansi, self.spans.as_ref());
                 self.conceal.iter().for_each(|c| c.rendered(record, &mut text));
                 out.push_str(&text);
             }
@@ -102,17 +116,23 @@ impl Walk {
     }
 }
 
-/// One record as text, in the manner of `docker build --progress=plain`. It depends on nothing before it.
-pub(super) fn text(record: &Record, ansi: bool) -> String {
+/// One record as text, in the manner of `docker build --progress=plain`. It depends on nothing before it but what `spans`
+/// knows of the whole log; without them every start and end is there, as in logs of before.
+pub(super) fn text(number: u64, record: &Record, ansi: bool, spans: Option<&Spans>) -> String {
     let plain = |text: &str| harmless(text, ansi);
     match record {
+        Record::StepStarted(s) if spans.is_some_and(|spans| !spans.is_head(number, s.step)) => String::new(),
         Record::StepStarted(s) => format!("#{} {}\n", s.step, plain(&s.name)),
         Record::Line(l) => format!("#{} {}\n", l.step, plain(&l.text)),
         Record::Progress { .. } => String::new(),
+        Record::StepDone(d) if spans.is_some_and(|spans| !spans.is_end(number, d.step)) => String::new(),
         Record::StepDone(d) => match (&d.error, d.cached) {
             (Some(error), _) => format!("#{} ERROR: {}\n", d.step, plain(error)),
             (None, true) => format!("#{} CACHED\n", d.step),
-            (None, false) => format!("#{} DONE\n", d.step),
+            (None, false) => match spans.and_then(|spans| spans.took(d.step, d.at)) {
+                Some(took) => format!("#{} DONE {}.{}s\n", d.step, took / 1_000, took % 1_000 / 100),
+                None => format!("#{} DONE\n", d.step),
+            },
         },
         Record::Notice { text, .. } => format!("# {}\n", plain(text)),
     }

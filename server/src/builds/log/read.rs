@@ -2,6 +2,7 @@
 
 use super::index::Index;
 use super::reader::Reader;
+use super::spans::Spans;
 use crate::app::App;
 use crate::db::{self, ObjectKey, rows};
 use crate::error::{Context, Error, Result};
@@ -153,6 +154,18 @@ impl Cursor {
             self.after = *last;
         }
         Ok(next)
+    }
+}
+
+/// The spans of the records up to `last`: which starts and ends the text has is known only once all were read.
+pub(super) async fn spans(app: &App, attempt_id: Uuid, last: u64) -> Result<Spans> {
+    let (mut cursor, mut spans) = (Cursor::new(attempt_id, 0), Spans::default());
+    loop {
+        let some = cursor.next(app).await?;
+        if some.is_empty() {
+            return Ok(spans);
+        }
+        some.iter().filter(|(number, _)| *number <= last).for_each(|(number, record)| spans.note(*number, record));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sealing: the batches of an attempt that ended become one object in storage, with an index.
 
 use super::index::Index;
-use super::read::parse;
+use super::read::{parse, spans};
 use crate::app::App;
 use crate::clock::{MINUTE, Millis};
 use crate::db::{self, ObjectKey, ObjectKind, Tx, rows};
@@ -123,7 +123,7 @@ async fn write(app: &App, attempt_id: Uuid, key: &ObjectKey) -> Result<Index> {
 }
 
 async fn fill(app: &App, attempt_id: Uuid, writer: &mut Writer) -> Result<Index> {
-    let mut index = Index::default();
+    let mut index = Index::with_spans(spans(app, attempt_id, u64::MAX).await?);
     let mut after = 0;
     while let Some(batch) = db::logs::batch_after(&app.db, attempt_id, after).await? {
         let lines = batch.body.split_inclusive(|b| *b == b'\n');

@@ -3,6 +3,7 @@
 mod bounds;
 mod errors;
 mod sealing;
+mod text;
 
 use super::*;
 use crate::builds::log;
