@@ -31,21 +31,48 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use failure::Failure;
+pub use ignore::IgnoreLine;
 
 /// A directory that the daemon may read, open since it was named.
 #[derive(Debug, Clone)]
-pub struct LocalDir(Arc<Dir>);
+pub struct LocalDir(Arc<Dir>, Absent);
+
+/// Paths of a directory that have no content here, each with the sentence that says why.
+type Absent = Arc<BTreeMap<String, String>>;
 
 impl LocalDir {
     /// Opens a directory whose path the caller trusts: links in it are followed.
     pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        Dir::open_ambient_dir(path, ambient_authority()).map(|dir| Self(Arc::new(dir)))
+        Dir::open_ambient_dir(path, ambient_authority()).map(Self::from)
     }
 
     /// Opens a directory below this one, by a path nobody trusts: an absolute path, `..` and links are refused as
     /// soon as they lead outside.
     pub fn open_below(&self, path: impl AsRef<Path>) -> io::Result<Self> {
-        self.0.open_dir(path).map(|dir| Self(Arc::new(dir)))
+        self.0.open_dir(path).map(Self::from)
+    }
+
+    /// The same directory, some of whose files or directories are not really here: a build that asks for one of them
+    /// fails with its sentence, and one that asks for none goes on.
+    #[must_use]
+    pub fn without(self, absent: BTreeMap<String, String>) -> Self {
+        Self(self.0, Arc::new(absent))
+    }
+
+    /// Whether there is something at a path below; links that lead out lead to nothing.
+    pub fn holds(&self, path: &str) -> bool {
+        self.0.symlink_metadata(path).is_ok()
+    }
+
+    /// The line of an ignore file in this directory that keeps a path out of builds, if one does.
+    pub fn left_out(&self, ignore_file: &str, path: &str) -> Option<IgnoreLine> {
+        ignore::left_out(&self.0, ignore_file, path)
+    }
+}
+
+impl From<Dir> for LocalDir {
+    fn from(dir: Dir) -> Self {
+        Self(Arc::new(dir), Absent::default())
     }
 }
 

@@ -19,7 +19,7 @@ pub use admin::{CacheRecord, Info, PruneOptions, Pruned, Worker};
 pub use client::{Addr, Client, ClientError, Tls, connect};
 pub use error::{BuildError, ErrorClass, ExcerptLine, Location};
 pub use event::{Event, LogStream};
-pub use filesync::{FileSync, Limits, LocalDir, Sent};
+pub use filesync::{FileSync, IgnoreLine, Limits, LocalDir, Sent};
 pub use request::{BuildRequest, CacheOption, Export, SourceRule};
 pub use session::{Credential, Credentials, Secret, Secrets, Services, Session};
 pub use solve::{Build, Events, Outcome, Solving, solve};

@@ -13,6 +13,8 @@ pub(super) enum Failure {
     Changed { path: String },
     #[error("the name of `{path}` is not UTF-8, which BuildKit cannot take")]
     NotUtf8 { path: String },
+    #[error("{why}")]
+    Absent { why: String },
     #[error("`{path}` is a device, which is not sent")]
     Device { path: String },
     #[error("`{path}` is nested more than {limit} directories deep")]

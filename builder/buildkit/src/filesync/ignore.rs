@@ -1,4 +1,5 @@
-//! Looks at a `.dockerignore` before BuildKit reads it: it compiles the patterns too, and without any bound.
+//! Looks at a `.dockerignore` before BuildKit reads it: it compiles the patterns too, and without any bound. And says which
+//! of its lines keeps a file out.
 
 use std::io::Read;
 use std::slice;
@@ -9,7 +10,7 @@ use super::effort::Effort;
 use super::failure::Failure;
 use super::follow::follow;
 use super::glob::Room;
-use super::pattern::{Patterns, check_size};
+use super::pattern::{Patterns, check_size, clean};
 
 /// Its own name, or what follows that of a Dockerfile.
 const NAME: &str = ".dockerignore";
@@ -29,16 +30,48 @@ pub(super) fn check(root: &Dir, asked: &[String], effort: &mut Effort<'_>) -> Re
     Ok(())
 }
 
-fn check_file(root: &Dir, path: &str, effort: &mut Effort<'_>) -> Result<(), Failure> {
+/// A line of an ignore file, counted from 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoreLine {
+    pub number: u32,
+    pub text: String,
+}
+
+/// The line that keeps `path` out: the last one that matches it or a directory above it.
+pub(super) fn left_out(root: &Dir, file: &str, path: &str) -> Option<IgnoreLine> {
+    let mut lines = lines(&read(root, file).ok()?);
+    let mut effort = Effort::new(&|| true);
+    let texts: Vec<String> = lines.iter().map(|line| line.text.clone()).collect();
+    let patterns = Patterns::new(&texts, &mut Room::new(), &mut effort).ok()??;
+    let path = clean(path);
+    let (mut is_match, mut matched) = (false, None);
+    for (end, _) in path.match_indices('/').chain([(path.len(), "")]) {
+        let (is_it, which) = patterns.matches(&path[..end], matched.as_ref(), &mut effort).ok()?;
+        (is_match, matched) = (is_it, Some(which));
+    }
+    let last = matched?.iter().rposition(|matched| *matched)?;
+    is_match.then(|| lines.swap_remove(last))
+}
+
+/// The lines of an ignore file that are patterns.
+fn lines(text: &str) -> Vec<IgnoreLine> {
+    let lines = (1..).zip(text.trim_start_matches('\u{feff}').lines()).filter(|(_, line)| !line.starts_with('#'));
+    let lines = lines.map(|(number, line)| IgnoreLine { number, text: line.trim().to_owned() });
+    lines.filter(|line| !line.text.is_empty()).collect()
+}
+
+fn read(root: &Dir, path: &str) -> Result<String, Failure> {
     let file = root.open(path).map_err(Failure::read(path))?;
     let mut text = Vec::new();
     file.take(MOST_BYTES as u64 + 1).read_to_end(&mut text).map_err(Failure::read(path))?;
     if text.len() > MOST_BYTES {
         return Err(Failure::PatternsTooLarge { limit: MOST_BYTES });
     }
-    let text = String::from_utf8_lossy(&text);
-    let lines = text.trim_start_matches('\u{feff}').lines().filter(|line| !line.starts_with('#'));
-    let patterns: Vec<String> = lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn check_file(root: &Dir, path: &str, effort: &mut Effort<'_>) -> Result<(), Failure> {
+    let patterns: Vec<String> = lines(&read(root, path)?).into_iter().map(|line| line.text).collect();
     check_size(&patterns)?;
     let mut space = Room::new();
     for pattern in &patterns {
@@ -57,6 +90,34 @@ mod tests {
     use cap_std::ambient_authority;
 
     use super::*;
+
+    #[test]
+    fn the_line_that_leaves_a_path_out_is_found() {
+        let tree = tempfile::tempdir().unwrap();
+        let root = Dir::open_ambient_dir(tree.path(), ambient_authority()).unwrap();
+        let text = "\u{feff}# secrets\n\n*.env\r\n/dist\n!dist/keep\n **/*.key \n!public.key\nkeys\n!a.env\na.env\n";
+        std::fs::write(tree.path().join("ignore"), text).unwrap();
+        let line = |number, text: &str| Some(IgnoreLine { number, text: text.to_owned() });
+        for (path, expected) in [
+            (".env", line(3, "*.env")),
+            ("sub/.env", None),
+            ("dist", line(4, "/dist")),
+            ("/dist/app/main.js", line(4, "/dist")),
+            ("dist/keep/x", None),
+            ("a/b/x.key", line(6, "**/*.key")),
+            ("public.key", None),
+            ("keys/public.key", line(8, "keys")),
+            ("a.env", line(10, "a.env")),
+            ("# secrets", None),
+            ("src", None),
+            ("", None),
+        ] {
+            assert_eq!(left_out(&root, "ignore", path), expected, "{path}");
+        }
+        assert_eq!(left_out(&root, "absent", ".env"), None);
+        symlink("/etc/hosts", tree.path().join("outside")).unwrap();
+        assert_eq!(left_out(&root, "outside", "localhost"), None);
+    }
 
     #[test]
     fn patterns_that_stand_for_too_much_are_not_shown_to_buildkit() {

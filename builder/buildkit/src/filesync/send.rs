@@ -132,6 +132,9 @@ impl Inner {
         let exclude = Patterns::new(&self.asked.exclude, &mut space, &mut effort)?;
         let (mut next, mut bytes) = (0, 0_u64);
         let mut tell = |found: Found| {
+            if let Some(why) = self.dir.1.get(&found.stat.path) {
+                return Err(Failure::Absent { why: why.clone() });
+            }
             bytes = bytes.saturating_add(u64::try_from(found.stat.size).unwrap_or(0));
             if bytes > self.limits.bytes {
                 return Err(Failure::TooLarge { limit: self.limits.bytes });

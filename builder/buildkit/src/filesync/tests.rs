@@ -100,6 +100,36 @@ async fn excluded_files_are_not_listed() {
 }
 
 #[tokio::test]
+async fn what_is_not_really_here_fails_only_those_who_want_it() {
+    let tree = tree(&["app/main", "app/model.bin", "docs/film.bin"]);
+    fs::create_dir_all(tree.path().join("lib/dep")).unwrap();
+    symlink("app/model.bin", tree.path().join("model")).unwrap();
+    let said = async |follow: &[&str], exclude: &[&str]| {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
+        let why = |path: &&str| ((*path).to_owned(), format!("no {path}"));
+        let absent = ["app/model.bin", "lib/dep"].iter().map(why).collect();
+        let asked = Asked { follow: words(follow), exclude: words(exclude), ..Asked::default() };
+        let dir = LocalDir::open(tree.path()).unwrap().without(absent);
+        let list = Receiver::of_dir(dir, asked, Limits::default()).list().await;
+        list.err().map(|error| error.message().to_owned())
+    };
+    let cases: [(&[&str], &[&str], Option<&str>); 9] = [
+        (&["app/main"], &[], None),
+        (&["docs", "app/ma*"], &[], None),
+        (&["."], &["**/*.bin", "lib"], None),
+        (&["lib/dep/src", "lib/other"], &[], None),
+        (&["."], &["lib"], Some("no app/model.bin")),
+        (&["."], &["app"], Some("no lib/dep")),
+        (&["lib"], &[], Some("no lib/dep")),
+        (&["app"], &[], Some("no app/model.bin")),
+        (&["model"], &[], Some("no app/model.bin")),
+    ];
+    for (follow, exclude, expected) in cases {
+        assert_eq!(said(follow, exclude).await.as_deref(), expected, "{follow:?} {exclude:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_first_name_of_a_file_with_several_is_one_that_is_sent() {
     let tree = tree(&["a"]);
     for name in ["b", "c"] {

@@ -33,9 +33,12 @@ impl Receiver {
     }
 
     pub(super) fn asking(tree: &Path, asked: Asked, limits: Limits) -> Self {
+        Self::of_dir(LocalDir::open(tree).unwrap(), asked, limits)
+    }
+
+    pub(super) fn of_dir(dir: LocalDir, asked: Asked, limits: Limits) -> Self {
         let progress = Arc::<Progress>::default();
         let (requests, incoming) = mpsc::channel(8);
-        let dir = LocalDir::open(tree).unwrap();
         let transfer = Transfer::new(dir, asked, limits, Arc::clone(&progress));
         Self { requests, packets: transfer.start(ReceiverStream::new(incoming)), progress }
     }
