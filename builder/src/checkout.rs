@@ -105,13 +105,12 @@ impl Checkouts {
             listed = read().await;
         }
         let (entries, ()) = listed.map_err(|error| self.explain("read the commit", &error))?;
-        tree::refuse_submodules(&entries, &wanted)?;
         let laid_out = git().env("GIT_WORK_TREE", &files).run(["checkout-index", "--all", "--quiet"]).await;
         laid_out.map_err(|error| self.explain("check the source out", &error))?;
         let places = tokio::task::spawn_blocking(move || {
-            tree::refuse_lfs_pointers(&files, &entries, &wanted)?;
             stamp::stamp(&files, &entries);
-            paths::find(&files, &entries, &wanted)
+            let places = paths::find(&files, &entries, &wanted)?;
+            Ok::<_, Failed>(Places { absent: tree::absent(&entries, &places), ..places })
         });
         checkout.places = places.await.map_err(|error| internal("check the source out", &error.into()))??;
         Ok(checkout)

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use slipway_buildkit::{BuildRequest, CacheOption, Credential, Export, LocalDir, Secret, SourceRule};
 use slipway_protocol::{Assignment, Reason, Target};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 type Attrs = BTreeMap<String, String>;
 
@@ -53,8 +54,9 @@ pub(super) fn check(target: &Target) -> Result<(), Failed> {
 
 pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<BuildRequest> {
     let source = LocalDir::open(&places.files)?;
-    let below = |path: &std::path::Path| {
-        if path.as_os_str().is_empty() { Ok(source.clone()) } else { source.open_below(path) }
+    let below = |path: &Path| {
+        let dir = if path.as_os_str().is_empty() { source.clone() } else { source.open_below(path)? };
+        std::io::Result::Ok(dir.without(absent(places, path)))
     };
     let local_dirs = BTreeMap::from([
         ("context".to_owned(), below(&places.context)?),
@@ -85,6 +87,13 @@ pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<
         source_rules: source_rules(&assignment.git_hosts),
         ..BuildRequest::default()
     })
+}
+
+/// What is not really in a folder of the source, by its path in there.
+fn absent(places: &Places, folder: &Path) -> BTreeMap<String, String> {
+    let below =
+        |(path, why): (&PathBuf, &String)| Some((path.strip_prefix(folder).ok()?.to_str()?.to_owned(), why.clone()));
+    places.absent.iter().filter_map(below).collect()
 }
 
 fn attrs(assignment: &Assignment, places: &Places) -> Attrs {

@@ -68,6 +68,10 @@ impl GitError {
     }
 }
 
+/// A write beyond the limit is an error that git tells, and not a signal to one of its children. And the modes of files
+/// are those that a clone has elsewhere, whatever the builder was started with: they come into images.
+const START: &str = "umask 022; trap '' XFSZ; exec \"$@\"";
+
 /// Configuration that holds for each call. Given by environment, it stands above what a repository says.
 const SETTINGS: &[(&str, &str)] = &[
     ("core.hooksPath", "/dev/null"),
@@ -154,8 +158,7 @@ impl Git {
     fn command(&self) -> Command {
         let mut command = Command::new("prlimit");
         command.arg(format!("--fsize={}", self.largest_file())).arg(format!("--data={MOST_MEMORY}"));
-        // A write beyond the limit is an error that git tells, and not a signal to one of its children.
-        command.args(["--core=0", "--", "sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
+        command.args(["--core=0", "--", "sh", "-c", START, "sh"]);
         if self.unprivileged {
             let id = NOBODY.to_string();
             command.args(["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups"]);

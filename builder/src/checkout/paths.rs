@@ -2,7 +2,9 @@
 
 use super::tree::{Entry, Kind};
 use crate::failure::{Failed, because, internal};
-use slipway_protocol::{Reason, Target};
+use slipway_protocol::{Reason, Target, is_dockerfile};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 /// Of a list of Dockerfiles, so many are named.
@@ -15,16 +17,20 @@ pub(super) struct Wanted {
     pub(super) dockerfile: PathBuf,
 }
 
-/// Where things are, links followed; all inside `files`.
+/// Where things are; all inside `files`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Places {
     /// The whole source.
     pub(crate) files: PathBuf,
-    /// Relative to `files`.
+    /// Relative to `files`, links followed.
     pub(crate) context: PathBuf,
-    /// The folder of the Dockerfile, relative to `files`.
+    /// The folder in which BuildKit looks for the Dockerfile, relative to `files`.
     pub(crate) dockerfile_dir: PathBuf,
+    /// Its path in there. It may be a link, which is not followed here: the ignore file is the one that is named like
+    /// what was asked for, not like what that leads to.
     pub(crate) dockerfile_name: String,
+    /// What the commit names and does not hold, relative to `files`, each with the sentence for builds that need it.
+    pub(crate) absent: BTreeMap<PathBuf, String>,
 }
 
 impl Wanted {
@@ -69,17 +75,28 @@ pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<P
         because(Reason::FileMissing, text)
     })?;
     let dockerfile = resolve(&files, &wanted.dockerfile)?;
-    let Some(dockerfile) = dockerfile.filter(|path| files.join(path).is_file()) else {
+    if !dockerfile.is_some_and(|path| files.join(path).is_file()) {
         return Err(because(Reason::DockerfileMissing, missing(entries, wanted)));
+    }
+    let folder = wanted.dockerfile.parent().unwrap_or(Path::new(""));
+    let folder = resolve(&files, folder)?.unwrap_or_default();
+    let name = wanted.dockerfile.file_name().unwrap_or_default();
+    let (dir, name) = if has_link(&files.join(&folder), name) {
+        // It may lead to another folder of the source, so BuildKit is shown all of it.
+        (PathBuf::new(), folder.join(name))
+    } else {
+        (folder, PathBuf::from(name))
     };
-    let name = dockerfile.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or_else(|| because(Reason::NotAllowed, "the Dockerfile's name is not UTF-8"))?;
-    Ok(Places {
-        context,
-        dockerfile_dir: dockerfile.parent().unwrap_or(Path::new("")).to_owned(),
-        dockerfile_name: name.to_owned(),
-        files,
-    })
+    let name = name.into_os_string().into_string();
+    let name = name.map_err(|_bytes| because(Reason::NotAllowed, "the Dockerfile's name is not UTF-8"))?;
+    Ok(Places { context, dockerfile_dir: dir, dockerfile_name: name, files, absent: BTreeMap::new() })
+}
+
+/// Whether the Dockerfile or the ignore file beside it is a link.
+fn has_link(folder: &Path, name: &OsStr) -> bool {
+    let mut ignore = name.to_owned();
+    ignore.push(".dockerignore");
+    [name, &ignore].iter().any(|name| folder.join(name).is_symlink())
 }
 
 /// The path with its links followed, relative to `files`; `None` if there is nothing.
@@ -100,7 +117,7 @@ fn missing(entries: &[Entry], wanted: &Wanted) -> String {
     let path = wanted.dockerfile.display();
     let found: Vec<String> = entries
         .iter()
-        .filter(|entry| entry.kind == Kind::File && is_dockerfile(&entry.path))
+        .filter(|entry| entry.kind == Kind::File && entry.path.to_str().is_some_and(is_dockerfile))
         .map(|entry| format!("`{}`", entry.path.display()))
         .collect();
     let more = found.len().saturating_sub(NAMED);
@@ -110,15 +127,6 @@ fn missing(entries: &[Entry], wanted: &Wanted) -> String {
         (_, 0) => format!("there is no `{path}` in this commit; it has {list}"),
         _ => format!("there is no `{path}` in this commit; it has {list} and {more} more"),
     }
-}
-
-fn is_dockerfile(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    ["dockerfile", "containerfile"].iter().any(|word| {
-        let rest = name.strip_prefix(word);
-        let named = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        (named && !name.ends_with(".dockerignore")) || name.ends_with(&format!(".{word}"))
-    })
 }
 
 #[cfg(test)]
@@ -133,16 +141,6 @@ mod tests {
         for path in ["/", "/etc", "..", "a/../b", "../x", "a/..", ".git", "a/.git/hooks", "a\0b"] {
             let failure = relative("context", path).unwrap_err();
             assert_eq!(failure.reason, Reason::NotAllowed, "{path}");
-        }
-    }
-
-    #[test]
-    fn dockerfiles_are_known_by_their_names() {
-        for name in ["Dockerfile", "x/Containerfile", "api.Dockerfile", "Dockerfile.prod"] {
-            assert!(is_dockerfile(Path::new(name)), "{name}");
-        }
-        for name in ["Dockerfiles", "Dockerfile.dockerignore", "main.rs", ".dockerignore"] {
-            assert!(!is_dockerfile(Path::new(name)), "{name}");
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Hostile and unlucky sources. The commits are put into the mirror by hand, so nothing is fetched.
 
 mod limits;
+mod needs;
+mod same;
 
 use super::*;
 use std::collections::BTreeMap;
@@ -145,25 +147,6 @@ async fn a_missing_context_is_told() {
 }
 
 #[tokio::test]
-async fn a_submodule_in_the_context_is_refused_by_name() {
-    let module = ("160000", "00a6347ffb1e9b5d1f0db8e8b5f8cbb2f6a4c7e1", "web/lib/dep");
-    let bench = Bench::with(&[DOCKERFILE, ("100644", "x", "api/x"), module]).await;
-    let failure = bench.refused("", "Dockerfile").await;
-    assert_eq!(failure.reason, Reason::SourceUnsupported);
-    assert!(failure.message.contains("`web/lib/dep`"), "{}", failure.message);
-    assert!(bench.make("api", "Dockerfile").await.is_ok(), "outside of the context it is no matter");
-}
-
-#[tokio::test]
-async fn an_lfs_pointer_is_refused_by_name() {
-    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n";
-    let bench = Bench::with(&[DOCKERFILE, ("100644", pointer, "model.bin")]).await;
-    let failure = bench.refused("", "Dockerfile").await;
-    assert_eq!(failure.reason, Reason::SourceUnsupported);
-    assert!(failure.message.contains("`model.bin`"), "{}", failure.message);
-}
-
-#[tokio::test]
 async fn links_out_of_the_source_are_refused_where_they_are_followed() {
     let files = [
         DOCKERFILE,
@@ -178,6 +161,7 @@ async fn links_out_of_the_source_are_refused_where_they_are_followed() {
     assert_eq!(bench.refused("../x", "Dockerfile").await.reason, Reason::NotAllowed);
     let inside = bench.make("docker", "docker/Dockerfile").await.unwrap();
     assert_eq!(inside.places.dockerfile_dir, Path::new(""));
+    assert_eq!(inside.places.dockerfile_name, "docker/Dockerfile");
 }
 
 #[tokio::test]

@@ -1,9 +1,8 @@
-//! What is in a commit, and what of it we refuse.
+//! What is in a commit, what of it is not really there, and how much is too much.
 
-use super::paths::Wanted;
-use crate::failure::{Failed, because};
+use super::paths::Places;
 use anyhow::{Result, bail};
-use slipway_protocol::Reason;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -93,37 +92,36 @@ fn entry(line: &[u8]) -> Option<Entry> {
     Some(Entry { kind, object, size, path })
 }
 
-/// Refuses submodules where the build would miss them.
-pub(super) fn refuse_submodules(entries: &[Entry], wanted: &Wanted) -> Result<(), Failed> {
-    let submodule =
-        entries.iter().find(|entry| entry.kind == Kind::Submodule && entry.path.starts_with(&wanted.context));
-    submodule.map_or(Ok(()), |entry| {
-        let text = format!(
-            "`{}` is a git submodule; submodules are not fetched: put its files into the repository, or build from a folder without it",
-            entry.path.display()
-        );
-        Err(because(Reason::SourceUnsupported, text))
-    })
+/// What a commit names and does not hold: submodules, and files whose content lies at a Git LFS server. Each comes with the
+/// sentence for a build that needs it; one that leaves it out is none the worse.
+pub(super) fn absent(entries: &[Entry], places: &Places) -> BTreeMap<PathBuf, String> {
+    let is_read =
+        |path: &Path| path.starts_with(&places.context) || path.parent() == Some(places.dockerfile_dir.as_path());
+    let read = entries.iter().filter(|entry| is_read(&entry.path));
+    let sentence = |entry: &Entry| {
+        let path = entry.path.display();
+        match entry.kind {
+            Kind::Submodule => Some(format!(
+                "`{path}` is a git submodule; submodules are not fetched: put its files into the repository, or leave it \
+                 out with .dockerignore"
+            )),
+            Kind::File if is_lfs_pointer(&places.files, entry) => Some(format!(
+                "`{path}` is stored with Git LFS, which is not fetched: put the file itself into the repository, or leave \
+                 it out with .dockerignore"
+            )),
+            Kind::File | Kind::Link => None,
+        }
+    };
+    read.filter_map(|entry| Some((entry.path.clone(), sentence(entry)?))).collect()
 }
 
-/// Refuses files whose content lies at a Git LFS server: an image with pointers in their place helps nobody.
-pub(super) fn refuse_lfs_pointers(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<(), Failed> {
-    let small = entries.iter().filter(|entry| {
-        let fits = (LFS_POINTER.len() as u64..LFS_LARGEST).contains(&entry.size);
-        entry.kind == Kind::File && fits && entry.path.starts_with(&wanted.context)
-    });
-    for entry in small {
-        let mut start = [0; LFS_POINTER.len()];
-        let read = std::fs::File::open(files.join(&entry.path)).and_then(|mut file| file.read_exact(&mut start));
-        if read.is_ok() && start == *LFS_POINTER {
-            let text = format!(
-                "`{}` is stored with Git LFS, which is not fetched: put the file itself into the repository",
-                entry.path.display()
-            );
-            return Err(because(Reason::SourceUnsupported, text));
-        }
+fn is_lfs_pointer(files: &Path, entry: &Entry) -> bool {
+    if !(LFS_POINTER.len() as u64..LFS_LARGEST).contains(&entry.size) {
+        return false;
     }
-    Ok(())
+    let mut start = [0; LFS_POINTER.len()];
+    let read = std::fs::File::open(files.join(&entry.path)).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && start == *LFS_POINTER
 }
 
 #[cfg(test)]

@@ -121,6 +121,7 @@ fn the_source_is_called_by_its_address_at_the_forge() {
         context: nowhere.clone(),
         dockerfile_dir: nowhere,
         dockerfile_name: "Dockerfile".to_owned(),
+        absent: BTreeMap::new(),
     };
     assert_eq!(attrs(&assignment, &places)["vcs:source"], forge);
 }
