@@ -1,7 +1,10 @@
 //! One build: source and daemon, solve, digest.
 
+mod dockerfile;
 mod explain;
 mod materials;
+mod missing;
+mod notes;
 mod request;
 
 use crate::attempt::Journal;
@@ -10,7 +13,7 @@ use crate::claim::Builder;
 use crate::daemon::{Lease, Registries};
 use crate::failure::{Failed, because, internal};
 use materials::Materials;
-use slipway_buildkit::{Build, ErrorClass, Outcome, solve};
+use slipway_buildkit::{Build, BuildError, ErrorClass, Outcome, solve};
 use slipway_protocol::{Assignment, Material, Reason};
 use std::time::Duration;
 
@@ -43,24 +46,31 @@ pub(crate) async fn run(
         let failure = internal("the build cannot start", &error);
         because(Reason::BuilderUnavailable, failure.message.as_str())
     })?;
+    for note in notes::of(&checkout.places, &target.dockerfile) {
+        journal.notice(&note);
+    }
     let request =
         request::make(assignment, &checkout.places).map_err(|error| internal("read the checkout", &error.into()))?;
 
     let mut materials = Materials::new(assignment);
     let build = solve(daemon.client(), request);
-    let outcome = follow(build, &daemon, journal, &mut materials).await?;
+    let about = explain::About { places: &checkout.places, dockerfile: &target.dockerfile };
+    let outcome = match follow(build, &daemon, journal, &mut materials).await? {
+        Ok(outcome) => outcome,
+        Err(error) => return Err(explain::explain(error, journal, about).await),
+    };
     let digest =
         outcome.digest.ok_or_else(|| because(Reason::Other, "BuildKit pushed the image and did not say its digest"))?;
     Ok((digest, materials.all()))
 }
 
-/// Reads events until the build is over.
+/// Reads events until the build is over. The inner error is BuildKit's.
 async fn follow(
     build: Build,
     daemon: &Lease,
     journal: &mut Journal,
     materials: &mut Materials,
-) -> Result<Outcome, Failed> {
+) -> Result<Result<Outcome, BuildError>, Failed> {
     let Build { mut events, solving, .. } = build;
     daemon.listens();
     let failed = daemon.failed();
@@ -85,12 +95,12 @@ async fn follow(
         }
     };
     match result {
-        Ok(outcome) => Ok(outcome),
+        Ok(outcome) => Ok(Ok(outcome)),
         Err(error) if error.class == ErrorClass::DaemonUnavailable => {
             // The daemon's own last words say more, if it is dead.
             let failure = tokio::time::timeout(Duration::from_secs(1), failed).await;
             Err(failure.unwrap_or_else(|_alive| because(Reason::BuilderUnavailable, journal.clean(&error.message))))
         }
-        Err(error) => Err(explain::explain(error, journal, materials.dockerfile())),
+        Err(error) => Ok(Err(error)),
     }
 }

@@ -37,6 +37,12 @@ impl Journal {
         self.send();
     }
 
+    /// Something that Slipway says.
+    pub(crate) fn notice(&mut self, text: &str) {
+        self.recorder.notice(text);
+        self.send();
+    }
+
     /// Takes an event; waits while the server lags far behind.
     pub(crate) async fn apply(&mut self, event: Event) {
         self.apply_at_once(event);

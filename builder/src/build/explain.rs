@@ -1,27 +1,99 @@
 //! Says in the words of the build page why BuildKit failed.
 
+use super::{dockerfile, missing};
 use crate::attempt::Journal;
+use crate::checkout::Places;
 use crate::failure::Failed;
 use slipway_buildkit::{BuildError, ErrorClass};
 use slipway_protocol::{Failure, Location, Reason};
 
 const LONGEST: usize = 1000;
 
-pub(super) fn explain(error: BuildError, journal: &Journal, dockerfile: &str) -> Failed {
+/// What the explanation may look at.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) places: &'a Places,
+    /// As the rule names it.
+    pub(super) dockerfile: &'a str,
+}
+
+pub(super) async fn explain(error: BuildError, journal: &Journal, about: About<'_>) -> Failed {
+    let (places, name, asked) = (about.places.clone(), about.dockerfile.to_owned(), error.clone());
+    // Reads files.
+    let told = tokio::task::spawn_blocking(move || by_the_source(&asked, &places, &name));
+    let told = told.await.unwrap_or_default();
     let location = error.location.map(|location| Location {
-        file: full_name(&location.file, dockerfile),
+        file: full_name(&location.file, about.dockerfile),
         first_line: location.first_line,
         last_line: location.last_line,
         excerpt: location.excerpt.into_iter().map(|line| (line.number, journal.clean(&line.text))).collect(),
     });
+    let image = base_image(&error.message).map(|image| journal.clean(image));
+    let (reason, message, image) = match told.cause {
+        Some((reason, message)) => (reason, message, None),
+        None => (reason(error.class, error.exit_code, image.as_deref()), error.message, image),
+    };
+    let mut message = sentence(&journal.clean(&message), error.exit_code);
+    let is_about_text = matches!(reason, Reason::Syntax | Reason::NotAllowed | Reason::FileMissing | Reason::Other);
+    if let Some(note) = told.note.filter(|_| is_about_text) {
+        message = format!("{message}\n{note}");
+    }
     Failed::from(Failure {
-        reason: reason(error.class, error.exit_code),
-        message: sentence(&journal.clean(&error.message), error.exit_code),
+        reason,
+        message,
         exit_code: error.exit_code.map(u64::from),
         vertex: error.vertex,
         location,
-        image: base_image(&error.message).map(|image| journal.clean(image)),
+        image,
     })
+}
+
+/// What the files of the source say about a failure.
+#[derive(Default)]
+struct Told {
+    /// In the place of BuildKit's words.
+    cause: Option<(Reason, String)>,
+    /// Behind them.
+    note: Option<String>,
+}
+
+fn by_the_source(error: &BuildError, places: &Places, name: &str) -> Told {
+    let text = dockerfile::read(places);
+    let excerpt = error.location.iter().flat_map(|location| &location.excerpt).filter(|line| line.failed);
+    let instruction = excerpt.map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
+    let from = missing::from(&instruction);
+    let cause = match error.class {
+        ErrorClass::Transfer if places.absent.values().any(|why| *why == error.message) => {
+            Some((Reason::SourceUnsupported, error.message.clone()))
+        }
+        ErrorClass::BaseImageMissing | ErrorClass::BaseImageDenied => {
+            no_stage(&error.message, from, &text).map(|told| (Reason::Syntax, told))
+        }
+        ErrorClass::FileMissing => missing::path_of(&error.message).and_then(|path| match from {
+            Some(from) => Some((Reason::FileMissing, format!("there is no `/{path}` in `{from}`"))),
+            None => missing::why(places, name, &path),
+        }),
+        _ => None,
+    };
+    let note = dockerfile::foreign_frontend(&text).map(|found| dockerfile::told(name, found));
+    Told { cause, note }
+}
+
+/// A name that is meant to be a stage: where BuildKit knows a similar one, or where `--from` names something without a
+/// slash, which is no private image of anybody.
+fn no_stage(message: &str, from: Option<&str>, text: &str) -> Option<String> {
+    let suggestion = message.trim_end().strip_suffix("?)").and_then(|rest| rest.rsplit_once("(did you mean "));
+    let (head, _) = message.split_once(": failed to resolve source metadata for ")?;
+    let name = head.rsplit(' ').next().unwrap_or_default();
+    let told = format!("`{name}` is no stage of this Dockerfile, and no image that can be pulled");
+    match suggestion {
+        Some((_, similar)) => Some(format!("{told} (did you mean {similar}?)")),
+        None if from == Some(name) && !name.contains(['/', ':', '@', '.']) => Some(match dockerfile::stages(text) {
+            stages if stages.is_empty() => told,
+            stages => format!("{told}; its stages are `{}`", stages.join("`, `")),
+        }),
+        None => None,
+    }
 }
 
 /// `… failed to resolve source metadata for registry.example.com/acme/base:main: pull access denied …`
@@ -34,8 +106,11 @@ fn base_image(message: &str) -> Option<&str> {
 /// 128 and SIGKILL: what the kernel does to a step that takes too much.
 const KILLED: u32 = 137;
 
-fn reason(class: ErrorClass, exit_code: Option<u32>) -> Reason {
+fn reason(class: ErrorClass, exit_code: Option<u32>, image: Option<&str>) -> Reason {
+    // Docker Hub says the same of what is private and of what is not there, and none of these is private.
+    let is_public = image.is_some_and(|image| image.starts_with("docker.io/library/"));
     match class {
+        ErrorClass::BaseImageDenied if is_public => Reason::BaseImageMissing,
         ErrorClass::ExitCode if exit_code == Some(KILLED) => Reason::OutOfMemory,
         ErrorClass::ExitCode => Reason::ExitCode,
         ErrorClass::Syntax => Reason::Syntax,
@@ -105,8 +180,32 @@ mod tests {
         let entitled = "failed to load LLB: network.host is not allowed";
         assert_eq!(sentence(entitled, None), "network.host is not allowed");
         assert!(sentence("exit code: 137", Some(137)).contains("memory"));
-        assert_eq!(reason(ErrorClass::ExitCode, Some(137)), Reason::OutOfMemory);
-        assert_eq!(reason(ErrorClass::ExitCode, Some(1)), Reason::ExitCode);
+        assert_eq!(reason(ErrorClass::ExitCode, Some(137), None), Reason::OutOfMemory);
+        assert_eq!(reason(ErrorClass::ExitCode, Some(1), None), Reason::ExitCode);
+        let denied = |image| reason(ErrorClass::BaseImageDenied, None, Some(image));
+        assert_eq!(denied("docker.io/library/alpin:latest"), Reason::BaseImageMissing);
+        assert_eq!(denied("docker.io/acme/base:latest"), Reason::BaseImageDenied);
+    }
+
+    #[test]
+    fn a_name_like_that_of_a_stage_is_no_private_image() {
+        let said = |name: &str, more: &str| {
+            format!(
+                "failed to solve: {name}: failed to resolve source metadata for docker.io/library/{name}:latest: pull \
+                 access denied, repository does not exist or may require authorization{more}"
+            )
+        };
+        let no = |name: &str, rest: &str| {
+            Some(format!("`{name}` is no stage of this Dockerfile, and no image that can be pulled{rest}"))
+        };
+        let told = |name: &str, more: &str, from, text| no_stage(&said(name, more), from, text);
+        assert_eq!(told("bulid", " (did you mean build?)", Some("bulid"), ""), no("bulid", " (did you mean build?)"));
+        assert_eq!(told("alpin", " (did you mean alpine?)", None, ""), no("alpin", " (did you mean alpine?)"));
+        let stages = "FROM x AS deps\nFROM y AS app\n";
+        assert_eq!(told("compile", "", Some("compile"), stages), no("compile", "; its stages are `deps`, `app`"));
+        assert_eq!(told("compile", "", Some("compile"), "FROM x\n"), no("compile", ""));
+        assert_eq!(told("acme/base", "", Some("acme/base"), stages), None);
+        assert_eq!(told("base", "", None, stages), None, "FROM an image");
     }
 
     #[test]

@@ -9,7 +9,6 @@ const MOST: usize = 1000;
 const LONGEST: usize = 500;
 
 pub(super) struct Materials {
-    dockerfile: String,
     platform: Option<String>,
     all: Vec<Material>,
 }
@@ -25,17 +24,12 @@ impl Materials {
             _ => None,
         };
         Self {
-            dockerfile: assignment.target.dockerfile.clone(),
             platform,
             all: vec![Material {
                 uri: format!("git+{}", source.clone_url),
                 digest: BTreeMap::from([(algorithm.to_owned(), source.commit.clone())]),
             }],
         }
-    }
-
-    pub(super) fn dockerfile(&self) -> &str {
-        &self.dockerfile
     }
 
     pub(super) fn note(&mut self, event: &Event) {
@@ -91,7 +85,7 @@ mod tests {
 
     fn none() -> Materials {
         let platform = Some("linux/amd64".to_owned());
-        Materials { dockerfile: "Dockerfile".to_owned(), platform, all: Vec::new() }
+        Materials { platform, all: Vec::new() }
     }
 
     fn started(name: &str) -> Event {

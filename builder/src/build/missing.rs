@@ -1,0 +1,150 @@
+//! Why a file that a `COPY` or `ADD` names is not there: BuildKit says only that it is not.
+
+use crate::checkout::Places;
+use slipway_buildkit::LocalDir;
+use slipway_protocol::Reason;
+use std::path::{Path, PathBuf};
+
+/// Names of a source that are looked at for one like the missing one.
+const MOST_LOOKED_AT: usize = 200_000;
+const IGNORE: &str = ".dockerignore";
+
+/// `… "/app/main.js": not found` → `app/main.js`.
+pub(super) fn path_of(message: &str) -> Option<String> {
+    let (quoted, _) = message.rsplit_once("\": not found")?;
+    let (_, path) = quoted.rsplit_once("\"/")?;
+    let path = path.trim_matches('/');
+    // As Go quotes it.
+    (!path.is_empty()).then(|| path.replace("\\\\", "\\"))
+}
+
+/// What a step takes its files from when it is not the context: `build` of `COPY --from=build` or `--mount=from=build`.
+pub(super) fn from(instruction: &str) -> Option<&str> {
+    let (_, rest) = instruction.split_once("from=")?;
+    let name = rest.split([',', ' ', '\t', '\n', '\\']).next().unwrap_or_default().trim_matches('"');
+    (!name.is_empty()).then_some(name)
+}
+
+/// Says where a path of the context is, or what keeps it out. `None` where BuildKit's words are all there is to say.
+pub(super) fn why(places: &Places, dockerfile: &str, path: &str) -> Option<(Reason, String)> {
+    let missing = |text: String| Some((Reason::FileMissing, text));
+    if path.split('/').next() == Some(".git") {
+        return missing(format!(
+            "`{path}` is not there: builds get the files of a commit, and not its `.git` with the history"
+        ));
+    }
+    let source = LocalDir::open(&places.files).ok()?;
+    let context = match places.context.to_str()? {
+        "" => source.clone(),
+        below => source.open_below(below).ok()?,
+    };
+    if context.holds(path) {
+        let (file, line) = ignored(places, &source, &context, dockerfile, path)?;
+        return missing(format!(
+            "`{path}` is there, and line {} of `{file}` leaves it out of the build: `{}`",
+            line.number, line.text
+        ));
+    }
+    let whole = places.context.join(path);
+    if let Some((_, why)) = places.absent.iter().find(|(absent, _)| whole.starts_with(absent)) {
+        return Some((Reason::SourceUnsupported, format!("`{path}` is not there: {why}")));
+    }
+    missing(elsewhere(places, path))
+}
+
+/// The ignore file that counts, and its line that leaves a path out.
+fn ignored(
+    places: &Places,
+    source: &LocalDir,
+    context: &LocalDir,
+    dockerfile: &str,
+    path: &str,
+) -> Option<(String, slipway_buildkit::IgnoreLine)> {
+    let beside = places.dockerfile_dir.join(format!("{}{IGNORE}", places.dockerfile_name));
+    let beside = beside.to_str()?;
+    let (dir, file, shown) = if source.holds(beside) {
+        (source, beside, format!("{dockerfile}{IGNORE}"))
+    } else {
+        (context, IGNORE, places.context.join(IGNORE).display().to_string())
+    };
+    Some((shown, dir.left_out(file, path)?))
+}
+
+/// A sentence about what is there in its place.
+fn elsewhere(places: &Places, path: &str) -> String {
+    let there = there(places);
+    let is_whole = places.context.as_os_str().is_empty();
+    let context = places.context.display();
+    let head = if is_whole {
+        format!("there is no `{path}` in this commit")
+    } else {
+        format!("there is no `{path}` in the context folder `{context}`")
+    };
+    // A pattern is the name of nothing.
+    let found = if path.contains(['*', '?', '[']) { None } else { like(places, path, &there) };
+    match found {
+        Some(Like::OtherCase(found)) => {
+            format!("{head}; there is `{}`, and upper and lower case count", found.display())
+        }
+        Some(Like::Inside(found)) => {
+            format!("{head}; there is `{}`: paths in COPY and ADD begin at the context folder", found.display())
+        }
+        Some(Like::Outside(found)) => {
+            format!("{head}; the repository has `{}` outside of it: see Settings → Context folder", found.display())
+        }
+        None if is_whole => format!("{head}: only what is committed is there"),
+        None => format!("{head}, nor elsewhere in this commit: only what is committed is there"),
+    }
+}
+
+/// What a missing file may be meant to be.
+enum Like {
+    /// By its path in the context.
+    OtherCase(PathBuf),
+    Inside(PathBuf),
+    /// By its path in the source.
+    Outside(PathBuf),
+}
+
+fn like(places: &Places, path: &str, there: &[PathBuf]) -> Option<Like> {
+    let lower = path.to_lowercase();
+    let inside = || there.iter().filter_map(|found| found.strip_prefix(&places.context).ok());
+    let same = |found: &&Path| found.to_string_lossy().to_lowercase() == lower;
+    if let Some(found) = inside().find(same) {
+        return Some(Like::OtherCase(found.to_owned()));
+    }
+    // As the path is read from the top of the source, or at the Dockerfile.
+    let from_top = there.iter().find(|found| found.as_path() == Path::new(path));
+    if let Some(found) = from_top {
+        return Some(Like::Outside(found.clone()));
+    }
+    if let Some(found) = inside().find(|found| found.ends_with(path)) {
+        return Some(Like::Inside(found.to_owned()));
+    }
+    there.iter().find(|found| found.ends_with(path)).map(|found| Like::Outside(found.clone()))
+}
+
+/// The paths of a source, those near its top first.
+fn there(places: &Places) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut next = 0;
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.get(next).cloned() {
+        next += 1;
+        let Ok(entries) = std::fs::read_dir(places.files.join(&folder)) else { continue };
+        let mut entries: Vec<_> = entries.flatten().take(MOST_LOOKED_AT.saturating_sub(found.len())).collect();
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let path = folder.join(entry.file_name());
+            // A link is not followed.
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path.clone());
+            }
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

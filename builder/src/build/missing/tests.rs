@@ -1,0 +1,114 @@
+//! Sentences about files that are missing.
+
+use super::*;
+use std::collections::BTreeMap;
+use tempfile::TempDir;
+
+fn tree(files: &[(&str, &str)]) -> TempDir {
+    let tree = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = tree.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    tree
+}
+
+fn places(tree: &TempDir, context: &str, dir: &str, name: &str) -> Places {
+    let why = "`web/lib/dep` is a git submodule; submodules are not fetched".to_owned();
+    Places {
+        files: tree.path().canonicalize().unwrap(),
+        context: context.into(),
+        dockerfile_dir: dir.into(),
+        dockerfile_name: name.to_owned(),
+        absent: BTreeMap::from([(PathBuf::from("web/lib/dep"), why)]),
+    }
+}
+
+#[test]
+fn the_path_is_read_from_buildkits_words() {
+    for (message, path) in [
+        (
+            "failed to compute cache key: failed to calculate checksum of ref a::b: \"/no.txt\": not found",
+            Some("no.txt"),
+        ),
+        ("\"/a b/c d\": not found", Some("a b/c d")),
+        ("x: \"/a b/ü\": not found", Some("a b/ü")),
+        ("x: \"/dist/\": not found", Some("dist")),
+        ("x: \"/\": not found", None),
+        ("docker.io/library/x: not found", None),
+    ] {
+        assert_eq!(path_of(message).as_deref(), path, "{message}");
+    }
+    for (instruction, name) in [
+        ("COPY --from=build /a /b", Some("build")),
+        ("RUN --mount=type=bind,from=deps,target=/x true", Some("deps")),
+        ("COPY --chmod=755 --from=docker.io/x/y:1 \\", Some("docker.io/x/y:1")),
+        ("COPY a b", None),
+    ] {
+        assert_eq!(from(instruction), name, "{instruction}");
+    }
+}
+
+#[test]
+fn a_file_that_is_left_out_is_told_with_the_line() {
+    let tree = tree(&[
+        (".dockerignore", "# none\n*.env\n!keep.env\n"),
+        ("prod.env", ""),
+        ("keep.env", ""),
+        ("web/.dockerignore", "dist\n"),
+        ("web/dist/app.js", ""),
+        ("web/prod.env", ""),
+        ("deploy/Dockerfile.dockerignore", "prod.*\n"),
+    ]);
+    let told = |context: &str, dir: &str, path: &str| {
+        let dockerfile = Path::new(dir).join("Dockerfile");
+        why(&places(&tree, context, dir, "Dockerfile"), dockerfile.to_str().unwrap(), path).map(|(_, text)| text)
+    };
+    let is = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        told("", "", "prod.env"),
+        is("`prod.env` is there, and line 2 of `.dockerignore` leaves it out of the build: `*.env`")
+    );
+    assert_eq!(
+        told("web", "", "dist/app.js"),
+        is("`dist/app.js` is there, and line 1 of `web/.dockerignore` leaves it out of the build: `dist`")
+    );
+    assert_eq!(
+        told("", "deploy", "prod.env"),
+        is("`prod.env` is there, and line 1 of `deploy/Dockerfile.dockerignore` leaves it out of the build: `prod.*`")
+    );
+    assert_eq!(told("", "", "keep.env"), None, "it is there, so BuildKit knows better");
+    assert_eq!(told("web", "", "prod.env"), None);
+}
+
+#[test]
+fn a_file_that_lies_elsewhere_is_told_with_its_place() {
+    let tree = tree(&[
+        ("package.json", ""),
+        ("web/README.md", ""),
+        ("web/docker/entrypoint.sh", ""),
+        ("api/main.go", ""),
+        ("web/src/index.js", ""),
+    ]);
+    std::os::unix::fs::symlink("/etc", tree.path().join("etc")).unwrap();
+    for (context, path, expected) in [
+        ("web", "package.json", "the repository has `package.json` outside of it: see Settings → Context folder"),
+        ("web", "main.go", "the repository has `api/main.go` outside of it: see Settings → Context folder"),
+        ("web", "readme.MD", "there is `README.md`, and upper and lower case count"),
+        ("web", "entrypoint.sh", "there is `docker/entrypoint.sh`: paths in COPY and ADD begin at the context folder"),
+        ("", "src/index.js", "there is no `src/index.js` in this commit; there is `web/src/index.js`"),
+        ("", "dist", "there is no `dist` in this commit: only what is committed is there"),
+        ("web", "dist", "there is no `dist` in the context folder `web`, nor elsewhere in this commit"),
+        ("web", "*.json", "there is no `*.json` in the context folder `web`, nor elsewhere"),
+        ("", "passwd", "there is no `passwd` in this commit: only"),
+        ("", ".git/HEAD", "and not its `.git` with the history"),
+    ] {
+        let (reason, told) = why(&places(&tree, context, "", "Dockerfile"), "Dockerfile", path).unwrap();
+        assert!(told.contains(expected), "{context} {path}: {told}");
+        assert_eq!(reason, Reason::FileMissing);
+    }
+    let (reason, told) = why(&places(&tree, "web", "", "Dockerfile"), "Dockerfile", "lib/dep/src/x.c").unwrap();
+    assert_eq!(reason, Reason::SourceUnsupported);
+    assert_eq!(told, "`lib/dep/src/x.c` is not there: `web/lib/dep` is a git submodule; submodules are not fetched");
+}
