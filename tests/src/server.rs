@@ -1,5 +1,7 @@
 //! The real `slipway serve` on an empty folder and a free port.
 
+mod memory;
+
 use std::{
     env,
     ffi::OsString,
@@ -32,6 +34,7 @@ pub struct ServerBuilder {
     authority: Option<PathBuf>,
     /// An archive that the data folder is unpacked from.
     data: Option<PathBuf>,
+    umask: Option<&'static str>,
 }
 
 /// A running server. `Drop` kills it, shows the end of its log if the test failed, and removes its folder.
@@ -43,6 +46,7 @@ pub struct Server {
     port: u16,
     base: String,
     authority: Option<PathBuf>,
+    umask: Option<&'static str>,
 }
 
 impl ServerBuilder {
@@ -90,6 +94,13 @@ impl ServerBuilder {
         self
     }
 
+    /// The umask that the server is started with, such as `077`; else it is the test's.
+    #[must_use]
+    pub fn umask(mut self, umask: &'static str) -> Self {
+        self.umask = Some(umask);
+        self
+    }
+
     /// The port that the server will have: for settings elsewhere that must name it first.
     pub fn port(&self) -> u16 {
         self.port
@@ -112,7 +123,8 @@ impl ServerBuilder {
         ];
         own.extend(self.env);
         let authority = self.authority;
-        let mut server = Server { daemon: None, env: own, folder, port: self.port, base, authority };
+        let umask = self.umask;
+        let mut server = Server { daemon: None, env: own, folder, port: self.port, base, authority, umask };
         server.start_again().await;
         server
     }
@@ -120,7 +132,8 @@ impl ServerBuilder {
 
 impl Server {
     pub fn builder() -> ServerBuilder {
-        ServerBuilder { env: Vec::new(), port: paths::free_port(), public_url: None, authority: None, data: None }
+        let port = paths::free_port();
+        ServerBuilder { env: Vec::new(), port, public_url: None, authority: None, data: None, umask: None }
     }
 
     pub async fn start() -> Self {
@@ -161,32 +174,6 @@ impl Server {
         self.running().pid()
     }
 
-    /// Memory that the server process holds now, without its children.
-    pub fn rss_bytes(&self) -> u64 {
-        self.memory("VmRSS:")
-    }
-
-    /// The most memory that it held at once since `forget_peak`.
-    pub fn peak_bytes(&self) -> u64 {
-        self.memory("VmHWM:")
-    }
-
-    pub fn forget_peak(&self) {
-        // proc(5): 5 resets the peak.
-        fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").expect("the process is ours");
-    }
-
-    fn memory(&self, line: &str) -> u64 {
-        let status =
-            fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("a running process has a status");
-        let kib: u64 = status
-            .lines()
-            .find_map(|text| text.strip_prefix(line))
-            .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-            .expect("a running process has memory");
-        kib * 1024
-    }
-
     /// SIGKILL, as a crash would be. The folder stays; `start_again` goes on with it.
     pub async fn kill(&mut self) {
         self.end(Signal::KILL).await;
@@ -206,9 +193,17 @@ impl Server {
     /// Starts on the same folder and port, after `kill` or `terminate`.
     pub async fn start_again(&mut self) {
         assert!(self.daemon.is_none(), "the server is running already");
+        let own = paths::own_program("slipway");
+        let (program, args) = match self.umask {
+            None => (own, vec!["serve".into()]),
+            Some(umask) => {
+                let script = format!("umask {umask}; exec \"$0\" serve");
+                ("sh".into(), vec!["-c".into(), script.into(), own.into()])
+            }
+        };
         self.daemon = Some(Daemon::spawn(DaemonSpec {
-            program: paths::own_program("slipway"),
-            args: vec!["serve".into()],
+            program,
+            args,
             env: self.env.clone(),
             folder: self.folder.clone(),
             end: End::Kill,

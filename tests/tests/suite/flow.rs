@@ -4,6 +4,7 @@ mod base_image;
 mod browser;
 mod cancel;
 mod clients;
+mod compared;
 mod crashes;
 mod deletion;
 mod demo;

@@ -6,6 +6,7 @@ pub(crate) mod browser;
 mod builders;
 mod daemons;
 mod escapes;
+mod explained;
 mod failures;
 mod fetches;
 mod forge;

@@ -50,24 +50,57 @@ async fn a_dockerfile_that_is_a_link_out_of_the_source_is_refused() {
 #[tokio::test]
 async fn a_submodule_is_refused_in_words() {
     let shop = Workshop::shared().await;
-    let change = with_busybox(shop.bench.repo.change("submodule"), "RUN true\n");
-    let change = change
-        .file(".gitmodules", "[submodule \"x\"]\n path = x\n url = file:///etc\n")
-        .submodule("x", &"a".repeat(40));
-    shop.push(&shop.bench, change)
-        .await
-        .is("failed")
-        .page
-        .says("git submodule")
-        .says("put its files into the repository");
+    let build = async |branch: &str, dockerfile: &str, ignore: &str| {
+        let change = with_busybox(shop.bench.repo.change(branch), dockerfile);
+        let change = change
+            .file(".gitmodules", "[submodule \"lib/x\"]\n path = lib/x\n url = file:///etc\n")
+            .file("lib/own.txt", "own")
+            .file(".dockerignore", ignore)
+            .submodule("lib/x", &"a".repeat(40));
+        shop.push(&shop.bench, change).await
+    };
+    for (branch, dockerfile) in [("module-all", "COPY . /src\n"), ("module-in", "COPY lib/x/src.c /\n")] {
+        let built = build(branch, dockerfile, "").await;
+        built.is("failed").page.says("`lib/x` is a git submodule").says("put its files into the repository");
+    }
+    for (branch, dockerfile, ignore) in [
+        ("module-none", "RUN true\n", ""),
+        ("module-beside", "COPY lib/own.txt /\n", ""),
+        ("module-ignored", "COPY . /src\n", "lib/x\n"),
+    ] {
+        build(branch, dockerfile, ignore).await.is("succeeded");
+    }
 }
 
 #[tokio::test]
 async fn a_pointer_of_git_lfs_is_refused_in_words() {
     let shop = Workshop::shared().await;
     let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12345\n", "a".repeat(64));
-    let change = with_busybox(shop.bench.repo.change("lfs"), "RUN true\n").file("big.bin", pointer);
-    shop.push(&shop.bench, change).await.is("failed").page.says("Git LFS").says("big.bin");
+    let build = async |branch: &str, dockerfile: &str, ignore: &str| {
+        let change = with_busybox(shop.bench.repo.change(branch), dockerfile).file("docs/film.bin", &pointer);
+        shop.push(&shop.bench, change.file("app/main", "x").file(".dockerignore", ignore)).await
+    };
+    let built = build("lfs-all", "COPY . /src\n", "").await;
+    built.is("failed").page.says("`docs/film.bin` is stored with Git LFS").lacks("lib/x");
+    build("lfs-named", "COPY docs/*.bin /\n", "").await.is("failed").page.says("Git LFS");
+    build("lfs-beside", "COPY app /app\n", "").await.is("succeeded");
+    build("lfs-ignored", "COPY . /src\n", "**/*.bin\n").await.is("succeeded");
+}
+
+#[tokio::test]
+async fn the_ignore_file_is_that_of_the_name_that_was_asked_for() {
+    let shop = Workshop::shared().await;
+    let change = with_busybox(shop.bench.repo.change("link-ignore"), "").remove("Dockerfile");
+    let change = change
+        .symlink("Dockerfile", "deploy/base.Dockerfile")
+        .file("deploy/base.Dockerfile", format!("{START}COPY . /all\nRUN ls -A /all | sed 's/^/HAS /'\n"))
+        .file("Dockerfile.dockerignore", "*.secret\n")
+        .file("deploy/base.Dockerfile.dockerignore", "kept.txt\n")
+        .file("prod.secret", "hunter2")
+        .file("kept.txt", "x");
+    let built = shop.push(&shop.bench, change).await;
+    built.is("succeeded");
+    assert!(built.raw.contains("HAS kept.txt") && !built.raw.contains("HAS prod.secret"), "{}", built.raw);
 }
 
 #[tokio::test]
