@@ -53,6 +53,24 @@ async fn paths_are_taken_as_people_write_them() {
 }
 
 #[tokio::test]
+async fn a_path_is_typed_where_no_dockerfile_was_found() {
+    let shop = Workshop::shared().await;
+    let repo = shop.site.forge.repository("mona", "odd-name", false);
+    repo.commit("main", &[("build/image", "FROM scratch\nCOPY image /\n"), ("dockerfile.go", "package x\n")], "Begin");
+    let mona = shop.mona();
+    let listed = shop.site.listed(&mona, &repo.full_name()).await;
+    let page = mona.get("/new/import?q=odd-name").await.is(200);
+    page.says("No Dockerfile at the default branch").says("Path of the Dockerfile");
+    page.says(&format!("type=\"text\" id=\"dockerfile-{listed}\" name=\"dockerfile\""));
+    let wrong = mona.post("/new/import?q=odd-name", &[("repository", &listed), ("dockerfile", "build/")]).await;
+    wrong.is(422).says("Dockerfile: this names a folder");
+    let built = mona.post("/new/import", &[("repository", &listed), ("dockerfile", "./build/image")]).await;
+    assert_eq!(built.is(303).location(), "/mona/odd-name/-/builds/1");
+    let rule = shop.site.sql("SELECT dockerfile, context FROM rule WHERE dockerfile LIKE 'build/%'").await;
+    assert_eq!(rule, "build/image|build");
+}
+
+#[tokio::test]
 async fn the_builder_checks_paths_itself() {
     let shop = Workshop::shared().await;
     let to = bench(shop, "paths-below").await;
