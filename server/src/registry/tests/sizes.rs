@@ -18,7 +18,7 @@ impl Scene {
         let key = db::objects::register(&self.app.db, ObjectKind::Blob, 1).await.unwrap();
         let tx = self.app.db.begin().await.unwrap();
         let digest = Digest::of(blob.as_bytes());
-        let (blob, _) = db::blobs::upsert(&tx, &digest, blob.len() as i64, &key, 1).await.unwrap();
+        let (blob, _) = db::blobs::upsert(&tx, &digest, i64::try_from(blob.len()).unwrap(), &key, 1).await.unwrap();
         db::blobs::link(&tx, row.id, blob.id, None, 1).await.unwrap();
         tx.commit().await.unwrap();
         row
