@@ -30,6 +30,7 @@ mod m20261130_000872_add_indexes_of_lists;
 mod m20261130_000881_index_membership_state;
 mod m20261130_000891_add_step_errors;
 mod m20261130_000893_add_what_lists_show;
+mod m20261130_000897_index_referrers;
 mod schema;
 
 pub use sea_orm_migration::MigratorTrait;
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_000881_index_membership_state::Migration),
             Box::new(m20261130_000891_add_step_errors::Migration),
             Box::new(m20261130_000893_add_what_lists_show::Migration),
+            Box::new(m20261130_000897_index_referrers::Migration),
         ];
         all.into_iter().map(|migration| Box::new(Whole(migration)) as Box<dyn MigrationTrait>).collect()
     }

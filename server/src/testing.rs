@@ -61,6 +61,7 @@ pub(crate) fn manifest(repository_id: Uuid, digest: &Digest) -> rows::Manifest {
         media_type: "application/vnd.oci.image.manifest.v1+json".into(),
         artifact_type: None,
         subject_digest: None,
+        bundle_of: None,
         body: b"{}".to_vec(),
         size_bytes: 2,
         image_size_bytes: 2,

@@ -1,6 +1,6 @@
 //! Questions about the descriptors in manifests, answered without a manifest's body.
 
-use super::entity::registry::{blob, manifest, manifest_edge, repository_blob};
+use super::entity::registry::{blob, manifest_edge, repository_blob};
 use super::{Ask, BlobState, EdgeKind, rows};
 use crate::error::Result;
 use sea_orm::prelude::*;
@@ -122,21 +122,6 @@ pub async fn count_layers(c: &impl Ask, manifest_ids: &[Uuid]) -> Result<HashMap
         .group_by(manifest_edge::Column::ManifestId);
     let found: Vec<(Uuid, i64)> = query.into_tuple().all(c.connection()).await?;
     Ok(found.into_iter().collect())
-}
-
-/// Whether a manifest about `digest` has a layer whose type begins so.
-pub async fn is_referred_to_with(c: &impl Ask, repository_id: Uuid, digest: &str, family: &str) -> Result<bool> {
-    let referrers = Query::select()
-        .column(manifest::Column::Id)
-        .from(manifest::Entity)
-        .and_where(manifest::Column::RepositoryId.eq(repository_id))
-        .and_where(manifest::Column::SubjectDigest.eq(digest))
-        .to_owned();
-    let found = manifest_edge::Entity::find()
-        .filter(manifest_edge::Column::ManifestId.in_subquery(referrers))
-        .filter(manifest_edge::Column::MediaType.starts_with(family))
-        .filter(is_layer());
-    Ok(found.one(c.connection()).await?.is_some())
 }
 
 /// A blob that a manifest names and its repository does not link.

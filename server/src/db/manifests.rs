@@ -266,6 +266,17 @@ pub async fn delete(tx: &Tx, id: Uuid) -> Result<()> {
     Ok(())
 }
 
+/// Whether a manifest in the repository holds a sigstore bundle about `digest`.
+///
+/// One row of an index answers, however many others refer to it: signatures are stored behind this question.
+pub async fn has_bundle(c: &impl Ask, repository_id: Uuid, digest: &str) -> Result<bool> {
+    let bundle = manifest::Entity::find().select_only().column(manifest::Column::Id);
+    let bundle = bundle.filter(manifest::Column::RepositoryId.eq(repository_id));
+    let found: Option<Uuid> =
+        bundle.filter(manifest::Column::BundleOf.eq(digest)).into_tuple().one(c.connection()).await?;
+    Ok(found.is_some())
+}
+
 /// Deletes all referrers of a manifest.
 #[cfg(test)]
 pub(crate) async fn delete_by_subject(tx: &Tx, repository_id: Uuid, subject: &Digest) {

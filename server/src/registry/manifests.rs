@@ -5,7 +5,6 @@ mod bundles;
 mod check;
 mod store;
 
-pub use bundles::BUNDLE_FAMILY;
 pub use check::check_pushed;
 pub use store::{Push, Pushed, insert_own, put};
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::names::Digest;
 use crate::policy::Principal;
 use crate::registry::blobs::{self, OwnBlob};
-use crate::registry::manifests::{self, BUNDLE_FAMILY};
+use crate::registry::manifests;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -35,7 +35,7 @@ pub(super) struct Bundle {
 
 /// Whether the image has a bundle, of whomever: then clients look at no tag.
 pub(super) async fn is_any(c: &impl Ask, repository: &rows::Repository, subject: &str) -> Result<bool> {
-    db::edges::is_referred_to_with(c, repository.id, subject, BUNDLE_FAMILY).await
+    db::manifests::has_bundle(c, repository.id, subject).await
 }
 
 /// Makes those that the image lacks, of these keys. `reference` is host and name of its repository.

@@ -219,6 +219,49 @@ async fn an_older_database_learns_the_sizes_of_platforms() {
     }
 }
 
+#[tokio::test]
+async fn an_older_database_learns_which_images_have_a_bundle() {
+    use crate::db::{EdgeKind, manifests, namespaces, repositories, rows};
+    use crate::names::Digest;
+    let app = TestApp::start().await;
+    let db = &app.db;
+    let namespace = crate::testing::namespace("acme");
+    let repository = crate::testing::repository(namespace.id, "web");
+    let bundle = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let cases = [
+        ("layer", EdgeKind::Layer, bundle, true),
+        ("blob", EdgeKind::Blob, bundle, true),
+        ("config", EdgeKind::Config, bundle, false),
+        ("other", EdgeKind::Layer, "application/vnd.dev.cosign.simplesigning.v1+json", false),
+    ];
+    let tx = db.begin().await.unwrap();
+    namespaces::insert(&tx, namespace.clone()).await.unwrap();
+    repositories::insert(&tx, repository.clone()).await.unwrap();
+    for (name, kind, media_type, _) in cases {
+        let plain = crate::testing::manifest(repository.id, &Digest::of(format!("about {name}").as_bytes()));
+        let row = rows::Manifest { subject_digest: Some(Digest::of(name.as_bytes()).to_string()), ..plain };
+        let edge = rows::Edge {
+            id: uuid::Uuid::now_v7(),
+            manifest_id: row.id,
+            repository_id: Some(repository.id),
+            position: 0,
+            kind,
+            digest: Digest::of(b"blob").to_string(),
+            media_type: media_type.into(),
+            size_bytes: 1,
+            platform: None,
+        };
+        manifests::insert(&tx, row, vec![edge]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    go_before(db, "index_referrers").await;
+    migrate(db).await.unwrap();
+    for (name, _, _, expected) in cases {
+        let digest = Digest::of(name.as_bytes());
+        assert_eq!(manifests::has_bundle(db, repository.id, digest.as_str()).await.unwrap(), expected, "{name}");
+    }
+}
+
 #[test]
 fn both_databases_have_the_same_columns_and_indexes() {
     fn names() -> Vec<String> {
@@ -239,4 +282,5 @@ crate::testing::on_postgres! {
     an_older_database_learns_which_roles_came_with_an_organization,
     what_an_older_database_holds_is_found_by_repository_and_namespace,
     an_older_database_learns_the_sizes_of_platforms,
+    an_older_database_learns_which_images_have_a_bundle,
 }

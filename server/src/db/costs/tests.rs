@@ -39,6 +39,26 @@ async fn whether_something_needs_a_digest_is_one_row_of_an_index_of_its_reposito
 }
 
 #[tokio::test]
+async fn what_refers_to_a_manifest_is_found_by_type_maker_and_digest_without_the_rest() {
+    let app = TestApp::start().await;
+    let (id, digest, kind) = (Uuid::now_v7(), Digest::of(b"x"), Some("application/vnd.none"));
+    let of_subject = "repository_id=? AND subject_digest=?";
+    let index = "manifest_repository_id_subject_digest_digest_idx";
+    let columns = format!("{of_subject} AND digest>?");
+    check(&app, db::manifests::referrers(&app.db, id, &digest, None, "", 9), index, &columns).await;
+    let index = "manifest_repository_id_subject_digest_artifact_type_digest_idx";
+    let columns = format!("{of_subject} AND artifact_type=? AND digest>?");
+    check(&app, db::manifests::referrers(&app.db, id, &digest, kind, "", 9), index, &columns).await;
+    let index = "manifest_repository_id_subject_digest_principal_kind_id_idx";
+    let columns = format!("{of_subject} AND principal_kind=?");
+    check(&app, db::manifests::own_referrers(&app.db, id, &digest, None, 9), index, &columns).await;
+    check(&app, db::manifests::own_referrers(&app.db, id, &digest, kind, 9), index, &columns).await;
+    let index = "manifest_repository_id_bundle_of_idx";
+    let columns = "repository_id=? AND bundle_of=?";
+    check(&app, db::manifests::has_bundle(&app.db, id, digest.as_str()), index, columns).await;
+}
+
+#[tokio::test]
 async fn builds_of_a_ref_and_a_commit_are_found_by_an_index() {
     let app = TestApp::start().await;
     let id = Uuid::now_v7();

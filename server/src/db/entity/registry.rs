@@ -52,6 +52,8 @@ entity!(manifest "manifest" {
     media_type: String,
     artifact_type: Option<String>,
     subject_digest: Option<String>,
+    // The subject again, if this holds a sigstore bundle about it.
+    bundle_of: Option<String>,
     body: Vec<u8>,
     size_bytes: i64,
     image_size_bytes: i64,

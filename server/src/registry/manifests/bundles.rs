@@ -11,7 +11,13 @@ use crate::names::Digest;
 use uuid::Uuid;
 
 /// How the media types of bundles begin.
-pub const BUNDLE_FAMILY: &str = "application/vnd.dev.sigstore.bundle";
+pub(super) const BUNDLE_FAMILY: &str = "application/vnd.dev.sigstore.bundle";
+
+/// What a manifest has a bundle about, if it has one, whatever its artifact type says: clients look at the layer.
+pub(super) fn subject(document: &Document) -> Option<&Digest> {
+    let mut layers = document.edges.iter().filter(|edge| matches!(edge.kind, EdgeKind::Layer | EdgeKind::Blob));
+    document.subject.as_ref().filter(|_| layers.any(|edge| edge.media_type.starts_with(BUNDLE_FAMILY)))
+}
 
 /// The image of a build that this manifest puts a bundle beside, if it does. The job that adds the server's own stands in
 /// the transaction that stores the bundle, so that no failure in between leaves the image without; whoever stores it adds
@@ -22,11 +28,7 @@ pub(super) async fn note(
     repository: &rows::Repository,
     document: &Document,
 ) -> Result<Option<Digest>> {
-    let Some(subject) = &document.subject else { return Ok(None) };
-    let mut layers = document.edges.iter().filter(|edge| edge.kind != EdgeKind::Config);
-    if !layers.any(|edge| edge.media_type.starts_with(BUNDLE_FAMILY)) {
-        return Ok(None);
-    }
+    let Some(subject) = subject(document) else { return Ok(None) };
     let is_built = ask(app, tx, repository.id, subject.as_str()).await?;
     Ok(is_built.then(|| subject.clone()))
 }

@@ -130,6 +130,7 @@ pub(super) async fn insert(
         media_type: document.media_type.clone(),
         artifact_type: document.artifact_type.clone(),
         subject_digest: document.subject.as_ref().map(ToString::to_string),
+        bundle_of: bundles::subject(document).map(ToString::to_string),
         body: body.to_vec(),
         size_bytes: i64::try_from(body.len()).unwrap_or(i64::MAX),
         image_size_bytes: image_size,
