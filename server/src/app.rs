@@ -39,6 +39,8 @@ pub struct App {
     pub under_way: crate::http::under_way::UnderWay,
     /// Turns at drawing pages, and what streams add to them.
     pub drawing: Arc<crate::auth::turns::Turns>,
+    /// Turns at the lists of the registry.
+    pub listing: Arc<crate::auth::turns::Turns>,
     /// Places for streams of events.
     pub streams: Arc<crate::auth::places::Places>,
     /// Held while the sources that are due are looked at.
@@ -68,6 +70,7 @@ impl App {
         let master_key = MasterKey::load_or_create(&master_key_file(&config))?;
         let db = crate::db::connect::open(&config.database_url, config.database_connections).await?;
         let storage = Storage::file_system(&config.data_dir.join("storage"))?;
+        let (drawing, listing) = crate::http::drawing::turns(config.database_connections);
         let http = reqwest::Client::builder()
             .user_agent(concat!("slipway/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(std::time::Duration::from_secs(10))
@@ -92,7 +95,8 @@ impl App {
             hooks: Arc::default(),
             bodies: crate::http::bodies::places(),
             under_way: crate::http::under_way::UnderWay::default(),
-            drawing: crate::http::drawing::turns(config.database_connections),
+            drawing,
+            listing,
             streams: crate::web::build::events::places(),
             polls: tokio::sync::Mutex::default(),
             searches: tokio::sync::Semaphore::new(crate::web::build::SEARCHES),

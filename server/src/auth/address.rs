@@ -37,10 +37,14 @@ fn parse(entry: &str) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// Whom limits count: of an IPv6 address the network, for one person has all 2^64 addresses of it.
+/// Bits of an IPv6 address that all of a site share. Providers give their customers a /64, a /56 or a /48 (RFC 6177), so
+/// that one person has up to 65,536 networks of 2^64 addresses.
+pub const SITE: u32 = 48;
+
+/// Whom limits count: of an IPv6 address the site.
 pub fn counted(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << 64))),
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & (u128::MAX << (128 - SITE)))),
         v4 @ IpAddr::V4(_) => v4,
     }
 }
@@ -88,9 +92,9 @@ mod tests {
     }
 
     #[test]
-    fn limits_count_a_network_of_ipv6_as_one() {
+    fn limits_count_a_site_of_ipv6_as_one() {
         let of = |text: &str| counted(text.parse().unwrap()).to_string();
-        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1::");
         assert_eq!((of("203.0.113.9"), of("::ffff:203.0.113.9")), ("203.0.113.9".into(), "203.0.113.9".into()));
     }
 }

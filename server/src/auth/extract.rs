@@ -37,6 +37,11 @@ pub async fn principal_of(request: &HttpRequest) -> Result<Principal> {
     Ok(principal)
 }
 
+/// Forgets who asks, so that whoever wants to know looks again: a while has gone by since.
+pub fn forget_principal(request: &HttpRequest) {
+    request.extensions_mut().remove::<Principal>();
+}
+
 /// The token behind `Authorization: Bearer`.
 pub fn bearer_of(request: &HttpRequest) -> Option<&str> {
     let (scheme, token) = request.headers().get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;

@@ -49,11 +49,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_network_of_ipv6_has_one_count() {
+    fn one_site_of_ipv6_has_one_count() {
         let limits = Limits::default();
-        let address =
-            |network: u128, host: u128| IpAddr::from(((0x2001_0db8 << 96) | (network << 64) | host).to_be_bytes());
-        let counts = |network| (0..100).filter(|n| limits.wrong_credential(address(network, *n)).is_ok()).count();
+        let address = |site: u128, network: u128| {
+            IpAddr::from(((0x2001_0db8 << 96) | (site << 80) | (network << 64) | network).to_be_bytes())
+        };
+        let counts = |site| (0..100).filter(|n| limits.wrong_credential(address(site, *n)).is_ok()).count();
         assert!(counts(1) < 70);
         assert!(counts(2) >= 60);
     }

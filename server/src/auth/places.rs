@@ -132,10 +132,10 @@ mod tests {
     }
 
     #[test]
-    fn one_network_of_ipv6_has_one_share() {
+    fn one_site_of_ipv6_has_one_share() {
         let places = Places::new(10, 2);
-        let of = |host: u128| IpAddr::from(((0x2001_0db8_u128 << 96) | host).to_be_bytes());
-        let taken: Vec<_> = (0..5).filter_map(|host| places.take(Some(of(host)), 1).ok()).collect();
+        let of = |n: u128| IpAddr::from(((0x2001_0db8_u128 << 96) | (n << 64) | n).to_be_bytes());
+        let taken: Vec<_> = (0..5).filter_map(|n| places.take(Some(of(n)), 1).ok()).collect();
         assert_eq!(taken.len(), 2);
     }
 }

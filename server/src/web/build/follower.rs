@@ -10,6 +10,7 @@ use super::live::{LiveLog, fitting};
 use super::{attempts, fold};
 use crate::app::App;
 use crate::auth::address::client_address;
+use crate::auth::turns::Asker;
 use crate::builds;
 use crate::db::{BuildState, rows};
 use crate::error::{Context, Result};
@@ -19,7 +20,6 @@ use actix_web::web::{Bytes, Data};
 use askama::Template;
 use slipway_protocol::Record;
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -42,7 +42,7 @@ pub(super) struct Follower {
     /// The last reading may have left some.
     is_full: bool,
     request: HttpRequest,
-    address: IpAddr,
+    asker: Asker,
     checked_at: Instant,
     /// What the head of the page is drawn for, and the attempt that it tells of.
     shown: Option<(Head, i64)>,
@@ -70,7 +70,7 @@ impl Follower {
         let now = app.clock.steady();
         Self {
             checked_at: now,
-            address: client_address(&app, &request),
+            asker: Asker::of(allowed.principal(), client_address(&app, &request)),
             app,
             allowed,
             build,
@@ -98,7 +98,7 @@ impl Follower {
         let began = self.app.clock.steady();
         while self.since(began) < LONGEST {
             let turn = tokio::select! {
-                turn = self.app.drawing.any_time(self.address) => turn,
+                turn = self.app.drawing.any_time(&self.asker) => turn,
                 () = self.out.closed() => return,
             };
             if !self.may_still_read().await {

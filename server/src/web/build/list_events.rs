@@ -6,13 +6,13 @@ use super::events::{CHECK_AFTER, LONGEST, PAUSE, PING, STALLED, answer};
 use crate::app::App;
 use crate::auth::address::client_address;
 use crate::auth::extract::check_again;
+use crate::auth::turns::Asker;
 use crate::builds;
 use crate::error::{Context, Result};
 use crate::policy::{Allowed, ReadRepository};
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
-use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -25,7 +25,8 @@ pub async fn stream(allowed: Allowed<ReadRepository>, request: HttpRequest, app:
     let address = client_address(&app, &request);
     let place = app.streams.take(Some(address), 1)?;
     let (out, messages) = mpsc::channel(2);
-    actix_web::rt::spawn(follow(app, allowed, request, address, out));
+    let asker = Asker::of(allowed.principal(), address);
+    actix_web::rt::spawn(follow(app, allowed, request, asker, out));
     Ok(answer(messages, place))
 }
 
@@ -33,7 +34,7 @@ async fn follow(
     app: Data<App>,
     allowed: Allowed<ReadRepository>,
     request: HttpRequest,
-    address: IpAddr,
+    asker: Asker,
     out: mpsc::Sender<Bytes>,
 ) {
     let mut changed = app.wake.follow(allowed.on().id);
@@ -44,7 +45,7 @@ async fn follow(
     let mut ping = false;
     while app.clock.steady().saturating_duration_since(began) < LONGEST {
         let turn = tokio::select! {
-            turn = app.drawing.any_time(address) => turn,
+            turn = app.drawing.any_time(&asker) => turn,
             () = out.closed() => return,
         };
         if app.clock.steady().saturating_duration_since(checked_at) >= CHECK_AFTER {

@@ -11,6 +11,7 @@ use super::pieces::in_turns;
 use super::{BuildPath, find};
 use crate::app::App;
 use crate::auth::address::client_address;
+use crate::auth::turns::Asker;
 use crate::builds::{self, log::Conceal};
 use crate::db::{BuildState, rows};
 use crate::error::{Error, Result};
@@ -119,6 +120,7 @@ pub async fn raw(
     if let Some((start, end)) = raw.range {
         answer.insert_header((header::CONTENT_RANGE, format!("bytes {start}-{end}/{}", raw.total)));
     }
-    let stream = in_turns(app.drawing.clone(), client_address(&app, &request), raw.stream);
+    let asker = Asker::of(allowed.principal(), client_address(&app, &request));
+    let stream = in_turns(app.drawing.clone(), asker, raw.stream);
     Ok(answer.body(actix_web::body::SizedStream::new(raw.length, stream)))
 }
