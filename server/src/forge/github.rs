@@ -1,9 +1,11 @@
 //! HTTP with GitHub, by octocrab: one pool of connections, one deadline for a call, answers of bounded size.
+//!
+//! What was renamed or transferred answers with a redirect. It is followed within the API only, as the question was.
 
 use super::refusals;
 use crate::error::{Error, ForgeError, Result};
 use crate::secrets::Secret;
-use http::header::{ETAG, IF_NONE_MATCH};
+use http::header::{ETAG, IF_NONE_MATCH, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use octocrab::Octocrab;
@@ -11,21 +13,26 @@ use octocrab::service::middleware::retry::RetryConfig;
 use serde::de::DeserializeOwned;
 use std::sync::OnceLock;
 use std::time::Duration;
+use url::Url;
 
 /// One call from the first byte out to the last byte in.
 const DEADLINE: Duration = Duration::from_secs(25);
 /// The tree of a large repository is the largest answer; GitHub itself stops at 7 MB.
 const MOST_BYTES: usize = 16 << 20;
+/// A rename of the owner and one of the repository are two.
+const MOST_REDIRECTS: usize = 5;
 
 /// The open connections to forges of this process.
 #[derive(Default)]
 pub struct Forges {
-    github: OnceLock<Octocrab>,
+    github: OnceLock<(Octocrab, Url)>,
 }
 
 /// Calls with one token.
 pub(super) struct Client {
     crab: Octocrab,
+    /// With a slash at the end.
+    api: Url,
 }
 
 /// An answer that is no refusal.
@@ -38,14 +45,16 @@ pub(super) struct Reply {
 impl Forges {
     /// A client for `url`, which is the same for the life of a process.
     pub(super) fn client(&self, url: &str, token: &Secret) -> Result<Client> {
-        let shared = if let Some(shared) = self.github.get() {
+        let (shared, api) = if let Some(shared) = self.github.get() {
             shared
         } else {
-            let made = open(&api_base(url)).map_err(|e| Error::internal("making the client of the forge", e))?;
-            self.github.get_or_init(|| made)
+            let base = api_base(url);
+            let api = Url::parse(&base).map_err(|e| Error::internal("reading the forge's address", e))?;
+            let made = open(&base).map_err(|e| Error::internal("making the client of the forge", e))?;
+            self.github.get_or_init(|| (made, api))
         };
         let crab = shared.user_access_token(token.reveal()).map_err(|e| Error::internal("using a forge token", e))?;
-        Ok(Client { crab })
+        Ok(Client { crab, api: api.clone() })
     }
 }
 
@@ -69,11 +78,7 @@ fn open(api: &str) -> octocrab::Result<Octocrab> {
 impl Client {
     /// Asks `path` (it starts with `/`); with `etag`, an unchanged answer is a short one.
     pub(super) async fn get(&self, path: &str, etag: Option<&str>) -> Result<Reply, ForgeError> {
-        let mut request = Request::builder().method(Method::GET).uri(path);
-        if let Some(etag) = etag.and_then(|e| HeaderValue::from_str(e).ok()) {
-            request = request.header(IF_NONE_MATCH, etag);
-        }
-        self.call(request, None).await
+        self.call(&Method::GET, path, etag, None).await
     }
 
     pub(super) async fn send(
@@ -82,27 +87,66 @@ impl Client {
         path: &str,
         body: Option<&serde_json::Value>,
     ) -> Result<Reply, ForgeError> {
-        self.call(Request::builder().method(method).uri(path), body).await
+        self.call(&method, path, None, body).await
     }
 
+    /// With redirects: docs.github.com, "Best practices for using the REST API", has them repeated as they were.
     async fn call(
         &self,
-        request: http::request::Builder,
+        method: &Method,
+        path: &str,
+        etag: Option<&str>,
         body: Option<&serde_json::Value>,
     ) -> Result<Reply, ForgeError> {
-        let request = self.crab.build_request(request, body).map_err(|e| unreachable(&e))?;
-        let exchange = async {
-            let response = self.crab.execute(request).await.map_err(|e| unreachable(&e))?;
-            let (parts, body) = response.into_parts();
-            let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|e| unreachable(e.as_ref()))?;
-            Ok(Reply { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+        let exchanges = async {
+            let mut path = path.to_owned();
+            for _ in 0..=MOST_REDIRECTS {
+                let reply = self.exchange(method, &path, etag, body).await?;
+                if !matches!(reply.status.as_u16(), 301 | 302 | 307 | 308) {
+                    return Ok(reply);
+                }
+                path = self.moved(&path, &reply)?;
+            }
+            Err(ForgeError::Unreachable("it sends from one address to the next".into()))
         };
         let late = |_elapsed| ForgeError::Unreachable(format!("no answer within {} s", DEADLINE.as_secs()));
-        let reply: Reply = tokio::time::timeout(DEADLINE, Box::pin(exchange)).await.map_err(late)??;
+        let reply: Reply = tokio::time::timeout(DEADLINE, Box::pin(exchanges)).await.map_err(late)??;
         if reply.status.is_success() || reply.is_unchanged() {
             return Ok(reply);
         }
         Err(refusals::meaning(reply.status, &reply.headers, &reply.body))
+    }
+
+    async fn exchange(
+        &self,
+        method: &Method,
+        path: &str,
+        etag: Option<&str>,
+        body: Option<&serde_json::Value>,
+    ) -> Result<Reply, ForgeError> {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(etag) = etag.and_then(|e| HeaderValue::from_str(e).ok()) {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        let request = self.crab.build_request(request, body).map_err(|e| unreachable(&e))?;
+        let response = self.crab.execute(request).await.map_err(|e| unreachable(&e))?;
+        let (parts, body) = response.into_parts();
+        let body = Limited::new(body, MOST_BYTES).collect().await.map_err(|e| unreachable(e.as_ref()))?;
+        Ok(Reply { status: parts.status, headers: parts.headers, body: body.to_bytes() })
+    }
+
+    /// The path of the API that a redirect leads to. The token goes to the API's own address only.
+    fn moved(&self, from: &str, reply: &Reply) -> Result<String, ForgeError> {
+        let place = |location: &str| {
+            let from = self.api.join(from.trim_start_matches('/')).ok()?;
+            let to = from.join(location).ok()?;
+            let ours = to.origin() == self.api.origin() && to.username().is_empty() && to.password().is_none();
+            let path = to.path().strip_prefix(self.api.path()).filter(|_| ours)?;
+            Some(to.query().map_or_else(|| format!("/{path}"), |query| format!("/{path}?{query}")))
+        };
+        let location = reply.headers.get(LOCATION).and_then(|location| location.to_str().ok());
+        let elsewhere = || ForgeError::Unreachable("its API leads to an address that is not its own".into());
+        location.and_then(place).ok_or_else(elsewhere)
     }
 }
 
@@ -131,12 +175,4 @@ fn unreachable(error: &(dyn std::error::Error + 'static)) -> ForgeError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::api_base;
-
-    #[test]
-    fn the_api_of_other_hosts_is_below_their_url() {
-        assert_eq!(api_base("https://github.com"), "https://api.github.com/");
-        assert_eq!(api_base("http://localhost:8090"), "http://localhost:8090/api/v3/");
-    }
-}
+mod tests;
