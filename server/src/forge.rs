@@ -6,6 +6,7 @@
 //! `Revoked` is about the token and asks for "Connect again"; `NotFound` also means "this token may not see or do it";
 //! `NotApproved` is about the organisation; `RateLimited` and `Unreachable` pass; `Refused` does not.
 
+mod addresses;
 pub mod git;
 mod github;
 mod memberships;
@@ -13,6 +14,7 @@ mod refusals;
 mod rest;
 mod shapes;
 
+pub use addresses::Addresses;
 pub use github::Forges;
 pub use memberships::InOrganization;
 pub use refusals::meaning;

@@ -19,6 +19,7 @@ pub mod pushes;
 pub mod refs;
 pub mod rules;
 #[cfg(test)]
+pub mod renames;
 mod tests;
 pub mod versions;
 

@@ -1,6 +1,6 @@
 //! GitHub's JSON, as far as we read it.
 
-use super::{Commit, Membership, Owner, RemoteRepository};
+use super::{Addresses, Commit, Membership, Owner, RemoteRepository};
 use crate::clock::Millis;
 use crate::db::NamespaceKind;
 use crate::names::CommitHash;
@@ -121,14 +121,13 @@ impl From<MembershipShape> for Membership {
 impl RepositoryShape {
     /// Links must be web addresses of this forge, or they are made from the name.
     pub(super) fn at(self, forge_url: &str) -> RemoteRepository {
-        let ours = |url: String, or: String| if url.starts_with(&format!("{forge_url}/")) { url } else { or };
-        let page = format!("{forge_url}/{}", self.full_name);
+        let place = Addresses::of(forge_url, self.full_name, &self.html_url, &self.clone_url);
         RemoteRepository {
-            html_url: ours(self.html_url, page.clone()),
-            clone_url: ours(self.clone_url, format!("{page}.git")),
+            html_url: place.html_url,
+            clone_url: place.clone_url,
             id: self.id.to_string(),
             name: self.name,
-            full_name: self.full_name,
+            full_name: place.full_name,
             owner: Owner {
                 id: self.owner.id.to_string(),
                 login: self.owner.login,

@@ -6,6 +6,7 @@ mod knowing;
 mod late;
 mod privacy;
 mod pushes;
+mod renames;
 mod troubles;
 mod turning;
 

@@ -152,6 +152,17 @@ impl Repo {
         });
     }
 
+    /// To another person or organisation; id and hooks stay, and the old name redirects, as at GitHub.
+    pub fn transfer(&self, owner: &str) {
+        let old = self.full_name();
+        let owner =
+            self.app.read(|state| state.account_named(owner).map(|found| found.id)).expect("they have an account");
+        self.alter(|found| {
+            found.former_names.push(old);
+            found.owner = owner;
+        });
+    }
+
     pub fn delete(self) {
         self.app.change(|state| state.repositories.retain(|found| found.id != self.id));
         fs::remove_dir_all(&self.git().folder).expect("the repository's folder can be removed");

@@ -64,7 +64,24 @@ async fn hooks_answer_as_they_should() {
 }
 
 /// Posts a delivery; signed with the source's secret unless a signature is given.
-async fn deliver(scene: &Scene, source: &rows::Source, event: &str, body: Vec<u8>, signature: Option<&str>) -> u16 {
+pub(super) async fn deliver(
+    scene: &Scene,
+    source: &rows::Source,
+    event: &str,
+    body: Vec<u8>,
+    signature: Option<&str>,
+) -> u16 {
+    deliver_as(scene, source, ("application/json", event), body, signature).await
+}
+
+/// As `deliver`, of another content type.
+pub(super) async fn deliver_as(
+    scene: &Scene,
+    source: &rows::Source,
+    (content_type, event): (&str, &str),
+    body: Vec<u8>,
+    signature: Option<&str>,
+) -> u16 {
     let signature = signature.map_or_else(
         || {
             let place = crate::sources::hook_secret_place(source.id);
@@ -76,5 +93,5 @@ async fn deliver(scene: &Scene, source: &rows::Source, event: &str, body: Vec<u8
     );
     let request = scene.app.http.post(crate::sources::hook_url(&scene.app, source));
     let request = request.header("x-github-event", event).header("x-hub-signature-256", signature);
-    request.body(body).send().await.unwrap().status().as_u16()
+    request.header("content-type", content_type).body(body).send().await.unwrap().status().as_u16()
 }

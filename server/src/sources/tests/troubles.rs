@@ -209,10 +209,10 @@ async fn who_repairs_a_source_replaces_a_connection_that_sees_it_no_more() {
 async fn renaming_at_the_forge_changes_nothing_here() {
     let scene = Scene::start(NEVER).await;
     let (code, _, name) = connected(&scene).await;
+    let source = scene.source("mona/web").await;
     code.rename("site");
     let head = code.commit("main", &[("a", "1")], "After the move");
     scene.build_of(&name, "refs/heads/main", &head).await;
-    let source = scene.source("mona/web").await;
     crate::sources::polling::poll(&scene.app, &source).await.unwrap();
     assert_eq!(scene.source("mona/site").await.id, source.id);
 }
