@@ -4,6 +4,7 @@
 //! signature, which is checked over the raw bytes before anything looks into them.
 
 mod body;
+mod form;
 mod in_flight;
 mod signature;
 
@@ -12,12 +13,12 @@ pub use in_flight::InFlight;
 use crate::app::App;
 use crate::auth::address::client_address;
 use crate::error::{Error, Result};
-use crate::sources::deliveries;
-use actix_web::web::{Data, Path, Payload};
+use crate::sources::deliveries::{self, Source};
+use actix_web::web::{Bytes, Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
-use serde::de::IgnoredAny;
+use in_flight::Place;
 use std::num::NonZeroU32;
 use std::sync::LazyLock;
 use uuid::Uuid;
@@ -50,25 +51,43 @@ pub async fn github(
     if !signature::is_right(secret.reveal().as_bytes(), &body, &given) {
         return Err(wrong());
     }
+    match take(&app, &request, &source, body, &mut place).await {
+        Ok(answer) => Ok(HttpResponse::Accepted().json(serde_json::json!({"status": answer}))),
+        Err(refusal) => {
+            // Who signed it told of something, whatever becomes of it here.
+            deliveries::look_soon(&app, &source).await?;
+            Err(refusal)
+        }
+    }
+}
+
+/// Takes a delivery that is rightly signed; what became of it, in a word.
+async fn take(
+    app: &App,
+    request: &HttpRequest,
+    source: &Source,
+    body: Bytes,
+    place: &mut Place,
+) -> Result<&'static str> {
     if let Err(not_until) = DELIVERIES.check_key(&source.id) {
         let wait = not_until.wait_time_from(DefaultClock::default().now());
         return Err(Error::TooManyRequests { retry_after_secs: wait.as_secs() + 1 });
     }
-    if serde_json::from_slice::<IgnoredAny>(&body).is_err() {
-        return Err(Error::invalid("the body is not JSON: set the webhook's content type to `application/json`"));
-    }
-    let answer = match header(&request, "x-github-event") {
+    let json = form::json_of(header(request, "content-type"), body, place)?;
+    match header(request, "x-github-event") {
         event @ ("push" | "repository") => {
-            let is_new = deliveries::keep(&app, &source, event, header(&request, "x-github-delivery"), &body).await?;
-            if is_new { "accepted" } else { "accepted before" }
+            let is_new = deliveries::keep(app, source, event, header(request, "x-github-delivery"), &json).await?;
+            Ok(if is_new { "accepted" } else { "accepted before" })
         }
         "ping" => {
-            deliveries::greet(&app, &source).await?;
-            "pong"
+            deliveries::greet(app, source).await?;
+            Ok("pong")
         }
-        _ => "not needed",
-    };
-    Ok(HttpResponse::Accepted().json(serde_json::json!({"status": answer})))
+        _ => {
+            deliveries::look_soon(app, source).await?;
+            Ok("not needed")
+        }
+    }
 }
 
 /// A header that came once; several are none.

@@ -170,6 +170,17 @@ pub async fn touch_polled(tx: &Tx, id: Uuid, now: Millis) -> Result<()> {
     update(tx, id, source::ActiveModel { polled_at: Set(Some(now)), ..Default::default() }).await
 }
 
+/// As if it had been looked at then, which makes it due sooner; what was looked at earlier stays as it is.
+pub async fn bring_forward(tx: &Tx, id: Uuid, then: Millis) -> Result<()> {
+    source::Entity::update_many()
+        .col_expr(source::Column::PolledAt, Expr::value(then))
+        .filter(source::Column::Id.eq(id))
+        .filter(source::Column::PolledAt.gt(then))
+        .exec(tx.connection())
+        .await?;
+    Ok(())
+}
+
 /// The next look hears all refs again. What is remembered stands for the refs as the last look left them: when a delivery
 /// changed them since, "nothing changed" would hide that they are as they were.
 pub async fn forget_memory(tx: &Tx, id: Uuid) -> Result<()> {

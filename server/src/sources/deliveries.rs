@@ -1,6 +1,7 @@
-//! What a webhook delivered: kept with the job that reads it, and nothing else in the request.
+//! What a webhook delivered: kept with the job that reads it, and nothing else in the request. Whatever it says, the refs
+//! are compared soon after it.
 
-use super::hook_secret_place;
+use super::{hook_secret_place, polling};
 use crate::app::App;
 use crate::db::sources::deliveries::{self, WAITING};
 use crate::db::{self, rows};
@@ -9,6 +10,9 @@ use crate::jobs::{self, Task};
 use crate::secrets::Secret;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
+
+/// What a webhook is of.
+pub type Source = rows::Source;
 
 /// The source that a webhook's address names.
 pub async fn source(app: &App, id: Uuid) -> Result<Option<rows::Source>> {
@@ -44,8 +48,20 @@ pub async fn keep(app: &App, source: &rows::Source, event: &str, remote_id: &str
         jobs::enqueue(app, &tx, &Task::ProcessDelivery { delivery_id }, None).await?;
         db::sources::note_delivery(&tx, source.id, now).await?;
     }
+    polling::after_delivery(app, &tx, source).await?;
     tx.commit().await?;
     Ok(is_new)
+}
+
+/// A signed delivery came that is not kept, since it cannot be read or is not needed: what it may have told of is looked
+/// for.
+pub async fn look_soon(app: &App, source: &rows::Source) -> Result<()> {
+    if polling::is_due_soon(app, source) {
+        return Ok(());
+    }
+    let tx = app.db.begin().await?;
+    polling::after_delivery(app, &tx, source).await?;
+    tx.commit().await
 }
 
 /// The webhook works: its forge said hello.

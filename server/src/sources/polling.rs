@@ -1,6 +1,10 @@
 //! Asking the forge where the refs are, and comparing: for sources without a working webhook, and now and then for all,
 //! because GitHub sends nothing for a push of more than three tags and never sends twice.
 
+mod due;
+
+pub use due::{after_delivery, due, is_due_soon, is_wanted};
+
 use super::{Link, pushes};
 use crate::app::App;
 use crate::clock::{HOUR, MINUTE, Millis, SECOND};
@@ -12,33 +16,14 @@ use crate::names::{CommitHash, RefName};
 use futures_util::StreamExt as _;
 use std::collections::{HashMap, HashSet};
 
-/// Sources with a working webhook, and those that are gone, are compared this often.
-const RECONCILE: Millis = 15 * MINUTE;
-/// Sources that cannot be reached are tried this often at most.
-const RETRY: Millis = MINUTE;
 /// What a webhook told of in this time is newer than what the forge's API may say.
 const SETTLE: Millis = MINUTE;
 /// Refs that one look takes in; the next look takes the rest.
 const MOST_CHANGES: usize = 100;
-/// A forge that asks us to wait is not asked to wait longer than an hour.
-const LONGEST_WAIT: Millis = 61 * MINUTE;
 const AT_ONCE: usize = 4;
 /// Refs that one transaction forgets.
 const MOST_FORGOTTEN: usize = 100;
 const BATCH: u64 = 200;
-
-/// The sources that should be looked at now.
-pub async fn due(app: &App, limit: u64) -> Result<Vec<rows::Source>> {
-    let now = app.clock.now();
-    let poll = i64::try_from(app.config.poll_secs).unwrap_or(i64::MAX / 2_000).saturating_mul(SECOND);
-    db::sources::due(&app.db, now - poll, now - poll.max(RETRY), now - RECONCILE, now + LONGEST_WAIT, limit).await
-}
-
-/// Whether sources are due, and nobody here is at it.
-pub async fn is_wanted(app: &App) -> Result<bool> {
-    let is_free = app.polls.try_lock().is_ok();
-    Ok(is_free && !due(app, 1).await?.is_empty())
-}
 
 /// Looks at all sources that are due, a few at once; not beside another such pass: where the forge hangs, each would take
 /// a worker from the other jobs.
@@ -82,7 +67,7 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     let heads = match link.forge.heads(&source.remote_id, memory).await? {
         Changed::Nothing => {
             // A name and whether it is private are no refs: asked for now and then all the same.
-            if source.polled_at.is_none_or(|at| at / RECONCILE != began / RECONCILE) {
+            if source.polled_at.is_none_or(|at| at / due::RECONCILE != began / due::RECONCILE) {
                 note_facts(app, source, link).await?;
             }
             return note_success(app, source, None).await;
@@ -92,7 +77,8 @@ async fn look(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     let is_current = note_facts(app, source, link).await?;
     let mut outcome = compare(app, source, link, &heads, began).await?;
     outcome.is_whole &= is_current;
-    if let Some(branch) = outcome.missed_branch.filter(|_| source.hook_state == HookState::Active) {
+    let is_trusted = source.hook_state != HookState::Active || due::is_right_after_delivery(source, began);
+    if let Some(branch) = outcome.missed_branch.filter(|_| !is_trusted) {
         distrust_hook(app, source, &branch).await?;
     }
     // With something left out, the next look must not hear "nothing changed".
@@ -117,7 +103,7 @@ async fn note_facts(app: &App, source: &rows::Source, link: &Link) -> Result<boo
 /// What was left out waits no longer than the webhook's lead lasts.
 async fn look_again_soon(app: &App, source: &rows::Source) -> Result<()> {
     let tx = app.db.begin().await?;
-    db::sources::touch_polled(&tx, source.id, app.clock.now() - RECONCILE + SETTLE).await?;
+    db::sources::bring_forward(&tx, source.id, app.clock.now() - due::RECONCILE + SETTLE).await?;
     tx.commit().await
 }
 
@@ -230,6 +216,9 @@ async fn note_success(app: &App, source: &rows::Source, memory: Option<String>) 
     match memory.map(|memory| if told { String::new() } else { memory }) {
         Some(memory) => db::sources::set_polled(&tx, source.id, now, Some(memory).filter(|m| !m.is_empty())).await?,
         None => db::sources::touch_polled(&tx, source.id, now).await?,
+    }
+    if told {
+        due::after_delivery(app, &tx, &rows::Source { polled_at: Some(now), ..source.clone() }).await?;
     }
     if source.state != SourceState::Active {
         db::sources::set_state(&tx, source.id, SourceState::Active, None).await?;

@@ -27,6 +27,15 @@ pub async fn live(c: &impl Ask, source_id: Uuid) -> Result<Vec<rows::SourceRef>>
         .await?)
 }
 
+/// How many refs exist.
+pub async fn count_live(c: &impl Ask, source_id: Uuid) -> Result<u64> {
+    Ok(source_ref::Entity::find()
+        .filter(source_ref::Column::SourceId.eq(source_id))
+        .filter(source_ref::Column::DeletedAt.is_null())
+        .count(c.connection())
+        .await?)
+}
+
 /// Names of refs that exist, of those known longest.
 pub async fn some_live(c: &impl Ask, source_id: Uuid, limit: u64) -> Result<Vec<String>> {
     Ok(source_ref::Entity::find()

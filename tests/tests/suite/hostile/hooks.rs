@@ -146,11 +146,22 @@ async fn what_is_not_json_is_told_only_to_whoever_signed_it() {
         delivery.clone().signed(Some("sha256=00")).send(site).await.is(401);
         delivery.send(site).await.is(400).says("application/json");
     }
-    let form = Delivery {
-        content_type: "application/x-www-form-urlencoded".to_owned(),
-        ..Delivery::of(&mine, "payload=%7B%22zen%22%3A1%7D")
-    };
-    form.send(site).await.is(400).says("application/json");
+    // A webhook that was made by hand sends forms.
+    for (body, status) in [
+        ("payload=%7B%22zen%22%3A1%7D", 202),
+        ("payload=nonsense", 400),
+        ("payload=", 400),
+        ("other=%7B%7D", 400),
+        ("{\"zen\":1}", 400),
+    ] {
+        let content_type = "application/x-www-form-urlencoded".to_owned();
+        let form = Delivery { content_type, ..Delivery::of(&mine, body) };
+        form.clone().signed(Some("sha256=00")).send(site).await.is(401);
+        let answer = form.send(site).await.is(status);
+        if status == 400 {
+            answer.says("`payload`").says("application/json");
+        }
+    }
     for body in ["null", "[]", "7", "\"text\"", "{}", "{\"ref\":null}"] {
         Delivery::of(&mine, body).send(site).await.is(202);
     }
