@@ -130,6 +130,40 @@ pub async fn of_commit(c: &impl Ask, repository_id: Uuid, commit: &str) -> Resul
         .await?)
 }
 
+/// What came of a commit, of all its builds for branches, or for git tags: a good one before one under way, that before a
+/// bad one, and that before one that was not built; of two, the newest. Builds that were skipped when they were made count
+/// as none.
+pub async fn outcome_of_commit(
+    c: &impl Ask,
+    repository_id: Uuid,
+    commit: &str,
+    of_tags: bool,
+) -> Result<Option<rows::Build>> {
+    use BuildState::{Cancelled, Failed, PartlyFailed, Queued, Running, Skipped, Succeeded, TimedOut};
+    let is_in = |states: &[BuildState]| Condition::all().add(build::Column::State.is_in(states.iter().copied()));
+    let superseded =
+        Condition::all().add(build::Column::State.eq(Skipped)).add(build::Column::SupersededBy.is_not_null());
+    for which in [
+        is_in(&[Succeeded]),
+        is_in(&[Queued, Running]),
+        is_in(&[Failed, PartlyFailed, TimedOut]),
+        Condition::any().add(build::Column::State.eq(Cancelled)).add(superseded),
+    ] {
+        let found = build::Entity::find()
+            .filter(build::Column::RepositoryId.eq(repository_id))
+            .filter(build::Column::CommitHash.eq(commit))
+            .filter(build::Column::RefName.starts_with(if of_tags { "refs/tags/" } else { "refs/heads/" }))
+            .filter(which)
+            .order_by_desc(build::Column::Number)
+            .one(c.connection())
+            .await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// Notes what an image was made of; the same twice is one.
 pub async fn insert_materials(tx: &Tx, materials: Vec<rows::Material>) -> Result<()> {
     if materials.is_empty() {

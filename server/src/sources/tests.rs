@@ -7,6 +7,7 @@ mod late;
 mod privacy;
 mod pushes;
 mod renames;
+mod statuses;
 mod told;
 mod troubles;
 mod turning;
