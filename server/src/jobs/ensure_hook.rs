@@ -49,6 +49,9 @@ async fn ensure(app: &App, source: &rows::Source, link: &Link) -> Result<()> {
     }
     tx.commit().await?;
     // A new hook is pinged by the forge itself; one more does no harm.
-    forge.ping_hook(&source.remote_id, &id).await?;
-    Ok(())
+    match forge.ping_hook(&source.remote_id, &id).await {
+        // The hook is there, and its first delivery shows that it works: not every forge pings when asked to.
+        Ok(()) | Err(ForgeError::NotFound | ForgeError::Refused(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -145,7 +145,9 @@ pub async fn fetch(app: &App, connection: &rows::Connection, forge: &Forge) -> R
     let tx = app.db.begin().await?;
     db::sources::listing::drop_unseen(&tx, connection.id, began).await?;
     db::users::set_listing(&tx, connection.id, Some(app.clock.now()), None).await?;
-    unapproved::note(app, &tx, connection, &unapproved).await?;
+    if let Some(unapproved) = unapproved {
+        unapproved::note(app, &tx, connection, &unapproved).await?;
+    }
     let task = Task::ScanRepositories { connection_id: connection.id, only: Vec::new() };
     jobs::enqueue(app, &tx, &task, Some(format!("scan:{}", connection.id))).await?;
     tx.commit().await?;
@@ -185,12 +187,22 @@ pub async fn scan(app: &App, forge: &Forge, listed: &rows::ForgeRepository) -> R
         }
         Err(ForgeError::NotApproved) => (ScanState::Failed, Vec::new()),
     };
+    scanned(app, listed, state, &found).await?;
+    Ok(found)
+}
+
+/// Notes that the files of a listed repository could not be listed, though those of others could.
+pub async fn give_up_scan(app: &App, listed: &rows::ForgeRepository) -> Result<()> {
+    scanned(app, listed, ScanState::Failed, &[]).await
+}
+
+async fn scanned(app: &App, listed: &rows::ForgeRepository, state: ScanState, found: &[String]) -> Result<()> {
     let tx = app.db.begin().await?;
-    let list = serde_json::to_string(&found).expect("a list of texts");
+    let list = serde_json::to_string(found).expect("a list of texts");
     db::sources::listing::set_scanned(&tx, listed.id, state, list).await?;
     tx.commit().await?;
     app.wake.changed(listed.connection_id);
-    Ok(found)
+    Ok(())
 }
 
 /// The Dockerfiles of a listed repository, the one in the root first.

@@ -3,8 +3,8 @@
 
 use crate::app::App;
 use crate::db::{self, NamespaceKind, Role, Tx, rows};
-use crate::error::{Error, Result};
-use crate::forge::{Forge, RemoteRepository};
+use crate::error::{Error, ForgeError, Result};
+use crate::forge::{Forge, Owner, RemoteRepository};
 use crate::names::NamespaceName;
 use crate::policy::{self, CreateRepository, NamespaceAccess, Principal};
 use uuid::Uuid;
@@ -23,13 +23,24 @@ pub(super) struct Account {
 pub(super) async fn account(forge: &Forge, identity: &rows::Identity, remote: &RemoteRepository) -> Result<Account> {
     let forge_url = forge.url().to_owned();
     if remote.owner.kind == NamespaceKind::Organization {
-        let memberships = forge.memberships().await?;
-        let is_owner = memberships.iter().any(|m| m.id == remote.owner.id && m.is_owner);
+        let is_owner = owns(forge, &remote.owner).await?;
         let (id, login) = (remote.owner.id.clone(), remote.owner.login.clone());
         return Ok(Account { forge_url, id, login, kind: NamespaceKind::Organization, is_owner });
     }
     let (id, login) = (identity.remote_id.clone(), identity.login.clone());
     Ok(Account { forge_url, id, login, kind: NamespaceKind::User, is_owner: true })
+}
+
+/// Whether the person is an owner of an organisation. Of a forge that does not list memberships, it is asked for the one.
+async fn owns(forge: &Forge, organization: &Owner) -> Result<bool> {
+    match forge.memberships().await {
+        Ok(all) => Ok(all.iter().any(|m| m.id == organization.id && m.is_owner)),
+        Err(ForgeError::NotFound | ForgeError::Refused(_)) => {
+            let one = forge.own_membership(&organization.login).await;
+            Ok(one.is_ok_and(|m| m.organization_id == organization.id && m.is_owner))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The namespace of `account`, made now if the person may; with a role for the person there.

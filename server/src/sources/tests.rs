@@ -1,5 +1,6 @@
 //! Sources against a real forge: listing, import, webhooks, polling, and what goes wrong there.
 
+mod auxiliary;
 mod deliveries;
 mod imports;
 mod knowing;

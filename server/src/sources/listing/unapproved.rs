@@ -5,7 +5,7 @@
 
 use crate::app::App;
 use crate::db::{self, ConnectionState, Tx, rows};
-use crate::error::Result;
+use crate::error::{ForgeError, Result};
 use crate::forge::Forge;
 use std::collections::BTreeSet;
 
@@ -26,20 +26,33 @@ pub fn approval_url(app: &App, identity: &rows::Identity) -> Option<String> {
     Some(crate::forge::approval_page(&identity.forge_url, &github.client_id))
 }
 
-/// Asks the forge; rows of the last list are still there.
-pub(super) async fn find(app: &App, connection: &rows::Connection, forge: &Forge) -> Result<Vec<String>> {
+/// Asks the forge; rows of the last list are still there. `None` when it cannot be found out: the list of repositories is
+/// good without it, and forges of GitHub's shape do not answer all of its questions.
+pub(super) async fn find(app: &App, connection: &rows::Connection, forge: &Forge) -> Result<Option<Vec<String>>> {
     let lower = |name: String| name.to_lowercase();
-    let member: BTreeSet<String> = forge.memberships().await?.into_iter().map(|m| lower(m.login)).collect();
+    let member: BTreeSet<String> = match forge.memberships().await {
+        Ok(all) => all.into_iter().map(|m| lower(m.login)).collect(),
+        // All of them are asked for by name then.
+        Err(ForgeError::NotFound | ForgeError::Refused(_) | ForgeError::NotApproved) => BTreeSet::new(),
+        Err(error) => return Ok(unknown(connection, &error)),
+    };
     let named = app.config.sign_in.organizations.iter().filter(|word| !word.starts_with("id:"));
     let mut known: BTreeSet<String> = named.cloned().map(lower).collect();
     known.extend(db::sources::listing::organizations(&app.db, connection.id).await?.into_iter().map(lower));
     let mut found = Vec::new();
     for name in known.difference(&member).take(MOST_ASKED) {
-        if forge.keeps_out(name).await? {
-            found.push(name.clone());
+        match forge.keeps_out(name).await {
+            Ok(true) => found.push(name.clone()),
+            Ok(false) => {}
+            Err(error) => return Ok(unknown(connection, &error)),
         }
     }
-    Ok(found)
+    Ok(Some(found))
+}
+
+fn unknown(connection: &rows::Connection, error: &ForgeError) -> Option<Vec<String>> {
+    tracing::info!(connection.id = %connection.id, "which organisations have not approved this app is not known: {error}");
+    None
 }
 
 /// Keeps the names with the connection, unless a newer token came meanwhile.
