@@ -17,9 +17,9 @@ pub mod polling;
 pub mod privacy;
 pub mod pushes;
 pub mod refs;
-pub mod rules;
 #[cfg(test)]
 pub mod renames;
+pub mod rules;
 mod tests;
 pub mod versions;
 

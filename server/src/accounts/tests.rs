@@ -1,5 +1,7 @@
 //! Sign-in against a database, without a forge: what is stored, and what is refused.
 
+mod sent_again;
+
 use super::oauth::{Account, Granted};
 use super::people::{self, Arrival};
 use super::sign_in::{self, Answer, Outcome, Problem, Purpose};

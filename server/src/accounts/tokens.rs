@@ -71,6 +71,23 @@ impl NewToken {
     }
 }
 
+impl NewToken {
+    /// As rows hold them.
+    fn words(&self) -> String {
+        self.scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether a token is what this wish makes.
+    fn made(&self, token: &rows::Token) -> bool {
+        let days = token.expires_at.map(|at| (at - token.created_at) / DAY);
+        let wished = match self.expiry {
+            Expiry::Days(days) => Some(i64::from(days)),
+            Expiry::Never => None,
+        };
+        (&token.name, &token.scopes, days) == (&self.name, &self.words(), wished)
+    }
+}
+
 impl Wrong {
     /// All of it in one sentence, for the command line.
     pub fn text(&self) -> String {
@@ -86,8 +103,47 @@ fn parse_scope(word: &str) -> Option<Scope> {
     Scope::ALL.into_iter().find(|s| s.as_str() == word)
 }
 
+/// What became of a form that makes a token.
+#[derive(Debug)]
+pub enum Sent {
+    Now(rows::Token, Secret),
+    /// The same form made this one before.
+    Before(rows::Token),
+}
+
+/// As `create`, from a form that a browser may send again: `form` is its number, and with the same wish it makes one token.
+pub async fn create_once(app: &App, allowed: &Allowed<UseAccount>, new: NewToken, form: Uuid) -> Result<Sent> {
+    let known = async || {
+        let known = db::tokens::find(&app.db, form).await?;
+        // Whose number somebody else has, or who goes back and asks for another token, has one of another number.
+        Ok::<_, Error>(
+            known.map(|known| (Some(known.user_id) == allowed.principal().user_id() && new.made(&known), known)),
+        )
+    };
+    match known().await? {
+        Some((true, before)) => return Ok(Sent::Before(before)),
+        Some((false, _)) => {
+            let (token, secret) = create(app, allowed, new.clone()).await?;
+            return Ok(Sent::Now(token, secret));
+        }
+        None => {}
+    }
+    match create_as(app, allowed, new.clone(), form).await {
+        Ok((token, secret)) => Ok(Sent::Now(token, secret)),
+        // Pressed twice at once.
+        Err(error) => match known().await? {
+            Some((true, before)) => Ok(Sent::Before(before)),
+            _ => Err(error),
+        },
+    }
+}
+
 /// Makes a token for the person who asks, who may have so many that work.
 pub async fn create(app: &App, allowed: &Allowed<UseAccount>, new: NewToken) -> Result<(rows::Token, Secret)> {
+    create_as(app, allowed, new, Uuid::now_v7()).await
+}
+
+async fn create_as(app: &App, allowed: &Allowed<UseAccount>, new: NewToken, id: Uuid) -> Result<(rows::Token, Secret)> {
     let owner = owner(app, allowed).await?;
     let tx = app.db.begin().await?;
     if db::tokens::count_working(&tx, owner.id, app.clock.now()).await? >= MOST {
@@ -95,7 +151,7 @@ pub async fn create(app: &App, allowed: &Allowed<UseAccount>, new: NewToken) -> 
             "you have {MOST} tokens that work, and nobody may have more: revoke one first"
         )));
     }
-    let made = add(app, &tx, allowed.principal(), &owner, new).await?;
+    let made = add_as(app, &tx, allowed.principal(), &owner, new, id).await?;
     tx.commit().await?;
     Ok(made)
 }
@@ -108,14 +164,25 @@ pub async fn add(
     owner: &rows::User,
     new: NewToken,
 ) -> Result<(rows::Token, Secret)> {
+    add_as(app, tx, by, owner, new, Uuid::now_v7()).await
+}
+
+async fn add_as(
+    app: &App,
+    tx: &Tx,
+    by: &Principal,
+    owner: &rows::User,
+    new: NewToken,
+    id: Uuid,
+) -> Result<(rows::Token, Secret)> {
     let (now, token) = (app.clock.now(), secrets::new_token(PERSONAL));
     let row = rows::Token {
-        id: Uuid::now_v7(),
+        id,
         user_id: owner.id,
-        name: new.name,
         prefix: token.reveal()[..SHOWN].to_owned(),
         hash: secrets::hash(token.reveal()),
-        scopes: new.scopes.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(" "),
+        scopes: new.words(),
+        name: new.name,
         created_at: now,
         expires_at: match new.expiry {
             Expiry::Days(days) => Some(now + i64::from(days) * DAY),

@@ -3,8 +3,8 @@
 use super::page::{self, ROWS, when};
 use super::paging::ListQuery;
 use super::views::layout::Layout;
-use super::views::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRevoke, TokenRow};
-use crate::accounts::tokens::{self, DEFAULT_DAYS, NewToken, Wrong};
+use super::views::tokens::{ScopeChoice, TokenCreated, TokenList, TokenMade, TokenNew, TokenRevoke, TokenRow};
+use crate::accounts::tokens::{self, DEFAULT_DAYS, NewToken, Sent, Wrong};
 use crate::app::App;
 use crate::auth::extract::Then;
 use crate::db::rows;
@@ -39,6 +39,7 @@ pub async fn list(
 pub async fn new(allowed: Allowed<UseAccount>, app: Data<App>) -> Result<HttpResponse> {
     page::html(&TokenNew {
         layout: layout(&app, &allowed, "New access token").await?,
+        form: Uuid::now_v7().to_string(),
         name: String::new(),
         name_error: None,
         expires: DEFAULT_DAYS.to_string(),
@@ -48,22 +49,33 @@ pub async fn new(allowed: Allowed<UseAccount>, app: Data<App>) -> Result<HttpRes
     })
 }
 
-/// `POST /settings/tokens`: the answer shows the token, this once.
+/// `POST /settings/tokens`: the answer shows the token, this once. Who loads it again sends the form again, and that makes
+/// no other one.
 pub async fn create(
     Then(allowed, form): Then<Allowed<UseAccount>, Form<Vec<(String, String)>>>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let field = |key: &str| form.iter().find(|(k, _)| k == key).map(|(_, v)| v.clone()).unwrap_or_default();
     let scopes: Vec<String> = form.iter().filter(|(k, _)| k == "scope").map(|(_, v)| v.clone()).collect();
+    // A program's form has no number.
+    let number = field("form").parse().unwrap_or_else(|_none| Uuid::now_v7());
     let made = match NewToken::check(&field("name"), &scopes, &field("expires")) {
-        Ok(wish) => match tokens::create(&app, &allowed, wish).await {
+        Ok(wish) => match tokens::create_once(&app, &allowed, wish, number).await {
             Err(Error::TooMany(text)) => Err(Wrong { name: Some(text), ..Wrong::default() }),
             other => Ok(other?),
         },
         Err(wrong) => Err(wrong),
     };
     match made {
-        Ok((token, secret)) => {
+        Ok(Sent::Before(token)) => page::html(&TokenMade {
+            layout: layout(&app, &allowed, "Your new token").await?,
+            id: token.id.to_string(),
+            revoked: token.revoked_at.is_some(),
+            name: token.name,
+            prefix: format!("{}…", token.prefix),
+            made: when(&app, token.created_at),
+        }),
+        Ok(Sent::Now(token, secret)) => {
             let (secret, host) = (secret.reveal(), app.config.public_host());
             page::html(&TokenCreated {
                 layout: layout(&app, &allowed, "Your new token").await?,
@@ -77,6 +89,7 @@ pub async fn create(
         Err(Wrong { name, scopes: scopes_error, expiry }) => {
             let again = TokenNew {
                 layout: layout(&app, &allowed, "New access token").await?,
+                form: number.to_string(),
                 name: field("name"),
                 name_error: name,
                 expires: field("expires"),

@@ -45,6 +45,8 @@ pub struct TokenRow {
 #[template(path = "tokens/new.html")]
 pub struct TokenNew {
     pub layout: Layout,
+    /// Its number: sent again, it makes no second token.
+    pub form: String,
     pub name: String,
     pub name_error: Option<String>,
     /// Days: `30`, `90`, `365`, or `never`; sent as `expires`.
@@ -79,4 +81,18 @@ pub struct TokenCreated {
     pub expires: Option<When>,
     /// `echo 'slp_…' | docker login registry.example.org -u mona --password-stdin`.
     pub login: String,
+}
+
+/// The answer to a form that made its token before: when the page that showed it is loaded again.
+#[derive(Template)]
+#[template(path = "tokens/made.html")]
+pub struct TokenMade {
+    pub layout: Layout,
+    /// The form to revoke posts to `/settings/tokens/{id}/revoke`.
+    pub id: String,
+    pub name: String,
+    /// `slp_Ab3d…`.
+    pub prefix: String,
+    pub made: When,
+    pub revoked: bool,
 }

@@ -9,7 +9,7 @@ use super::super::layout::{Flash, Layout, Pages};
 use super::super::login::{Login, LoginFailed, LoginProblem, Provider, WhoMay};
 use super::super::people::{Leaver, Organization, People};
 use super::super::repository::RepositoryTab;
-use super::super::tokens::{ScopeChoice, TokenCreated, TokenList, TokenNew, TokenRevoke, TokenRow};
+use super::super::tokens::{ScopeChoice, TokenCreated, TokenList, TokenMade, TokenNew, TokenRevoke, TokenRow};
 use super::data::{HOSTILE, ago, build, head, mona, page};
 use super::lists::cards;
 
@@ -176,6 +176,7 @@ fn tokens() -> Pages_ {
         name_error: error,
         expires: "90".to_owned(),
         expires_error: None,
+        form: "019aa0c4-77d2-7c31-8a14-2f1d9a1b0c55".to_owned(),
         scopes: vec![
             scope("pull", "Pull", "Read images that you may read."),
             scope("push", "Push", "Write images and tags."),
@@ -190,6 +191,14 @@ fn tokens() -> Pages_ {
         expires: Some(ago(-7_776_000)),
         login: "echo 'slp_0123456789abcdefABCDEF0123456789abcdefABCD' | docker login slipway.example.org -u mona --password-stdin".to_owned(),
     };
+    let made = |name: &str, revoked| TokenMade {
+        layout: Layout::new("Your new token", mona()).crumb("Access tokens", "/settings/tokens"),
+        id: "019aa0c4-77d2-7c31-8a14-2f1d9a1b0c55".to_owned(),
+        name: name.to_owned(),
+        prefix: "slp_Ab3d…".to_owned(),
+        made: ago(4),
+        revoked,
+    };
     vec![
         page("tokens", &list(vec![row("laptop", true, false), row("old machine", false, true)])),
         page("tokens-empty", &list(vec![])),
@@ -199,6 +208,8 @@ fn tokens() -> Pages_ {
             &TokenRevoke { row: row(HOSTILE, true, false), layout: Layout::new("Revoke", mona()) },
         ),
         page("tokens-new", &new("", None)),
+        page("tokens-made", &made("laptop", false)),
+        page("tokens-made-revoked", &made(HOSTILE, true)),
         page("tokens-new-hostile", &new(HOSTILE, Some("A name has at most 100 characters.".to_owned()))),
         page("tokens-created", &created),
     ]
