@@ -42,4 +42,4 @@ pub use pages::{
 };
 pub use rerun::{Rerun, build_now, rerun};
 pub use states::is_over;
-pub use view::{WaitsFor, attempts, failed_of_user, find_by_number, open_in, running_of_user, why_waiting};
+pub use view::{WaitsFor, attempts, failed_of_user, find_by_number, no_builder, open_in, running_of_user, why_waiting};

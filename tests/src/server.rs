@@ -118,7 +118,7 @@ impl ServerBuilder {
             ("SLIPWAY_LISTEN".into(), format!("127.0.0.1:{}", self.port).into()),
             ("SLIPWAY_PUBLIC_URL".into(), base.clone().into()),
             ("SLIPWAY_BUILDKIT_BIN_DIR".into(), paths::tools().into()),
-            // Without a builder of its own a server must expect one from elsewhere.
+            // Where a test turns the server's own builder off, builds wait for one that is elsewhere.
             ("SLIPWAY_BUILDER_TOKENS".into(), "a-token-that-no-builder-here-ever-brings".into()),
         ];
         own.extend(self.env);

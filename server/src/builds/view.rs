@@ -122,13 +122,20 @@ pub async fn why_waiting(app: &App, build: &rows::Build) -> Result<Option<WaitsF
         return Ok(Some(WaitsFor::Space));
     }
     if let Some(why) = app.builders.why_waiting(&Snapshot::parse(build)?.platforms, app.clock.now()) {
-        return Ok(Some(WaitsFor::Builder(why)));
+        return Ok(Some(WaitsFor::Builder(no_builder(app).unwrap_or(why))));
     }
     let home = Home::of(&app.db, build.repository_id).await?;
     let running = db::queue::running(&app.db).await?.get(&home.namespace.id).copied().unwrap_or_default();
     let limit = app.config.builds.per_namespace.max(1);
     let name = home.namespace.name;
     Ok((running >= limit).then_some(WaitsFor::Namespace { name, running }))
+}
+
+/// What to do about a server that has no builder and is to have none, as `builder.embedded` and `builder.tokens` say.
+pub fn no_builder(app: &App) -> Option<String> {
+    let none = "this server is set up without one, and builds need one: the operator sets `builder.embedded` to `true`, or \
+                gives `builder.tokens` a token for a `slipway-builder` elsewhere";
+    app.config.builder.is_none().then(|| none.to_owned())
 }
 
 /// The tries of a build, oldest first; the last one is the present.

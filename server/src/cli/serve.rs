@@ -32,6 +32,9 @@ pub async fn run(mut config: Config) -> Result<()> {
     let handle = server.handle();
     let Config { listen, public_url, internal_url, .. } = &app.config;
     tracing::info!("listening on {listen}, people use {public_url} and builders use {internal_url}");
+    if app.config.builder.is_none() {
+        tracing::info!("no builder is set up: this is a registry only, and builds wait");
+    }
     let server = tokio::spawn(server);
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let jobs = tokio::spawn(jobs::run(app.clone(), stopped.clone()));

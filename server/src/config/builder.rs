@@ -23,7 +23,7 @@ pub struct Builder {
 
 pub(super) fn read(v: &mut Values) -> Result<Builder, String> {
     let bin_dir = v.text("buildkit.bin_dir");
-    let builder = Builder {
+    Ok(Builder {
         tokens: tokens(v)?,
         embedded: v.parse("builder.embedded", "`true` or `false`")?,
         slots: v.at_least(
@@ -37,13 +37,14 @@ pub(super) fn read(v: &mut Values) -> Result<Builder, String> {
         cache_bytes: v.parse("buildkit.cache_bytes", "a number of bytes")?,
         memory_bytes: v.parse("builder.memory_bytes", "a number of bytes, or 0")?,
         processes: v.at_least("builder.processes", 1, "a number of processes from 1 on")?,
-    };
-    if !builder.embedded && builder.tokens.is_empty() {
-        return Err("builder.embedded: `false`, and builder.tokens is empty: no builder could ever take a build; \
-            give builder.tokens a token for builders elsewhere (`openssl rand -hex 32` makes one), or write `true`"
-            .into());
+    })
+}
+
+impl Builder {
+    /// No builder can ever take a build: a registry that is filled by hand is all that is wanted.
+    pub fn is_none(&self) -> bool {
+        !self.embedded && self.tokens.is_empty()
     }
-    Ok(builder)
 }
 
 fn tokens(v: &mut Values) -> Result<Vec<HeadersSecret>, String> {

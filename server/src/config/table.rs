@@ -54,7 +54,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("sign_in.site_admins", "", "logins at the forge that are site admins (and may sign in)"),
     setting("sign_in.everybody", "false", "`true`: everybody with an account at the forge may sign in"),
-    setting("builder.embedded", "true", "`false`: builds run only on `slipway-builder` elsewhere"),
+    setting(
+        "builder.embedded",
+        "true",
+        "`false`: builds run only on `slipway-builder` elsewhere; without `builder.tokens` nothing is built",
+    ),
     setting("builder.tokens", "", "tokens of builders elsewhere, comma between; each has at least 32 characters"),
     setting("builder.slots", "2", "builds at once in the embedded builder"),
     setting(

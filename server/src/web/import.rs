@@ -7,6 +7,7 @@ use super::views::layout::Layout;
 use crate::accounts::sign_in::Purpose;
 use crate::app::App;
 use crate::auth::extract::Then;
+use crate::builds;
 use crate::db::{ConnectionState, ScanState, rows};
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, UseAccount};
@@ -52,6 +53,7 @@ async fn page_of(app: &App, allowed: &Allowed<UseAccount>, query: &ListQuery, er
         pages: query.pages(0, HERE),
         unapproved: Vec::new(),
         approval_url: None,
+        no_builder: builds::no_builder(app),
         error,
         connect_url: super::sign_in::out_url(Purpose::Connect, HERE, None),
         broad_scopes: true,

@@ -13,6 +13,11 @@ const BUILDKIT_SAFE: Version = (0, 28, 1);
 const PLUGINS: [&str; 6] = ["bridge", "firewall", "host-local", "loopback", "ptp", "static"];
 
 pub(super) async fn look(config: &Config) -> Vec<Finding> {
+    if config.builder.is_none() {
+        let text =
+            "there is no builder, so this is a registry only (`builder.embedded` is false, `builder.tokens` is empty)";
+        return vec![Finding::ok("builds", text)];
+    }
     if !config.builder.embedded {
         return vec![Finding::ok("builds", "run on builders elsewhere (`builder.embedded` is false)")];
     }

@@ -24,6 +24,8 @@ pub struct Import {
     pub unapproved: Vec<String>,
     /// Where members ask their organisations for approval, at the forge.
     pub approval_url: Option<String>,
+    /// Why no build will start here: the server has no builder.
+    pub no_builder: Option<String>,
     /// What the pressed Build could not do (status 422).
     pub error: Option<String>,
     /// Asks the forge for consent again, or for the first time: `/login/github?import=1`.

@@ -2,7 +2,8 @@
 
 use std::{ffi::OsString, fs, path::Path, time::Duration};
 
-use slipway_tests::{Certificate, Output, Run, own_program};
+use reqwest::Client;
+use slipway_tests::{Certificate, Output, Run, Server, own_program};
 
 /// `slipway serve`, and whether it wrote anything.
 async fn serve(settings: &[(&str, &Path)]) -> (Output, bool) {
@@ -64,7 +65,15 @@ async fn a_certificate_and_a_key_are_read_before_anything_is_made() {
 }
 
 #[tokio::test]
-async fn a_server_that_no_builder_could_serve_is_refused() {
-    let parts = ["builder.embedded", "`false`", "builder.tokens", "openssl rand"];
-    is_refused(&[("SLIPWAY_BUILDER_EMBEDDED", path("false"))], &parts).await;
+async fn a_registry_without_builds_starts_and_is_well() {
+    let server = Server::builder().env("SLIPWAY_BUILDER_EMBEDDED", "false").env("SLIPWAY_BUILDER_TOKENS", "");
+    let server = server.start().await;
+    assert!(server.log().contains("this is a registry only"), "{}", server.log());
+    // No token is the right one of no builder.
+    let claim = Client::new().post(server.url("/builder/v1/claim"));
+    for asked in [claim.try_clone().expect("it has no body"), claim.bearer_auth("")] {
+        assert_eq!(asked.send().await.expect("an answer").status(), 401);
+    }
+    let doctor = server.command(&["doctor"]).await;
+    assert!(doctor.stdout.contains("there is no builder, so this is a registry only"), "{doctor}");
 }

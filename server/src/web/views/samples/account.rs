@@ -125,6 +125,7 @@ fn import() -> Pages_ {
         query: query.to_owned(),
         unapproved: vec!["bigcorp".to_owned()],
         approval_url: Some("https://github.com/settings/connections/applications/1".to_owned()),
+        no_builder: None,
         error: None,
         connect_url: "/login/github?import=1".to_owned(),
         broad_scopes: true,
@@ -132,7 +133,10 @@ fn import() -> Pages_ {
     let ready = || ImportState::Ready { at: ago(90) };
     let failed = |at| ImportState::Failed { at, reason: "the forge cannot be reached: it answered 502".to_owned() };
     let hostile = Import { error: Some(format!("{HOSTILE} cannot be built")), ..show(ready(), rows(), HOSTILE) };
+    let alone =
+        Import { no_builder: Some("this server is set up without one".to_owned()), ..show(ready(), rows(), "") };
     vec![
+        page("import-no-builder", &alone),
         page("import", &show(ready(), rows(), "")),
         page("import-listing", &show(ImportState::Listing { found: 130 }, rows(), "")),
         page("import-not-connected", &show(ImportState::NotConnected, vec![], "")),
@@ -172,11 +176,11 @@ fn tokens() -> Pages_ {
     };
     let new = |name: &str, error: Option<String>| TokenNew {
         layout: Layout::new("New access token", mona()).crumb("Access tokens", "/settings/tokens").here("New"),
+        form: "019aa0c4-77d2-7c31-8a14-2f1d9a1b0c55".to_owned(),
         name: name.to_owned(),
         name_error: error,
         expires: "90".to_owned(),
         expires_error: None,
-        form: "019aa0c4-77d2-7c31-8a14-2f1d9a1b0c55".to_owned(),
         scopes: vec![
             scope("pull", "Pull", "Read images that you may read."),
             scope("push", "Push", "Write images and tags."),
@@ -200,16 +204,16 @@ fn tokens() -> Pages_ {
         revoked,
     };
     vec![
-        page("tokens", &list(vec![row("laptop", true, false), row("old machine", false, true)])),
-        page("tokens-empty", &list(vec![])),
-        page("tokens-hostile", &list(vec![row(HOSTILE, true, false)])),
         page(
             "tokens-revoke-hostile",
             &TokenRevoke { row: row(HOSTILE, true, false), layout: Layout::new("Revoke", mona()) },
         ),
-        page("tokens-new", &new("", None)),
         page("tokens-made", &made("laptop", false)),
         page("tokens-made-revoked", &made(HOSTILE, true)),
+        page("tokens", &list(vec![row("laptop", true, false), row("old machine", false, true)])),
+        page("tokens-empty", &list(vec![])),
+        page("tokens-hostile", &list(vec![row(HOSTILE, true, false)])),
+        page("tokens-new", &new("", None)),
         page("tokens-new-hostile", &new(HOSTILE, Some("A name has at most 100 characters.".to_owned()))),
         page("tokens-created", &created),
     ]
