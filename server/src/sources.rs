@@ -6,10 +6,12 @@
 //! polling ─► heads ────┴─► refs (numbers) ─► pushes ─► builds
 //! ```
 
+mod build_args;
 pub mod deliveries;
 pub mod dockerfiles;
 pub mod import;
 pub mod listing;
+mod missing;
 mod owners;
 mod pages;
 pub mod payload;
@@ -17,12 +19,13 @@ pub mod polling;
 pub mod privacy;
 pub mod pushes;
 pub mod refs;
-#[cfg(test)]
 pub mod renames;
 pub mod rules;
+#[cfg(test)]
 mod tests;
 pub mod versions;
 
+pub use missing::{Missing, missing_dockerfile};
 pub use pages::{change_rule, dockerfiles_of, may_read, of_build, of_repository, rule_of_repository, some_refs};
 
 use crate::app::App;

@@ -1,5 +1,6 @@
 //! What pages ask about sources, and the change of a rule.
 
+use super::build_args::parse as parse_args;
 use super::{dockerfiles, listing};
 use crate::app::App;
 use crate::db::{self, ConnectionState, rows};
@@ -7,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::forge;
 use crate::names::RefName;
 use crate::policy::{self, AdministerRepository, Allowed, Principal, ReadSource, RepositoryAccess, SourceAccess};
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 const EXAMPLES: u64 = 300;
@@ -17,6 +17,7 @@ const EXAMPLES: u64 = 300;
 pub struct Wrong {
     pub dockerfile: Option<String>,
     pub context: Option<String>,
+    /// A line for each argument that is wrong.
     pub build_args: Option<String>,
 }
 
@@ -129,39 +130,4 @@ pub async fn change_rule(
     db::events::add(&tx, allowed.principal(), event, app.clock.now()).await?;
     tx.commit().await?;
     Ok(Ok(()))
-}
-
-/// `NAME=value`, one a line. BuildKit's own names are not for users.
-fn parse_args(text: &str) -> std::result::Result<BTreeMap<String, String>, String> {
-    let mut args = BTreeMap::new();
-    for line in text.lines().map(|l| l.trim_end_matches('\r')).filter(|l| !l.trim().is_empty()) {
-        let (name, value) = line.split_once('=').ok_or_else(|| format!("`{line}` has no `=`; write NAME=value"))?;
-        let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
-        if !first || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || name.len() > 128 {
-            return Err(format!("`{name}` is no name of a build argument: letters, digits and `_`"));
-        }
-        if name.to_ascii_uppercase().starts_with("BUILDKIT_") {
-            return Err(format!("`{name}` belongs to BuildKit and cannot be set"));
-        }
-        if value.len() > 8_192 || args.len() >= 100 {
-            return Err("at most 100 arguments of 8,192 characters each".to_owned());
-        }
-        args.insert(name.to_owned(), value.to_owned());
-    }
-    Ok(args)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn build_arguments_are_names_and_values() {
-        let args = parse_args("A=1\r\nB_2=x=y, \"z\"\n\n_C=").unwrap();
-        assert_eq!(args.len(), 3);
-        assert_eq!(args["B_2"], "x=y, \"z\"");
-        for bad in ["A", "1A=x", "A B=x", "BUILDKIT_INLINE_CACHE=1", "buildkit_x=1", "=x", "A-B=1", "ü=1"] {
-            assert!(parse_args(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -51,8 +51,19 @@ pub fn see(location: &str) -> HttpResponse {
 
 /// As `see`, with one sentence about what was done on the next page.
 pub fn see_saying(app: &App, location: &str, text: &str) -> HttpResponse {
+    see_telling(app, location, &Flash { good: true, text: text.to_owned() })
+}
+
+/// As `see_saying`, where what was done needs another look. A browser keeps cookies of 4,096 bytes, and no letter takes more
+/// than three.
+pub fn see_warning(app: &App, location: &str, text: &str) -> HttpResponse {
+    see_telling(app, location, &Flash { good: false, text: text[..text.floor_char_boundary(1_000)].to_owned() })
+}
+
+fn see_telling(app: &App, location: &str, flash: &Flash) -> HttpResponse {
     let mut response = see(location);
-    let value = serde_urlencoded::to_string([("text", text)]).unwrap_or_default();
+    let kind = if flash.good { "text" } else { "warning" };
+    let value = serde_urlencoded::to_string([(kind, &flash.text)]).unwrap_or_default();
     let cookie = crate::auth::sessions::cookie(app, "flash", value, Duration::minutes(1));
     response.add_cookie(&cookie).ok();
     response
@@ -62,8 +73,8 @@ pub fn see_saying(app: &App, location: &str, text: &str) -> HttpResponse {
 pub fn flash(app: &App, request: &HttpRequest) -> Option<Flash> {
     let cookie = request.cookie(&crate::auth::sessions::cookie_name(app, "flash"))?;
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(cookie.value()).ok()?;
-    let text = pairs.into_iter().find(|(k, _)| k == "text")?.1;
-    (!text.is_empty()).then_some(Flash { good: true, text })
+    let (kind, text) = pairs.into_iter().find(|(k, _)| k == "text" || k == "warning")?;
+    (!text.is_empty()).then_some(Flash { good: kind == "text", text })
 }
 
 /// Renders a page that may carry a flash, and takes the flash's cookie back.

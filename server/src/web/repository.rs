@@ -100,7 +100,7 @@ fn gone(app: &App, source: &rows::Source, known: bool, head: &RepositoryHead) ->
         full_name: if known { source.full_name.clone() } else { UNTOLD.to_owned() },
         reason: source.state_detail.clone().filter(|_| known).unwrap_or_else(|| reason.to_owned()),
         tried: when(app, source.polled_at.unwrap_or(source.created_at)),
-        repair_url: head.admin.then(|| head.settings_url("/webhook")),
+        repair_url: head.admin.then(|| head.settings_url("/webhook?from=overview")),
         visibility_url: (head.admin && head.public && source.state == SourceState::Gone)
             .then(|| head.settings_url("#visibility")),
     })

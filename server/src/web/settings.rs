@@ -7,6 +7,7 @@ use super::page::{self, count};
 use super::present;
 use super::repository::{source_facts, turned_private};
 use super::signing_key;
+use super::views::filters::plural_text;
 use super::views::repository::RepositoryTab;
 use super::views::settings::{Mapping, RepositoryDelete, RuleForm, Settings};
 use crate::app::App;
@@ -17,11 +18,14 @@ use crate::names::RefName;
 use crate::namespaces::visibility;
 use crate::policy::{AdministerRepository, Allowed};
 use crate::registry::repositories;
-use crate::sources::{self, rules};
+use crate::sources::{self, Missing, rules};
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Form};
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
+
+/// Dockerfiles that a sentence names.
+const FOUND_TOLD: usize = 3;
 
 /// `/{ns}/{repo}/-/settings`.
 pub async fn show(
@@ -119,7 +123,10 @@ pub async fn save_rule(
     match sources::change_rule(&app, &allowed, &input.dockerfile, &input.context, &input.build_args).await? {
         Ok(()) => {
             let to = format!("/{}/-/settings", allowed.on().name);
-            Ok(page::see_saying(&app, &to, "Saved. The next build uses it."))
+            Ok(match sources::missing_dockerfile(&app, &allowed).await? {
+                Some(missing) => page::see_warning(&app, &to, &told_of(&missing)),
+                None => page::see_saying(&app, &to, "Saved. The next build uses it."),
+            })
         }
         Err(wrong) => {
             let typed = RuleForm {
@@ -135,6 +142,24 @@ pub async fn save_rule(
             page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
+}
+
+/// What was saved, and that nothing is built from it.
+fn told_of(missing: &Missing) -> String {
+    let Missing { dockerfile, branch, found } = missing;
+    let there = match found.as_slice() {
+        [] => "No other Dockerfile was found there".to_owned(),
+        [few @ ..] if few.len() <= FOUND_TOLD => format!("Found there: {}", few.join(", ")),
+        [some @ ..] => {
+            let more = some.len() - FOUND_TOLD;
+            format!(
+                "Found there: {} and {}",
+                some[..FOUND_TOLD].join(", "),
+                plural_text(more as u64, "other", "others")
+            )
+        }
+    };
+    format!("Saved, but {branch} has no {dockerfile}: builds of it fail until that is pushed. {there}.")
 }
 
 #[derive(Deserialize)]
@@ -156,11 +181,16 @@ pub async fn save_visibility(
     Ok(page::see_saying(&app, &format!("/{}/-/settings", allowed.on().name), text))
 }
 
-/// `POST …/-/settings/repair`: webhook and source are tried again.
-pub async fn repair(allowed: Allowed<AdministerRepository>, app: Data<App>) -> Result<HttpResponse> {
+/// `POST …/-/settings/webhook`: webhook and source are tried again. It leads back to where the button was pressed.
+pub async fn repair(
+    allowed: Allowed<AdministerRepository>,
+    request: HttpRequest,
+    app: Data<App>,
+) -> Result<HttpResponse> {
     sources::repair(&app, &allowed).await?;
     let text = "The webhook and the code repository are being tried again.";
-    Ok(page::see_saying(&app, &format!("/{}", allowed.on().name), text))
+    let page = if request.query_string() == "from=overview" { "" } else { "/-/settings" };
+    Ok(page::see_saying(&app, &format!("/{}{page}", allowed.on().name), text))
 }
 
 async fn delete_page(

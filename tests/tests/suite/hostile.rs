@@ -10,6 +10,7 @@ mod explained;
 mod failures;
 mod fetches;
 mod forge;
+mod forms;
 mod greed;
 pub(crate) mod heads;
 pub(crate) mod hook;

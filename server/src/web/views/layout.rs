@@ -71,6 +71,7 @@ pub struct Counts {
 /// One sentence about what the last form did.
 #[derive(Debug, Clone)]
 pub struct Flash {
+    /// Otherwise it was done, and something about it needs another look.
     pub good: bool,
     pub text: String,
 }
