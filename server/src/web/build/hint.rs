@@ -20,6 +20,9 @@ pub(super) fn of(repository: &str, failure: &Failure, is_own: bool) -> Option<St
         Reason::BaseImageDenied => {
             "Look at the name in FROM. If the image is there and private, the operator can add a login for its registry."
         }
+        Reason::SourceUnavailable if failure.message.contains("cannot be read") => {
+            "If the repository is still at the forge, an admin can press \u{201c}Check and repair\u{201d} under Settings: that finds where it is now, and reads it by the admin's own connection where the one it has lost the right."
+        }
         Reason::SourceUnavailable => "Look whether the repository is still at the forge, and connect again if it asks.",
         Reason::BuilderUnavailable => "This was no fault of the code: re-run it.",
         Reason::DiskFull => "The builder's disk is full: tell the operator, then re-run it.",

@@ -182,8 +182,17 @@ fn failure(app: &App, on: &RepositoryAccess, build: &rows::Build, origin: &Origi
         place,
         file: known.location.as_ref().map(|l| l.file.clone()).unwrap_or_default(),
         excerpt: excerpt.collect(),
-        hint: hint::of(&on.name.to_string(), &known, bases::is_of_this_registry(app, &known)),
+        hint: hint::of(&on.name.to_string(), &told(build, &known, &detail), bases::is_of_this_registry(app, &known)),
         base: None,
+    }
+}
+
+/// As the builder told it, or as the server did where no builder was asked.
+fn told(build: &rows::Build, known: &slipway_protocol::Failure, detail: &str) -> slipway_protocol::Failure {
+    let word = build.reason.as_deref().filter(|_| build.failure.is_none());
+    match word.and_then(|word| serde_json::from_value(word.into()).ok()) {
+        Some(reason) => slipway_protocol::Failure { reason, message: detail.to_owned(), ..known.clone() },
+        None => known.clone(),
     }
 }
 

@@ -222,7 +222,8 @@ async fn what_the_forge_refuses_is_told_in_words_that_name_the_forges_address() 
     for (status, words) in [(401, lost), (403, lost), (404, lost)] {
         shop.site.forge.fail_next_at(".git/info/refs", 1, status);
         let built = shop.build(&format!("refused-{status}"), &format!("RUN echo {status}\n")).await;
-        built.is("failed").page.says(&format!("{address} {words}")).lacks("source.git");
+        let page = built.is("failed").page.says(&format!("{address} {words}"));
+        page.says("Check and repair").lacks("source.git");
         assert!(!built.raw.contains("source.git"), "{}", built.raw);
     }
     for status in [429, 503] {
@@ -236,7 +237,7 @@ async fn what_the_forge_refuses_is_told_in_words_that_name_the_forges_address() 
     shop.build("refused-once", "RUN echo once\n").await.is("succeeded");
     shop.site.forge.revoke_tokens("mona");
     let built = shop.build("refused-revoked", "RUN echo revoked\n").await;
-    built.is("failed").page.lacks("source.git");
+    built.is("failed").page.says("Check and repair").lacks("source.git");
 }
 
 #[tokio::test]
