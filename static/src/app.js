@@ -1,4 +1,5 @@
 // Loaded on every page; everything works without it.
+import './times.js';
 import '@github/relative-time-element';
 import '@github/clipboard-copy-element';
 import { install, uninstall } from '@github/hotkey';

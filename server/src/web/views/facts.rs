@@ -158,6 +158,8 @@ impl Signature {
 pub struct When {
     pub iso: String,
     pub ago: String,
+    /// It came lately: to a browser whose clock is behind ours it is no future.
+    pub recent: bool,
     /// `2026-11-20 18:40 UTC`.
     pub exact: String,
 }
@@ -167,19 +169,28 @@ impl When {
         let utc = at.to_offset(time::UtcOffset::UTC);
         let exact = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
         let bare = utc.replace_nanosecond(0).unwrap_or(utc);
+        let secs = (now - at).whole_seconds();
         Self {
+            recent: (1 - JUST_NOW..RECENT).contains(&secs),
             iso: bare.format(&Rfc3339).unwrap_or_default(),
-            ago: ago((now - at).whole_seconds()),
+            ago: ago(secs),
             exact: utc.format(&exact).unwrap_or_default(),
         }
     }
 }
 
+/// Seconds that are not counted.
+const JUST_NOW: i64 = 10;
+/// Clocks that are more seconds apart than this show worse.
+const RECENT: i64 = 3_600;
+
 fn ago(secs: i64) -> String {
+    if secs.abs() < JUST_NOW {
+        return "just now".to_owned();
+    }
     let (past, secs) = (secs >= 0, secs.unsigned_abs());
     let (count, unit) = match secs {
-        0..=9 => return "now".to_owned(),
-        10..=59 => (secs, "second"),
+        0..=59 => (secs, "second"),
         60..=3599 => (secs / 60, "minute"),
         3600..=86_399 => (secs / 3600, "hour"),
         86_400..=2_591_999 => (secs / 86_400, "day"),
@@ -244,9 +255,18 @@ mod tests {
     #[test]
     fn a_moment_is_told_as_people_say_it() {
         let now = datetime!(2026-11-20 21:40 UTC);
-        for (secs, text) in [(3, "now"), (60, "1 minute ago"), (10_800, "3 hours ago"), (-172_800, "in 2 days")] {
+        for (secs, text) in [
+            (0, "just now"),
+            (3, "just now"),
+            (-3, "just now"),
+            (60, "1 minute ago"),
+            (10_800, "3 hours ago"),
+            (-172_800, "in 2 days"),
+        ] {
             assert_eq!(When::new(now - Duration::seconds(secs), now).ago, text);
         }
+        let recent = |secs| When::new(now - Duration::seconds(secs), now).recent;
+        assert!(recent(0) && recent(-3) && recent(60) && !recent(86_400) && !recent(-60));
         let when = When::new(datetime!(2026-11-20 18:40:07.5 UTC), now);
         assert_eq!((when.iso.as_str(), when.exact.as_str()), ("2026-11-20T18:40:07Z", "2026-11-20 18:40 UTC"));
     }

@@ -87,6 +87,11 @@ async fn every_page_is_accessible_and_fits_the_screen() {
 }
 
 #[tokio::test]
+async fn the_browser_tells_moments_as_the_server_does() {
+    in_the_browser("times.mjs").await;
+}
+
+#[tokio::test]
 async fn an_open_build_page_follows_the_log_through_broken_connections() {
     in_the_browser("live.mjs").await;
 }
