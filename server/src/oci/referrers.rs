@@ -43,7 +43,8 @@ fn descriptor(manifest: &rows::Manifest) -> Value {
         "digest": manifest.digest,
         "size": manifest.size_bytes,
     });
-    if let Some(artifact_type) = &manifest.artifact_type {
+    // A row of an earlier version may hold an empty one.
+    if let Some(artifact_type) = manifest.artifact_type.as_ref().filter(|text| !text.is_empty()) {
         descriptor["artifactType"] = json!(artifact_type);
     }
     let mut body: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();

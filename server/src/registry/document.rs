@@ -58,20 +58,36 @@ struct Raw {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Descriptor {
-    #[serde(default)]
-    media_type: String,
+    media_type: Option<String>,
     digest: String,
     size: i64,
     platform: Option<Platform>,
-    #[serde(default)]
-    urls: Vec<String>,
+    urls: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
 struct Platform {
-    os: String,
-    architecture: String,
+    os: Option<String>,
+    architecture: Option<String>,
     variant: Option<String>,
+}
+
+/// Programs in Go write what they do not know as an empty text, or as `null`: either is as missing.
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+impl Platform {
+    /// `linux/arm64/v8`; `None` when it says nothing.
+    fn name(self) -> Option<String> {
+        let (os, architecture) = match (given(self.os), given(self.architecture)) {
+            (None, None) => return None,
+            (os, architecture) => (os, architecture),
+        };
+        let unknown = || "unknown".to_owned();
+        let variant = given(self.variant).map_or_else(String::new, |variant| format!("/{variant}"));
+        Some(format!("{}/{}{variant}", os.unwrap_or_else(unknown), architecture.unwrap_or_else(unknown)))
+    }
 }
 
 fn invalid(why: impl Into<String>) -> Error {
@@ -81,7 +97,8 @@ fn invalid(why: impl Into<String>) -> Error {
 /// Media types whose shape we know.
 const KNOWN: &[&str] = &[OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
 
-fn is_known(media_type: &str) -> bool {
+/// Whether it is the type of an image or of an index: whoever sees it in an index asks for a manifest.
+pub(super) fn is_known(media_type: &str) -> bool {
     KNOWN.contains(&media_type)
 }
 
@@ -114,14 +131,20 @@ fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
     if body.len() > MOST_BYTES {
         return Err(Error::TooLarge("a manifest has at most 4 MiB".into()));
     }
-    meaning::read(body)?;
-    let raw: Raw = serde_json::from_slice(body).map_err(|e| invalid(format!("the manifest has a wrong shape: {e}")))?;
+    let value = meaning::read(body)?;
+    let mut raw: Raw =
+        serde_json::from_slice(body).map_err(|e| invalid(format!("the manifest has a wrong shape: {e}")))?;
+    (raw.media_type, raw.artifact_type) = (given(raw.media_type), given(raw.artifact_type));
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let media_type = media_type(&raw, content_type)?;
     check_shape(&raw, &media_type)?;
+    // `null` is how an empty list of Go is written.
+    if is_index(&media_type) && value.get("manifests").is_none() {
+        return Err(invalid("an image index has `manifests`"));
+    }
     let subject = raw.subject.as_ref().map(|s| s.digest.parse()).transpose()?;
     plain(raw.artifact_type.as_deref().unwrap_or_default(), "the artifact type")?;
-    let config_type = raw.config.as_ref().map(|c| c.media_type.clone()).filter(|_| is_image(&media_type));
+    let config_type = raw.config.as_ref().and_then(|c| given(c.media_type.clone())).filter(|_| is_image(&media_type));
     let edges = edges(raw.config, raw.layers, raw.manifests, raw.blobs)?;
     Ok(Document { artifact_type: raw.artifact_type.or(config_type), media_type, subject, edges })
 }
@@ -164,11 +187,11 @@ fn check_shape(raw: &Raw, media_type: &str) -> Result<()> {
     if is_known(media_type) && raw.schema_version != Some(2) {
         return Err(invalid("`schemaVersion` has to be 2"));
     }
-    if is_image(media_type) && (has_index || raw.config.is_none() || raw.layers.is_none()) {
-        return Err(invalid("an image manifest has `config` and `layers`"));
+    if is_image(media_type) && (has_index || raw.config.is_none()) {
+        return Err(invalid("an image manifest has `config`, and no `manifests`"));
     }
-    if is_index(media_type) && !has_index {
-        return Err(invalid("an image index has `manifests`"));
+    if is_index(media_type) && has_image {
+        return Err(invalid("an image index has `manifests`, and no `config` or `layers`"));
     }
     Ok(())
 }
@@ -188,20 +211,18 @@ fn edges(
     ];
     for (kind, descriptors) in groups {
         for descriptor in descriptors {
-            plain(&descriptor.media_type, "a descriptor's media type")?;
+            let media_type = descriptor.media_type.unwrap_or_default();
+            plain(&media_type, "a descriptor's media type")?;
             if descriptor.size < 0 {
                 return Err(invalid(format!("{} has a negative size", descriptor.digest)));
             }
-            let platform = descriptor.platform.map(|p| {
-                let variant = p.variant.filter(|v| !v.is_empty()).map_or_else(String::new, |v| format!("/{v}"));
-                format!("{}/{}{variant}", p.os, p.architecture)
-            });
+            let platform = descriptor.platform.and_then(Platform::name);
             plain(platform.as_deref().unwrap_or_default(), "a platform")?;
             edges.push(Edge {
                 kind,
                 digest: descriptor.digest.parse()?,
-                is_foreign: !descriptor.urls.is_empty() && is_foreign_layer(&descriptor.media_type),
-                media_type: descriptor.media_type,
+                is_foreign: descriptor.urls.is_some_and(|urls| !urls.is_empty()) && is_foreign_layer(&media_type),
+                media_type,
                 size_bytes: descriptor.size,
                 platform,
             });

@@ -48,6 +48,7 @@ mod heads;
 mod hosts;
 mod inert;
 mod limits;
+mod nulls;
 mod private;
 mod revoked;
 

@@ -32,13 +32,14 @@ fn what_has_two_meanings_is_refused() {
     bad_digest["config"]["digest"] = json!("sha256:../../etc/passwd");
     let mut bad_subject = image.clone();
     bad_subject["subject"] = json!({"mediaType": "x", "digest": "sha256:ABC", "size": 1});
-    let no_layers = json!({"schemaVersion": 2, "config": descriptor(1)});
+    let no_config = json!({"schemaVersion": 2, "config": null, "layers": []});
     let version_1 = json!({"schemaVersion": 1, "config": descriptor(1), "layers": []});
-    for body in [&both, &typed, &negative, &bad_digest, &bad_subject, &no_layers, &version_1, &json!(null), &json!([])]
+    for body in [&both, &typed, &negative, &bad_digest, &bad_subject, &no_config, &version_1, &json!(null), &json!([])]
     {
         assert!(read(OCI_MANIFEST, body).is_err(), "{body}");
     }
     assert!(read(OCI_INDEX, &image).is_err());
+    assert!(read(OCI_INDEX, &json!({"schemaVersion": 2})).is_err());
     assert!(parse(OCI_MANIFEST, b"{").is_err());
     assert!(parse(OCI_MANIFEST, "[".repeat(100_000).as_bytes()).is_err());
 }
@@ -125,5 +126,60 @@ fn no_key_comes_twice_wherever_it_is() {
         let refused = parse(OCI_MANIFEST, body.as_bytes()).unwrap_err().to_string();
         assert!(refused.contains("comes twice"), "{body}: {refused}");
         assert!(parse("application/vnd.acme.thing+json", body.as_bytes()).is_err(), "{body}");
+    }
+}
+
+#[test]
+fn null_and_empty_are_as_missing() {
+    let plain = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+    let plain = read(OCI_MANIFEST, &plain).unwrap();
+    let mut nulls = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+    for key in ["mediaType", "artifactType", "manifests", "blobs", "subject", "annotations"] {
+        nulls[key] = json!(null);
+    }
+    for descriptor in ["/config", "/layers/0"] {
+        for key in ["urls", "annotations", "data", "platform", "artifactType"] {
+            nulls.pointer_mut(descriptor).unwrap()[key] = json!(null);
+        }
+    }
+    assert_eq!(read(OCI_MANIFEST, &nulls).unwrap(), plain);
+    (nulls["mediaType"], nulls["artifactType"]) = (json!(""), json!(""));
+    nulls["layers"][0]["platform"] = json!({"os": "", "architecture": null, "os.features": null});
+    nulls["layers"][0]["urls"] = json!([]);
+    assert_eq!(read(OCI_MANIFEST, &nulls).unwrap(), plain);
+    nulls["config"]["mediaType"] = json!(null);
+    assert_eq!(read(OCI_MANIFEST, &nulls).unwrap().artifact_type, None);
+    // An artifact without layers, and an index without manifests, as Go writes them.
+    let artifact = json!({"schemaVersion": 2, "artifactType": "application/x", "config": descriptor(2)});
+    let mut null = artifact.clone();
+    null["layers"] = json!(null);
+    assert_eq!(read(OCI_MANIFEST, &null).unwrap(), read(OCI_MANIFEST, &artifact).unwrap());
+    let index = json!({"schemaVersion": 2, "manifests": null, "config": null, "layers": null, "artifactType": ""});
+    let index = read(OCI_INDEX, &index).unwrap();
+    assert_eq!((index.artifact_type, index.edges.len()), (None, 0));
+    for (platform, name) in [
+        (json!({"os": "linux", "architecture": "arm64", "variant": null}), Some("linux/arm64")),
+        (json!({"os": "linux", "architecture": "arm", "variant": ""}), Some("linux/arm")),
+        (json!({"architecture": "arm64"}), Some("unknown/arm64")),
+        (json!({"os": "", "architecture": ""}), None),
+        (json!({}), None),
+    ] {
+        let mut child = descriptor(1);
+        child["platform"] = platform.clone();
+        let index = read(OCI_INDEX, &json!({"schemaVersion": 2, "manifests": [child]})).unwrap();
+        assert_eq!(index.edges[0].platform.as_deref(), name, "{platform}");
+    }
+}
+
+#[test]
+fn null_is_no_digest_and_no_size() {
+    for key in ["digest", "size"] {
+        let mut body = json!({"schemaVersion": 2, "config": descriptor(1), "layers": [descriptor(2)]});
+        body["layers"][0][key] = json!(null);
+        assert!(read(OCI_MANIFEST, &body).is_err(), "{key}");
+    }
+    for layers in [json!([null]), json!(""), json!({})] {
+        let body = json!({"schemaVersion": 2, "config": descriptor(1), "layers": layers});
+        assert!(read(OCI_MANIFEST, &body).is_err(), "{body}");
     }
 }

@@ -33,7 +33,9 @@ impl Default for Names {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Config {
+    #[serde(deserialize_with = "or_default")]
     os: String,
+    #[serde(deserialize_with = "or_default")]
     architecture: String,
     variant: Option<String>,
     /// RFC 3339.
@@ -47,8 +49,19 @@ struct History(Vec<Instruction>);
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Instruction {
+    #[serde(deserialize_with = "or_default")]
     created_by: String,
+    #[serde(deserialize_with = "or_default")]
     empty_layer: bool,
+}
+
+/// `null` is as missing.
+fn or_default<'de, D, T>(deserializer: D) -> std::result::Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The first entries of a list; the others are read over.
@@ -170,5 +183,8 @@ mod tests {
             parse(r#"{"history":null,"os":"linux","architecture":"arm64","variant":"v8"}"#)
                 .is_some_and(|config| config.platform() == "linux/arm64/v8")
         );
+        let nulls =
+            r#"{"os":null,"architecture":null,"created":null,"history":[{"created_by":null,"empty_layer":null}]}"#;
+        assert!(parse(nulls).is_some_and(|config| config.platform().is_empty() && config.commands().count() == 1));
     }
 }

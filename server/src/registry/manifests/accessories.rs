@@ -17,7 +17,7 @@ use crate::db::{self, Ask, Cause, EdgeKind, Tx};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{Digest, TagName};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
 
 /// Layers that a push may neither drop nor change: signatures of ours.
@@ -149,7 +149,14 @@ async fn check_children(
     let children: Vec<String> = document.edges.iter().map(|edge| edge.digest.to_string()).collect();
     let referrers = db::manifests::subjects(tx, repository_id, &children).await?;
     let other = referrers.iter().find(|(_, of)| of.as_deref() != Some(subject.as_str()));
-    other.map_or(Ok(()), |(child, _)| Err(refuse(tag, &format!("{child} does not refer to {subject}"))))
+    if let Some((child, _)) = other {
+        return Err(refuse(tag, &format!("{child} does not refer to {subject}")));
+    }
+    // What is no manifest may be a blob, which an index may list elsewhere; what is neither is refused as everywhere.
+    let is_manifest: HashSet<&str> = referrers.iter().map(|(child, _)| child.as_str()).collect();
+    let rest: Vec<String> = children.into_iter().filter(|child| !is_manifest.contains(child.as_str())).collect();
+    let blobs = db::blobs::find_all_linked(tx, repository_id, &rest).await?;
+    blobs.keys().next().map_or(Ok(()), |blob| Err(refuse(tag, &format!("{blob} is no manifest"))))
 }
 
 /// Whoever pushes adds signatures, and removes none of ours.

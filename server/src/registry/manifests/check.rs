@@ -1,6 +1,6 @@
 //! Whether everything that a manifest names is here.
 
-use super::super::document::Document;
+use super::super::document::{self, Document, Edge};
 use crate::app::App;
 use crate::db::{self, EdgeKind, Tx};
 use crate::error::{Error, OciCode, Result};
@@ -8,13 +8,29 @@ use crate::names::Digest;
 use std::collections::HashSet;
 use uuid::Uuid;
 
+/// What a manifest names, as far as it is here.
+pub(super) struct Found {
+    /// What a pull moves: config and layers, or those of all children.
+    pub(super) image_size_bytes: i64,
+    /// Entries of `manifests` that are blobs: the layers of a cache, as BuildKit writes it with `image-manifest=false`.
+    pub(super) blobs: HashSet<Digest>,
+}
+
 /// Refuses a manifest whose blobs or children the repository lacks, and keeps those it has from the collector.
-/// Returns the bytes that a pull moves: config and layers, or those of all children.
-pub(super) async fn references(tx: &Tx, repository_id: Uuid, document: &Document) -> Result<i64> {
+pub(super) async fn references(tx: &Tx, repository_id: Uuid, document: &Document) -> Result<Found> {
     // What is named twice is there once, and a pull moves it once.
     let mut seen = HashSet::new();
     let named = document.edges.iter().filter(|e| seen.insert((e.kind == EdgeKind::Manifest, &e.digest)));
-    let (manifests, blobs): (Vec<_>, Vec<_>) = named.partition(|e| e.kind == EdgeKind::Manifest);
+    let (manifests, mut blobs): (Vec<_>, Vec<_>) = named.partition(|e| e.kind == EdgeKind::Manifest);
+    let wanted: Vec<String> = manifests.iter().map(|e| e.digest.to_string()).collect();
+    let children = db::manifests::facts(tx, repository_id, &wanted).await?;
+    let known: HashSet<&str> = children.iter().map(|c| c.digest.as_str()).collect();
+    let others: Vec<&Edge> = manifests.into_iter().filter(|e| !known.contains(e.digest.as_str())).collect();
+    // An unknown media type is no error (OCI image-spec, "Image Index"): what has it may be a blob.
+    if let Some(absent) = others.iter().find(|e| document::is_known(&e.media_type)) {
+        return Err(lacks(&format!("manifest {}", absent.digest)));
+    }
+    blobs.extend(&others);
     let wanted: Vec<String> = blobs.iter().filter(|e| !e.is_foreign).map(|e| e.digest.to_string()).collect();
     let found = db::blobs::find_all_linked(tx, repository_id, &wanted).await?;
     for digest in &wanted {
@@ -26,14 +42,13 @@ pub(super) async fn references(tx: &Tx, repository_id: Uuid, document: &Document
     if !db::blobs::revive(tx, &ids).await? {
         return Err(lacks("a blob that is being collected"));
     }
-    let wanted: Vec<String> = manifests.iter().map(|e| e.digest.to_string()).collect();
-    let children = db::manifests::facts(tx, repository_id, &wanted).await?;
-    let known: HashSet<&str> = children.iter().map(|c| c.digest.as_str()).collect();
-    if let Some(absent) = wanted.iter().find(|d| !known.contains(d.as_str())) {
-        return Err(lacks(&format!("manifest {absent}")));
-    }
-    let own: i64 = blobs.iter().map(|e| e.size_bytes).fold(0, i64::saturating_add);
-    Ok(children.iter().map(|c| c.image_size_bytes).fold(own, i64::saturating_add))
+    // One that stands in `manifests` and among the layers is moved once, too.
+    let mut counted = HashSet::new();
+    let own = blobs.iter().filter(|e| counted.insert(&e.digest)).map(|e| e.size_bytes).fold(0, i64::saturating_add);
+    Ok(Found {
+        image_size_bytes: children.iter().map(|c| c.image_size_bytes).fold(own, i64::saturating_add),
+        blobs: others.into_iter().map(|e| e.digest.clone()).collect(),
+    })
 }
 
 fn lacks(what: &str) -> Error {

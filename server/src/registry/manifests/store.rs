@@ -112,7 +112,7 @@ pub(super) async fn insert(
     digest: &Digest,
     body: &Bytes,
 ) -> Result<()> {
-    let image_size = check::references(tx, repository.id, document).await?;
+    let found = check::references(tx, repository.id, document).await?;
     if let Some(known) = db::manifests::find_facts(tx, repository.id, digest.as_str()).await? {
         // The same bytes again: what is new is who pushed them, and as what.
         if let Some(attempt) = by.attempt_id() {
@@ -133,7 +133,7 @@ pub(super) async fn insert(
         bundle_of: bundles::subject(document).map(ToString::to_string),
         body: body.to_vec(),
         size_bytes: i64::try_from(body.len()).unwrap_or(i64::MAX),
-        image_size_bytes: image_size,
+        image_size_bytes: found.image_size_bytes,
         principal_kind: by.kind(),
         principal_id: by.id(),
         attempt_id: by.attempt_id(),
@@ -141,7 +141,7 @@ pub(super) async fn insert(
         platform_least_bytes: None,
         platform_most_bytes: None,
     };
-    let (id, edges) = (row.id, edges(&row, document));
+    let (id, edges) = (row.id, edges(&row, document, &found.blobs));
     db::manifests::insert(tx, row, edges).await?;
     if document::is_index(&document.media_type)
         && let Some(sizes) = db::edges::platform_sizes(tx, repository.id, id).await?
@@ -153,14 +153,14 @@ pub(super) async fn insert(
 
 /// A child that an index lists again is a row once: nobody asks where else it stands. A layer that comes again is one
 /// more layer of the image.
-fn edges<'a>(manifest: &rows::Manifest, document: &'a Document) -> Vec<rows::Edge> {
+fn edges<'a>(manifest: &rows::Manifest, document: &'a Document, blobs: &HashSet<Digest>) -> Vec<rows::Edge> {
     let mut children = HashSet::new();
     let edge = |(position, edge): (usize, &document::Edge)| rows::Edge {
         id: Uuid::now_v7(),
         manifest_id: manifest.id,
         repository_id: Some(manifest.repository_id),
         position: i64::try_from(position).unwrap_or(i64::MAX),
-        kind: edge.kind,
+        kind: if edge.kind == EdgeKind::Manifest && blobs.contains(&edge.digest) { EdgeKind::Blob } else { edge.kind },
         digest: edge.digest.to_string(),
         media_type: edge.media_type.clone(),
         size_bytes: edge.size_bytes,

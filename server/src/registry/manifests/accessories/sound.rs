@@ -43,7 +43,8 @@ pub fn flaw_of(descriptor: &Value, size: Option<i64>) -> Option<String> {
         return Some(format!("{digest} has {size} bytes, not the `size` that it says"));
     }
     for key in ["data", "urls"] {
-        if !descriptor[key].is_null() {
+        let is_missing = descriptor[key].is_null() || descriptor[key].as_array().is_some_and(Vec::is_empty);
+        if !is_missing {
             return Some(format!("{digest} comes with `{key}`: its bytes are here, and nowhere else"));
         }
     }
