@@ -34,10 +34,13 @@ pub struct Claims {
     exp: i64,
     pub credential: Credential,
     pub access: Vec<Access>,
+    /// Whether it lists more than `access` names.
+    #[serde(default)]
+    pub catalog: bool,
 }
 
 /// Signs a bearer for `LIFETIME_SECS` from now.
-pub fn sign(app: &App, credential: Credential, access: Vec<Access>) -> Result<String> {
+pub fn sign(app: &App, credential: Credential, access: Vec<Access>, catalog: bool) -> Result<String> {
     let now = app.clock.now() / 1_000;
     let claims = Claims {
         iss: ISSUER.into(),
@@ -46,6 +49,7 @@ pub fn sign(app: &App, credential: Credential, access: Vec<Access>) -> Result<St
         exp: now + LIFETIME_SECS,
         credential,
         access,
+        catalog,
     };
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&app.bearer_key))
         .map_err(|e| Error::internal("signing a bearer", e))

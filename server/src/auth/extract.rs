@@ -68,7 +68,7 @@ async fn of_bearer(app: &App, request: &HttpRequest) -> Result<Principal> {
         }
         a
     });
-    Ok(Principal { bound: Bound::Registry(access.collect()), who: who.who })
+    Ok(Principal { bound: Bound::Registry { access: access.collect(), catalog: claims.catalog }, who: who.who })
 }
 
 impl FromRequest for Principal {
@@ -180,7 +180,7 @@ fn lacks_scope(request: &HttpRequest, principal: &Principal) -> bool {
         _ => "push",
     };
     match (&principal.bound, repository_of(request)) {
-        (Bound::Registry(_), Ok(name)) => !principal.may_in_registry(&name, action),
+        (Bound::Registry { .. }, Ok(name)) => !principal.may_in_registry(&name, action),
         _ => false,
     }
 }

@@ -1,10 +1,10 @@
 //! What a registry path and query name, parsed by `names`.
 
 use crate::app::App;
-use crate::auth::extract::{principal_of, refusal};
+use crate::auth::extract::{principal_of, refusal, repository_access};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{Digest, Reference, RepositoryName};
-use crate::policy::{self, Allowed, Decision, PullImage, PushImage};
+use crate::policy::{self, Allowed, Decision, MissRepository, PullImage, PushImage};
 use crate::registry::repositories;
 use actix_web::HttpRequest;
 use std::collections::HashMap;
@@ -48,6 +48,27 @@ pub(super) async fn allowed_push(app: &App, request: &HttpRequest) -> Result<All
     Err(refusal(request, &principal, decision, &format!("repository `{name}`")))
 }
 
+/// Permission to pull from the repository of the path; `None` where it is not there, and the caller may know that.
+pub(super) async fn allowed_pull(app: &App, request: &HttpRequest) -> Result<Option<Allowed<PullImage>>> {
+    let name = name(request)?;
+    let principal = principal_of(request).await?;
+    let mut decision = Decision::Hide;
+    if let Some(on) = repository_access(app, &principal, &name).await? {
+        match policy::check::<PullImage>(&principal, on) {
+            Ok(allowed) => return Ok(Some(allowed)),
+            Err(refused) => decision = refused,
+        }
+    }
+    let absent = match repositories::for_push(app, &principal, &name).await {
+        Err(Error::Registry { code: OciCode::NameInvalid, .. }) => None,
+        found => found?,
+    };
+    if decision == Decision::Hide && absent.is_some_and(|on| policy::may::<MissRepository>(&principal, &on)) {
+        return Ok(None);
+    }
+    Err(refusal(request, &principal, decision, &format!("repository `{name}`")))
+}
+
 /// Permission to pull from another repository, for a mount; `None` looks the same as "the blob is not there".
 pub(super) async fn allowed_pull_of(
     app: &App,
@@ -56,6 +77,6 @@ pub(super) async fn allowed_pull_of(
 ) -> Result<Option<Allowed<PullImage>>> {
     let Ok(name) = name.parse::<RepositoryName>() else { return Ok(None) };
     let principal = principal_of(request).await?;
-    let Some(on) = crate::auth::extract::repository_access(app, &principal, &name).await? else { return Ok(None) };
+    let Some(on) = repository_access(app, &principal, &name).await? else { return Ok(None) };
     Ok(policy::check::<PullImage>(&principal, on).ok())
 }

@@ -9,7 +9,7 @@ use crate::auth::extract::repository_access;
 use crate::auth::tokens;
 use crate::error::{Error, OciCode, Result};
 use crate::names::RepositoryName;
-use crate::policy::{self, Access, DeleteImage, Principal, PullImage, PushImage};
+use crate::policy::{self, Access, DeleteImage, MissRepository, Principal, PullImage, PushImage};
 use crate::registry::repositories;
 use actix_web::http::header;
 use actix_web::web::{Data, Form};
@@ -18,9 +18,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::HashSet;
 
-// A mount asks for two; more is a mistake or an attack.
-const MOST_SCOPES: usize = 16;
+// A mount asks for two, and what copies a set of images for those of all. Each costs some questions to the database.
+const MOST_SCOPES: usize = 100;
+
+/// The scope of the list of repositories.
+pub(super) const CATALOG: &str = "registry:catalog:*";
 
 /// `GET /token?service=&scope=…` with Basic credentials or none.
 pub async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
@@ -80,13 +84,23 @@ async fn of_password(app: &App, request: &HttpRequest, password: &str) -> Result
 }
 
 async fn answer(app: &App, credential: Credential, principal: &Principal, scopes: Vec<String>) -> Result<HttpResponse> {
+    let mut known = HashSet::new();
+    let scopes: Vec<&str> =
+        scopes.iter().flat_map(|s| s.split_whitespace()).filter(|scope| known.insert(*scope)).collect();
+    if scopes.len() > MOST_SCOPES {
+        return Err(Error::invalid(format!(
+            "{} scopes are asked for, and one token holds at most {MOST_SCOPES}: ask for several tokens",
+            scopes.len()
+        )));
+    }
+    let catalog = scopes.is_empty() || scopes.contains(&CATALOG);
     let mut access = Vec::new();
-    for scope in scopes.iter().flat_map(|s| s.split_whitespace()).take(MOST_SCOPES) {
+    for scope in scopes {
         if let Some(granted) = grant(app, principal, scope).await? {
             access.push(granted);
         }
     }
-    let token = bearer::sign(app, credential, access)?;
+    let token = bearer::sign(app, credential, access, catalog)?;
     let issued_at = time::OffsetDateTime::from_unix_timestamp(app.clock.now() / 1_000)
         .ok()
         .and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok());
@@ -99,34 +113,45 @@ async fn answer(app: &App, credential: Credential, principal: &Principal, scopes
     })))
 }
 
-/// What of `repository:NAME:ACTIONS` policy allows; `None` for nothing. Unknown words grant nothing.
+/// Name and actions of `repository:NAME:ACTIONS`. A class in brackets, `repository(plugin)`, tells what is stored there;
+/// it changes no right.
+fn parts(scope: &str) -> Option<(&str, &str)> {
+    let (kind, rest) = scope.split_once(':')?;
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let is_class = |text: &str| {
+        text.is_empty() || text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).is_some_and(is_word)
+    };
+    let is_repository = kind.strip_prefix("repository").is_some_and(is_class);
+    rest.rsplit_once(':').filter(|_| is_repository)
+}
+
+/// What of a scope policy allows; `None` for nothing. Unknown words grant nothing.
 async fn grant(app: &App, principal: &Principal, scope: &str) -> Result<Option<Access>> {
-    let Some((name, actions)) = scope.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':')) else {
-        return Ok(None);
-    };
+    let Some((name, actions)) = parts(scope) else { return Ok(None) };
     let Ok(parsed) = name.parse::<RepositoryName>() else { return Ok(None) };
-    let wants = |action: &str| actions.split(',').any(|a| a == action || a == "*");
-    let mut granted = Vec::new();
-    let existing = repository_access(app, principal, &parsed).await?;
-    let pushable = match &existing {
-        None if wants("push") => match repositories::for_push(app, principal, &parsed).await {
+    let on = match repository_access(app, principal, &parsed).await? {
+        Some(existing) => existing,
+        None => match repositories::for_push(app, principal, &parsed).await {
             // A reserved word grants nothing; a database that is away is no answer at all.
-            Err(Error::Registry { code: OciCode::NameInvalid, .. }) => None,
-            found => found?,
+            Err(Error::Registry { code: OciCode::NameInvalid, .. }) => return Ok(None),
+            found => match found? {
+                Some(absent) => absent,
+                None => return Ok(None),
+            },
         },
-        other => other.clone(),
     };
-    // A repository that the push will make may be asked about by the same client right after.
-    let may_push = pushable.as_ref().is_some_and(|on| policy::may::<PushImage>(principal, on));
-    if wants("pull") && (may_push || existing.as_ref().is_some_and(|on| policy::may::<PullImage>(principal, on))) {
-        granted.push("pull".to_owned());
-    }
-    if wants("push") && may_push {
-        granted.push("push".to_owned());
-    }
-    if wants("delete") && existing.as_ref().is_some_and(|on| policy::may::<DeleteImage>(principal, on)) {
-        granted.push("delete".to_owned());
-    }
+    let wants = |action: &str| actions.split(',').any(|a| a == action || a == "*");
+    // A repository that the push will make may be asked about by the same client before and right after: who would see
+    // it is told that it is not there, in place of being asked for a password.
+    let may_push = policy::may::<PushImage>(principal, &on);
+    let may_pull =
+        may_push || policy::may::<PullImage>(principal, &on) || policy::may::<MissRepository>(principal, &on);
+    let may_delete = policy::may::<DeleteImage>(principal, &on);
+    let granted: Vec<String> = [("pull", may_pull), ("push", may_push), ("delete", may_delete)]
+        .into_iter()
+        .filter(|(action, may)| *may && wants(action))
+        .map(|(action, _)| action.to_owned())
+        .collect();
     Ok((!granted.is_empty()).then(|| Access { name: name.to_owned(), actions: granted }))
 }
 
@@ -137,6 +162,25 @@ mod tests {
     use crate::policy::{Bound, Who};
     use crate::testing::{self, TestApp};
     use uuid::Uuid;
+
+    #[test]
+    fn a_scope_has_a_kind_with_or_without_a_class() {
+        for scope in ["repository:mona/web:pull", "repository(plugin):mona/web:pull", "repository(a1):mona/web:pull"] {
+            assert_eq!(parts(scope), Some(("mona/web", "pull")), "{scope}");
+        }
+        for scope in [
+            "repository():mona/web:pull",
+            "repository(plugin:mona/web:pull",
+            "repository(plugin)x:mona/web:pull",
+            "repository(Plugin):mona/web:pull",
+            "repository(a(b)):mona/web:pull",
+            "repositoryplugin:mona/web:pull",
+            "plugin(repository):mona/web:pull",
+            "repository(plugin):mona/web",
+        ] {
+            assert_eq!(parts(scope), None, "{scope}");
+        }
+    }
 
     #[tokio::test]
     async fn a_database_that_is_away_takes_no_right() {

@@ -92,6 +92,18 @@ impl Action for PullImage {
     }
 }
 
+/// May know that no repository has a name: who would see a private one of that name.
+#[derive(Debug)]
+pub struct MissRepository;
+
+impl Action for MissRepository {
+    type On = RepositoryAccess;
+    fn decide(principal: &Principal, on: &RepositoryAccess) -> Decision {
+        let by_role = !is_cache(on) && has_role(principal, on.role, Role::Reader);
+        allow_if(by_role && principal.may_in_registry(&on.name, "pull"), by_role)
+    }
+}
+
 /// May store manifests and blobs in an image.
 #[derive(Debug)]
 pub struct PushImage;

@@ -42,7 +42,11 @@ pub enum Bound {
     /// A personal access token.
     Scopes(Vec<Scope>),
     /// A registry bearer.
-    Registry(Vec<Access>),
+    Registry {
+        access: Vec<Access>,
+        /// It lists whatever its principal may pull, beside what `access` names: nothing was asked for by name.
+        catalog: bool,
+    },
 }
 
 /// What a personal access token may be used for.
@@ -114,7 +118,7 @@ impl Principal {
                 Scope::Admin => scopes.contains(&Scope::Admin),
             },
             // What a bearer may do is asked for by name; it opens no page or setting.
-            Bound::Registry(_) => false,
+            Bound::Registry { .. } => false,
         }
     }
 
@@ -123,9 +127,9 @@ impl Principal {
         match &self.bound {
             Bound::None => true,
             Bound::Scopes(_) => self.has_scope(if action == "pull" { Scope::Read } else { Scope::Write }),
-            Bound::Registry(list) => {
+            Bound::Registry { access, .. } => {
                 let name = name.to_string();
-                list.iter().any(|a| a.name == name && a.actions.iter().any(|x| x == action))
+                access.iter().any(|a| a.name == name && a.actions.iter().any(|x| x == action))
             }
         }
     }

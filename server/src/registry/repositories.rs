@@ -7,7 +7,10 @@ use crate::db::rows;
 use crate::db::{self, NamespaceKind, RepositoryState, Tx, Visibility};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{RepositoryName, is_reserved};
-use crate::policy::{AdministerRepository, Allowed, BUILD_CACHE, Principal, PushImage, RepositoryAccess};
+use crate::policy::{
+    self, AdministerRepository, Allowed, BUILD_CACHE, Bound, Principal, PullImage, PushImage, RepositoryAccess,
+};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The repository that a push is for, whether it exists or would be made; `None` when there is no such namespace.
@@ -137,9 +140,28 @@ pub async fn make_live(app: &App, tx: &Tx, by: &Principal, repository: &rows::Re
     Ok(())
 }
 
-/// Full names of the live repositories that a principal may pull, after `after`, in byte order.
+/// Full names of the live repositories that a principal may pull, after `after`, in byte order. A bearer that was made
+/// for some repositories lists no other.
 pub async fn visible_names(app: &App, principal: &Principal, after: &str, limit: u64) -> Result<Vec<String>> {
-    db::catalog::visible_names(&app.db, principal.user_id(), after, limit).await
+    let Bound::Registry { access, catalog: false } = &principal.bound else {
+        return db::catalog::visible_names(&app.db, principal.user_id(), after, limit).await;
+    };
+    let named: BTreeSet<&str> = access.iter().map(|a| a.name.as_str()).filter(|name| *name > after).collect();
+    let mut visible = Vec::new();
+    for name in named {
+        if visible.len() as u64 == limit {
+            break;
+        }
+        let Ok(parsed) = name.parse::<RepositoryName>() else { continue };
+        let found = crate::auth::extract::repository_access(app, principal, &parsed).await?;
+        let is_listed = |on: &RepositoryAccess| {
+            on.is_live && on.name.namespace.as_str() != BUILD_CACHE && policy::may::<PullImage>(principal, on)
+        };
+        if found.as_ref().is_some_and(is_listed) {
+            visible.push(name.to_owned());
+        }
+    }
+    Ok(visible)
 }
 
 /// How many tags (without accessories) and builds a repository has.

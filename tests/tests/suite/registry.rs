@@ -41,6 +41,7 @@ mod tokens;
 mod uploads;
 mod uploads_bad;
 
+mod absent;
 mod addresses;
 mod bearers;
 mod grants;
@@ -51,6 +52,7 @@ mod limits;
 mod nulls;
 mod private;
 mod revoked;
+mod scopes;
 
 mod backups;
 mod begun_bodies;

@@ -139,15 +139,14 @@ async fn the_catalog_holds_what_the_caller_may_pull(kind: Kind) {
     let (provisional, mona) = registry.new_repository().await;
     mona.start(&provisional).await;
     let eves = private.replace("mona/", "eve/");
-    let eve = registry.signed_in(&registry.eve, &[&eves]).await;
-    eve.push_image(&eves, "v1").await;
+    registry.signed_in(&registry.eve, &[&eves]).await.push_image(&eves, "v1").await;
 
     // CVE-2020-29662: the list of all names is for nobody.
     registry.with(None).get("/v2/_catalog").await.fails(401, "UNAUTHORIZED");
     for (session, expected) in [
         (registry.anonymous(&[]).await, [false, true, false, false]),
-        (eve, [false, true, false, true]),
-        (mona, [true, true, false, false]),
+        (registry.signed_in(&registry.eve, &[]).await, [false, true, false, true]),
+        (registry.mona(&[]).await, [true, true, false, false]),
         (registry.signed_in(&registry.mona_reads, &[]).await, [true, true, false, false]),
     ] {
         let names = catalog(&session, "").await;

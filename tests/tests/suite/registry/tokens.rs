@@ -126,16 +126,13 @@ async fn strange_scopes_grant_nothing(kind: Kind) {
         "repository:mona/../eve/web:push",
         "repository:mona%2Fweb:push",
         "registry:catalog:*",
-        "repository(plugin):mona/web:push",
+        "repository():mona/web:push",
         "repository:v2/web:push",
         "repository:buildcache/web:pull,push",
         "repository:mona/web\0:push",
     ] {
         assert_eq!(registry.granted(Some(&registry.mona), &[scope]).await, json!([]), "{scope:?}");
     }
-    let many: Vec<_> = (0..1_000).map(|n| format!("repository:mona/n{n}:push")).collect();
-    let many: Vec<_> = many.iter().take(200).map(String::as_str).collect();
-    assert_eq!(registry.granted(Some(&registry.mona), &many).await.as_array().map(Vec::len), Some(16));
 }
 
 async fn form(registry: &Registry, fields: &[(&str, &str)]) -> Answer {
@@ -167,7 +164,7 @@ async fn wrong_credentials_are_refused(kind: Kind) {
     let bearer = registry.bearer(Some(&registry.mona), &[]).await;
     for password in ["", "slp_wrong", "sla_wrong", &bearer, &registry.mona.to_uppercase()] {
         let answer = registry.ask_token(Some(password), &[]).await.fails(401, "UNAUTHORIZED");
-        assert!(answer.header("www-authenticate").starts_with("Bearer realm="), "{answer}");
+        assert!(answer.header("www-authenticate").starts_with("Basic realm="), "{answer}");
         assert!(password.is_empty() || !answer.text().contains(password), "{answer}");
     }
     for header in ["Basic !", "Basic bm8tY29sb24=", "Basic", "Bearer x", "x", "Basic /w=="] {
