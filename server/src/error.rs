@@ -41,6 +41,9 @@ pub enum Error {
     Invalid(String),
     #[error("{0}")]
     Conflict(String),
+    /// What is stored is not what the request wants it to be.
+    #[error("{0}")]
+    Precondition(String),
     #[error("{0}")]
     TooLarge(String),
     #[error("the request came too slowly; send it again")]
@@ -131,6 +134,7 @@ impl Error {
             Self::Forbidden(_) => 403,
             Self::Invalid(_) => 400,
             Self::Conflict(_) => 409,
+            Self::Precondition(_) => 412,
             Self::TooLarge(_) => 413,
             Self::TooSlow => 408,
             Self::RangeNotSatisfiable { .. } | Self::WrongOffset { .. } => 416,
@@ -162,6 +166,7 @@ impl Error {
             Self::Forbidden(_) => "forbidden",
             Self::Invalid(_) => "invalid",
             Self::Conflict(_) => "conflict",
+            Self::Precondition(_) => "precondition_failed",
             Self::TooLarge(_) => "too_large",
             Self::TooSlow => "too_slow",
             Self::RangeNotSatisfiable { .. } => "range_not_satisfiable",
@@ -255,6 +260,7 @@ mod tests {
             Error::internal("", "x"),
             Error::Absent(text()),
             Error::TooSlow,
+            Error::Precondition(text()),
         ];
         let kinds = all.iter().map(|error| match error {
             Error::NotFound(_) => 0,
@@ -276,8 +282,9 @@ mod tests {
             Error::Internal { .. } => 16,
             Error::Absent(_) => 17,
             Error::TooSlow => 18,
+            Error::Precondition(_) => 19,
         });
-        assert!(kinds.eq(0..=18));
+        assert!(kinds.eq(0..=19));
         all
     }
 

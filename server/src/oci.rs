@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod catalog;
 mod challenge;
+mod conditions;
 pub mod manifests;
 mod paging;
 mod path;

@@ -101,6 +101,8 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::NotFound(_) | Error::Absent(_) | Error::Gone(_) => "NAME_UNKNOWN",
         Error::TooManyRequests { .. } | Error::TooMany(_) | Error::Busy { .. } => "TOOMANYREQUESTS",
         Error::TooLarge(_) => "MANIFEST_INVALID",
+        // The specification has none for it; clients go by the status.
+        Error::Precondition(_) => "PRECONDITION_FAILED",
         Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",
         // Only the addresses of uploads have an id.
         Error::Conflict(_) if request.match_info().get("id").is_some() => "BLOB_UPLOAD_INVALID",

@@ -1,6 +1,6 @@
 //! Pulling and deleting blobs.
 
-use super::path;
+use super::{conditions, path};
 use crate::app::App;
 use crate::db::rows;
 use crate::error::{Error, Result};
@@ -35,8 +35,12 @@ fn size(blob: &rows::Blob) -> u64 {
 /// `GET …/blobs/{digest}`, with `Range`.
 pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let blob = blobs::find(&app, &allowed, &path::digest(&request)?).await?;
+    if let Some(unchanged) = conditions::unchanged(&request, &blob.digest)? {
+        return Ok(unchanged);
+    }
     let size = size(&blob);
-    let Some((start, end)) = range(&request, size)? else {
+    let part = if conditions::wants_part(&request, &blob) { range(&request, size)? } else { None };
+    let Some((start, end)) = part else {
         let bytes = blobs::read(&app, &blob, 0, size).await?;
         return Ok(headers(StatusCode::OK, &blob).body(SizedStream::new(size, bytes)));
     };
@@ -50,18 +54,25 @@ pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<Ap
 /// `HEAD …/blobs/{digest}`.
 pub async fn head(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let blob = blobs::find(&app, &allowed, &path::digest(&request)?).await?;
+    if let Some(unchanged) = conditions::unchanged(&request, &blob.digest)? {
+        return Ok(unchanged);
+    }
     let nothing = stream::empty::<std::io::Result<bytes::Bytes>>();
     Ok(headers(StatusCode::OK, &blob).body(SizedStream::new(size(&blob), nothing)))
 }
 
 /// `DELETE …/blobs/{digest}`: the repository no longer reaches it.
 pub async fn delete(allowed: Allowed<DeleteImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
-    blobs::delete(&app, &allowed, &path::digest(&request)?).await?;
+    blobs::delete(&app, &allowed, &path::digest(&request)?, &conditions::of(&request)).await?;
     Ok(HttpResponse::Accepted().finish())
 }
 
-/// First and last byte of a single range, RFC 9110 section 14. Several ranges, or what cannot be read, is as no range.
+/// First and last byte of a single range, RFC 9110 section 14. Several ranges, or what cannot be read, is as no range;
+/// so is any range of nothing, which has no part to give: clients that ask for `0-` want all that there is.
 fn range(request: &HttpRequest, size: u64) -> Result<Option<(u64, u64)>> {
+    if size == 0 {
+        return Ok(None);
+    }
     let text = request.headers().get(header::RANGE).and_then(|v| v.to_str().ok());
     let Some(spec) = text.and_then(|t| t.strip_prefix("bytes=")).filter(|s| !s.contains(',')) else { return Ok(None) };
     let Some((first, last)) = spec.trim().split_once('-') else { return Ok(None) };
@@ -102,6 +113,8 @@ mod tests {
         for wrong in ["bytes=11-", "bytes=11-12", "bytes=-0"] {
             assert!(matches!(ask(wrong, 11), Err(Error::RangeNotSatisfiable { size: 11 })), "{wrong}");
         }
-        assert!(ask("bytes=0-", 0).is_err());
+        for any in ["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=5-9"] {
+            assert_eq!(ask(any, 0).unwrap(), None, "{any} of nothing");
+        }
     }
 }

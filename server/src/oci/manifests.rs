@@ -1,6 +1,6 @@
 //! Pushing, pulling and deleting manifests.
 
-use super::path;
+use super::{conditions, path};
 use crate::app::App;
 use crate::db::rows;
 use crate::error::{Context as _, Error, Result};
@@ -30,6 +30,9 @@ fn headers(status: StatusCode, manifest: &rows::Manifest) -> HttpResponseBuilder
 /// `GET …/manifests/{reference}`.
 pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let manifest = manifests::get(&app, &allowed, &path::reference(&request)?).await?;
+    if let Some(unchanged) = conditions::unchanged(&request, &manifest.digest)? {
+        return Ok(unchanged);
+    }
     let mut answer = headers(StatusCode::OK, &manifest);
     Ok(answer.body(manifest.body))
 }
@@ -37,6 +40,9 @@ pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<Ap
 /// `HEAD …/manifests/{reference}`.
 pub async fn head(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let manifest = manifests::get(&app, &allowed, &path::reference(&request)?).await?;
+    if let Some(unchanged) = conditions::unchanged(&request, &manifest.digest)? {
+        return Ok(unchanged);
+    }
     let nothing = stream::empty::<std::io::Result<Bytes>>();
     let size = u64::try_from(manifest.size_bytes).unwrap_or_default();
     Ok(headers(StatusCode::OK, &manifest).body(SizedStream::new(size, nothing)))
@@ -48,7 +54,7 @@ pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<
     let reference = path::reference(&request)?;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let body = read(&request, body).await?;
-    let push = Push { allowed: &allowed, content_type, body };
+    let push = Push { condition: conditions::of(&request), ..Push::of(&allowed, content_type, body) };
     let pushed = trust::put_manifest(&app, &push, &reference).await?;
     let mut answer = HttpResponse::Created();
     answer
@@ -64,7 +70,8 @@ pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<
 pub async fn delete(allowed: Allowed<DeleteImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let reference = path::reference(&request)?;
     // To the end, also when its client goes away: many tags take a while.
-    let deleted = async move { manifests::delete(&app, &allowed, &reference).await }.in_current_span();
+    let condition = conditions::of(&request);
+    let deleted = async move { manifests::delete_if(&app, &allowed, &reference, &condition).await }.in_current_span();
     actix_web::rt::spawn(deleted).await.context("deleting a manifest")??;
     Ok(HttpResponse::Accepted().finish())
 }

@@ -1,5 +1,6 @@
 //! Reading blobs, and storing small ones of our own.
 
+use super::manifests::Condition;
 use super::objects;
 use crate::app::App;
 use crate::clock::Millis;
@@ -55,9 +56,10 @@ pub(super) async fn name(app: &App, tx: &Tx, own: &OwnBlob, now: Millis) -> Resu
 }
 
 /// Removes the link from this repository, unless a manifest there still needs it; the bytes are the collector's business.
-pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest) -> Result<()> {
+pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest, condition: &Condition) -> Result<()> {
     let on = allowed.on();
     let blob = db::blobs::find_linked(&app.db, on.id, digest).await?.ok_or_else(|| unknown(digest))?;
+    condition.check(Some(&blob.digest))?;
     let tx = app.db.begin().await?;
     // Whoever stores a manifest holds this lock while it looks for its blobs.
     db::repositories::lock(&tx, on.id).await?;

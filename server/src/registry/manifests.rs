@@ -3,9 +3,11 @@
 pub mod accessories;
 mod bundles;
 mod check;
+mod condition;
 mod store;
 
 pub use check::check_pushed;
+pub use condition::{Condition, allows_part};
 pub use store::{Push, Pushed, insert_own, put};
 
 use super::document::MOST_BYTES;
@@ -49,31 +51,48 @@ pub async fn find_small(app: &App, repository_id: Uuid, digest: &Digest, limit: 
 
 /// Deletes a tag, or a manifest with all tags on it.
 pub async fn delete(app: &App, allowed: &Allowed<DeleteImage>, reference: &Reference) -> Result<()> {
+    delete_if(app, allowed, reference, &Condition::default()).await
+}
+
+/// As `delete`, where what is stored is as the request wants it.
+pub async fn delete_if(
+    app: &App,
+    allowed: &Allowed<DeleteImage>,
+    reference: &Reference,
+    condition: &Condition,
+) -> Result<()> {
     match reference {
         Reference::Tag(tag) => {
             let on = allowed.on();
             let tx = app.db.begin().await?;
             db::repositories::lock(&tx, on.id).await?;
             let row = db::tags::find(&tx, on.id, tag.as_str()).await?.ok_or_else(|| unknown(reference))?;
+            condition.check(Some(&row.digest))?;
             tags::delete(app, &tx, allowed, &row).await?;
             tx.commit().await?;
         }
         // The tags go a few hundred at a time, so that other writers come in between, and the manifest with the last of
         // them. A tag that is gone has its move, and one that is left still names a manifest that is there: whatever
         // breaks off in the middle leaves nothing wrong, and deleting again does the rest.
-        Reference::Digest(digest) => while !delete_some(app, allowed, digest).await? {},
+        Reference::Digest(digest) => while !delete_some(app, allowed, digest, condition).await? {},
     }
     app.wake.changed(allowed.on().id);
     Ok(())
 }
 
 /// Deletes some tags on a manifest, and the manifest when none is left: then the answer is true.
-async fn delete_some(app: &App, allowed: &Allowed<DeleteImage>, digest: &Digest) -> Result<bool> {
+async fn delete_some(
+    app: &App,
+    allowed: &Allowed<DeleteImage>,
+    digest: &Digest,
+    condition: &Condition,
+) -> Result<bool> {
     let on = allowed.on();
     let unknown = || unknown(&Reference::Digest(digest.clone()));
     let tx = app.db.begin().await?;
     db::repositories::lock(&tx, on.id).await?;
     let row = db::manifests::find_facts(&tx, on.id, digest.as_str()).await?.ok_or_else(unknown)?;
+    condition.check(Some(&row.digest))?;
     if db::manifests::has_parent(&tx, on.id, digest).await? {
         return Err(Error::Conflict(format!(
             "{digest} is part of an image index in this repository; delete that first"

@@ -44,6 +44,7 @@ mod uploads_bad;
 mod absent;
 mod addresses;
 mod bearers;
+mod conditions;
 mod grants;
 mod heads;
 mod hosts;

@@ -15,7 +15,7 @@ use super::store::{Push, Pushed, insert};
 use crate::app::App;
 use crate::db::{self, Ask, Cause, EdgeKind, Tx};
 use crate::error::{Error, OciCode, Result};
-use crate::names::{Digest, TagName};
+use crate::names::{Digest, Reference, TagName};
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use uuid::Uuid;
@@ -58,6 +58,8 @@ pub async fn put(app: &App, push: &Push<'_>, tag: &TagName, subject: &Digest, ke
     // The image itself holds no signature, so it must not replace one of ours.
     check_kept(&push.body, tag, kept)?;
     app.room()?;
+    let reference = Reference::Tag(tag.clone());
+    push.check(&app.db, push.allowed.on().id, &reference).await?;
     let by = push.allowed.principal();
     let repository = repositories::ensure(app, push.allowed).await?;
     let tx = app.db.begin().await?;
@@ -66,6 +68,7 @@ pub async fn put(app: &App, push: &Push<'_>, tag: &TagName, subject: &Digest, ke
     if present != kept.seen {
         return Ok(None);
     }
+    push.check(&tx, repository.id, &reference).await?;
     if !names_itself {
         check_descriptors(&tx, repository.id, &document, &push.body, tag).await?;
         check_children(&tx, repository.id, &document, subject, tag).await?;

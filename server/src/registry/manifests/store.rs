@@ -3,9 +3,9 @@
 use super::super::blobs::{self, OwnBlob};
 use super::super::document::{self, Document};
 use super::super::{repositories, tags};
-use super::{bundles, check};
+use super::{Condition, bundles, check};
 use crate::app::App;
-use crate::db::{self, Cause, EdgeKind, Tx, rows};
+use crate::db::{self, Ask, Cause, EdgeKind, Tx, rows};
 use crate::error::{Error, OciCode, Result};
 use crate::names::{Digest, Reference, TagName};
 use crate::policy::{Allowed, BUILD_CACHE, Principal, PushImage};
@@ -27,9 +27,30 @@ pub struct Push<'a> {
     pub allowed: &'a Allowed<PushImage>,
     pub content_type: &'a str,
     pub body: Bytes,
+    /// What has to be stored before, or not.
+    pub condition: Condition,
 }
 
-impl Push<'_> {
+impl<'a> Push<'a> {
+    /// One that is stored whatever is there.
+    pub fn of(allowed: &'a Allowed<PushImage>, content_type: &'a str, body: Bytes) -> Self {
+        Self { allowed, content_type, body, condition: Condition::default() }
+    }
+
+    /// Refuses the push unless what `reference` names is as the request wants it.
+    pub(super) async fn check(&self, c: &impl Ask, repository_id: Uuid, reference: &Reference) -> Result<()> {
+        if !self.condition.is_any() {
+            return Ok(());
+        }
+        let current = match reference {
+            Reference::Tag(tag) => db::tags::find(c, repository_id, tag.as_str()).await?.map(|tag| tag.digest),
+            Reference::Digest(digest) => {
+                db::manifests::find_facts(c, repository_id, digest.as_str()).await?.map(|facts| facts.digest)
+            }
+        };
+        self.condition.check(current.as_deref())
+    }
+
     /// Refuses tags of builds.
     pub(super) fn may_move(&self, tag: &TagName) -> Result<()> {
         let is_cache = self.allowed.on().name.namespace.as_str() == BUILD_CACHE;
@@ -55,10 +76,13 @@ pub async fn put(app: &App, push: &Push<'_>, reference: &Reference) -> Result<Pu
         Reference::Tag(tag) => push.may_move(tag)?,
     }
     app.room()?;
+    // Before a repository is made for it, and again under the lock.
+    push.check(&app.db, push.allowed.on().id, reference).await?;
     let by = push.allowed.principal();
     let repository = repositories::ensure(app, push.allowed).await?;
     let tx = app.db.begin().await?;
     db::repositories::lock(&tx, repository.id).await?;
+    push.check(&tx, repository.id, reference).await?;
     insert(app, &tx, by, &repository, &document, &digest, &push.body).await?;
     let bundled = bundles::note(app, &tx, &repository, &document).await?;
     let title = push.allowed.on().name.to_string();

@@ -178,7 +178,7 @@ async fn a_child_is_kept_by_the_indexes_of_its_own_repository() {
         let mut pushed = Vec::new();
         for body in [child.to_vec(), index.to_string().into_bytes()] {
             let digest = Digest::of(&body);
-            let push = manifests::Push { allowed: &allowed, content_type: document::OCI_INDEX, body: body.into() };
+            let push = manifests::Push::of(&allowed, document::OCI_INDEX, body.into());
             manifests::put(&scene.app, &push, &Reference::Digest(digest.clone())).await.unwrap();
             pushed.push(Reference::Digest(digest));
         }

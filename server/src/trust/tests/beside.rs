@@ -210,7 +210,7 @@ async fn a_push_that_looked_before_a_signature_came_takes_nothing_away() {
     let foreign = with_layers(&app, &repository, &[signature::PAYLOAD_TYPE]).await;
     sign_and_store(&app, &repository, &digest).await;
     let allowed = manager(&repository);
-    let push = Push { allowed: &allowed, content_type: MANIFEST, body: Bytes::from(foreign.to_string()) };
+    let push = Push::of(&allowed, MANIFEST, Bytes::from(foreign.to_string()));
     let tag = signature::tag_of(&digest);
     let looked_before = manifests::accessories::Kept::default();
     let pushed = manifests::accessories::put(&app, &push, &tag, &digest, &looked_before).await.unwrap();

@@ -47,7 +47,7 @@ async fn bundle_of(app: &TestApp, repository: &rows::Repository, digest: &Digest
 
 async fn push_bundle(app: &TestApp, repository: &rows::Repository, reference: &str, body: &Value) -> Result<Pushed> {
     let allowed = manager(repository);
-    let push = Push { allowed: &allowed, content_type: MANIFEST, body: Bytes::from(body.to_string()) };
+    let push = Push::of(&allowed, MANIFEST, Bytes::from(body.to_string()));
     put_manifest(app, &push, &reference.parse().unwrap()).await
 }
 
@@ -107,7 +107,7 @@ async fn what_the_server_made_is_on_the_first_page_of_referrers() {
         let name = Digest::of(body.to_string().as_bytes());
         if name.hex() < "80" {
             let body = Bytes::from(body.to_string());
-            let push = Push { allowed: &allowed, content_type: MANIFEST, body };
+            let push = Push::of(&allowed, MANIFEST, body);
             put_manifest(&app, &push, &crate::names::Reference::Digest(name)).await.unwrap();
             theirs += 1;
         }
@@ -201,7 +201,7 @@ async fn a_push_leaves_the_job_that_adds_our_bundle_should_it_fail_to() {
     for (digest, is_beside) in [(&built, false), (&built, true), (&other, false)] {
         let body = bundle_of(&app, &repository, digest, checks::BUNDLE_TYPE).await;
         let allowed = manager(&repository);
-        let push = Push { allowed: &allowed, content_type: MANIFEST, body: Bytes::from(body.to_string()) };
+        let push = Push::of(&allowed, MANIFEST, Bytes::from(body.to_string()));
         // The server ends before it comes to the rest.
         if is_beside {
             let kept = manifests::accessories::Kept::default();

@@ -16,11 +16,7 @@ crate::testing::on_postgres! {
 /// Pushes `body` as it is to the image's tag of signatures; the status when it is refused.
 async fn refused(app: &TestApp, repository: &rows::Repository, digest: &Digest, body: &str) -> Option<u16> {
     let allowed = manager(repository);
-    let push = crate::registry::manifests::Push {
-        allowed: &allowed,
-        content_type: MANIFEST,
-        body: Bytes::copy_from_slice(body.as_bytes()),
-    };
+    let push = crate::registry::manifests::Push::of(&allowed, MANIFEST, Bytes::copy_from_slice(body.as_bytes()));
     let reference = crate::names::Reference::Tag(signature::tag_of(digest));
     put_manifest(app, &push, &reference).await.err().map(|error| error.status())
 }
@@ -204,7 +200,7 @@ async fn however_many_others_there_are_ours_is_found_and_signed_again() {
             let name = Digest::of(referrer.to_string().as_bytes()).to_string();
             let allowed = manager(&repository);
             let body = Bytes::from(referrer.to_string());
-            let push = crate::registry::manifests::Push { allowed: &allowed, content_type: MANIFEST, body };
+            let push = crate::registry::manifests::Push::of(&allowed, MANIFEST, body);
             put_manifest(&app, &push, &name.parse().unwrap()).await.unwrap();
             made += 1;
         }

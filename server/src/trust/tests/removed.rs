@@ -93,7 +93,7 @@ async fn a_signature_that_is_stored_again_is_the_one_that_has_to_stay() {
     assert_ne!(ours["layers"], before["layers"]);
     push(&app, &repository, &tag, MANIFEST, &ours).await.unwrap();
     let allowed = manager(&repository);
-    let push = Push { allowed: &allowed, content_type: MANIFEST, body: Bytes::from(before.to_string()) };
+    let push = Push::of(&allowed, MANIFEST, Bytes::from(before.to_string()));
     let refused = put_manifest(&app, &push, &crate::names::Reference::Tag(tag.parse().unwrap())).await;
     assert_eq!(refused.err().unwrap().status(), 409);
 }

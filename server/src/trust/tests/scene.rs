@@ -47,7 +47,7 @@ pub(super) async fn push(
     body: &Value,
 ) -> Result<Pushed> {
     let allowed = manager(repository);
-    let push = Push { allowed: &allowed, content_type: kind, body: Bytes::from(body.to_string()) };
+    let push = Push::of(&allowed, kind, Bytes::from(body.to_string()));
     put_manifest(app, &push, &Reference::Tag(tag.parse().unwrap())).await
 }
 
