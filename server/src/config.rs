@@ -5,6 +5,7 @@
 mod builder;
 mod builds;
 mod files;
+mod origins;
 mod table;
 mod values;
 
@@ -37,6 +38,8 @@ pub struct Config {
     /// The certificate and its key, read already.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub trusted_proxies: Vec<IpNet>,
+    /// Sites whose scripts may speak to the registry, as browsers write them: `https://ui.example.com`.
+    pub cors_origins: Vec<String>,
     pub log_json: bool,
     pub log_level: String,
     pub github: Option<GitHub>,
@@ -151,6 +154,7 @@ impl Config {
             internal_port,
             database_connections: connections(&mut v)?,
             trusted_proxies: v.list("trusted_proxies", "networks such as `10.0.0.0/8`")?,
+            cors_origins: origins::read(&v.words("registry.cors_origins"))?,
             log_json: log_format == "json",
             log_level: log_level(&mut v)?,
             github: github(&mut v)?,

@@ -3,6 +3,7 @@
 mod application;
 pub mod bodies;
 mod connections;
+mod cross_origin;
 pub mod drawing;
 mod expect;
 pub mod faces;

@@ -96,6 +96,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "logins at base image registries, `registry.example.com=user:password,…`; a password with a comma needs the file, and a list there",
     ),
+    setting(
+        "registry.cors_origins",
+        "",
+        "sites, comma between, whose scripts may use this registry from a browser, `https://ui.example.com`; empty: none",
+    ),
     setting("registry.ca_files", "", "PEM files of authorities that base image registries are signed by"),
     setting(
         "storage.min_free_bytes",

@@ -1,6 +1,8 @@
 //! All that stands between a connection and the handlers.
 
-use super::{bodies, connections, drawing, faces, head, request_id, routes, surface, traffic, under_way, unread};
+use super::{
+    bodies, connections, cross_origin, drawing, faces, head, request_id, routes, surface, traffic, under_way, unread,
+};
 use crate::app::App;
 use crate::web::guard;
 use actix_web::App as Service;
@@ -24,6 +26,7 @@ pub(super) fn application(
         .app_data(app)
         .app_data(web::FormConfig::default().limit(64 << 10))
         // The last one is the outermost.
+        .wrap(from_fn(cross_origin::methods))
         .wrap(from_fn(drawing::middleware))
         .wrap(from_fn(bodies::middleware))
         .wrap(from_fn(guard::same_origin))
@@ -32,6 +35,7 @@ pub(super) fn application(
         .wrap(from_fn(connections::middleware))
         .wrap(from_fn(faces::middleware))
         .wrap(from_fn(guard::headers))
+        .wrap(from_fn(cross_origin::middleware))
         .wrap(from_fn(head::middleware))
         .wrap(Compress::default())
         .wrap(from_fn(unread::middleware))

@@ -1,4 +1,4 @@
-//! `HEAD` answers what `GET` would, without the body. The registry's routes have handlers of their own for it.
+//! `HEAD` answers what `GET` would, without the body. The registry's routes name it.
 
 use super::faces::Surface;
 use actix_web::Error;

@@ -45,13 +45,19 @@ fn accounts(service: &mut ServiceConfig) {
 /// docker, podman, skopeo, crane, helm, oras, BuildKit. Names have several parts; `{name:.+}` is parsed by `names`.
 fn registry_clients(service: &mut ServiceConfig) {
     service
-        .service(resource("/token").route(get().to(oci::token::get)).route(post().to(oci::token::post)))
+        .service(
+            resource("/token")
+                .route(get().to(oci::token::get))
+                .route(head().to(oci::token::get))
+                .route(post().to(oci::token::post)),
+        )
         .service(resource(["/v2", "/v2/"]).route(get().to(oci::version)).route(head().to(oci::version)))
-        .service(resource("/v2/_catalog").route(get().to(oci::catalog::list)))
+        .service(resource("/v2/_catalog").route(get().to(oci::catalog::list)).route(head().to(oci::catalog::list)))
         .service(resource("/v2/{name:.+}/blobs/uploads{slash:/?}").route(post().to(oci::uploads::start)))
         .service(
             resource("/v2/{name:.+}/blobs/uploads/{id}")
                 .route(get().to(oci::uploads::status))
+                .route(head().to(oci::uploads::status))
                 .route(patch().to(oci::uploads::append))
                 .route(put().to(oci::uploads::finish))
                 .route(delete().to(oci::uploads::cancel)),
@@ -69,8 +75,12 @@ fn registry_clients(service: &mut ServiceConfig) {
                 .route(put().to(oci::manifests::put))
                 .route(delete().to(oci::manifests::delete)),
         )
-        .service(resource("/v2/{name:.+}/tags/list").route(get().to(oci::tags::list)))
-        .service(resource("/v2/{name:.+}/referrers/{digest}").route(get().to(oci::referrers::list)))
+        .service(resource("/v2/{name:.+}/tags/list").route(get().to(oci::tags::list)).route(head().to(oci::tags::list)))
+        .service(
+            resource("/v2/{name:.+}/referrers/{digest}")
+                .route(get().to(oci::referrers::list))
+                .route(head().to(oci::referrers::list)),
+        )
         // Else `v2` would be looked up as a namespace with pages.
         .service(resource("/v2/{rest:.*}").to(oci::unknown));
 }

@@ -21,9 +21,10 @@ pub(super) fn reference(request: &HttpRequest) -> Result<Reference> {
     request.match_info().query("reference").parse()
 }
 
-/// Query parameters. One that comes twice has no one meaning.
+/// Query parameters. One that comes twice has no one meaning. A `+` is a plus, as in `application/spdx+json`: clients do
+/// not encode it, and nothing here has a space.
 pub(super) fn query(request: &HttpRequest) -> Result<HashMap<String, String>> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string())
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&request.query_string().replace('+', "%2B"))
         .map_err(|e| Error::registry(OciCode::Unsupported, format!("the query cannot be read: {e}")))?;
     let mut query = HashMap::new();
     for (key, value) in pairs {

@@ -27,6 +27,7 @@ mod session;
 mod clients;
 mod clients_artifacts;
 mod clients_copy;
+mod clients_wild;
 mod pages;
 
 mod blobs;
@@ -44,6 +45,7 @@ mod uploads_bad;
 mod absent;
 mod addresses;
 mod bearers;
+mod browsers;
 mod conditions;
 mod grants;
 mod heads;
