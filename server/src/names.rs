@@ -5,7 +5,7 @@ mod refs;
 mod repository;
 mod tag;
 
-pub use digest::Digest;
+pub use digest::{Algorithm, Digest, Hasher};
 pub use refs::{CommitHash, RefName};
 pub use repository::{NamespaceName, RepositoryName, is_reserved};
 pub use tag::{Reference, TagName};

@@ -13,6 +13,7 @@ pub use fs::{ByteStream, FileSystem, Writer};
 
 use crate::db::ObjectKey;
 use crate::error::Result;
+use crate::names::{Algorithm, Hasher};
 use std::path::Path;
 
 /// The driver; another one would stand beside `fs`.
@@ -27,7 +28,7 @@ impl Storage {
 
     /// Starts a new object (`offset` 0, a new hash), or goes on with one at `offset`: what lies behind it is cut off,
     /// and `hash` covers what lies before.
-    pub fn write(&self, key: &ObjectKey, offset: u64, hash: sha2::Sha256) -> Writer {
+    pub fn write(&self, key: &ObjectKey, offset: u64, hash: Hasher) -> Writer {
         match self {
             Self::FileSystem(fs) => fs.write(key, offset, hash),
         }
@@ -61,10 +62,11 @@ impl Storage {
         }
     }
 
-    /// Hashes the first `length` bytes, for an upload that goes on after a restart.
-    pub async fn hash(&self, key: &ObjectKey, length: u64) -> Result<sha2::Sha256> {
+    /// Hashes the first `length` bytes, for an upload that goes on after a restart, or whose client names another
+    /// algorithm at its end.
+    pub async fn hash(&self, key: &ObjectKey, length: u64, algorithm: Algorithm) -> Result<Hasher> {
         match self {
-            Self::FileSystem(fs) => fs.hash(key, length).await,
+            Self::FileSystem(fs) => fs.hash(key, length, algorithm).await,
         }
     }
 

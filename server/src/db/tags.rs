@@ -61,7 +61,8 @@ fn shown(repository_id: Uuid, part: &str) -> Select<tag::Entity> {
     if part.is_empty() {
         return query;
     }
-    let digest = if part.starts_with("sha256:") { part.to_owned() } else { format!("sha256:{part}") };
+    // No name of a tag has a colon.
+    let digest = if part.contains(':') { part.to_owned() } else { format!("sha256:{part}") };
     query.filter(Condition::any().add(contains(tag::Column::Name, part)).add(begins(tag::Column::Digest, &digest)))
 }
 

@@ -3,7 +3,8 @@
 use super::{conditions, path};
 use crate::app::App;
 use crate::db::rows;
-use crate::error::{Context as _, Error, Result};
+use crate::error::{Context as _, Error, OciCode, Result};
+use crate::names::{Reference, TagName};
 use crate::policy::{Allowed, DeleteImage, PullImage};
 use crate::registry::document::MOST_BYTES;
 use crate::registry::manifests::{self, Push};
@@ -15,6 +16,9 @@ use actix_web::web::{Bytes, BytesMut, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::{StreamExt as _, stream};
 use tracing::Instrument as _;
+
+// The specification asks for ten at least; each is a row under the repository's lock.
+const MOST_TAGS: usize = 100;
 
 fn headers(status: StatusCode, manifest: &rows::Manifest) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
@@ -52,11 +56,15 @@ pub async fn head(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<A
 pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<HttpResponse> {
     let allowed = path::allowed_push(&app, &request).await?;
     let reference = path::reference(&request)?;
+    let tags = tags(&request, &reference)?;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let body = read(&request, body).await?;
-    let push = Push { condition: conditions::of(&request), ..Push::of(&allowed, content_type, body) };
+    let push = Push { condition: conditions::of(&request), tags, ..Push::of(&allowed, content_type, body) };
     let pushed = trust::put_manifest(&app, &push, &reference).await?;
     let mut answer = HttpResponse::Created();
+    for tag in &push.tags {
+        answer.append_header(("oci-tag", tag.to_string()));
+    }
     answer
         .insert_header((header::LOCATION, format!("/v2/{}/manifests/{}", allowed.on().name, pushed.digest)))
         .insert_header(("docker-content-digest", pushed.digest.as_str()));
@@ -64,6 +72,28 @@ pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<
         answer.insert_header(("oci-subject", subject.as_str()));
     }
     Ok(answer.finish())
+}
+
+/// Tags of a push by digest, `?tag=1.2&tag=1`.
+fn tags(request: &HttpRequest, reference: &Reference) -> Result<Vec<TagName>> {
+    let mut tags: Vec<TagName> = Vec::new();
+    for text in path::all(request, "tag")? {
+        let tag: TagName = text.parse()?;
+        if tag.is_accessory() {
+            let text = format!("`{tag}` is for signatures and the like; push to it by its own address");
+            return Err(Error::registry(OciCode::ManifestInvalid, text));
+        }
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    if !tags.is_empty() && matches!(reference, Reference::Tag(_)) {
+        return Err(Error::invalid("`tag` goes with a push by digest"));
+    }
+    if tags.len() > MOST_TAGS {
+        return Err(Error::invalid(format!("one push moves at most {MOST_TAGS} tags")));
+    }
+    Ok(tags)
 }
 
 /// `DELETE …/manifests/{reference}`: a tag, or a manifest with all its tags.

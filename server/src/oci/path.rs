@@ -24,15 +24,23 @@ pub(super) fn reference(request: &HttpRequest) -> Result<Reference> {
 /// Query parameters. One that comes twice has no one meaning. A `+` is a plus, as in `application/spdx+json`: clients do
 /// not encode it, and nothing here has a space.
 pub(super) fn query(request: &HttpRequest) -> Result<HashMap<String, String>> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(&request.query_string().replace('+', "%2B"))
-        .map_err(|e| Error::registry(OciCode::Unsupported, format!("the query cannot be read: {e}")))?;
     let mut query = HashMap::new();
-    for (key, value) in pairs {
+    for (key, value) in pairs(request)? {
         if query.insert(key.clone(), value).is_some() {
             return Err(Error::invalid(format!("the parameter `{key}` is given twice")));
         }
     }
     Ok(query)
+}
+
+/// All values of a parameter that may come several times.
+pub(super) fn all(request: &HttpRequest, key: &str) -> Result<Vec<String>> {
+    Ok(pairs(request)?.into_iter().filter(|(name, _)| name == key).map(|(_, value)| value).collect())
+}
+
+fn pairs(request: &HttpRequest) -> Result<Vec<(String, String)>> {
+    serde_urlencoded::from_str(&request.query_string().replace('+', "%2B"))
+        .map_err(|e| Error::registry(OciCode::Unsupported, format!("the query cannot be read: {e}")))
 }
 
 /// Permission to push to the repository of the path, which need not exist yet.

@@ -31,7 +31,7 @@ fn created(name: &RepositoryName, digest: &Digest) -> HttpResponse {
         .finish()
 }
 
-/// `POST …/uploads/`, with `?digest=` for one request, or `?mount=&from=`.
+/// `POST …/uploads/`, with `?digest=` for one request, `?mount=&from=`, or `?digest-algorithm=`.
 pub async fn start(request: HttpRequest, body: Payload, app: Data<App>) -> Result<HttpResponse> {
     let allowed = path::allowed_push(&app, &request).await?;
     let query = path::query(&request)?;
@@ -44,8 +44,10 @@ pub async fn start(request: HttpRequest, body: Payload, app: Data<App>) -> Resul
         }
     }
     let digest: Option<Digest> = query.get("digest").map(|digest| digest.parse()).transpose()?;
+    let algorithm = query.get("digest-algorithm").map(|algorithm| algorithm.parse()).transpose()?;
     let upload = uploads::start(&app, &allowed).await?;
     let Some(digest) = digest else {
+        uploads::expect(&app, &upload, algorithm.unwrap_or_default());
         return Ok(progress(HttpResponse::Accepted(), &allowed.on().name, &upload));
     };
     to_the_end(async move {

@@ -15,11 +15,10 @@ use crate::app::App;
 use crate::clock::{DAY, HOUR};
 use crate::db::{self, rows};
 use crate::error::{Error, OciCode, Parts, Result};
-use crate::names::Digest;
+use crate::names::{Algorithm, Digest};
 use crate::policy::{Allowed, Principal, PullImage, PushImage};
 use bytes::Bytes;
 use held::{Held, give_up, hash_so_far, lock, release, write};
-use sha2::Digest as _;
 use uuid::Uuid;
 
 /// Uploads that nobody goes on with are forgotten, and so are repositories that never got a manifest.
@@ -58,6 +57,12 @@ pub async fn start(app: &App, allowed: &Allowed<PushImage>) -> Result<rows::Uplo
     Ok(row)
 }
 
+/// Notes by which algorithm the end of an upload will name it, so that it is hashed as it comes. What was not noted, or
+/// before a restart, is hashed again at its end.
+pub fn expect(app: &App, upload: &rows::Upload, algorithm: Algorithm) {
+    app.uploads.expect(upload.id, algorithm);
+}
+
 /// An upload of this repository that `by` started; those of others do not exist.
 pub async fn find(app: &App, allowed: &Allowed<PushImage>, id: &str) -> Result<rows::Upload> {
     let id = Uuid::try_parse(id).map_err(|_not_ours| unknown())?;
@@ -88,7 +93,8 @@ pub async fn append(app: &App, upload: &rows::Upload, chunk: Chunk<impl Body>, l
     app.room()?;
     bounds::more_bytes(app, (upload.principal_kind, upload.principal_id)).await?;
     let held = lock(app, upload, chunk.from, location).await?;
-    let (held, hash) = write(app, held, chunk.body).await?;
+    let algorithm = app.uploads.expected(upload.id);
+    let (held, hash) = write(app, held, chunk.body, algorithm).await?;
     release(app, &held).await?;
     app.uploads.keep(held.row.id, held.row.offset_bytes, hash);
     Ok(rows::Upload { locked_until: None, locked_by: None, ..held.row })
@@ -110,13 +116,17 @@ pub async fn finish(
     // Held to the end: nobody else writes to these bytes, or closes them as something else.
     let held = lock(app, upload, last.as_ref().and_then(|chunk| chunk.from), location).await?;
     let (held, hash) = match last {
-        Some(chunk) => write(app, held, chunk.body).await?,
-        None => match hash_so_far(app, &held.row).await {
+        Some(chunk) => write(app, held, chunk.body, digest.algorithm()).await?,
+        None => match hash_so_far(app, &held.row, digest.algorithm()).await {
             Ok(hash) => (held, hash),
             Err(error) => return Err(give_up(app, &held, error).await),
         },
     };
-    let got = Digest::from_hash(&hash.finalize());
+    let Some(got) = hash.digest(digest.algorithm()) else {
+        let error = Error::internal("finishing an upload", format!("nobody hashed it for {digest}"));
+        return Err(give_up(app, &held, error).await);
+    };
+    app.uploads.forget(upload.id);
     if got != *digest {
         discard(app, &held).await?;
         return Err(Error::registry(

@@ -9,10 +9,10 @@ pub use writer::Writer;
 
 use crate::db::ObjectKey;
 use crate::error::{Context, Error, Result};
+use crate::names::{Algorithm, Hasher};
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::try_unfold;
-use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -62,7 +62,7 @@ impl FileSystem {
         self.root.join(key.as_str())
     }
 
-    pub(super) fn write(&self, key: &ObjectKey, offset: u64, hash: Sha256) -> Writer {
+    pub(super) fn write(&self, key: &ObjectKey, offset: u64, hash: Hasher) -> Writer {
         Writer::new(self.path(key), offset, hash, self.gathering.clone())
     }
 
@@ -105,10 +105,10 @@ impl FileSystem {
         .await
     }
 
-    pub(super) async fn hash(&self, key: &ObjectKey, length: u64) -> Result<Sha256> {
+    pub(super) async fn hash(&self, key: &ObjectKey, length: u64, algorithm: Algorithm) -> Result<Hasher> {
         let path = self.path(key);
         blocking(move || {
-            let mut hash = Sha256::new();
+            let mut hash = Hasher::new(algorithm);
             let mut file = File::open(path)?.take(length);
             let mut buffer = vec![0; READ_SIZE];
             loop {

@@ -3,7 +3,7 @@
 use super::Place;
 use super::again;
 use super::checks::{self, Claim, Finding, Until};
-use super::signature::{ARTIFACT_TYPE, PAYLOAD_TYPE, tag_of};
+use super::signature::{ARTIFACT_TYPE, PAYLOAD_TYPE, cosign_tag};
 use crate::app::App;
 use crate::db;
 use crate::error::{Error, Result};
@@ -87,7 +87,7 @@ async fn kept(app: &App, place: &Place, tag: &TagName, subject: &Digest) -> Resu
     if let Some(present) = &kept.seen {
         kept.layers = verified_layers(app, place, present, subject).await?;
     }
-    if !kept.layers.is_empty() || *tag != tag_of(subject) {
+    if !kept.layers.is_empty() || cosign_tag(subject).as_ref() != Some(tag) {
         return Ok(kept);
     }
     let kind = Some(ARTIFACT_TYPE);

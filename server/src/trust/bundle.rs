@@ -113,10 +113,10 @@ async fn there(app: &App, repository: &rows::Repository, subject: &Facts, messag
 }
 
 fn statement(reference: &str, digest: &str) -> String {
-    let hex = digest.trim_start_matches("sha256:");
+    let digest = Digest::trusted(digest);
     let value = json!({
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": reference, "digest": {"sha256": hex}}],
+        "subject": [{"name": reference, "digest": {digest.algorithm().as_str(): digest.hex()}}],
         "predicateType": COSIGN_PREDICATE,
         "predicate": {},
     });

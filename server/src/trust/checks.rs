@@ -201,7 +201,7 @@ pub(super) fn read_bundle(bundle: &[u8], _: &Value, digest: &Digest) -> Claim {
     let (Some(payload), Some(kind)) = (payload, envelope["payloadType"].as_str()) else { return unreadable() };
     let Ok(statement) = serde_json::from_slice::<Value>(&payload) else { return unreadable() };
     let subjects = statement["subject"].as_array().map_or(&[][..], Vec::as_slice);
-    let subject = subjects.iter().find(|subject| subject["digest"]["sha256"] == digest.hex());
+    let subject = subjects.iter().find(|subject| subject["digest"][digest.algorithm().as_str()] == digest.hex());
     let Some(subject) = subject.filter(|_| statement["predicateType"] == COSIGN_PREDICATE) else {
         return Claim::Nothing;
     };

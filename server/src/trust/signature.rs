@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::db::manifests::Facts;
 use crate::db::{self, Tx, rows};
 use crate::error::{Context, Error, Result};
-use crate::names::{Digest, TagName};
+use crate::names::{Algorithm, Digest, TagName};
 use crate::policy::Principal;
 use crate::registry::blobs::{OwnBlob, store_own};
 use crate::registry::document;
@@ -36,7 +36,8 @@ const MOST_DESCRIBED: usize = accessories::MOST_BYTES - (64 << 10);
 
 /// A signature whose bytes are stored and whose rows are not: `store` writes these beside the tag moves.
 pub struct Signed {
-    tag: TagName,
+    /// Nothing for what is signed by a bundle alone.
+    tag: Option<TagName>,
     /// The keys that signed.
     keys: Vec<Uuid>,
     /// The signature manifest that it goes on from, if there was one.
@@ -63,9 +64,16 @@ pub enum Stored {
     Outdated,
 }
 
-/// The tag under which cosign looks for signatures of a digest.
+/// The tag under which cosign looks for signatures of a digest. That of a sha512 digest would be longer than a tag may
+/// be: its signatures refer to it, and nothing else.
+pub(super) fn cosign_tag(digest: &Digest) -> Option<TagName> {
+    (digest.algorithm() == Algorithm::Sha256)
+        .then(|| format!("sha256-{}.sig", digest.hex()).parse().expect("hex digits make a tag"))
+}
+
+#[cfg(test)]
 pub(super) fn tag_of(digest: &Digest) -> TagName {
-    format!("sha256-{}.sig", digest.hex()).parse().expect("hex digits make a tag")
+    cosign_tag(digest).expect("the digest is by sha256")
 }
 
 /// Signs a manifest of a repository with its namespace's key. `name` is `acme/web`.
@@ -74,12 +82,17 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
     let subject = subject.ok_or_else(|| Error::not_found(format!("manifest `{digest}`")))?;
     let signers = keys::signing_now(app, repository.namespace_id).await?;
     let payload = payload_of(app, name, digest);
-    let bundles = if bundle::is_any(&app.db, repository, digest.as_str()).await? {
+    let tag = cosign_tag(digest);
+    let bundles = if tag.is_none() || bundle::is_any(&app.db, repository, digest.as_str()).await? {
         Some(bundle::make_missing(app, repository, &reference(app, name), &subject, &signers).await?)
     } else {
         None
     };
-    let tag = tag_of(digest);
+    let ids: Vec<Uuid> = signers.iter().map(|(key, _)| key.id).collect();
+    let Some(tag) = tag else {
+        let subject = digest.to_string();
+        return Ok(Signed { tag: None, keys: ids, seen: None, objects: None, subject, bundles });
+    };
     let present = present(app, repository, &tag).await?;
     let mut layers = present.layers;
     let payload_digest = Digest::of(&payload);
@@ -96,9 +109,8 @@ pub async fn sign(app: &App, repository: &rows::Repository, name: &str, digest: 
         let signature = layer["annotations"][ANNOTATION].as_str().unwrap_or_default();
         *layer == described(signature) && signing::verifies(&key.public_pem, &payload, signature)
     };
-    let ids = signers.iter().map(|(key, _)| key.id).collect();
     let made = |objects| Signed {
-        tag: tag.clone(),
+        tag: Some(tag.clone()),
         keys: ids,
         seen: present.digest,
         objects,
@@ -149,7 +161,10 @@ pub async fn store(
 ) -> Result<Stored> {
     // Whoever moves a tag holds this lock.
     db::repositories::lock(tx, repository.id).await?;
-    let present = db::tags::find(tx, repository.id, signed.tag.as_str()).await?.map(|tag| tag.digest);
+    let present = match &signed.tag {
+        Some(tag) => db::tags::find(tx, repository.id, tag.as_str()).await?.map(|tag| tag.digest),
+        None => None,
+    };
     // Whoever changes the key waits for this transaction, and then signs again what it wrote.
     if present != signed.seen || keys::hold(tx, repository.namespace_id).await? != signed.keys {
         return Ok(Stored::Outdated);
@@ -159,7 +174,7 @@ pub async fn store(
         return Ok(Stored::Outdated);
     }
     if let Some(Objects { blobs, manifest }) = &signed.objects {
-        manifests::insert_own(app, tx, by, repository, blobs, manifest, Some(&signed.tag)).await?;
+        manifests::insert_own(app, tx, by, repository, blobs, manifest, signed.tag.as_ref()).await?;
     }
     bundle::store(app, tx, by, repository, signed.bundles.as_deref().unwrap_or_default()).await?;
     Ok(Stored::Yes)

@@ -8,6 +8,7 @@ mod lists;
 mod publishing;
 mod removed;
 mod scene;
+mod sha512;
 mod tenants;
 
 use super::*;

@@ -8,7 +8,7 @@ mod look;
 
 use super::Place;
 use super::checks::{self, BUNDLE_TYPE, Finding};
-use super::signature::{ARTIFACT_TYPE, tag_of};
+use super::signature::{ARTIFACT_TYPE, cosign_tag};
 use super::verdicts::{Keys, Known, Question};
 use crate::app::App;
 use crate::clock::Millis;
@@ -119,7 +119,8 @@ async fn keys_of(app: &App, place: &Place) -> Result<Keys> {
 /// cosign reads that tag and bundles. What a build made here has its signature in one of them, or has lost it; what came
 /// from elsewhere counts as signed by any other referrer too.
 async fn candidates(app: &App, repository_id: Uuid, digests: &[Digest]) -> Result<HashMap<String, Vec<String>>> {
-    let of_tag: HashMap<String, &Digest> = digests.iter().map(|d| (tag_of(d).to_string(), d)).collect();
+    let of_tag: HashMap<String, &Digest> =
+        digests.iter().filter_map(|d| Some((cosign_tag(d)?.to_string(), d))).collect();
     let names: Vec<String> = of_tag.keys().cloned().collect();
     let mut found: HashMap<String, Vec<String>> = HashMap::new();
     for tag in db::tags::find_all(&app.db, repository_id, &names).await? {

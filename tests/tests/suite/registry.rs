@@ -56,6 +56,7 @@ mod nulls;
 mod private;
 mod revoked;
 mod scopes;
+mod sha512;
 
 mod backups;
 mod begun_bodies;

@@ -7,10 +7,10 @@ use crate::clock::{MINUTE, Millis};
 use crate::db::{self, ObjectKey, ObjectKind, Tx, rows};
 use crate::error::{Context, Error, Result};
 use crate::jobs::{self, Task};
+use crate::names::Hasher;
 use crate::registry::objects;
 use crate::storage::Writer;
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 /// Batches that go in one transaction: about 2 MiB.
@@ -112,7 +112,7 @@ async fn store(app: &App, attempt: &rows::Attempt) -> Result<()> {
 }
 
 async fn write(app: &App, attempt_id: Uuid, key: &ObjectKey) -> Result<Index> {
-    let mut writer = app.storage.write(key, 0, Sha256::new());
+    let mut writer = app.storage.write(key, 0, Hasher::default());
     match fill(app, attempt_id, &mut writer).await {
         Ok(index) => writer.finish().await.map(|_| index),
         Err(error) => {

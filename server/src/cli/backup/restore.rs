@@ -8,11 +8,10 @@ use crate::db::backup::{self, Stored};
 use crate::db::connect::Turn;
 use crate::db::{self, Db};
 use crate::error::{Context, Error, Result};
-use crate::names::Digest;
+use crate::names::{Digest, Hasher};
 use crate::secrets::write_private;
 use crate::storage::Storage;
 use bytes::Bytes;
-use sha2::Digest as _;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -190,7 +189,8 @@ async fn restore_object(storage: &Storage, object: &Stored, entry: &mut Entry<'_
     if !object.key.as_str().split('/').all(is_plain) {
         return Err(damaged(&format!("`{}` is no key of storage", object.key)));
     }
-    let mut writer = storage.write(&object.key, 0, sha2::Sha256::new());
+    let algorithm = object.digest.as_deref().map(|digest| Digest::trusted(digest).algorithm()).unwrap_or_default();
+    let mut writer = storage.write(&object.key, 0, Hasher::new(algorithm));
     let mut buffer = vec![0; 1 << 20];
     loop {
         match entry.read(&mut buffer).context("reading the backup")? {
@@ -199,8 +199,9 @@ async fn restore_object(storage: &Storage, object: &Stored, entry: &mut Entry<'_
         }
     }
     let (hash, size) = writer.finish().await?;
-    let digest = Digest::from_hash(&hash.finalize()).to_string();
-    if size != object.size || object.digest.as_ref().is_some_and(|expected| *expected != digest) {
+    let digest = hash.digest(algorithm);
+    let is_other = |expected: &String| digest.as_ref().is_none_or(|digest| digest.as_str() != expected);
+    if size != object.size || object.digest.as_ref().is_some_and(is_other) {
         return Err(damaged(&format!("the bytes of `{}` are not what the database says", object.key)));
     }
     Ok(())

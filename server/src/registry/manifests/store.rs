@@ -29,12 +29,14 @@ pub struct Push<'a> {
     pub body: Bytes,
     /// What has to be stored before, or not.
     pub condition: Condition,
+    /// Tags that a push by digest moves; none of them is one of signatures.
+    pub tags: Vec<TagName>,
 }
 
 impl<'a> Push<'a> {
     /// One that is stored whatever is there.
     pub fn of(allowed: &'a Allowed<PushImage>, content_type: &'a str, body: Bytes) -> Self {
-        Self { allowed, content_type, body, condition: Condition::default() }
+        Self { allowed, content_type, body, condition: Condition::default(), tags: Vec::new() }
     }
 
     /// Refuses the push unless what `reference` names is as the request wants it.
@@ -66,14 +68,20 @@ impl<'a> Push<'a> {
 /// Stores what `docker push` sends last, after its blobs. What goes to a tag beside an image is `accessories`' business.
 pub async fn put(app: &App, push: &Push<'_>, reference: &Reference) -> Result<Pushed> {
     let document = document::parse_pushed(push.content_type, &push.body)?;
-    let digest = Digest::of(&push.body);
-    match reference {
+    let digest = match reference {
+        Reference::Digest(asked) => Digest::by(asked.algorithm(), &push.body),
+        Reference::Tag(_) => Digest::of(&push.body),
+    };
+    let tags = match reference {
         Reference::Digest(asked) if *asked != digest => {
             let text = format!("the manifest hashes to {digest}, not to {asked}");
             return Err(Error::registry(OciCode::DigestInvalid, text));
         }
-        Reference::Digest(_) => {}
-        Reference::Tag(tag) => push.may_move(tag)?,
+        Reference::Digest(_) => push.tags.as_slice(),
+        Reference::Tag(tag) => std::slice::from_ref(tag),
+    };
+    for tag in tags {
+        push.may_move(tag)?;
     }
     app.room()?;
     // Before a repository is made for it, and again under the lock.
@@ -87,7 +95,7 @@ pub async fn put(app: &App, push: &Push<'_>, reference: &Reference) -> Result<Pu
     let bundled = bundles::note(app, &tx, &repository, &document).await?;
     let title = push.allowed.on().name.to_string();
     repositories::make_live(app, &tx, by, &repository, &title).await?;
-    if let Reference::Tag(tag) = reference {
+    for tag in tags {
         if tag.is_accessory() {
             return Err(Error::internal("storing a manifest", format!("nobody looked what `{tag}` has to keep")));
         }

@@ -6,11 +6,11 @@ use crate::app::App;
 use crate::clock::MINUTE;
 use crate::db::{self, rows};
 use crate::error::{Error, OciCode, Result};
+use crate::names::{Algorithm, Hasher};
 use crate::storage;
 use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
-use sha2::{Digest as _, Sha256};
 use std::time::Duration;
 
 /// A writer whose process is gone has lost the upload after so long; a living one extends it.
@@ -100,8 +100,13 @@ async fn extend(app: &App, held: &rows::Upload) -> Result<()> {
 }
 
 /// Writes to an upload that is held; it stays so unless this fails.
-pub(super) async fn write<'a>(app: &App, held: Held<'a>, body: impl Body) -> Result<(Held<'a>, Sha256)> {
-    write_within(SILENCE, app, held, body).await
+pub(super) async fn write<'a>(
+    app: &App,
+    held: Held<'a>,
+    body: impl Body,
+    algorithm: Algorithm,
+) -> Result<(Held<'a>, Hasher)> {
+    write_within(SILENCE, app, held, body, algorithm).await
 }
 
 async fn write_within<'a>(
@@ -109,8 +114,9 @@ async fn write_within<'a>(
     app: &App,
     held: Held<'a>,
     mut body: impl Body,
-) -> Result<(Held<'a>, Sha256)> {
-    let hash = match hash_so_far(app, &held.row).await {
+    algorithm: Algorithm,
+) -> Result<(Held<'a>, Hasher)> {
+    let hash = match hash_so_far(app, &held.row, algorithm).await {
         Ok(hash) => hash,
         Err(error) => return Err(give_up(app, &held, error).await),
     };
@@ -143,7 +149,7 @@ async fn write_within<'a>(
 }
 
 /// Lets go of an upload whose new bytes could not be kept: it is as it was before the request.
-async fn refuse(app: &App, held: &Held<'_>, before: Sha256, mut body: impl Body, error: Error) -> Error {
+async fn refuse(app: &App, held: &Held<'_>, before: Hasher, mut body: impl Body, error: Error) -> Error {
     app.uploads.keep(held.row.id, held.row.offset_bytes, before);
     let error = give_up(app, held, error).await;
     if matches!(error, Error::Full | Error::Forbidden(_)) {
@@ -171,13 +177,15 @@ pub(super) async fn release(app: &App, held: &Held<'_>) -> Result<()> {
     tx.commit().await
 }
 
-/// The hash of what is stored; nothing is hashed twice unless the server was restarted meanwhile.
-pub(super) async fn hash_so_far(app: &App, held: &rows::Upload) -> Result<Sha256> {
-    match (app.uploads.take(held.id, held.offset_bytes), u64::try_from(held.offset_bytes)) {
+/// The hash of what is stored, by which a digest of this algorithm can be made. Nothing is hashed twice unless the server
+/// was restarted meanwhile, or the upload was begun without a word of sha512.
+pub(super) async fn hash_so_far(app: &App, held: &rows::Upload, algorithm: Algorithm) -> Result<Hasher> {
+    let known = app.uploads.take(held.id, held.offset_bytes).filter(|hash| hash.makes(algorithm));
+    match (known, u64::try_from(held.offset_bytes)) {
         (Some(hash), _) => Ok(hash),
         // An upload without bytes has no file yet.
-        (None, Ok(0) | Err(_)) => Ok(Sha256::new()),
-        (None, Ok(length)) => app.storage.hash(&held.storage_key, length).await,
+        (None, Ok(0) | Err(_)) => Ok(Hasher::new(algorithm)),
+        (None, Ok(length)) => app.storage.hash(&held.storage_key, length, algorithm).await,
     }
 }
 
@@ -196,7 +204,7 @@ mod tests {
         let upload = push.start().await;
         let held = lock(push.app(), &upload, None, "/").await.unwrap();
         let body = stream::iter([Ok(Bytes::from_static(b"hello"))]).chain(stream::pending());
-        let written = write_within(Duration::from_millis(50), push.app(), held, body).await;
+        let written = write_within(Duration::from_millis(50), push.app(), held, body, Algorithm::Sha256).await;
         assert!(matches!(written, Err(Error::TooSlow)));
         let now = db::uploads::find(&push.app().db, upload.repository_id, upload.id).await.unwrap().unwrap();
         assert_eq!((now.offset_bytes, now.locked_until), (5, None));

@@ -1,22 +1,24 @@
 //! What this process knows of uploads: who writes to one now, and hashes between two requests.
 
-use sha2::Sha256;
-use std::collections::HashMap;
+use crate::names::{Algorithm, Hasher};
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
-// About 200 bytes each.
+// Below 500 bytes each.
 const MOST_HASHES: usize = 20_000;
 
-/// Hashes of uploads between two requests, so that bytes are hashed once; after a restart they are hashed again from
-/// storage. And the uploads that a request has in hand: here a lease cannot run out, however long the database is away.
+/// Hashes of uploads between two requests, so that bytes are hashed once; after a restart, and by an algorithm that a
+/// client names at the end only, they are hashed again from storage. And the uploads that a request has in hand: here a lease cannot run out, however long the database is away.
 #[derive(Default)]
 pub struct OpenUploads(Mutex<Open>);
 
 #[derive(Default)]
 struct Open {
     hashes: HashMap<Uuid, Known>,
+    /// Uploads that were begun with `digest-algorithm=sha512`: a hint, for the end of each names its algorithm.
+    by_sha512: HashSet<Uuid>,
     kept: u64,
     /// With the bytes that a request brought and that are not committed yet.
     held: HashMap<Uuid, u64>,
@@ -26,11 +28,26 @@ struct Known {
     /// Larger than that of all hashes that were kept before.
     number: u64,
     offset: i64,
-    hash: Sha256,
+    hash: Hasher,
 }
 
 impl OpenUploads {
-    pub(super) fn keep(&self, id: Uuid, offset: i64, hash: Sha256) {
+    /// Notes by which algorithm an upload will be named.
+    pub(super) fn expect(&self, id: Uuid, algorithm: Algorithm) {
+        let mut open = self.open();
+        if algorithm == Algorithm::Sha512 {
+            if open.by_sha512.len() >= MOST_HASHES {
+                open.by_sha512.clear();
+            }
+            open.by_sha512.insert(id);
+        }
+    }
+
+    pub(super) fn expected(&self, id: Uuid) -> Algorithm {
+        if self.open().by_sha512.contains(&id) { Algorithm::Sha512 } else { Algorithm::Sha256 }
+    }
+
+    pub(super) fn keep(&self, id: Uuid, offset: i64, hash: Hasher) {
         // The hash of nothing is had without keeping it: an upload that got no byte takes no room here.
         if offset == 0 {
             return;
@@ -46,13 +63,15 @@ impl OpenUploads {
         }
     }
 
-    pub(super) fn take(&self, id: Uuid, offset: i64) -> Option<Sha256> {
+    pub(super) fn take(&self, id: Uuid, offset: i64) -> Option<Hasher> {
         let known = self.open().hashes.remove(&id)?;
         (known.offset == offset).then_some(known.hash)
     }
 
     pub(super) fn forget(&self, id: Uuid) {
-        self.open().hashes.remove(&id);
+        let mut open = self.open();
+        open.hashes.remove(&id);
+        open.by_sha512.remove(&id);
     }
 
     /// Takes the upload in hand; `None` when another request has it.
@@ -99,14 +118,13 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use sha2::Digest as _;
 
     #[test]
     fn the_oldest_hash_makes_room() {
         let open = OpenUploads::default();
         let ids: Vec<Uuid> = (0..=MOST_HASHES).map(|_| Uuid::new_v4()).collect();
         for id in &ids {
-            open.keep(*id, 1, Sha256::new());
+            open.keep(*id, 1, Hasher::default());
         }
         assert!(open.take(ids[0], 1).is_none());
         assert!(ids[1..].iter().all(|id| open.take(*id, 1).is_some()));
@@ -115,8 +133,21 @@ mod tests {
     #[test]
     fn uploads_without_bytes_take_no_room() {
         let open = OpenUploads::default();
-        open.keep(Uuid::new_v4(), 0, Sha256::new());
+        open.keep(Uuid::new_v4(), 0, Hasher::default());
         assert!(open.open().hashes.is_empty());
+    }
+
+    #[test]
+    fn what_uploads_are_named_by_takes_bounded_room() {
+        let open = OpenUploads::default();
+        let ids: Vec<Uuid> = (0..=MOST_HASHES).map(|_| Uuid::new_v4()).collect();
+        for id in &ids {
+            open.expect(*id, Algorithm::Sha512);
+        }
+        assert!(open.open().by_sha512.len() <= MOST_HASHES);
+        assert_eq!(open.expected(ids[MOST_HASHES]), Algorithm::Sha512);
+        open.forget(ids[MOST_HASHES]);
+        assert_eq!(open.expected(ids[MOST_HASHES]), Algorithm::Sha256);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 use super::{blocking, make_durable, open_for_writing, storage_error};
 use crate::error::{Context, Error, Result};
+use crate::names::Hasher;
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -47,14 +47,14 @@ struct Target {
     path: PathBuf,
     offset: u64,
     file: Option<File>,
-    hash: Sha256,
+    hash: Hasher,
     written: u64,
     /// The last piece's memory, for the piece after the next.
     spare: Piece,
 }
 
 impl Writer {
-    pub(super) fn new(path: PathBuf, offset: u64, hash: Sha256, large_pieces: Arc<Semaphore>) -> Self {
+    pub(super) fn new(path: PathBuf, offset: u64, hash: Hasher, large_pieces: Arc<Semaphore>) -> Self {
         let target = Target { path: path.clone(), offset, file: None, hash, written: 0, spare: Piece::default() };
         Self { path, offset, gathered: Piece::default(), large_pieces, state: State::Idle(target) }
     }
@@ -78,7 +78,7 @@ impl Writer {
 
     /// Makes all bytes last (file and folder); returns the hash over the whole object so far and how many bytes were
     /// appended. After an error it is as long as it was before.
-    pub async fn finish(mut self) -> Result<(Sha256, u64)> {
+    pub async fn finish(mut self) -> Result<(Hasher, u64)> {
         match self.end().await {
             Ok(done) => Ok(done),
             Err(error) => {
@@ -88,7 +88,7 @@ impl Writer {
         }
     }
 
-    async fn end(&mut self) -> Result<(Sha256, u64)> {
+    async fn end(&mut self) -> Result<(Hasher, u64)> {
         let target = self.idle().await?;
         let last = std::mem::take(&mut self.gathered);
         blocking(move || {
@@ -156,12 +156,13 @@ impl Target {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::names::{Algorithm, Digest};
 
     #[tokio::test]
     async fn writers_gather_large_pieces_while_there_are_some_and_small_ones_then() {
         let folder = tempfile::tempdir().unwrap();
         let large_pieces = Arc::new(Semaphore::new(1));
-        let writer = |name: &str| Writer::new(folder.path().join(name), 0, Sha256::new(), large_pieces.clone());
+        let writer = |name: &str| Writer::new(folder.path().join(name), 0, Hasher::default(), large_pieces.clone());
         let (mut first, mut second) = (writer("a"), writer("b"));
         let bytes = Bytes::from(vec![7; PIECE - 1]);
         first.write(bytes.clone()).await.unwrap();
@@ -170,7 +171,7 @@ mod tests {
         assert!(second.gathered.bytes.capacity() <= SMALL_PIECE, "{}", second.gathered.bytes.capacity());
         for writer in [first, second] {
             let (hash, written) = writer.finish().await.unwrap();
-            assert_eq!((hash.finalize(), written), (Sha256::digest(&bytes), bytes.len() as u64));
+            assert_eq!((hash.digest(Algorithm::Sha256), written), (Some(Digest::of(&bytes)), bytes.len() as u64));
         }
         assert_eq!(large_pieces.available_permits(), 1);
     }

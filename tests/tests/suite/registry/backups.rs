@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use sha2::Digest as _;
 use slipway_tests::{Output, Postgres, Run, Server, ServerBuilder, own_program};
 
 use super::content::digest;
@@ -75,7 +76,11 @@ async fn push(registry: Registry, name: String, pushes: Arc<Pushes>) {
 
 async fn a_backup_made_beside_pushes_comes_back_whole(kind: Kind) {
     let (server, registry) = own(kind, |builder| builder).await;
-    let (name, _, image) = registry.with_image().await;
+    let (name, mona, image) = registry.with_image().await;
+    // One that is named by sha512 is held against that.
+    let sha512 = format!("sha512:{}", hex::encode(sha2::Sha512::digest(b"long")));
+    let path = format!("/v2/{name}/blobs/uploads/?digest={sha512}");
+    mona.send(reqwest::Method::POST, &path, &[], "long").await.is(201);
     let key = reqwest::get(format!("{}/{name}/-/cosign.pub", registry.url)).await.expect("the server answers");
     let key = key.text().await.expect("a key is text");
     assert!(key.contains("PUBLIC KEY"), "{key}");
@@ -107,6 +112,7 @@ async fn a_backup_made_beside_pushes_comes_back_whole(kind: Kind) {
     assert_eq!(again.text().await.expect("a key is text"), key);
     let mona = registry.mona(&[&name]).await;
     mona.has_blob(&name, &image.layer).await;
+    assert_eq!(mona.get(&format!("/v2/{name}/blobs/{sha512}")).await.is(200).text(), "long");
     let mut whole = 0;
     for name in &names {
         let mona = registry.mona(&[name]).await;

@@ -118,7 +118,7 @@ pub(super) fn malformed_digests() -> Vec<String> {
         format!("SHA256:{hex}"),
         format!("sha256:{}", &hex[1..]),
         format!("sha256:{hex}a"),
-        format!("sha512:{}", "a".repeat(128)),
+        format!("sha512:{}", "a".repeat(127)),
         format!("md5:{}", &hex[32..]),
         format!("sha256:..%2F..%2F{}", &hex[6..]),
         format!("sha256:%2e%2e{}", &hex[2..]),
