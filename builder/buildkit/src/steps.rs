@@ -103,9 +103,10 @@ impl Steps {
         let own = self.seen.get(first).filter(|own| own.completed.is_some());
         let mut others = self.others_of(first).filter(|other| other.completed.is_some()).peekable();
         // Whoever did shared work tells how it was. Its own vertex counts as cached as soon as the next step begins.
-        let cached = match others.peek() {
-            Some(_) => others.all(|other| other.cached || other.completed.as_ref().map(nanos) <= self.began),
-            None => own.is_some_and(|own| own.cached),
+        let cached = if others.peek().is_some() {
+            others.all(|other| other.cached || other.completed.as_ref().map(nanos) <= self.began)
+        } else {
+            own.is_some_and(|own| own.cached)
         };
         let error = |seen: &Seen| seen.error.clone();
         let error = own.and_then(error).or_else(|| self.others_of(first).find_map(error));

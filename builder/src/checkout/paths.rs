@@ -75,7 +75,8 @@ pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<P
         because(Reason::FileMissing, text)
     })?;
     let dockerfile = resolve(&files, &wanted.dockerfile)?;
-    if !dockerfile.is_some_and(|path| files.join(path).is_file()) {
+    let is_file = dockerfile.is_some_and(|path| files.join(path).is_file());
+    if !is_file {
         return Err(because(Reason::DockerfileMissing, missing(entries, wanted)));
     }
     let folder = wanted.dockerfile.parent().unwrap_or(Path::new(""));

@@ -6,7 +6,7 @@ use crate::error::Result;
 use sea_orm::ActiveValue::Set;
 use sea_orm::prelude::*;
 use sea_orm::sea_query::{LockBehavior, LockType, OnConflict};
-use sea_orm::{ActiveModelTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ActiveModelTrait, Condition, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 pub async fn find(c: &impl Ask, id: Uuid) -> Result<Option<rows::Build>> {

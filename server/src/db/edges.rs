@@ -1,6 +1,6 @@
 //! Questions about the descriptors in manifests, answered without a manifest's body.
 
-use super::entity::registry::{blob, manifest_edge, repository_blob};
+use super::entity::registry::{blob, manifest, manifest_edge, repository_blob};
 use super::{Ask, BlobState, EdgeKind, rows};
 use crate::error::Result;
 use sea_orm::prelude::*;

@@ -21,7 +21,7 @@ pub enum Algorithm {
 #[derive(Clone, Default)]
 pub struct Hasher {
     sha256: Sha256,
-    sha512: Option<Sha512>,
+    sha512: Option<Box<Sha512>>,
 }
 
 impl Algorithm {
@@ -52,7 +52,7 @@ impl FromStr for Algorithm {
 impl Hasher {
     /// One that makes digests by this algorithm.
     pub fn new(algorithm: Algorithm) -> Self {
-        Self { sha256: Sha256::new(), sha512: (algorithm == Algorithm::Sha512).then(Sha512::new) }
+        Self { sha256: Sha256::new(), sha512: (algorithm == Algorithm::Sha512).then(Box::default) }
     }
 
     pub fn update(&mut self, bytes: &[u8]) {

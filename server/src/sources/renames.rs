@@ -19,15 +19,12 @@ pub async fn note_told(app: &App, source: &rows::Source, told: Option<Addresses>
     let now = said.as_ref().map_or(&told.full_name, |said| &said.full_name);
     tracing::info!(source.id = %source.id, "{} is told to be {} now, and known as {now}", source.full_name, told.full_name);
     let tx = app.db.begin().await?;
-    match said {
-        Some(said) => {
-            privacy::note_facts(app, &tx, source, said).await?;
-        }
-        None => {
-            let Some(known) = db::sources::lock(&tx, source.id).await? else { return Ok(()) };
-            let Addresses { full_name, html_url, clone_url } = told;
-            db::sources::set_facts(&tx, &rows::Source { full_name, html_url, clone_url, ..known }).await?;
-        }
+    if let Some(said) = said {
+        privacy::note_facts(app, &tx, source, said).await?;
+    } else {
+        let Some(known) = db::sources::lock(&tx, source.id).await? else { return Ok(()) };
+        let Addresses { full_name, html_url, clone_url } = told;
+        db::sources::set_facts(&tx, &rows::Source { full_name, html_url, clone_url, ..known }).await?;
     }
     tx.commit().await
 }

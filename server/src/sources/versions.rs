@@ -21,7 +21,9 @@ impl Version {
         let text = text.strip_prefix('v').unwrap_or(text);
         let (text, build) = text.split_once('+').map_or((text, None), |(text, build)| (text, Some(build)));
         let (core, pre_release) = text.split_once('-').map_or((text, None), |(core, rest)| (core, Some(rest)));
-        if !pre_release.is_none_or(is_pre_release) || !build.is_none_or(|build| build.split('.').all(is_identifier)) {
+        let is_build = |text: &str| text.split('.').all(is_identifier);
+        let is_legal = pre_release.is_none_or(is_pre_release) && build.is_none_or(is_build);
+        if !is_legal {
             return None;
         }
         let mut numbers = core.split('.').map(number);

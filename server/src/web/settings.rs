@@ -149,8 +149,8 @@ fn told_of(missing: &Missing) -> String {
     let Missing { dockerfile, branch, found } = missing;
     let there = match found.as_slice() {
         [] => "No other Dockerfile was found there".to_owned(),
-        [few @ ..] if few.len() <= FOUND_TOLD => format!("Found there: {}", few.join(", ")),
-        [some @ ..] => {
+        few if few.len() <= FOUND_TOLD => format!("Found there: {}", few.join(", ")),
+        some => {
             let more = some.len() - FOUND_TOLD;
             format!(
                 "Found there: {} and {}",

@@ -18,7 +18,7 @@ fn person(n: u128) -> Asker {
     Asker::of(&Principal { who, bound: Bound::None }, [192, 0, 2, 1].into())
 }
 
-/// The `n`th /64 of 2001:db8:7::/48.
+/// The `n`th /64 of `2001:db8:7::/48`.
 fn in_one_site(n: u128) -> Asker {
     Asker::stranger(IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8_0007_u128 << 80) | (n << 64) | 1)))
 }

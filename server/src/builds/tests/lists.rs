@@ -61,7 +61,7 @@ async fn builds_are_found_by_state_and_branch() {
         tx.commit().await.unwrap();
     }
     let found = async |state: Option<BuildState>, branch: &str| {
-        numbers(&scene, Search { state, branch, ..Search::default() }).await
+        numbers(&scene, Search { branch, state, ..Search::default() }).await
     };
     let failed = Some(BuildState::Failed);
     assert_eq!(found(failed, "").await, [3, 1]);

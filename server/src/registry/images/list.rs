@@ -142,7 +142,9 @@ impl List<'_> {
         let total = db::tags::digests::count_tags(db, id, digest).await?;
         let tags = db::tags::digests::tags(db, (id, digest), "", order != TagOrder::Newest, offset, limit).await?;
         let mut found = self.images(vec![(tags, digest.to_owned())]).await?;
-        found.iter_mut().for_each(|image| image.more_tags = 0);
+        for image in &mut found {
+            image.more_tags = 0;
+        }
         Ok((found, total))
     }
 

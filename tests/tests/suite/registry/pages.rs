@@ -56,7 +56,9 @@ async fn a_chart_is_named_and_got_by_helm(kind: Kind) {
     let by_digest = by_digest.into_iter().find(|text| text.starts_with("helm pull") && text.contains("@sha256:"));
     let by_digest = by_digest.expect("a command with the digest").to_owned();
     for command in [page.command("helm pull --plain-http oci://"), by_digest] {
-        charts(&helm).iter().for_each(|chart| fs::remove_file(chart).expect("it was there"));
+        for chart in charts(&helm) {
+            fs::remove_file(chart).expect("it was there");
+        }
         run(&helm, &command).await;
         assert_eq!(charts(&helm).len(), 1, "{command} got nothing");
     }

@@ -114,8 +114,8 @@ async fn a_bearer_for_some_repositories_lists_no_other(kind: Kind) {
         serde_json::from_value::<Vec<String>>(answer.json()["repositories"].clone()).expect("names")
     };
     let mona = Some(registry.mona.as_str());
-    assert_eq!(listed(mona, &[scope(&one, "pull")], "").await, [one.clone()]);
-    assert_eq!(listed(mona, &[scope(&one, "pull,push,delete")], "").await, [one.clone()]);
+    assert_eq!(listed(mona, &[scope(&one, "pull")], "").await, [one.as_str()]);
+    assert_eq!(listed(mona, &[scope(&one, "pull,push,delete")], "").await, [one.as_str()]);
     let mut both = [one.clone(), two.clone()];
     both.sort();
     let scopes =
@@ -126,7 +126,7 @@ async fn a_bearer_for_some_repositories_lists_no_other(kind: Kind) {
     // What was asked for and not granted opens nothing else.
     for password in [None, Some(registry.eve.as_str())] {
         assert_eq!(listed(password, &[scope(&one, "pull")], "").await, [""; 0]);
-        assert_eq!(listed(password, &[scope(&public, "pull")], "").await, [public.clone()]);
+        assert_eq!(listed(password, &[scope(&public, "pull")], "").await, [public.as_str()]);
     }
     // Who asks for the list gets it, beside whatever else is asked for.
     for scopes in [vec![], vec!["registry:catalog:*".into()], vec![scope(&one, "pull"), "registry:catalog:*".into()]] {

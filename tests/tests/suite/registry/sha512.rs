@@ -182,7 +182,8 @@ async fn tags_come_with_a_push_by_digest(kind: Kind) {
     }
     // All or nothing: what is no tag, or one of signatures, moves none.
     let beside = digest(&other).replace(':', "-");
-    let many: String = (0..101).map(|n| format!("tag=m{n}&")).collect();
+    let many: Vec<_> = (0..101).map(|n| format!("tag=m{n}")).collect();
+    let many = many.join("&");
     let body = image.manifest.to_string();
     for bad in ["tag=good&tag=.bad", &format!("tag=good&tag={beside}.sig"), &format!("tag=good&{many}"), "tag="] {
         let reference = format!("{}?{bad}", digest(&body));

@@ -45,7 +45,7 @@ async fn a_look_locks_people_in_the_order_of_a_confirmation() {
     let look = async {
         settle::settle(&scene.app, (&url, &acme), answers, settle::Occasion::Day).await.unwrap();
     };
-    both_in_order(&scene, two, look).await;
+    Box::pin(both_in_order(&scene, two, look)).await;
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_confirmation_locks_people_in_the_order_of_a_look() {
     let confirmation = async {
         ending::end_held(&scene.app, (&url, &acme), held, &Principal::SYSTEM).await.unwrap();
     };
-    both_in_order(&scene, two, confirmation).await;
+    Box::pin(both_in_order(&scene, two, confirmation)).await;
 }
 
 #[tokio::test]
