@@ -69,15 +69,15 @@ async fn a_stage_with_a_slip_of_the_pen_is_no_private_image() {
 async fn a_frontend_from_elsewhere_is_told_to_be_off() {
     let shop = Workshop::shared().await;
     let off = "line 1 of `Dockerfile` asks for the frontend `acme/frontend:2`: frontends from elsewhere are off here";
-    let build = async |branch: &str, first: &str, rest: &str| {
+    let attempt = async |branch: &str, first: &str, rest: &str| {
         let change = with_busybox(shop.bench.repo.change(branch), "");
         shop.push(&shop.bench, change.file("Dockerfile", format!("{first}\n{START}{rest}"))).await
     };
-    let built = build("frontend-fails", "# syntax=acme/frontend:2", "INCLUDE common\n").await;
+    let built = attempt("frontend-fails", "# syntax=acme/frontend:2", "INCLUDE common\n").await;
     built.is("failed").page.says("unknown instruction: INCLUDE").says(off);
-    let built = build("frontend-works", "# syntax=acme/frontend:2", "RUN true\n").await;
+    let built = attempt("frontend-works", "# syntax=acme/frontend:2", "RUN true\n").await;
     assert!(built.is("succeeded").raw.contains(off), "{}", built.raw);
-    let built = build("frontend-own", "# syntax=docker/dockerfile:1.7-labs", "RUN true\n").await;
+    let built = attempt("frontend-own", "# syntax=docker/dockerfile:1.7-labs", "RUN true\n").await;
     assert!(!built.is("succeeded").raw.contains("frontend"), "{}", built.raw);
 }
 

@@ -50,7 +50,7 @@ async fn a_dockerfile_that_is_a_link_out_of_the_source_is_refused() {
 #[tokio::test]
 async fn a_submodule_is_refused_in_words() {
     let shop = Workshop::shared().await;
-    let build = async |branch: &str, dockerfile: &str, ignore: &str| {
+    let attempt = async |branch: &str, dockerfile: &str, ignore: &str| {
         let change = with_busybox(shop.bench.repo.change(branch), dockerfile);
         let change = change
             .file(".gitmodules", "[submodule \"lib/x\"]\n path = lib/x\n url = file:///etc\n")
@@ -60,7 +60,7 @@ async fn a_submodule_is_refused_in_words() {
         shop.push(&shop.bench, change).await
     };
     for (branch, dockerfile) in [("module-all", "COPY . /src\n"), ("module-in", "COPY lib/x/src.c /\n")] {
-        let built = build(branch, dockerfile, "").await;
+        let built = attempt(branch, dockerfile, "").await;
         built.is("failed").page.says("`lib/x` is a git submodule").says("put its files into the repository");
     }
     for (branch, dockerfile, ignore) in [
@@ -68,7 +68,7 @@ async fn a_submodule_is_refused_in_words() {
         ("module-beside", "COPY lib/own.txt /\n", ""),
         ("module-ignored", "COPY . /src\n", "lib/x\n"),
     ] {
-        build(branch, dockerfile, ignore).await.is("succeeded");
+        attempt(branch, dockerfile, ignore).await.is("succeeded");
     }
 }
 
@@ -76,15 +76,15 @@ async fn a_submodule_is_refused_in_words() {
 async fn a_pointer_of_git_lfs_is_refused_in_words() {
     let shop = Workshop::shared().await;
     let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12345\n", "a".repeat(64));
-    let build = async |branch: &str, dockerfile: &str, ignore: &str| {
+    let attempt = async |branch: &str, dockerfile: &str, ignore: &str| {
         let change = with_busybox(shop.bench.repo.change(branch), dockerfile).file("docs/film.bin", &pointer);
         shop.push(&shop.bench, change.file("app/main", "x").file(".dockerignore", ignore)).await
     };
-    let built = build("lfs-all", "COPY . /src\n", "").await;
+    let built = attempt("lfs-all", "COPY . /src\n", "").await;
     built.is("failed").page.says("`docs/film.bin` is stored with Git LFS").lacks("lib/x");
-    build("lfs-named", "COPY docs/*.bin /\n", "").await.is("failed").page.says("Git LFS");
-    build("lfs-beside", "COPY app /app\n", "").await.is("succeeded");
-    build("lfs-ignored", "COPY . /src\n", "**/*.bin\n").await.is("succeeded");
+    attempt("lfs-named", "COPY docs/*.bin /\n", "").await.is("failed").page.says("Git LFS");
+    attempt("lfs-beside", "COPY app /app\n", "").await.is("succeeded");
+    attempt("lfs-ignored", "COPY . /src\n", "**/*.bin\n").await.is("succeeded");
 }
 
 #[tokio::test]
