@@ -40,8 +40,13 @@ async fn each_wrong_build_argument_is_told_and_nothing_is_saved() {
     let args = "GOOD=1\nno value\n1A=x\nBUILDKIT_X=1";
     let fields = [("dockerfile", "Dockerfile"), ("context", ""), ("build_args", args)];
     let page = browser.post(&format!("{settings}/rule"), &fields).await.is(422);
-    for part in ["Line 2: `no value`", "Line 3: `1A`", "Line 4: `BUILDKIT_X`", "Nothing was saved", "GOOD=1\nno value"]
-    {
+    for part in [
+        "Line 2: <code>no value</code>",
+        "Line 3: <code>1A</code>",
+        "Line 4: <code>BUILDKIT_X</code>",
+        "Nothing was saved",
+        "GOOD=1\nno value",
+    ] {
         page.says(part);
     }
     browser.get(&settings).await.is(200).lacks("GOOD=1");

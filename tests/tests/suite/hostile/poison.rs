@@ -130,7 +130,10 @@ async fn a_private_image_of_the_namespace_is_a_base_once_it_is_listed() {
     let change = web.repo.change("main").file("Dockerfile", format!("{file}RUN echo again\n"));
     shop.push(&web, change).await.is("failed").page.says(words);
     let add = format!("/{}/-/settings/bases", web.name);
-    mona.post(&add, &[("base", "mona/none")]).await.is(422).says("There is no image `mona/none` in `mona`.");
+    mona.post(&add, &[("base", "mona/none")])
+        .await
+        .is(422)
+        .says("There is no image <code>mona/none</code> in <code>mona</code>.");
     mona.post(&add, &[("base", "base")]).await.is(303);
     let change = web.repo.change("main").file("Dockerfile", format!("{file}RUN echo once more\n"));
     shop.push(&web, change).await.is("succeeded");

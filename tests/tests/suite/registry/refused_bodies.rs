@@ -52,7 +52,7 @@ async fn refused(registry: &Registry) -> Vec<Refused> {
         (403, "POST", "/settings/tokens".into(), form.into()),
         (401, "POST", "/settings/tokens".into(), same.clone()),
         (404, "POST", format!("/{name}/-/builds"), same.clone()),
-        (405, "POST", "/nobody/nothing/-/nowhere".into(), same),
+        (404, "POST", "/nobody/nothing/-/nowhere".into(), same),
         (405, "POST", "/healthz".into(), json.into()),
     ];
     let host = format!("Host: localhost:{}\r\n", registry.port);
