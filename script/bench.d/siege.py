@@ -10,6 +10,7 @@ from figures import percentile
 from memory import Peak, resident
 from registry import Registry
 from stage import Stage, Unmeasured, sealed
+from web import Site
 
 GOAL_MIB = 300
 GOAL_MS = 1000
@@ -108,6 +109,7 @@ class Others:
             "a missing blob": lambda: registry.missing("mona/calm"),
             "a new tag": lambda: registry.tag("mona/calm", "v2", small),
             "a page": lambda: stage.site.open("/mona/calm"),
+            "a stranger's page": lambda: Site(stage.url).open("/"),
             "readiness": lambda: registry.get("/readyz"),
         }
         self.took = {}

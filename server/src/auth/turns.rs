@@ -17,7 +17,8 @@ use tokio::sync::oneshot::{self, Receiver};
 
 const RETRY_AFTER_SECS: u64 = 10;
 
-/// How many turns there are at once, and how many of them one asker may have. Strangers together leave one of them.
+/// How many turns there are at once, and how many of them one address may have. An account leaves one of them, and so do
+/// strangers together.
 pub struct Turns {
     all: usize,
     each: usize,

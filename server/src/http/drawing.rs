@@ -42,7 +42,7 @@ impl Kind {
     }
 }
 
-/// Turns at pages, and at lists of the registry. Half of the connections that read draw pages, a quarter those of one asker.
+/// Turns at pages, and at lists of the registry. Half of the connections that read draw pages, a quarter those of one address.
 /// Another quarter makes lists, which are short, for one asker while nobody else waits. Of fewer than four connections both
 /// take the same turn.
 pub fn turns(connections: u32) -> (Arc<Turns>, Arc<Turns>) {

@@ -9,7 +9,7 @@
 //! At each fork the parts come in turn, however many wait behind each: whoever has thousands of addresses in one network
 //! waits for itself.
 
-use super::asker::{Asker, STRANGERS};
+use super::asker::Asker;
 use super::{Turn, Turns};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -44,13 +44,15 @@ impl Part {
         Self { most, taken: 0, parts: HashMap::new(), round: VecDeque::new(), short, any_time }
     }
 
-    /// Puts somebody at the end of the own line. Of `all` turns an asker has `each`, and strangers leave one.
+    /// Puts somebody at the end of the own line. Of `all` turns an address has `each`, and an account leaves one, as
+    /// strangers together do.
     pub(super) fn join(&mut self, asker: &Asker, (all, each): (usize, usize), wait: Wait, sender: Sender<Turn>) {
         let mut part = self;
+        let least = if asker.is_known() { each } else { 1 };
         for (depth, key) in asker.path.iter().enumerate() {
             let most = match depth {
                 depth if depth == asker.shares => each,
-                0 if *key == STRANGERS => all.saturating_sub(1).max(1),
+                depth if depth == asker.leaves_one => all.saturating_sub(1).max(least),
                 _ => all,
             };
             let next = part.parts.entry(*key).or_insert_with(|| Self::new(most));
@@ -117,12 +119,15 @@ impl Part {
         }
     }
 
-    /// Whether the asker has its share.
+    /// Whether the asker has its share, or the account all that it may have.
     pub(super) fn has_share(&self, asker: &Asker) -> bool {
         let mut part = self;
-        for key in &asker.path[..=asker.shares] {
+        for (depth, key) in asker.path[..=asker.shares].iter().enumerate() {
             let Some(next) = part.parts.get(key) else { return false };
             part = next;
+            if depth == asker.leaves_one && asker.is_known() && part.taken >= part.most {
+                return true;
+            }
         }
         part.taken >= part.most
     }

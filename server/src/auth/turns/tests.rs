@@ -14,8 +14,12 @@ fn stranger(n: u8) -> Asker {
 }
 
 fn person(n: u128) -> Asker {
+    person_at(n, [192, 0, 2, 1].into())
+}
+
+fn person_at(n: u128, address: IpAddr) -> Asker {
     let who = Who::User { id: Uuid::from_u128(n), name: "mona".into(), is_site_admin: false };
-    Asker::of(&Principal { who, bound: Bound::None }, [192, 0, 2, 1].into())
+    Asker::of(&Principal { who, bound: Bound::None }, address)
 }
 
 /// The `n`th /64 of `2001:db8:7::/48`.
@@ -114,14 +118,28 @@ async fn strangers_of_everywhere_leave_a_turn_to_who_is_known() {
 }
 
 #[tokio::test]
-async fn a_person_is_one_asker_from_however_many_addresses() {
+async fn a_person_leaves_a_turn_to_others_from_however_many_addresses() {
     let turns = Turns::new(4, 2);
-    let held = [turns.any_time(&person(1)).await, turns.any_time(&person(1)).await];
-    let waiting: Vec<_> = (0..500).map(|_| turns.ask(&person(1), Wait::Short)).collect();
-    assert!(matches!(turns.soon(&person(1), PATIENCE).await, Err(Error::TooManyRequests { .. })));
+    let at = |n: u8| person_at(1, [n, 0, 2, 1].into());
+    let held = [turns.any_time(&at(1)).await, turns.any_time(&at(2)).await, turns.any_time(&at(3)).await];
+    let waiting: Vec<_> = (4..200).map(|n| turns.ask(&at(n), Wait::Short)).collect();
+    assert!(matches!(turns.soon(&at(200), PATIENCE).await, Err(Error::TooManyRequests { .. })));
     let other = turns.soon(&person(2), PATIENCE).now_or_never().expect("at once").unwrap();
-    let unknown = turns.soon(&stranger(1), PATIENCE).now_or_never().expect("at once").unwrap();
-    drop((waiting, held, other, unknown));
+    let mut unknown = turns.ask(&stranger(1), Wait::Short);
+    drop(held);
+    drop(unknown.try_recv().unwrap());
+    drop((waiting, other));
+    assert!(is_empty(&turns));
+}
+
+#[tokio::test]
+async fn a_script_with_somebodys_session_leaves_their_browser_a_turn() {
+    let turns = Turns::new(4, 2);
+    let (script, browser) = (person_at(1, [198, 51, 100, 1].into()), person_at(1, [192, 0, 2, 1].into()));
+    let waiting: Vec<_> = (0..500).map(|_| turns.ask(&script, Wait::Short)).collect();
+    let page = turns.soon(&browser, PATIENCE).now_or_never().expect("at once").unwrap();
+    assert!(matches!(turns.soon(&script, PATIENCE).await, Err(Error::TooManyRequests { .. })));
+    drop((waiting, page));
     assert!(is_empty(&turns));
 }
 

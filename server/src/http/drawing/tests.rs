@@ -40,16 +40,20 @@ fn stranger(n: u8) -> Asker {
     Asker::stranger(address(n))
 }
 
-/// A new person: as who asks from somewhere, the id, and the browser's cookie.
-async fn sign_in(app: &TestApp, name: &str) -> (Asker, Uuid, Cookie<'static>) {
+fn person(id: Uuid, n: u8) -> Asker {
+    let who = Who::User { id, name: "mona".into(), is_site_admin: false };
+    Asker::of(&Principal { who, bound: Bound::None }, address(n))
+}
+
+/// A new person: the id, and the browser's cookie.
+async fn sign_in(app: &TestApp, name: &str) -> (Uuid, Cookie<'static>) {
     let tx = app.db.begin().await.unwrap();
     let user = testing::user(name);
     let id = user.id;
     db::users::insert(&tx, user).await.unwrap();
     tx.commit().await.unwrap();
-    let who = Who::User { id, name: name.into(), is_site_admin: false };
     let cookie = sessions::start(app, &TestRequest::default().to_http_request(), id).await.unwrap();
-    (Asker::of(&Principal { who, bound: Bound::None }, address(99)), id, cookie)
+    (id, cookie)
 }
 
 #[actix_web::test]
@@ -72,8 +76,8 @@ async fn one_address_waits_for_its_turn_and_readiness_builders_and_others_do_not
 async fn who_is_signed_in_has_a_page_while_strangers_of_many_networks_wait_for_theirs() {
     let app = TestApp::start().await;
     let ask = asking!(app);
-    let (mona_asks, _, mona) = sign_in(&app, "mona").await;
-    let (_, _, lisa) = sign_in(&app, "lisa").await;
+    let (id, mona) = sign_in(&app, "mona").await;
+    let (_, lisa) = sign_in(&app, "lisa").await;
     let mut held = Vec::new();
     for n in 1..4 {
         held.push(app.drawing.any_time(&stranger(n)).await);
@@ -81,13 +85,14 @@ async fn who_is_signed_in_has_a_page_while_strangers_of_many_networks_wait_for_t
     let made_up = Cookie::new(mona.name().to_owned(), "0".repeat(64));
     assert_eq!(ask(PAGE, address(9), Some(made_up)).await, None, "a session that is none");
     assert_eq!(ask(PAGE, address(1), Some(mona.clone())).await, Some(404));
-    // From however many addresses, she is one person.
-    let own = app.drawing.any_time(&mona_asks).await;
     drop(held);
-    let second = app.drawing.any_time(&mona_asks).await;
-    assert_eq!(ask(PAGE, address(9), Some(mona)).await, None);
+    let own = [app.drawing.any_time(&person(id, 8)).await, app.drawing.any_time(&person(id, 8)).await];
+    assert_eq!(ask(PAGE, address(8), Some(mona.clone())).await, None, "this address has its share");
+    assert_eq!(ask(PAGE, address(9), Some(mona.clone())).await, Some(404));
+    let third = app.drawing.any_time(&person(id, 7)).await;
+    assert_eq!(ask(PAGE, address(9), Some(mona)).await, None, "one turn is for others");
     assert_eq!(ask(PAGE, address(1), Some(lisa)).await, Some(404));
-    drop((own, second));
+    drop((own, third));
 }
 
 #[actix_web::test]
@@ -121,9 +126,9 @@ async fn who_is_shut_out_while_waiting_for_a_turn_is_nobody_when_it_comes() {
     };
     let service = actix_web::App::new().app_data(Data::from(app.app.clone())).wrap(from_fn(middleware));
     let service = init_service(service.default_service(to(who))).await;
-    let (asker, id, cookie) = sign_in(&app, "mona").await;
-    let own = [app.drawing.any_time(&asker).await, app.drawing.any_time(&asker).await];
-    let request = TestRequest::get().uri("/acme").cookie(cookie).to_request();
+    let (id, cookie) = sign_in(&app, "mona").await;
+    let own = [app.drawing.any_time(&person(id, 1)).await, app.drawing.any_time(&person(id, 1)).await];
+    let request = TestRequest::get().uri("/acme").peer_addr((address(1), 1).into()).cookie(cookie).to_request();
     let shut_out = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         let tx = app.db.begin().await.unwrap();
