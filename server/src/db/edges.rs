@@ -69,10 +69,10 @@ pub async fn platform_sizes(c: &impl Ask, repository_id: Uuid, manifest_id: Uuid
     Ok(found.and_then(|(least, most)| Some((least?, most?))))
 }
 
-/// Whether an index names something of this media type.
+/// Whether an index names something of this media type, be it a manifest or, as in caches of builds, a blob.
 pub async fn names_type(c: &impl Ask, manifest_id: Uuid, media_type: &str) -> Result<bool> {
     let found = of(manifest_id)
-        .filter(manifest_edge::Column::Kind.eq(EdgeKind::Manifest))
+        .filter(manifest_edge::Column::Kind.is_in([EdgeKind::Manifest, EdgeKind::Blob]))
         .filter(manifest_edge::Column::MediaType.eq(media_type));
     Ok(found.one(c.connection()).await?.is_some())
 }

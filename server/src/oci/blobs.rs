@@ -12,6 +12,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use futures_util::stream;
 
+/// A blob is what its digest says, for ever; but who may read it may change.
+const KEPT: &str = "private, max-age=31536000, immutable";
+
 fn headers(status: StatusCode, blob: &rows::Blob) -> HttpResponseBuilder {
     let mut answer = HttpResponse::build(status);
     answer
@@ -21,8 +24,7 @@ fn headers(status: StatusCode, blob: &rows::Blob) -> HttpResponseBuilder {
         // Whatever is in it: a browser keeps it as a file, and never shows it.
         .insert_header((header::CONTENT_DISPOSITION, "attachment"))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
-        // A blob is what its digest says, for ever; but who may read it may change.
-        .insert_header((header::CACHE_CONTROL, "private, max-age=31536000, immutable"))
+        .insert_header((header::CACHE_CONTROL, KEPT))
         // Never compressed on the way: its bytes are its identity.
         .insert_header((header::CONTENT_ENCODING, "identity"));
     answer
@@ -35,7 +37,7 @@ fn size(blob: &rows::Blob) -> u64 {
 /// `GET …/blobs/{digest}`, with `Range`.
 pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let blob = blobs::find(&app, &allowed, &path::digest(&request)?).await?;
-    if let Some(unchanged) = conditions::unchanged(&request, &blob.digest)? {
+    if let Some(unchanged) = conditions::unchanged(&request, &blob.digest, Some(KEPT))? {
         return Ok(unchanged);
     }
     let size = size(&blob);
@@ -54,7 +56,7 @@ pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<Ap
 /// `HEAD …/blobs/{digest}`.
 pub async fn head(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let blob = blobs::find(&app, &allowed, &path::digest(&request)?).await?;
-    if let Some(unchanged) = conditions::unchanged(&request, &blob.digest)? {
+    if let Some(unchanged) = conditions::unchanged(&request, &blob.digest, Some(KEPT))? {
         return Ok(unchanged);
     }
     let nothing = stream::empty::<std::io::Result<bytes::Bytes>>();
@@ -74,7 +76,8 @@ fn range(request: &HttpRequest, size: u64) -> Result<Option<(u64, u64)>> {
         return Ok(None);
     }
     let text = request.headers().get(header::RANGE).and_then(|v| v.to_str().ok());
-    let Some(spec) = text.and_then(|t| t.strip_prefix("bytes=")).filter(|s| !s.contains(',')) else { return Ok(None) };
+    let spec = text.and_then(|t| t.split_once('=')).filter(|(unit, _)| unit.eq_ignore_ascii_case("bytes"));
+    let Some((_, spec)) = spec.filter(|(_, spec)| !spec.contains([',', '+'])) else { return Ok(None) };
     let Some((first, last)) = spec.trim().split_once('-') else { return Ok(None) };
     let range = match (first.trim(), last.trim()) {
         ("", suffix) => suffix.parse::<u64>().ok().map(|n| (size.saturating_sub(n), size.checked_sub(1), n > 0)),
@@ -107,7 +110,16 @@ mod tests {
         assert_eq!(ask("bytes=3-500", 11).unwrap(), Some((3, 10)));
         assert_eq!(ask("bytes=-4", 11).unwrap(), Some((7, 10)));
         assert_eq!(ask("bytes=-400", 11).unwrap(), Some((0, 10)));
-        for ignored in ["bytes=5-3", "bytes=a-b", "items=0-1", "bytes=0-1,3-4", "bytes=99999999999999999999-"] {
+        assert_eq!(ask("Bytes=3-5", 11).unwrap(), Some((3, 5)));
+        for ignored in [
+            "bytes=5-3",
+            "bytes=a-b",
+            "items=0-1",
+            "bytes=+1-5",
+            "bytes",
+            "bytes=0-1,3-4",
+            "bytes=99999999999999999999-",
+        ] {
             assert_eq!(ask(ignored, 11).unwrap(), None, "{ignored}");
         }
         for wrong in ["bytes=11-", "bytes=11-12", "bytes=-0"] {

@@ -18,13 +18,21 @@ pub(super) fn of(request: &HttpRequest) -> Condition {
     Condition::of(is.as_deref(), is_not.as_deref())
 }
 
-/// The answer to a reader who has it already: 304, without a body.
-pub(super) fn unchanged(request: &HttpRequest, digest: &str) -> Result<Option<HttpResponse>> {
+/// The answer to a reader who has it already: 304, without a body. What the whole answer says of how long it may be kept,
+/// this one says too (section 15.4.5).
+pub(super) fn unchanged(
+    request: &HttpRequest,
+    digest: &str,
+    kept: Option<&'static str>,
+) -> Result<Option<HttpResponse>> {
     if !of(request).is_known(digest)? {
         return Ok(None);
     }
     let mut answer = HttpResponse::build(StatusCode::NOT_MODIFIED);
     answer.insert_header((header::ETAG, format!("\"{digest}\""))).insert_header(("docker-content-digest", digest));
+    if let Some(kept) = kept {
+        answer.insert_header((header::CACHE_CONTROL, kept));
+    }
     Ok(Some(answer.finish()))
 }
 

@@ -34,7 +34,7 @@ fn headers(status: StatusCode, manifest: &rows::Manifest) -> HttpResponseBuilder
 /// `GET …/manifests/{reference}`.
 pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let manifest = manifests::get(&app, &allowed, &path::reference(&request)?).await?;
-    if let Some(unchanged) = conditions::unchanged(&request, &manifest.digest)? {
+    if let Some(unchanged) = conditions::unchanged(&request, &manifest.digest, None)? {
         return Ok(unchanged);
     }
     let mut answer = headers(StatusCode::OK, &manifest);
@@ -44,7 +44,7 @@ pub async fn get(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<Ap
 /// `HEAD …/manifests/{reference}`.
 pub async fn head(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     let manifest = manifests::get(&app, &allowed, &path::reference(&request)?).await?;
-    if let Some(unchanged) = conditions::unchanged(&request, &manifest.digest)? {
+    if let Some(unchanged) = conditions::unchanged(&request, &manifest.digest, None)? {
         return Ok(unchanged);
     }
     let nothing = stream::empty::<std::io::Result<Bytes>>();
@@ -55,8 +55,7 @@ pub async fn head(allowed: Allowed<PullImage>, request: HttpRequest, app: Data<A
 /// `PUT …/manifests/{reference}`: what `docker push` sends last.
 pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<HttpResponse> {
     let allowed = path::allowed_push(&app, &request).await?;
-    let reference = path::reference(&request)?;
-    let tags = tags(&request, &reference)?;
+    let (reference, tags) = named(&request)?;
     let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let body = read(&request, body).await?;
     let push = Push { condition: conditions::of(&request), tags, ..Push::of(&allowed, content_type, body) };
@@ -72,6 +71,18 @@ pub async fn put(request: HttpRequest, body: Payload, app: Data<App>) -> Result<
         answer.insert_header(("oci-subject", subject.as_str()));
     }
     Ok(answer.finish())
+}
+
+/// What a push names, and the tags that it moves besides. A tag with `?digest=` is a push by that digest, with this tag.
+fn named(request: &HttpRequest) -> Result<(Reference, Vec<TagName>)> {
+    let reference = path::reference(request)?;
+    let tags = tags(request, &reference)?;
+    let digests = path::all(request, "digest")?;
+    match (reference, digests.as_slice()) {
+        (reference, []) => Ok((reference, tags)),
+        (Reference::Tag(tag), [digest]) if !tag.is_accessory() => Ok((Reference::Digest(digest.parse()?), vec![tag])),
+        _ => Err(Error::invalid("`digest` goes with a push to a tag, once: `PUT …/manifests/1.2?digest=sha512:…`")),
+    }
 }
 
 /// Tags of a push by digest, `?tag=1.2&tag=1`.

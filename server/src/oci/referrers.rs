@@ -17,7 +17,7 @@ pub async fn list(request: HttpRequest, app: Data<App>) -> Result<HttpResponse> 
     let subject = path::digest(&request)?;
     let query = path::query(&request)?;
     let page = paging::parse(&query)?;
-    let filter = query.get("artifactType");
+    let filter = query.get("artifactType").filter(|wanted| !wanted.is_empty());
     // PostgreSQL has no text with a NUL in it, and no media type has any of these (RFC 6838, section 4.2).
     if filter.is_some_and(|f| f.len() > 255 || f.contains(char::is_control)) {
         return Err(Error::invalid("`artifactType` is a media type"));

@@ -16,7 +16,6 @@ use actix_web::web::{Data, Form};
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -28,9 +27,9 @@ pub(super) const CATALOG: &str = "registry:catalog:*";
 
 /// `GET /token?service=&scope=…` with Basic credentials or none.
 pub async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
-    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string())
+    let pairs: Pairs = serde_urlencoded::from_str(request.query_string())
         .map_err(|e| Error::invalid(format!("the query cannot be read: {e}")))?;
-    let scopes = pairs.into_iter().filter(|(k, _)| k == "scope").map(|(_, v)| v).collect();
+    let scopes = all(&pairs, "scope").map(str::to_owned).collect();
     let (credential, principal) = match password(&request)? {
         Some(password) => of_password(&app, &request, &password).await?,
         None => (Credential::Anonymous, Principal::ANONYMOUS),
@@ -38,23 +37,23 @@ pub async fn get(request: HttpRequest, app: Data<App>) -> Result<HttpResponse> {
     answer(&app, credential, &principal, scopes).await
 }
 
-#[derive(Deserialize)]
-pub struct Grant {
-    #[serde(rename = "grant_type")]
-    kind: String,
-    #[serde(default)]
-    scope: String,
-    #[serde(default)]
-    password: String,
+/// Names and values; scopes come in one, or one in each.
+type Pairs = Vec<(String, String)>;
+
+fn all<'a>(pairs: &'a Pairs, name: &str) -> impl Iterator<Item = &'a str> {
+    pairs.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// `POST /token`, the `OAuth2` form with `grant_type=password`.
-pub async fn post(request: HttpRequest, form: Form<Grant>, app: Data<App>) -> Result<HttpResponse> {
-    if form.kind != "password" {
+pub async fn post(request: HttpRequest, form: Form<Pairs>, app: Data<App>) -> Result<HttpResponse> {
+    let kind = all(&form, "grant_type").next();
+    let kind = kind.ok_or_else(|| Error::invalid("the form has no `grant_type`; it is `password` here"))?;
+    if kind != "password" {
         return Err(Error::Unauthorized("only `grant_type=password` is taken; there are no refresh tokens".into()));
     }
-    let (credential, principal) = of_password(&app, &request, &form.password).await?;
-    let scopes = form.scope.split_whitespace().map(str::to_owned).collect();
+    let password = all(&form, "password").next().unwrap_or_default();
+    let (credential, principal) = of_password(&app, &request, password).await?;
+    let scopes = all(&form, "scope").map(str::to_owned).collect();
     answer(&app, credential, &principal, scopes).await
 }
 

@@ -35,7 +35,8 @@ fn created(name: &RepositoryName, digest: &Digest) -> HttpResponse {
 pub async fn start(request: HttpRequest, body: Payload, app: Data<App>) -> Result<HttpResponse> {
     let allowed = path::allowed_push(&app, &request).await?;
     let query = path::query(&request)?;
-    if let (Some(mount), Some(from)) = (query.get("mount"), query.get("from")) {
+    let given = |key: &str| query.get(key).filter(|value| !value.is_empty());
+    if let (Some(mount), Some(from)) = (given("mount"), given("from")) {
         let digest = mount.parse()?;
         if let Some(source) = path::allowed_pull_of(&app, &request, from).await?
             && uploads::mount(&app, &allowed, &source, &digest).await?

@@ -65,6 +65,13 @@ struct Descriptor {
     urls: Option<Vec<String>>,
 }
 
+impl Descriptor {
+    /// One without a value, as a program in Go writes a struct that it did not fill.
+    fn is_empty(&self) -> bool {
+        self.digest.is_empty() && self.size == 0 && self.media_type.as_ref().is_none_or(String::is_empty)
+    }
+}
+
 #[derive(Deserialize)]
 struct Platform {
     os: Option<String>,
@@ -142,7 +149,8 @@ fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
     if is_index(&media_type) && value.get("manifests").is_none() {
         return Err(invalid("an image index has `manifests`"));
     }
-    let subject = raw.subject.as_ref().map(|s| s.digest.parse()).transpose()?;
+    let subject = raw.subject.as_ref().filter(|subject| !subject.is_empty());
+    let subject = subject.map(|subject| subject.digest.parse()).transpose()?;
     plain(raw.artifact_type.as_deref().unwrap_or_default(), "the artifact type")?;
     let config_type = raw.config.as_ref().and_then(|c| given(c.media_type.clone())).filter(|_| is_image(&media_type));
     let edges = edges(raw.config, raw.layers, raw.manifests, raw.blobs)?;

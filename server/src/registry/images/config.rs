@@ -83,8 +83,8 @@ impl<'de> Deserialize<'de> for History {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> std::result::Result<History, A::Error> {
                 let mut history = Vec::new();
                 while history.len() < MOST_HISTORY {
-                    match list.next_element()? {
-                        Some(one) => history.push(one),
+                    match list.next_element::<Option<Instruction>>()? {
+                        Some(one) => history.push(one.unwrap_or_default()),
                         None => return Ok(History(history)),
                     }
                 }
@@ -185,6 +185,8 @@ mod tests {
         );
         let nulls =
             r#"{"os":null,"architecture":null,"created":null,"history":[{"created_by":null,"empty_layer":null}]}"#;
+        let none = r#"{"history":[null],"os":"linux","architecture":"arm64"}"#;
+        assert!(parse(none).is_some_and(|config| config.platform() == "linux/arm64"));
         assert!(parse(nulls).is_some_and(|config| config.platform().is_empty() && config.commands().count() == 1));
     }
 }

@@ -39,18 +39,24 @@ impl<'a> Push<'a> {
         Self { allowed, content_type, body, condition: Condition::default(), tags: Vec::new() }
     }
 
-    /// Refuses the push unless what `reference` names is as the request wants it.
+    /// Refuses the push unless what it moves is as the request wants it: its tags, or else what `reference` names.
     pub(super) async fn check(&self, c: &impl Ask, repository_id: Uuid, reference: &Reference) -> Result<()> {
         if !self.condition.is_any() {
             return Ok(());
         }
-        let current = match reference {
-            Reference::Tag(tag) => db::tags::find(c, repository_id, tag.as_str()).await?.map(|tag| tag.digest),
-            Reference::Digest(digest) => {
-                db::manifests::find_facts(c, repository_id, digest.as_str()).await?.map(|facts| facts.digest)
-            }
+        let tags = match reference {
+            Reference::Tag(tag) => std::slice::from_ref(tag),
+            Reference::Digest(_) => self.tags.as_slice(),
         };
-        self.condition.check(current.as_deref())
+        for tag in tags {
+            let current = db::tags::find(c, repository_id, tag.as_str()).await?.map(|tag| tag.digest);
+            self.condition.check(current.as_deref())?;
+        }
+        if let (Reference::Digest(digest), []) = (reference, tags) {
+            let current = db::manifests::find_facts(c, repository_id, digest.as_str()).await?.map(|facts| facts.digest);
+            self.condition.check(current.as_deref())?;
+        }
+        Ok(())
     }
 
     /// Refuses tags of builds.

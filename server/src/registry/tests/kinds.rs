@@ -17,28 +17,31 @@ async fn the_cache_of_builds_is_no_image_of_unnamed_platforms() {
     let shelf = Shelf::new().await;
     let app = &shelf.scene.app;
     let (layer, config) = (digest("layer"), digest("config"));
-    // As BuildKit writes it with `image-manifest=false`: the index names blobs.
-    let row = crate::testing::manifest(shelf.repository.id, &Digest::of(b"cache"));
-    let edge = |position, digest: &str, media_type: &str| rows::Edge {
-        id: Uuid::now_v7(),
-        manifest_id: row.id,
-        repository_id: Some(shelf.repository.id),
-        position,
-        kind: EdgeKind::Manifest,
-        digest: digest.to_owned(),
-        media_type: media_type.to_owned(),
-        size_bytes: 5,
-        platform: None,
-    };
-    let edges = vec![
-        edge(0, &layer, "application/vnd.oci.image.layer.v1.tar+gzip"),
-        edge(1, &config, "application/vnd.buildkit.cacheconfig.v0"),
-    ];
-    let tx = app.db.begin().await.unwrap();
-    db::manifests::insert(&tx, rows::Manifest { media_type: INDEX.into(), ..row.clone() }, edges).await.unwrap();
-    tx.commit().await.unwrap();
-    let image = images::of_digest(app, shelf.repository.id, &Digest::of(b"cache")).await.unwrap().unwrap();
-    assert_eq!((image.kind, image.platforms.len()), (Kind::Cache, 0));
+    // As BuildKit writes it with `image-manifest=false`: the index names blobs. Version 0.1 took them for manifests.
+    for kind in [EdgeKind::Blob, EdgeKind::Manifest] {
+        let name = Digest::of(format!("{kind:?}").as_bytes());
+        let row = crate::testing::manifest(shelf.repository.id, &name);
+        let edge = |position, digest: &str, media_type: &str| rows::Edge {
+            id: Uuid::now_v7(),
+            manifest_id: row.id,
+            repository_id: Some(shelf.repository.id),
+            position,
+            kind,
+            digest: digest.to_owned(),
+            media_type: media_type.to_owned(),
+            size_bytes: 5,
+            platform: None,
+        };
+        let edges = vec![
+            edge(0, &layer, "application/vnd.oci.image.layer.v1.tar+gzip"),
+            edge(1, &config, "application/vnd.buildkit.cacheconfig.v0"),
+        ];
+        let tx = app.db.begin().await.unwrap();
+        db::manifests::insert(&tx, rows::Manifest { media_type: INDEX.into(), ..row.clone() }, edges).await.unwrap();
+        tx.commit().await.unwrap();
+        let image = images::of_digest(app, shelf.repository.id, &name).await.unwrap().unwrap();
+        assert_eq!((image.kind, image.platforms.len()), (Kind::Cache, 0), "{kind:?}");
+    }
 }
 
 #[tokio::test]

@@ -22,12 +22,13 @@ impl Kind {
         }
     }
 
-    /// The program that prints its digest.
-    pub fn program(self) -> &'static str {
+    /// The command that prints its digest.
+    pub fn prints_digest(self) -> Option<&'static str> {
         match self {
-            Self::Image | Self::Plugin | Self::Cache => "docker",
-            Self::Chart => "helm",
-            Self::Artifact => "oras",
+            Self::Image => Some("docker pull"),
+            Self::Chart => Some("helm pull"),
+            Self::Artifact => Some("oras pull"),
+            Self::Plugin | Self::Cache => None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use slipway_tests::{Buildkit, Client, Run, images, tool};
+use slipway_tests::{Buildkit, Client, Run, Visitor, images, tool};
 
 use super::clients::quiet;
 use super::clients_copy::log_in;
@@ -107,6 +107,10 @@ async fn buildkit_keeps_its_cache_as_an_index_of_layers(kind: Kind) {
     let types: Vec<_> =
         index["manifests"].as_array().expect("an index").iter().map(|d| d["mediaType"].clone()).collect();
     assert!(types.contains(&json!("application/vnd.buildkit.cacheconfig.v0")), "{index}");
+    let server = Registry::server(kind).await;
+    server.visibility(&name, "public").await;
+    let page = Visitor::new(server).get(&format!("/{name}/-/tags/cache")).await.ok();
+    assert!(page.body.contains("--cache-from") && !page.body.contains("docker pull"), "{page}");
     // Another daemon, which has nothing, takes the step from there.
     let again = build(&["--import-cache", &cache]).await;
     let said = format!("{}{}", again.stdout, again.stderr);

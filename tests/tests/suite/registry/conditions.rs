@@ -14,6 +14,7 @@ both! {
     a_push_that_expects_something_else_moves_nothing,
     a_push_that_expects_nothing_replaces_nothing,
     one_of_two_pushes_that_expect_the_same_is_done,
+    a_push_by_digest_has_conditions_of_the_tags_that_it_moves,
     a_push_beside_an_image_has_conditions_too,
     a_refused_first_push_makes_no_repository,
     a_deletion_that_expects_something_else_deletes_nothing,
@@ -41,6 +42,7 @@ async fn who_has_it_gets_no_body(kind: Kind) {
                 let answer = read(&mona, method.clone(), &path, ("if-none-match", known)).await.is(304);
                 assert_eq!((answer.header("etag"), answer.header("docker-content-digest")), (&*etag, &**tag));
                 assert!(answer.body.is_empty(), "{answer}");
+                assert_eq!(answer.header("cache-control"), whole.header("cache-control"), "{answer}");
             }
             read(&mona, method.clone(), &path, ("if-match", &etag)).await.is(200);
             read(&mona, method.clone(), &path, ("if-match", "*")).await.is(200);
@@ -147,6 +149,40 @@ async fn one_of_two_pushes_that_expect_the_same_is_done(kind: Kind) {
     assert!(answers.iter().all(|answer| [201, 412].contains(&answer.status)));
     assert_eq!(done.len(), 1, "{done:?}");
     assert_eq!(at(&mona, &name, "v1").await, digest(&bodies[done[0]]));
+}
+
+async fn a_push_by_digest_has_conditions_of_the_tags_that_it_moves(kind: Kind) {
+    let (name, mona, first) = Registry::on(kind).await.with_image().await;
+    let body = |n: &str| {
+        let mut manifest = first.manifest.clone();
+        manifest["annotations"] = json!({ "n": n });
+        manifest.to_string()
+    };
+    let (second, third) = (body("2"), body("3"));
+    let etag = |body: &str| format!("\"{}\"", digest(body));
+    let by_digest = async |body: &str, tags: &str, header: (&str, &str)| {
+        put(&mona, &name, &format!("{}?{tags}", digest(body)), body, header).await
+    };
+    // Not stored yet, whatever the tag is; nor is what one of the tags has not.
+    for (tags, header) in [
+        ("tag=v1", ("if-none-match", "*")),
+        ("tag=v1", ("if-match", &*etag(&second))),
+        ("tag=absent", ("if-match", "*")),
+        ("tag=absent&tag=v1", ("if-none-match", "*")),
+        ("tag=v1&tag=absent", ("if-match", &*format!("\"{}\"", first.digest))),
+    ] {
+        by_digest(&second, tags, header).await.fails(412, "PRECONDITION_FAILED");
+        mona.get(&format!("/v2/{name}/manifests/{}", digest(&second))).await.fails(404, "MANIFEST_UNKNOWN");
+        assert_eq!(at(&mona, &name, "v1").await, first.digest);
+        assert_eq!(at(&mona, &name, "absent").await, "");
+    }
+    by_digest(&second, "tag=v1", ("if-match", &format!("\"{}\"", first.digest))).await.is(201);
+    assert_eq!(at(&mona, &name, "v1").await, digest(&second));
+    // Stored already, and its tag is new.
+    by_digest(&second, "tag=fresh", ("if-none-match", "*")).await.is(201);
+    by_digest(&third, "tag=v1", ("if-match", &etag(&third))).await.fails(412, "PRECONDITION_FAILED");
+    by_digest(&third, "tag=v1&tag=fresh", ("if-match", &etag(&second))).await.is(201);
+    assert_eq!(at(&mona, &name, "fresh").await, digest(&third));
 }
 
 async fn a_push_beside_an_image_has_conditions_too(kind: Kind) {

@@ -49,6 +49,8 @@ async fn null_is_as_missing_wherever_a_field_is_optional(kind: Kind) {
         }
     }
     pushed(&mona, &name, &image, |m| m["annotations"] = json!({ "a": null })).await;
+    // A struct of Go that nobody filled.
+    pushed(&mona, &name, &image, |m| m["subject"] = json!({ "mediaType": "", "digest": "", "size": 0 })).await;
     pushed(&mona, &name, &image, |m| m["layers"][0]["urls"] = json!([])).await;
     // Where it is needed, nothing is nothing.
     for key in ["digest", "size"] {
@@ -56,6 +58,11 @@ async fn null_is_as_missing_wherever_a_field_is_optional(kind: Kind) {
         manifest["layers"][0][key] = json!(null);
         let answer = mona.put_manifest(&name, "bad", OCI_MANIFEST, &manifest.to_string()).await;
         answer.fails(400, "MANIFEST_INVALID");
+    }
+    for subject in [json!({ "mediaType": OCI_MANIFEST, "digest": "", "size": 0 }), json!({ "digest": "", "size": 7 })] {
+        let mut manifest = image.manifest.clone();
+        manifest["subject"] = subject;
+        mona.put_manifest(&name, "bad", OCI_MANIFEST, &manifest.to_string()).await.is(400);
     }
     for key in ["config", "schemaVersion"] {
         let mut manifest = image.manifest.clone();

@@ -77,7 +77,9 @@ async fn a_filter_is_applied_and_named(kind: Kind) {
     let sbom = refer(&mona, &name, &image, &image.digest, "application/sbom+json").await;
     let signature = refer(&mona, &name, &image, &image.digest, "application/signature").await;
     let (all, _, filters) = list(&mona, &name, &image.digest, "").await;
-    assert_eq!((sorted(all), filters.as_str()), (sorted(vec![sbom.clone(), signature.clone()]), ""));
+    assert_eq!((sorted(all.clone()), filters.as_str()), (sorted(vec![sbom.clone(), signature.clone()]), ""));
+    let (unfiltered, _, filters) = list(&mona, &name, &image.digest, "?artifactType=").await;
+    assert_eq!((unfiltered, filters.as_str()), (all, ""));
     for (filter, expected) in
         [("application/sbom%2Bjson", vec![sbom]), ("application/signature", vec![signature]), ("none", vec![])]
     {

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::answer::Answer;
+use super::content::decode_claims;
 use super::fixture::{Kind, Registry};
 
 both! {
@@ -50,6 +51,15 @@ async fn a_hundred_scopes_are_granted_and_more_are_refused(kind: Kind) {
             let answer = registry.ask_token(password, asked).await.is(400);
             assert!(answer.text().contains("101 scopes") && answer.text().contains("100"), "{answer}");
         }
+    }
+    // In a form they come in one field, or in one each.
+    for asked in [&[&*scopes[..2].join(" ")][..], &scopes[..2]] {
+        let fields = [("grant_type", "password"), ("password", &*registry.mona)].into_iter();
+        let form: Vec<_> = fields.chain(asked.iter().map(|scope| ("scope", *scope))).collect();
+        let request = registry.request(reqwest::Method::POST, "/token", None).form(&form);
+        let answer = Answer::read("POST /token".into(), request.send().await.expect("the server answers")).await;
+        let bearer = answer.is(200).json()["token"].as_str().expect("a text").to_owned();
+        assert_eq!(decode_claims(&bearer)["access"].as_array().map(Vec::len), Some(2), "{asked:?}");
     }
     let form = [("grant_type", "password"), ("password", &*registry.mona), ("scope", &*one_text)];
     let request = registry.request(reqwest::Method::POST, "/token", None).form(&form);

@@ -189,12 +189,27 @@ async fn tags_come_with_a_push_by_digest(kind: Kind) {
         let reference = format!("{}?{bad}", digest(&body));
         assert_eq!(mona.put_manifest(&name, &reference, OCI_MANIFEST, &body).await.status, 400, "{bad}");
     }
-    mona.put_manifest(&name, "v2?tag=v3", OCI_MANIFEST, &body).await.is(400);
+    for bad in [
+        "v2?tag=v3".to_owned(),
+        format!("v2?digest={}", sha512("other")),
+        format!("v2?digest=sha384:{}", "0".repeat(96)),
+        "v2?digest=".to_owned(),
+        format!("{beside}.sig?digest={}", digest(&body)),
+        format!("{0}?digest={0}", digest(&body)),
+    ] {
+        assert_eq!(mona.put_manifest(&name, &bad, OCI_MANIFEST, &body).await.status, 400, "{bad}");
+    }
     for tag in ["good", "m0", "v2", "v3"] {
         mona.get(&format!("/v2/{name}/manifests/{tag}")).await.fails(404, "MANIFEST_UNKNOWN");
     }
+    // A tag by the digest that its client wants.
+    let wanted = sha512(&body);
+    let pushed = mona.put_manifest(&name, &format!("v4?digest={wanted}"), OCI_MANIFEST, &body).await.is(201);
+    assert_eq!(pushed.header("docker-content-digest"), wanted);
+    let stored = mona.head(&format!("/v2/{name}/manifests/v4")).await.is(200);
+    assert_eq!(stored.header("docker-content-digest"), wanted);
     let page = registry.mona(&[&name]).await.get(&format!("/v2/{name}/tags/list")).await.is(200).json();
-    assert_eq!(page["tags"], json!(["1", "1.2", "latest", "v1"]));
+    assert_eq!(page["tags"], json!(["1", "1.2", "latest", "v1", "v4"]));
 }
 
 async fn a_blob_by_sha512_is_mounted_and_deleted(kind: Kind) {

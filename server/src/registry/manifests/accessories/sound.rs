@@ -62,7 +62,7 @@ pub fn flaw_of(descriptor: &Value, size: Option<i64>) -> Option<String> {
 fn is_annotated(object: &Value) -> bool {
     match &object["annotations"] {
         Value::Null => true,
-        Value::Object(annotations) => annotations.values().all(Value::is_string),
+        Value::Object(annotations) => annotations.values().all(|value| value.is_string() || value.is_null()),
         _ => false,
     }
 }
