@@ -8,6 +8,8 @@ use serde::de::IgnoredAny;
 
 /// docs.github.com, "Creating webhooks": the form has one field with the JSON in it.
 const FIELD: &str = "payload";
+/// Some programs begin every text with it.
+const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// The body itself, or what its field holds where `content_type` is a form's; 400 when that is no JSON, 429 when there is
 /// no room for it now.
@@ -16,10 +18,12 @@ pub(super) fn json_of(content_type: &str, body: Bytes, place: &mut Place) -> Res
         // What is read of it is not longer than the form.
         place.grow(body.len())?;
         let field = url::form_urlencoded::parse(&body).find(|(name, _)| name == FIELD);
-        field.map(|(_, value)| Bytes::from(value.into_owned().into_bytes())).unwrap_or_default()
+        let value = field.map(|(_, value)| Bytes::from(value.into_owned().into_bytes()));
+        value.unwrap_or(body)
     } else {
         body
     };
+    let json = if json.starts_with(BOM) { json.slice(BOM.len()..) } else { json };
     if serde_json::from_slice::<IgnoredAny>(&json).is_ok() {
         return Ok(json);
     }
@@ -58,13 +62,15 @@ mod tests {
             (FORM, &form),
             ("Application/X-WWW-Form-Urlencoded; charset=utf-8", &form),
             (FORM, &form_later),
+            // Relays keep the body and lose its type, or the other way round.
+            (FORM, json),
+            ("application/json", &format!("\u{feff}{json}")),
         ] {
             assert_eq!(read(content_type, body).as_deref(), Some(json), "{content_type} {body}");
         }
         for (content_type, body) in [
             ("application/json", form.as_str()),
             ("application/json", ""),
-            (FORM, json),
             (FORM, ""),
             (FORM, "payload="),
             (FORM, "payload=nonsense"),

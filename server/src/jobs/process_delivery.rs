@@ -29,11 +29,11 @@ pub(super) async fn run(app: &App, delivery_id: Uuid) -> Result<(), JobError> {
     if delivery.outcome != WAITING {
         return Ok(());
     }
-    if let Ok(about) = payload::read_about(&source.forge_url, &delivery.body)
+    if let Ok(about) = payload::read_about(&delivery.body)
         && about.repository_id == source.remote_id
     {
         note_privacy(app, &source, about.is_private).await?;
-        sources::renames::note_told(app, &source, about.addresses).await?;
+        sources::renames::note_told(app, &source, about.full_name.as_deref()).await?;
     }
     if delivery.event == "repository" {
         return Ok(compare_facts(app, &delivery, &source).await?);

@@ -34,8 +34,8 @@ impl FromStr for TagName {
 }
 
 impl TagName {
-    /// The nearest legal tag to a branch name: what is not allowed becomes `-`, and of a name that is too long a part of
-    /// its hash stands in the place of the rest, so that names that only end differently stay apart.
+    /// The nearest legal tag to a branch name: what is not allowed becomes `-`. A part of its hash keeps names apart of
+    /// which that leaves too little: it stands in the place of what is too long, and behind names in other alphabets.
     pub fn near(branch: &str) -> Self {
         let mut near: String = branch
             .chars()
@@ -45,7 +45,7 @@ impl TagName {
         if !begins_well || subject_of(&near).is_some() {
             near.insert(0, '_');
         }
-        if near.len() > LONGEST {
+        if near.len() > LONGEST || !branch.is_ascii() {
             let hash = hex::encode(Sha256::digest(branch));
             near.truncate(LONGEST - 1 - HASH);
             near = format!("{near}-{}", &hash[..HASH]);
@@ -114,7 +114,7 @@ mod tests {
     fn a_branch_maps_to_the_nearest_tag() {
         assert_eq!(TagName::near("feature/login").as_str(), "feature-login");
         assert_eq!(TagName::near("-x").as_str(), "_-x");
-        assert_eq!(TagName::near("ü,=\"").as_str(), "_----");
+        assert_eq!(TagName::near(",=\"").as_str(), "_---");
         assert!(TagName::near(&"é".repeat(300)).as_str().parse::<TagName>().is_ok());
     }
 
@@ -142,6 +142,14 @@ mod tests {
             assert_eq!(TagName::near(name), *tag);
         }
         assert_eq!(&tags[8].as_str()[..20], "renovate-aaaaaaaaaaa");
+    }
+
+    #[test]
+    fn names_in_other_alphabets_stay_apart() {
+        let tags = ["日本", "中国", "feature/ü", "feature/ö", "feature/-"].map(TagName::near);
+        assert_eq!(tags.iter().collect::<std::collections::HashSet<_>>().len(), tags.len(), "{tags:?}");
+        assert!(tags.iter().all(|tag| tag.as_str().parse::<TagName>().is_ok()), "{tags:?}");
+        assert!(tags[2].as_str().starts_with("feature---"), "{}", tags[2]);
     }
 
     #[test]

@@ -43,6 +43,10 @@ fn parse_line(line: &str) -> Result<(&str, &str), String> {
     if value.len() > LONGEST_VALUE {
         return Err(format!("the value of `{}` is too long; at most 8,192 characters are taken", cut(name)));
     }
+    // No environment holds a NUL, and no text of PostgreSQL.
+    if value.contains('\0') {
+        return Err(format!("the value of `{}` has a NUL in it, which no variable can hold", cut(name)));
+    }
     Ok((name, value))
 }
 
@@ -60,7 +64,7 @@ mod tests {
         let args = parse("A=1\r\nB_2=x=y, \"z\"\n\n_C=").unwrap();
         assert_eq!(args.len(), 3);
         assert_eq!(args["B_2"], "x=y, \"z\"");
-        for bad in ["A", "1A=x", "A B=x", "BUILDKIT_INLINE_CACHE=1", "buildkit_x=1", "=x", "A-B=1", "ü=1"] {
+        for bad in ["A", "1A=x", "A B=x", "BUILDKIT_INLINE_CACHE=1", "buildkit_x=1", "=x", "A-B=1", "ü=1", "A=x\0y"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
         assert!(parse(&format!("A={}", "x".repeat(LONGEST_VALUE + 1))).is_err());

@@ -1,6 +1,6 @@
 //! The bodies of GitHub's `push` and `repository` events, as far as we read it; what we do not know is left out, not refused.
 
-use crate::forge::{Addresses, Commit};
+use crate::forge::Commit;
 use crate::names::{CommitHash, RefName};
 use serde::Deserialize;
 
@@ -41,10 +41,6 @@ struct RepositoryShape {
     visibility: Option<String>,
     #[serde(default)]
     full_name: Option<String>,
-    #[serde(default)]
-    html_url: Option<String>,
-    #[serde(default)]
-    clone_url: Option<String>,
 }
 
 impl RepositoryShape {
@@ -54,10 +50,6 @@ impl RepositoryShape {
             Some(word) => Some(word != "public"),
             None => self.private,
         }
-    }
-
-    fn addresses(&self, forge_url: &str) -> Option<Addresses> {
-        Addresses::told(forge_url, self.full_name.as_deref()?, self.html_url.as_deref(), self.clone_url.as_deref())
     }
 }
 
@@ -76,20 +68,25 @@ pub struct About {
     pub action: String,
     /// `None` when it does not say.
     pub is_private: Option<bool>,
-    /// What it is called now, and where it is; `None` when it does not say, or nothing that can be.
-    pub addresses: Option<Addresses>,
+    /// What it is called now; `None` when it does not say.
+    pub full_name: Option<String>,
 }
 
 /// Reads what any event of a repository at the forge has in common; the error is a sentence for the page.
-pub fn read_about(forge_url: &str, body: &[u8]) -> Result<About, String> {
+pub fn read_about(body: &[u8]) -> Result<About, String> {
     let shape: AboutShape =
         serde_json::from_slice(body).map_err(|e| format!("this is no event of a repository: {e}"))?;
     let is_private = match shape.action.as_str() {
         "privatized" => Some(true),
         _ => shape.repository.is_private(),
     };
-    let addresses = shape.repository.addresses(forge_url);
-    Ok(About { repository_id: shape.repository.id.to_string(), action: shape.action, is_private, addresses })
+    let repository = shape.repository;
+    Ok(About {
+        repository_id: repository.id.to_string(),
+        action: shape.action,
+        is_private,
+        full_name: repository.full_name,
+    })
 }
 
 /// One ref that changed.
@@ -155,10 +152,6 @@ mod tests {
         read(&std::fs::read(path).unwrap()).unwrap()
     }
 
-    fn about(body: &[u8]) -> Result<About, String> {
-        read_about("https://github.com", body)
-    }
-
     #[test]
     fn real_pushes_are_read() {
         let branch = fixture("push_branch_created");
@@ -190,25 +183,22 @@ mod tests {
             (serde_json::json!({"id": 1}), None),
         ] {
             let body = serde_json::json!({"ref": "refs/heads/main", "repository": repository});
-            assert_eq!(about(body.to_string().as_bytes()).unwrap().is_private, expected, "{repository}");
+            assert_eq!(read_about(body.to_string().as_bytes()).unwrap().is_private, expected, "{repository}");
         }
         let body = br#"{"action":"privatized","repository":{"id":7}}"#;
-        let privatized = about(body).unwrap();
+        let privatized = read_about(body).unwrap();
         assert_eq!((privatized.repository_id.as_str(), privatized.is_private), ("7", Some(true)));
-        assert!(about(b"{}").is_err());
+        assert!(read_about(b"{}").is_err());
     }
 
     #[test]
     fn every_event_says_what_the_repository_is_called_now() {
         for name in ["push_branch_created", "push_tag_deleted", "create_tag"] {
             let path = format!("{}/../tests/fixtures/github/{name}.json", env!("CARGO_MANIFEST_DIR"));
-            let told = about(&std::fs::read(path).unwrap()).unwrap().addresses.unwrap();
-            assert_eq!(told.full_name, "Codertocat/Hello-World");
-            assert_eq!(told.clone_url, "https://github.com/Codertocat/Hello-World.git");
+            let told = read_about(&std::fs::read(path).unwrap()).unwrap().full_name;
+            assert_eq!(told.as_deref(), Some("Codertocat/Hello-World"));
         }
-        for unsaid in [r#"{"repository":{"id":7}}"#, r#"{"repository":{"id":7,"full_name":"../x"}}"#] {
-            assert_eq!(about(unsaid.as_bytes()).unwrap().addresses, None, "{unsaid}");
-        }
+        assert_eq!(read_about(br#"{"repository":{"id":7}}"#).unwrap().full_name, None);
     }
 
     #[test]

@@ -2,30 +2,28 @@
 
 use super::{link, privacy};
 use crate::app::App;
-use crate::db::{self, rows};
+use crate::db::rows;
 use crate::error::{Error, Result};
-use crate::forge::{Addresses, RemoteRepository};
+use crate::forge::RemoteRepository;
 
 /// Notes that a signed delivery calls a code repository by another name than we know. The forge is asked what is true
-/// now, since deliveries may be late and names change hands; where it cannot be asked, the delivery is believed: builds
-/// of its push would find nothing at the old address.
-pub async fn note_told(app: &App, source: &rows::Source, told: Option<Addresses>) -> Result<()> {
-    let Some(told) = told.filter(|told| told.full_name != source.full_name) else { return Ok(()) };
+/// now, since deliveries may be late, and names change hands. Where it cannot be asked nothing changes: git finds what
+/// was renamed by the redirect at its old address, and nobody who can sign a delivery names code that is not theirs.
+pub async fn note_told(app: &App, source: &rows::Source, told: Option<&str>) -> Result<()> {
+    if told.is_none_or(|told| told == source.full_name) {
+        return Ok(());
+    }
     let said = match ask(app, source).await {
-        Ok(said) => Some(said),
-        Err(Error::Forge(_) | Error::Unavailable(_)) => None,
+        Ok(said) => said,
+        Err(error @ (Error::Forge(_) | Error::Unavailable(_))) => {
+            tracing::info!(source.id = %source.id, "whether {} has another name now is not known: {error}", source.full_name);
+            return Ok(());
+        }
         Err(error) => return Err(error),
     };
-    let now = said.as_ref().map_or(&told.full_name, |said| &said.full_name);
-    tracing::info!(source.id = %source.id, "{} is told to be {} now, and known as {now}", source.full_name, told.full_name);
+    tracing::info!(source.id = %source.id, "{} is known as {} now", source.full_name, said.full_name);
     let tx = app.db.begin().await?;
-    if let Some(said) = said {
-        privacy::note_facts(app, &tx, source, said).await?;
-    } else {
-        let Some(known) = db::sources::lock(&tx, source.id).await? else { return Ok(()) };
-        let Addresses { full_name, html_url, clone_url } = told;
-        db::sources::set_facts(&tx, &rows::Source { full_name, html_url, clone_url, ..known }).await?;
-    }
+    privacy::note_facts(app, &tx, source, said).await?;
     tx.commit().await
 }
 

@@ -190,10 +190,16 @@ fn matches(pattern: &str, name: &str) -> bool {
     true
 }
 
-/// Whether the author asked for no build, in the words that GitHub's own builds know.
+/// Whether the author asked for no build, in the words that GitHub's own builds know: docs.github.com, "Skipping workflow
+/// runs".
 pub fn asks_to_skip(message: &str) -> Option<&'static str> {
+    const WORDS: [&str; 5] = ["[skip ci]", "[ci skip]", "[no ci]", "[skip actions]", "[actions skip]"];
+    const TRAILER: &str = "skip-checks: true";
     let message = message.to_lowercase();
-    ["[skip ci]", "[ci skip]", "[no ci]"].into_iter().find(|word| message.contains(word))
+    let is_trailer =
+        |line: &str| line.split_once(':').is_some_and(|(k, v)| (k.trim(), v.trim()) == ("skip-checks", "true"));
+    let word = WORDS.into_iter().find(|word| message.contains(word));
+    word.or_else(|| message.lines().skip(1).any(is_trailer).then_some(TRAILER))
 }
 
 #[cfg(test)]

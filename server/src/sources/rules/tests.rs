@@ -218,6 +218,12 @@ fn a_commit_message_can_ask_for_no_build() {
         ("Fix typo [skip ci]", true),
         ("Fix typo\n\n[CI SKIP]", true),
         ("docs [no ci]", true),
+        ("docs [skip actions]", true),
+        ("[Actions Skip] docs", true),
+        ("docs\n\n\nskip-checks: true", true),
+        ("docs\n\n\nSigned-off-by: x\nSkip-Checks:true\n", true),
+        ("skip-checks: true", false),
+        ("docs\n\nskip-checks: false", false),
         ("skip ci", false),
         ("", false),
     ] {

@@ -152,7 +152,9 @@ async fn what_is_not_json_is_told_only_to_whoever_signed_it() {
         ("payload=nonsense", 400),
         ("payload=", 400),
         ("other=%7B%7D", 400),
-        ("{\"zen\":1}", 400),
+        ("{\"zen\":", 400),
+        // A relay kept the body and lost its type.
+        ("{\"zen\":1}", 202),
     ] {
         let content_type = "application/x-www-form-urlencoded".to_owned();
         let form = Delivery { content_type, ..Delivery::of(&mine, body) };
