@@ -109,10 +109,10 @@ impl Page {
         self
     }
 
-    /// What people read: without tags, one space between words.
+    /// What people read: without tags, one space between words; code in a sentence stands between backticks.
     pub fn text(&self) -> String {
         let main = self.body.split_once("<main").map_or(self.body.as_str(), |(_, main)| main);
-        plain(main)
+        plain(&main.replace("<code>", "`").replace("</code>", "`"))
     }
 
     #[track_caller]

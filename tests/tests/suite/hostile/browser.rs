@@ -141,6 +141,14 @@ impl Page {
         self
     }
 
+    /// A sentence in which words stand between backticks, as pages draw it.
+    #[track_caller]
+    pub(crate) fn tells(&self, sentence: &str) -> &Self {
+        let parts = sentence.split('`').enumerate();
+        let drawn = parts.map(|(n, part)| if n % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() });
+        self.says(&drawn.collect::<String>())
+    }
+
     #[track_caller]
     pub(crate) fn lacks(&self, text: &str) -> &Self {
         assert!(!self.text.contains(text), "`{text}` is on the page ({}):\n{}", self.status, self.text);

@@ -60,7 +60,7 @@ async fn without_buildkit_the_page_says_so_with_the_remedy() {
     let path = format!("/{}/-/builds/1", to.name);
     until("the page tells of BuildKit", async || {
         let page = mona.get(&path).await.is(200);
-        page.text.contains("`buildkitd` was not found").then_some(page)
+        page.text.contains("<code>buildkitd</code> was not found").then_some(page)
     })
     .await
     .says("No builder")

@@ -22,7 +22,7 @@ async fn a_file_that_is_missing_is_told_with_its_place() {
             .file("prod.env", "x")
             .file("README.md", "x")
             .file("docker/entrypoint.sh", "x");
-        shop.push(&shop.bench, change).await.is("failed").page.says(expected);
+        shop.push(&shop.bench, change).await.is("failed").page.tells(expected);
     }
 }
 
@@ -36,7 +36,7 @@ async fn a_file_outside_of_the_context_is_told_with_the_setting() {
     let change = change.file("web/Dockerfile", "FROM scratch\nCOPY ../package.json /\n");
     let built = shop.push(&to, change).await;
     let page = &built.is("failed").page;
-    page.says(
+    page.tells(
         "there is no `package.json` in the context folder `web`; the repository has `package.json` outside of it",
     );
     page.says("Settings → Context folder");
@@ -61,7 +61,7 @@ async fn a_stage_with_a_slip_of_the_pen_is_no_private_image() {
         let change = with_busybox(shop.bench.repo.change(branch), "");
         let change = change.file("Dockerfile", format!("{stages}COPY --from={from} /busybox /\n"));
         let built = shop.push(&shop.bench, change).await;
-        built.is("failed").page.says(expected).lacks("base image").lacks("Builds read public images");
+        built.is("failed").page.tells(expected).lacks("base image").lacks("Builds read public images");
     }
 }
 

@@ -34,7 +34,7 @@ async fn a_dockerfile_that_is_missing_is_named_with_those_that_are_there() {
     let shop = Workshop::shared().await;
     let change = shop.bench.repo.change("fail-missing").file("README", "no more").file("api/Dockerfile", START);
     let built = shop.push(&shop.bench, change).await;
-    built.is("failed").page.says("there is no `Dockerfile`").says("api/Dockerfile").says("Choose another Dockerfile");
+    built.is("failed").page.tells("there is no `Dockerfile`").says("api/Dockerfile").says("Choose another Dockerfile");
 }
 
 #[tokio::test]

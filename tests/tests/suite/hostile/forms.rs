@@ -98,7 +98,7 @@ async fn a_site_without_a_builder_starts_and_says_that_builds_need_one() {
     let to = site.connected(&mona, "mona", "web", false).await;
     let words = "this server is set up without one, and builds need one";
     let build = mona.get(&format!("/{}/-/builds/1", to.name)).await.is(200);
-    build.says("data-state=\"queued\"").says("No builder:").says(words).says("`builder.embedded`");
+    build.says("data-state=\"queued\"").says("No builder:").says(words).says("<code>builder.embedded</code>");
     mona.get("/new/import").await.is(200).says("No builder:").says(words);
     // One that waits for a builder elsewhere is another matter.
     Site::shared().await.signed_in("forms-builder").await.get("/new/import").await.is(200).lacks("No builder:");

@@ -88,7 +88,7 @@ async fn a_private_image_of_the_namespace_is_a_base_once_it_is_listed() {
     refused.is("failed");
     assert!(!refused.raw.contains("bases-layer\n"), "{}", refused.raw);
     let words = "`mona/base` is private, and `mona/on-base` may not build on it";
-    refused.page.says(words).says("Allow mona/base and re-run");
+    refused.page.tells(words).says("Allow mona/base and re-run");
     // Who may not read it sees what the Dockerfile says, and no difference to an image that is not there.
     let path = format!("/{}/-/builds/{}", web.name, refused.number);
     let visible = mona.post(&format!("/{}/-/settings/visibility", web.name), &[("visibility", "public")]).await;
@@ -145,7 +145,7 @@ async fn reader_is_told_whom_to_ask(shop: &Workshop, path: &str) {
                  FROM namespace n, user u WHERE n.name = 'mona' AND u.name = 'eve'";
     shop.site.sql(grant).await;
     let page = shop.eve().get(path).await.is(200);
-    page.says("may not build on it").says("Ask mona: whoever manages `mona` can allow it").lacks("allow-base");
+    page.says("may not build on it").tells("Ask mona: whoever manages `mona` can allow it").lacks("allow-base");
     assert_eq!(
         shop.eve().post(&format!("{path}/allow-base"), &[("base", "mona/base")]).await.status,
         StatusCode::NOT_FOUND

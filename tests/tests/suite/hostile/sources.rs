@@ -61,7 +61,7 @@ async fn a_submodule_is_refused_in_words() {
     };
     for (branch, dockerfile) in [("module-all", "COPY . /src\n"), ("module-in", "COPY lib/x/src.c /\n")] {
         let built = attempt(branch, dockerfile, "").await;
-        built.is("failed").page.says("`lib/x` is a git submodule").says("put its files into the repository");
+        built.is("failed").page.tells("`lib/x` is a git submodule").says("put its files into the repository");
     }
     for (branch, dockerfile, ignore) in [
         ("module-none", "RUN true\n", ""),
@@ -81,7 +81,7 @@ async fn a_pointer_of_git_lfs_is_refused_in_words() {
         shop.push(&shop.bench, change.file("app/main", "x").file(".dockerignore", ignore)).await
     };
     let built = attempt("lfs-all", "COPY . /src\n", "").await;
-    built.is("failed").page.says("`docs/film.bin` is stored with Git LFS").lacks("lib/x");
+    built.is("failed").page.tells("`docs/film.bin` is stored with Git LFS").lacks("lib/x");
     attempt("lfs-named", "COPY docs/*.bin /\n", "").await.is("failed").page.says("Git LFS");
     attempt("lfs-beside", "COPY app /app\n", "").await.is("succeeded");
     attempt("lfs-ignored", "COPY . /src\n", "**/*.bin\n").await.is("succeeded");
