@@ -137,7 +137,7 @@ async fn an_image_whose_signature_was_deleted_is_not_called_signed() {
     crane.run(&["delete", &project.image("main")]).await.ok();
     let gone = stage.mona.get(&project.path("tags/main")).await;
     assert_eq!(gone.status, 410, "{gone}");
-    gone.assert_says("Tag main was deleted by mona on 20");
+    gone.assert_says("Tag `main` was deleted by mona on 20");
     assert!(
         gone.body.contains("<code>main</code> was deleted") && gone.body.contains("aria-label=\"Repository\""),
         "{gone}"

@@ -128,7 +128,7 @@ async fn a_private_image_of_the_namespace_is_a_base_once_it_is_listed() {
     let remove = format!("/{}/-/settings/bases/remove", web.name);
     mona.post(&remove, &[("base", "mona/base")]).await.is(303);
     let change = web.repo.change("main").file("Dockerfile", format!("{file}RUN echo again\n"));
-    shop.push(&web, change).await.is("failed").page.says(words);
+    shop.push(&web, change).await.is("failed").page.tells(words);
     let add = format!("/{}/-/settings/bases", web.name);
     mona.post(&add, &[("base", "mona/none")])
         .await
