@@ -1,6 +1,7 @@
 //! What an open page is told: the same that a page says which is loaded later.
 
-use slipway_tests::{LogStream, OpenPage, Stage};
+use serde_json::json;
+use slipway_tests::{LogStream, OpenPage, Stage, browser};
 
 #[tokio::test]
 async fn a_failure_stands_on_the_open_page_as_on_a_new_one() {
@@ -90,4 +91,17 @@ async fn a_page_that_is_open_through_a_build_counts_its_tags() {
     let mut stream = LogStream::open(&stage.mona, &project.path("builds/1/events"), &OpenPage::of(&page).last).await;
     let first = stream.next().await.expect("the counters come").html;
     assert!(first.contains("#count-tags") && !first.contains("#result"), "{first}");
+}
+
+#[tokio::test]
+async fn pages_that_are_open_through_a_build_show_what_it_made() {
+    let stage = Stage::start().await;
+    let name = stage.import(&stage.repository("watched", "RUN echo ready && sleep 8\n")).await.name;
+    let project = stage.project(&name);
+    project.wait_for_line(1, "ready").await;
+    let url = |rest: &str| stage.server.url(&format!("/{name}{rest}"));
+    let seen = browser("refresh.mjs", &json!({ "overview": url(""), "tags": url("/-/tags") })).await;
+    assert_eq!((&seen["before"], &seen["after"]), (&json!(["0", "0", "0"]), &json!(["2", "2", "2"])), "{seen:#}");
+    assert_eq!(seen["in_use"], "0", "it was replaced under somebody's hands: {seen:#}");
+    assert_eq!((&seen["stayed"], &seen["problems"]), (&json!([true, true, true]), &json!([])), "{seen:#}");
 }
