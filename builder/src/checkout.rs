@@ -3,6 +3,7 @@
 //! Each source has a bare mirror that only grows by what is new; the folder is made from it and removed afterwards.
 
 pub(crate) mod git;
+pub(crate) mod links;
 mod mirror;
 mod paths;
 mod room;

@@ -61,18 +61,19 @@ fn by_the_source(error: &BuildError, places: &Places, name: &str) -> Told {
     let text = dockerfile::read(places);
     let excerpt = error.location.iter().flat_map(|location| &location.excerpt).filter(|line| line.failed);
     let instruction = excerpt.map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
-    let from = missing::from(&instruction);
     let cause = match error.class {
         ErrorClass::Transfer if places.absent.values().any(|why| *why == error.message) => {
             Some((Reason::SourceUnsupported, error.message.clone()))
         }
         ErrorClass::BaseImageMissing | ErrorClass::BaseImageDenied => {
-            no_stage(&error.message, from, &text).map(|told| (Reason::Syntax, told))
+            no_stage(&error.message, missing::from(&instruction, None), &text).map(|told| (Reason::Syntax, told))
         }
-        ErrorClass::FileMissing => missing::path_of(&error.message).and_then(|path| match from {
-            Some(from) => Some((Reason::FileMissing, format!("there is no `/{path}` in `{from}`"))),
-            None => missing::why(places, name, &path),
-        }),
+        ErrorClass::FileMissing => {
+            missing::path_of(&error.message).and_then(|path| match missing::from(&instruction, Some(&path)) {
+                Some(from) => Some((Reason::FileMissing, format!("there is no `/{path}` in `{from}`"))),
+                None => missing::why(places, name, &path),
+            })
+        }
         _ => None,
     };
     let note = dockerfile::foreign_frontend(&text).map(|found| dockerfile::told(name, found));

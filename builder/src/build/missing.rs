@@ -1,7 +1,8 @@
 //! Why a file that a `COPY` or `ADD` names is not there: BuildKit says only that it is not.
 
 use crate::checkout::Places;
-use slipway_buildkit::LocalDir;
+use crate::checkout::links::{Lead, follow};
+use slipway_buildkit::{IgnoreLine, LocalDir};
 use slipway_protocol::Reason;
 use std::path::{Path, PathBuf};
 
@@ -18,11 +19,29 @@ pub(super) fn path_of(message: &str) -> Option<String> {
     (!path.is_empty()).then(|| path.replace("\\\\", "\\"))
 }
 
-/// What a step takes its files from when it is not the context: `build` of `COPY --from=build` or `--mount=from=build`.
-pub(super) fn from(instruction: &str) -> Option<&str> {
-    let (_, rest) = instruction.split_once("from=")?;
-    let name = rest.split([',', ' ', '\t', '\n', '\\']).next().unwrap_or_default().trim_matches('"');
-    (!name.is_empty()).then_some(name)
+/// What a step takes `path` from when it is not the context: `build` of `COPY --from=build` or of
+/// `RUN --mount=from=build,source=path`. Without a path, the first that it takes anything from.
+pub(super) fn from<'a>(instruction: &'a str, path: Option<&str>) -> Option<&'a str> {
+    // The line goes on behind a backslash; what comes behind the flags is its own matter.
+    let words = instruction.split([' ', '\t', '\n', '\r']).filter(|word| !matches!(*word, "" | "\\"));
+    let flags = words.skip(1).take_while(|word| word.starts_with("--"));
+    let plain = |value: &'a str| Some(value.trim_matches('"')).filter(|value| !value.is_empty());
+    for flag in flags {
+        if let Some(name) = flag.strip_prefix("--from=") {
+            return plain(name);
+        }
+        let Some(mount) = flag.strip_prefix("--mount=") else { continue };
+        let value = |keys: &[&str]| {
+            mount.split(',').find_map(|part| part.split_once('=').filter(|(key, _)| keys.contains(key))).map(|(_, v)| v)
+        };
+        let source = value(&["source", "src"]).map(|source| source.trim_matches(['"', '/']));
+        if path.is_none_or(|path| source == Some(path))
+            && let Some(name) = value(&["from"])
+        {
+            return plain(name);
+        }
+    }
+    None
 }
 
 /// Says where a path of the context is, or what keeps it out. `None` where BuildKit's words are all there is to say.
@@ -38,12 +57,29 @@ pub(super) fn why(places: &Places, dockerfile: &str, path: &str) -> Option<(Reas
         "" => source.clone(),
         below => source.open_below(below).ok()?,
     };
-    if context.holds(path) {
-        let (file, line) = ignored(places, &source, &context, dockerfile, path)?;
-        return missing(format!(
-            "`{path}` is there, and line {} of `{file}` leaves it out of the build: `{}`",
-            line.number, line.text
-        ));
+    let left_out = |path: &str| ignored(places, &source, &context, dockerfile, path);
+    if context.holds(path)
+        && let Some((file, IgnoreLine { number, text })) = left_out(path)
+    {
+        let told = format!("`{path}` is there, and line {number} of `{file}` leaves it out of the build: `{text}`");
+        return missing(told);
+    }
+    match follow(&places.files.join(&places.context), Path::new(path)) {
+        Lead::There(real) if real == Path::new(path) => return None,
+        Lead::There(real) => {
+            let (file, IgnoreLine { number, text }) = left_out(real.to_str()?)?;
+            let real = real.display();
+            return missing(format!(
+                "`{path}` leads by a link to `{real}`, and line {number} of `{file}` leaves that out of the build: `{text}`"
+            ));
+        }
+        Lead::Nowhere { by_link: false, .. } => {}
+        Lead::Nowhere { path: target, .. } => {
+            let target = target.display();
+            return missing(format!("`{path}` leads by a link to `{target}`, which is not in the build's files"));
+        }
+        Lead::Out => return missing(format!("`{path}` leads by a link out of the build's files")),
+        Lead::Round => return missing(format!("`{path}` is a link that leads back to itself")),
     }
     let whole = places.context.join(path);
     if let Some((_, why)) = places.absent.iter().find(|(absent, _)| whole.starts_with(absent)) {
@@ -116,7 +152,10 @@ fn like(places: &Places, path: &str, there: &[PathBuf]) -> Option<Like> {
     // As the path is read from the top of the source, or at the Dockerfile.
     let from_top = there.iter().find(|found| found.as_path() == Path::new(path));
     if let Some(found) = from_top {
-        return Some(Like::Outside(found.clone()));
+        return Some(match found.strip_prefix(&places.context) {
+            Ok(inside) => Like::Inside(inside.to_owned()),
+            Err(_outside) => Like::Outside(found.clone()),
+        });
     }
     if let Some(found) = inside().find(|found| found.ends_with(path)) {
         return Some(Like::Inside(found.to_owned()));

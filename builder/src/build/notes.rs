@@ -2,6 +2,8 @@
 
 use super::dockerfile;
 use crate::checkout::Places;
+use crate::checkout::links::{Lead, follow};
+use std::path::Path;
 
 const IGNORE: &str = ".dockerignore";
 
@@ -12,18 +14,19 @@ pub(super) fn of(places: &Places, name: &str) -> Vec<String> {
     frontend.into_iter().chain(lost_ignore_file(places)).collect()
 }
 
-/// BuildKit sees the context folder alone, so an ignore file that is a link out of it is as none.
+/// BuildKit sees the context folder alone, so an ignore file that is a link out of it, or to nothing, is as none.
 fn lost_ignore_file(places: &Places) -> Option<String> {
     let own = places.dockerfile_dir.join(format!("{}{IGNORE}", places.dockerfile_name));
-    let context = places.files.join(&places.context);
-    let file = context.join(IGNORE);
-    // An absolute one begins at the context.
-    let leads_out = std::fs::read_link(&file).ok()?.is_relative()
-        && file.canonicalize().is_ok_and(|target| !target.starts_with(&context));
-    (leads_out && !places.files.join(own).exists()).then(|| {
+    let where_to = match follow(&places.files.join(&places.context), Path::new(IGNORE)) {
+        Lead::There(_) | Lead::Nowhere { by_link: false, .. } => return None,
+        Lead::Nowhere { path, .. } => format!("to `{}`, which is not in the context folder", path.display()),
+        Lead::Out => "that leads out of the context folder".to_owned(),
+        Lead::Round => "that leads back to itself".to_owned(),
+    };
+    let is_read = matches!(follow(&places.files, &own), Lead::There(_));
+    (!is_read).then(|| {
         format!(
-            "`{}` is a link that leads out of the context folder, so it leaves nothing out of the build: put the file \
-             itself there",
+            "`{}` is a link {where_to}, so it leaves nothing out of the build: put the file itself there",
             places.context.join(IGNORE).display()
         )
     })

@@ -1,5 +1,6 @@
 //! The Dockerfile and the context folder inside a checkout.
 
+use super::links::{Lead, follow};
 use super::tree::{Entry, Kind};
 use crate::failure::{Failed, because, internal};
 use slipway_protocol::{Reason, Target, is_dockerfile};
@@ -69,18 +70,21 @@ fn relative(what: &str, path: &str) -> Result<PathBuf, Failed> {
 /// Finds both in the checkout, refusing links that lead out of it.
 pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<Places, Failed> {
     let files = files.canonicalize().map_err(|error| internal("read the checkout", &error.into()))?;
-    let context = resolve(&files, &wanted.context)?.filter(|path| files.join(path).is_dir());
-    let context = context.ok_or_else(|| {
-        let text = format!("there is no folder `{}` in this commit", wanted.context.display());
-        because(Reason::FileMissing, text)
-    })?;
-    let dockerfile = resolve(&files, &wanted.dockerfile)?;
-    let is_file = dockerfile.is_some_and(|path| files.join(path).is_file());
-    if !is_file {
-        return Err(because(Reason::DockerfileMissing, missing(entries, wanted)));
+    let context = resolve(&files, &wanted.context, Reason::FileMissing)?;
+    let context = context
+        .filter(|path| files.join(path).is_dir())
+        .ok_or_else(|| because(Reason::FileMissing, no_folder(&files, entries, &wanted.context)))?;
+    let dockerfile = resolve(&files, &wanted.dockerfile, Reason::DockerfileMissing)?;
+    match dockerfile.map(|path| files.join(path)) {
+        Some(path) if path.is_file() => {}
+        Some(_) => {
+            let text = format!("`{}` is a folder; name the Dockerfile in it", wanted.dockerfile.display());
+            return Err(because(Reason::DockerfileMissing, text));
+        }
+        None => return Err(because(Reason::DockerfileMissing, missing(entries, wanted))),
     }
     let folder = wanted.dockerfile.parent().unwrap_or(Path::new(""));
-    let folder = resolve(&files, folder)?.unwrap_or_default();
+    let folder = resolve(&files, folder, Reason::DockerfileMissing)?.unwrap_or_default();
     let name = wanted.dockerfile.file_name().unwrap_or_default();
     let (dir, name) = if has_link(&files.join(&folder), name) {
         // It may lead to another folder of the source, so BuildKit is shown all of it.
@@ -100,25 +104,49 @@ fn has_link(folder: &Path, name: &OsStr) -> bool {
     [name, &ignore].iter().any(|name| folder.join(name).is_symlink())
 }
 
-/// The path with its links followed, relative to `files`; `None` if there is nothing.
-fn resolve(files: &Path, path: &Path) -> Result<Option<PathBuf>, Failed> {
-    let Ok(real) = files.join(path).canonicalize() else {
-        return Ok(None);
-    };
-    match real.strip_prefix(files) {
-        Ok(inside) => Ok(Some(inside.to_owned())),
-        Err(_outside) => {
-            let text = format!("`{}` is a link out of the source", path.display());
-            Err(because(Reason::NotAllowed, text))
+/// The path with its links followed, relative to `files`; `None` if there is nothing of this name.
+fn resolve(files: &Path, path: &Path, missing: Reason) -> Result<Option<PathBuf>, Failed> {
+    let shown = path.display();
+    match follow(files, path) {
+        Lead::There(path) => Ok(Some(path)),
+        Lead::Nowhere { by_link: false, .. } => Ok(None),
+        Lead::Nowhere { path: target, .. } => {
+            let text = format!("`{shown}` is a link to `{}`, which is not in this commit", target.display());
+            Err(because(missing, text))
         }
+        Lead::Out => Err(because(Reason::NotAllowed, format!("`{shown}` is a link out of the source"))),
+        Lead::Round => Err(because(missing, format!("`{shown}` is a link that leads back to itself"))),
     }
+}
+
+fn no_folder(files: &Path, entries: &[Entry], path: &Path) -> String {
+    let shown = path.display();
+    if files.join(path).is_file() {
+        return format!("`{shown}` is a file, and the context is a folder: name the folder that it lies in");
+    }
+    match entries.iter().flat_map(|entry| entry.path.ancestors().skip(1)).find(|folder| is_like(folder, path)) {
+        Some(folder) => {
+            format!("there is no folder `{shown}` in this commit; there is `{}`, {CASE}", folder.display())
+        }
+        None => format!("there is no folder `{shown}` in this commit"),
+    }
+}
+
+/// Of a name that differs by that alone.
+const CASE: &str = "and upper and lower case count";
+
+fn is_like(found: &Path, path: &Path) -> bool {
+    found.to_string_lossy().to_lowercase() == path.to_string_lossy().to_lowercase()
 }
 
 fn missing(entries: &[Entry], wanted: &Wanted) -> String {
     let path = wanted.dockerfile.display();
-    let found: Vec<String> = entries
-        .iter()
-        .filter(|entry| entry.kind == Kind::File && entry.path.to_str().is_some_and(is_dockerfile))
+    let files = || entries.iter().filter(|entry| entry.kind != Kind::Submodule);
+    if let Some(other) = files().find(|entry| is_like(&entry.path, &wanted.dockerfile)) {
+        return format!("there is no `{path}` in this commit; there is `{}`, {CASE}", other.path.display());
+    }
+    let found: Vec<String> = files()
+        .filter(|entry| entry.path.to_str().is_some_and(is_dockerfile))
         .map(|entry| format!("`{}`", entry.path.display()))
         .collect();
     let more = found.len().saturating_sub(NAMED);

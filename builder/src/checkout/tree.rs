@@ -12,9 +12,13 @@ use std::path::{Path, PathBuf};
 const MOST_FILES: usize = 500_000;
 /// All paths together.
 const MOST_PATHS: usize = 128 << 20;
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
+/// What a pointer of Git LFS begins with, today and at first.
+const LFS_VERSIONS: [&str; 2] =
+    ["version https://git-lfs.github.com/spec/v1", "version https://hawser.github.com/spec/v1"];
 /// By the LFS specification a pointer is smaller than this.
 const LFS_LARGEST: u64 = 1024;
+/// Its three lines.
+const LFS_SMALLEST: u64 = 100;
 
 /// One file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,17 +120,43 @@ pub(super) fn absent(entries: &[Entry], places: &Places) -> BTreeMap<PathBuf, St
 }
 
 fn is_lfs_pointer(files: &Path, entry: &Entry) -> bool {
-    if !(LFS_POINTER.len() as u64..LFS_LARGEST).contains(&entry.size) {
+    if !(LFS_SMALLEST..LFS_LARGEST).contains(&entry.size) {
         return false;
     }
-    let mut start = [0; LFS_POINTER.len()];
-    let read = std::fs::File::open(files.join(&entry.path)).and_then(|mut file| file.read_exact(&mut start));
-    read.is_ok() && start == *LFS_POINTER
+    let mut text = String::new();
+    let file = std::fs::File::open(files.join(&entry.path));
+    let read = file.and_then(|file| file.take(LFS_LARGEST).read_to_string(&mut text));
+    read.is_ok() && is_pointer(&text)
+}
+
+/// Git LFS, "The Pointer": the version first, then lines of a key and a value.
+fn is_pointer(text: &str) -> bool {
+    let mut lines = text.lines();
+    let is_first = lines.next().is_some_and(|line| LFS_VERSIONS.contains(&line));
+    let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+    let is_hash = |oid: &str| {
+        oid.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+    };
+    is_first && value("oid").is_some_and(is_hash) && value("size").is_some_and(|size| size.parse::<u64>().is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pointer_has_an_object_and_a_size() {
+        let oid = format!("oid sha256:{}", "a1".repeat(32));
+        for version in LFS_VERSIONS {
+            assert!(is_pointer(&format!("{version}\n{oid}\nsize 0\n")), "{version}");
+            assert!(is_pointer(&format!("{version}\next-0-x sha256:ab\n{oid}\nsize 12\n")), "{version}");
+            for other in ["\n\nHow pointers look.\n", "\nsize 12\n", "\noid sha256:a1\nsize 12\n"] {
+                assert!(!is_pointer(&format!("{version}{other}")), "{other}");
+            }
+            assert!(!is_pointer(&format!("{version}\n{oid}\n")) && !is_pointer(&format!("{version}\n{oid}\nsize x\n")));
+            assert!(!is_pointer(&format!("# \n{version}\n{oid}\nsize 1\n")));
+        }
+    }
 
     #[test]
     fn a_listing_is_read_with_any_file_name_and_wherever_it_is_cut() {

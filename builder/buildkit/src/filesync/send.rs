@@ -132,9 +132,6 @@ impl Inner {
         let exclude = Patterns::new(&self.asked.exclude, &mut space, &mut effort)?;
         let (mut next, mut bytes) = (0, 0_u64);
         let mut tell = |found: Found| {
-            if let Some(why) = self.dir.1.get(&found.stat.path) {
-                return Err(Failure::Absent { why: why.clone() });
-            }
             bytes = bytes.saturating_add(u64::try_from(found.stat.size).unwrap_or(0));
             if bytes > self.limits.bytes {
                 return Err(Failure::TooLarge { limit: self.limits.bytes });
@@ -147,7 +144,7 @@ impl Inner {
             send(packets, stat_packet(Some(found.stat)))
         };
         let most = self.limits.entries.min(u32::MAX.into());
-        Walk::new(include, exclude, most, effort, &mut tell).dir(root, "")?;
+        Walk::new((include, exclude), &self.dir.1, most, effort, &mut tell).dir(root, "")?;
         send(packets, stat_packet(None))
     }
 

@@ -113,7 +113,7 @@ async fn what_is_not_really_here_fails_only_those_who_want_it() {
         let list = Receiver::of_dir(dir, asked, Limits::default()).list().await;
         list.err().map(|error| error.message().to_owned())
     };
-    let cases: [(&[&str], &[&str], Option<&str>); 9] = [
+    let cases: [(&[&str], &[&str], Option<&str>); 13] = [
         (&["app/main"], &[], None),
         (&["docs", "app/ma*"], &[], None),
         (&["."], &["**/*.bin", "lib"], None),
@@ -121,6 +121,11 @@ async fn what_is_not_really_here_fails_only_those_who_want_it() {
         (&["."], &["lib"], Some("no app/model.bin")),
         (&["."], &["app"], Some("no lib/dep")),
         (&["lib"], &[], Some("no lib/dep")),
+        // What comes from elsewhere is left out file by file as well.
+        (&["."], &["app", "lib/dep/*"], None),
+        (&["."], &["app", "lib/dep/**"], None),
+        (&["."], &["app", "lib/dep/*", "!lib/dep/file"], Some("no lib/dep")),
+        (&["."], &["app", "lib/dep/*.md"], Some("no lib/dep")),
         (&["app"], &[], Some("no app/model.bin")),
         (&["model"], &[], Some("no app/model.bin")),
     ];
@@ -235,7 +240,8 @@ fn a_walk_that_sends_nothing_ends_when_nobody_waits() {
         Patterns::new(&["**".to_owned(), "!kept".to_owned()], &mut Room::new(), &mut Effort::new(&|| true)).unwrap();
     let mut tell = |found: Found| panic!("{} was sent", found.stat.path);
     let root = LocalDir::open(tree.path()).unwrap();
-    let mut walk = Walk::new(None, exclude, 1_000, Effort::new(&is_wanted), &mut tell);
+    let none = std::collections::BTreeMap::new();
+    let mut walk = Walk::new((None, exclude), &none, 1_000, Effort::new(&is_wanted), &mut tell);
     let ended = walk.dir(&root.0, "");
     assert!(matches!(ended, Err(Failure::Gone)), "{ended:?}");
     assert_eq!(looks.get(), 3);

@@ -1,6 +1,6 @@
 //! Lists a directory: depth first, names in byte order, as the receiver insists.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::{OsStr, OsString};
 use std::io;
 
@@ -27,6 +27,8 @@ pub(super) struct Walk<'a> {
     /// None includes everything.
     include: Option<Patterns>,
     exclude: Option<Patterns>,
+    /// What is not really here, each with the sentence that says why.
+    absent: &'a BTreeMap<String, String>,
     /// How many more names may be looked at, and how many that was at first.
     left: u64,
     limit: u64,
@@ -47,14 +49,15 @@ struct Level {
 }
 
 impl<'a> Walk<'a> {
+    /// `include` and `exclude` are patterns.
     pub(super) fn new(
-        include: Option<Patterns>,
-        exclude: Option<Patterns>,
+        (include, exclude): (Option<Patterns>, Option<Patterns>),
+        absent: &'a BTreeMap<String, String>,
         limit: u64,
         effort: Effort<'a>,
         tell: &'a mut dyn FnMut(Found) -> Result<(), Failure>,
     ) -> Self {
-        Self { include, exclude, left: limit, limit, levels: Vec::new(), links: HashMap::new(), effort, tell }
+        Self { include, exclude, absent, left: limit, limit, levels: Vec::new(), links: HashMap::new(), effort, tell }
     }
 
     /// Tells of all that is wanted of a directory, whose own path is `path`.
@@ -81,41 +84,69 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, dir: &Dir, parent: &str, name: &OsStr) -> Result<(), Failure> {
+        if let Some((child, path)) = self.enter(dir, parent, name)? {
+            self.dir(&child, &path)?;
+            self.levels.pop();
+        }
+        Ok(())
+    }
+
+    /// Tells of one name. Of a directory whose names are to be told too there is one more level then. What it needs of the
+    /// stack is given back before they are.
+    fn enter(&mut self, dir: &Dir, parent: &str, name: &OsStr) -> Result<Option<(Dir, String)>, Failure> {
         let lossy = name.to_string_lossy();
         let path = if parent.is_empty() { lossy.into_owned() } else { format!("{parent}/{lossy}") };
         let metadata = dir.symlink_metadata(name).map_err(|error| vanished(error, &path))?;
         let (wanted, below, level) = self.judge(&path, metadata.is_dir())?;
         match (wanted, name.to_str()) {
             (true, None) => return Err(Failure::NotUtf8 { path }),
-            (false, None) => return Ok(()),
-            (false, Some(_)) if !below => return Ok(()),
+            (false, None) => return Ok(None),
+            (false, Some(_)) if !below => return Ok(None),
             _ => {}
         }
+        if wanted && !metadata.is_dir() {
+            self.refuse_absent(&path)?;
+        }
         let Some(found) = self.found(dir, name, &path, &metadata)? else {
-            return Ok(());
+            return Ok(None);
         };
         let mut pending = Some(found);
         if wanted {
             self.tell(pending.take())?;
         }
-        if metadata.is_dir() {
-            let child = match dir.open_dir(name) {
-                // Nobody asked for it by name, so it need not be readable.
-                Err(error) if !wanted && error.kind() == io::ErrorKind::PermissionDenied => {
-                    return Ok(());
-                }
-                child => child.map_err(|error| vanished(error, &path))?,
-            };
-            // A link put in its place would be followed, though never out of `dir`.
-            let opened = child.dir_metadata().map_err(Failure::read(&path))?;
-            if !Identity::of(&metadata).is_same_place(&opened) {
-                return Err(Failure::Changed { path });
-            }
-            self.levels.push(Level { pending, ..level });
-            self.dir(&child, &path)?;
-            self.levels.pop();
+        if !metadata.is_dir() {
+            return Ok(None);
         }
-        Ok(())
+        let child = match dir.open_dir(name) {
+            // Nobody asked for it by name, so it need not be readable.
+            Err(error) if !wanted && error.kind() == io::ErrorKind::PermissionDenied => {
+                return Ok(None);
+            }
+            child => child.map_err(|error| vanished(error, &path))?,
+        };
+        // A link put in its place would be followed, though never out of `dir`.
+        let opened = child.dir_metadata().map_err(Failure::read(&path))?;
+        if !Identity::of(&metadata).is_same_place(&opened) {
+            return Err(Failure::Changed { path });
+        }
+        self.levels.push(Level { pending, ..level });
+        if wanted {
+            self.refuse_emptied(&path)?;
+        }
+        Ok(Some((child, path)))
+    }
+
+    /// Refuses what is wanted and not here.
+    fn refuse_absent(&self, path: &str) -> Result<(), Failure> {
+        self.absent.get(path).map_or(Ok(()), |why| Err(Failure::Absent { why: why.clone() }))
+    }
+
+    /// Refuses a directory whose files come from elsewhere, if one of them would be wanted. Its level is the last.
+    fn refuse_emptied(&mut self, path: &str) -> Result<(), Failure> {
+        if !self.absent.contains_key(path) || !self.judge(&format!("{path}/file"), false)?.0 {
+            return Ok(());
+        }
+        self.refuse_absent(path)
     }
 
     /// Whether a path is wanted, whether something below it may be, and what its children need to know.

@@ -46,7 +46,24 @@ fn the_path_is_read_from_buildkits_words() {
         ("COPY --chmod=755 --from=docker.io/x/y:1 \\", Some("docker.io/x/y:1")),
         ("COPY a b", None),
     ] {
-        assert_eq!(from(instruction), name, "{instruction}");
+        assert_eq!(from(instruction, None), name, "{instruction}");
+    }
+    for (instruction, path, name) in [
+        ("COPY --from=build /gone /b", "gone", Some("build")),
+        ("RUN --mount=type=bind,from=deps,source=/gone,target=/x true", "gone", Some("deps")),
+        ("RUN --mount=from=deps,target=/d --mount=source=gone,target=/n true", "gone", None),
+        (
+            "RUN --mount=type=cache,from=c,target=/c \\\n  --mount=type=bind,src=gone,from=d,target=/n x",
+            "gone",
+            Some("d"),
+        ),
+        ("RUN --mount=type=bind,source=gone,target=/n echo \"select from=tbl\"", "gone", None),
+        ("COPY data/from=here.txt /x", "data/from=here.txt", None),
+        ("COPY nope.txt /from=here/", "nope.txt", None),
+        ("COPY --chmod=755 nope-from=a /d", "nope-from=a", None),
+        ("COPY gone.txt <<E /x/\nfrom=y\nE", "gone.txt", None),
+    ] {
+        assert_eq!(from(instruction, Some(path)), name, "{instruction}");
     }
 }
 
@@ -83,6 +100,37 @@ fn a_file_that_is_left_out_is_told_with_the_line() {
 }
 
 #[test]
+fn a_link_is_told_with_what_it_leads_to() {
+    let tree = tree(&[(".dockerignore", "*.env\nsrc\n"), ("prod.env", ""), ("src/index.js", ""), ("kept", "")]);
+    let links =
+        [("l", "prod.env"), ("ld", "/src"), ("gone", "nothing"), ("out", "../x"), ("round", "round"), ("k", "kept")];
+    for (name, target) in links {
+        std::os::unix::fs::symlink(target, tree.path().join(name)).unwrap();
+    }
+    for (path, expected) in [
+        (
+            "l",
+            Some(
+                "`l` leads by a link to `prod.env`, and line 1 of `.dockerignore` leaves that out of the build: `*.env`",
+            ),
+        ),
+        (
+            "ld/index.js",
+            Some(
+                "`ld/index.js` leads by a link to `src/index.js`, and line 2 of `.dockerignore` leaves that out of the build: `src`",
+            ),
+        ),
+        ("gone", Some("`gone` leads by a link to `nothing`, which is not in the build's files")),
+        ("out", Some("`out` leads by a link out of the build's files")),
+        ("round", Some("`round` is a link that leads back to itself")),
+        ("k", None),
+    ] {
+        let told = why(&places(&tree, "", "", "Dockerfile"), "Dockerfile", path).map(|(_, text)| text);
+        assert_eq!(told.as_deref(), expected, "{path}");
+    }
+}
+
+#[test]
 fn a_file_that_lies_elsewhere_is_told_with_its_place() {
     let tree = tree(&[
         ("package.json", ""),
@@ -94,6 +142,7 @@ fn a_file_that_lies_elsewhere_is_told_with_its_place() {
     std::os::unix::fs::symlink("/etc", tree.path().join("etc")).unwrap();
     for (context, path, expected) in [
         ("web", "package.json", "the repository has `package.json` outside of it: see Settings → Context folder"),
+        ("web", "web/README.md", "there is `README.md`: paths in COPY and ADD begin at the context folder"),
         ("web", "main.go", "the repository has `api/main.go` outside of it: see Settings → Context folder"),
         ("web", "readme.MD", "there is `README.md`, and upper and lower case count"),
         ("web", "entrypoint.sh", "there is `docker/entrypoint.sh`: paths in COPY and ADD begin at the context folder"),

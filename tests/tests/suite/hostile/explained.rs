@@ -33,7 +33,12 @@ async fn a_file_outside_of_the_context_is_told_with_the_setting() {
     let fields = [("dockerfile", "./web/Dockerfile"), ("context", "./web/"), ("build_args", "")];
     shop.mona().post(&format!("/{}/-/settings/rule", to.name), &fields).await.is(303);
     let change = to.repo.change("main").file("package.json", "{}").file("web/x", "x");
-    let change = change.file("web/Dockerfile", "FROM scratch\nCOPY ../package.json /\n");
+    let change = change.file("web/Dockerfile", "FROM scratch\nCOPY web/x /\n");
+    let built = shop.push(&to, change).await;
+    let inside =
+        "there is no `web/x` in the context folder `web`; there is `x`: paths in COPY and ADD begin at the context";
+    built.is("failed").page.tells(inside).lacks("Settings → Context folder");
+    let change = to.repo.change("main").file("web/Dockerfile", "FROM scratch\nCOPY ../package.json /\n");
     let built = shop.push(&to, change).await;
     let page = &built.is("failed").page;
     page.tells(

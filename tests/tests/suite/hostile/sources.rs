@@ -40,7 +40,19 @@ async fn a_dockerfile_that_is_a_link_out_of_the_source_is_refused() {
         shop.push(&shop.bench, change).await.is("failed").page.says("link out of the source").lacks("root:x");
     }
     let change = shop.bench.repo.change("link-self").symlink("Dockerfile", "Dockerfile");
-    shop.push(&shop.bench, change).await.is("failed").page.says("there is no `Dockerfile`");
+    shop.push(&shop.bench, change).await.is("failed").page.tells("`Dockerfile` is a link that leads back to itself");
+    // One that begins at the top of the source leads nowhere else, and what lies outside is not told.
+    let change = with_busybox(shop.bench.repo.change("link-top"), "RUN echo from-the-top\n")
+        .file("deploy/real", format!("{START}RUN echo from-the-top\n"));
+    let change = change.remove("Dockerfile").symlink("Dockerfile", "/deploy/real");
+    shop.push(&shop.bench, change).await.is("succeeded");
+    for target in ["../../../../../../../../../../etc/passwd", "../../../../../../../../../../etc/not-there"] {
+        let change = shop.bench.repo.change("link-asks").symlink("Dockerfile", target);
+        shop.push(&shop.bench, change).await.is("failed").page.tells("`Dockerfile` is a link out of the source");
+    }
+    let change = shop.bench.repo.change("link-dangling").symlink("Dockerfile", "deploy/none");
+    let told = "`Dockerfile` is a link to `deploy/none`, which is not in this commit";
+    shop.push(&shop.bench, change).await.is("failed").page.tells(told);
     let change = with_busybox(shop.bench.repo.change("link-in"), "RUN echo by-link\n")
         .file("real", format!("{START}RUN echo by-link\n"));
     let change = change.remove("Dockerfile").symlink("Dockerfile", "real");
@@ -67,6 +79,7 @@ async fn a_submodule_is_refused_in_words() {
         ("module-none", "RUN true\n", ""),
         ("module-beside", "COPY lib/own.txt /\n", ""),
         ("module-ignored", "COPY . /src\n", "lib/x\n"),
+        ("module-emptied", "COPY . /src\n", "lib/x/**\n"),
     ] {
         attempt(branch, dockerfile, ignore).await.is("succeeded");
     }
@@ -84,6 +97,9 @@ async fn a_pointer_of_git_lfs_is_refused_in_words() {
     built.is("failed").page.tells("`docs/film.bin` is stored with Git LFS").lacks("lib/x");
     attempt("lfs-named", "COPY docs/*.bin /\n", "").await.is("failed").page.says("Git LFS");
     attempt("lfs-beside", "COPY app /app\n", "").await.is("succeeded");
+    let prose = "version https://git-lfs.github.com/spec/v1\nis the first line of a pointer, and this file is none of them: prose.\n";
+    let change = with_busybox(shop.bench.repo.change("lfs-prose"), "COPY doc.md /\n").file("doc.md", prose);
+    shop.push(&shop.bench, change).await.is("succeeded");
     attempt("lfs-ignored", "COPY . /src\n", "**/*.bin\n").await.is("succeeded");
 }
 
