@@ -37,8 +37,8 @@ pub use enqueue::{NewBuild, enqueue, supersede};
 pub use finish::finish;
 pub use lease::at_start;
 pub use pages::{
-    Search, find, materials, newest, newest_of_ref, number_of, of_ref, page, present_attempt, search, tags_of,
-    usual_secs, was_overtaken,
+    Search, find, is_any_open, materials, newest, newest_of_ref, number_of, of_ref, page, present_attempt, search,
+    tags_of, usual_secs, was_overtaken,
 };
 pub use rerun::{Rerun, build_now, rerun};
 pub use states::is_over;

@@ -1,5 +1,6 @@
 // Loaded on every page; everything works without it.
 import './times.js';
+import './clocks.js';
 import '@github/relative-time-element';
 import '@github/clipboard-copy-element';
 import { install, uninstall } from '@github/hotkey';

@@ -4,7 +4,6 @@ import './follow.js';
 import './lines.js';
 import './find.js';
 import './announce.js';
-import './clocks.js';
 
 if (live) {
   const running = live.hasAttribute('data-running');

@@ -118,6 +118,11 @@ pub async fn newest_of_ref(app: &App, build: &rows::Build) -> Result<Option<rows
     db::builds::newest_of_ref(&app.db, build.repository_id, &build.ref_name).await
 }
 
+/// Whether a build of the repository waits or runs.
+pub async fn is_any_open(app: &App, repository_id: Uuid) -> Result<bool> {
+    db::builds::is_any_open(&app.db, repository_id).await
+}
+
 /// It succeeded, and some of its tags stayed where they were.
 pub fn was_overtaken(build: &rows::Build) -> bool {
     build.state == BuildState::Succeeded && build.detail.is_some()

@@ -207,6 +207,14 @@ pub async fn newest_of_ref(c: &impl Ask, repository_id: Uuid, ref_name: &str) ->
         .await?)
 }
 
+/// Whether a build of the repository waits or runs.
+pub async fn is_any_open(c: &impl Ask, repository_id: Uuid) -> Result<bool> {
+    let open = build::Entity::find()
+        .filter(build::Column::RepositoryId.eq(repository_id))
+        .filter(build::Column::State.is_in([BuildState::Queued, BuildState::Running]));
+    Ok(open.one(c.connection()).await?.is_some())
+}
+
 pub async fn count(c: &impl Ask, repository_id: Uuid) -> Result<u64> {
     Ok(build::Entity::find().filter(build::Column::RepositoryId.eq(repository_id)).count(c.connection()).await?)
 }

@@ -33,6 +33,9 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
 
 fn parse_line(line: &str) -> Result<(&str, &str), String> {
     let (name, value) = line.split_once('=').ok_or_else(|| format!("`{}` has no `=`; write NAME=value", cut(line)))?;
+    if name.trim().is_empty() {
+        return Err("the name is missing before the `=`".to_owned());
+    }
     let first = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     if !first || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') || name.len() > LONGEST_NAME {
         return Err(format!("`{}` is no name of a build argument: letters, digits and `_`", cut(name)));

@@ -43,7 +43,7 @@ pub fn dockerfile(typed: &str) -> Result<String> {
 
 /// A context folder as people write it, `.`, `./docker` or `/docker/`, as it is stored: empty for the whole source.
 pub fn context(typed: &str) -> Result<String> {
-    inside(typed, "Context folder", "`docker`, or empty for the whole repository")
+    inside(typed, "Context folder", "`docker`, or leave it empty for the whole repository")
 }
 
 fn is_folder(typed: &str) -> bool {
@@ -59,7 +59,7 @@ fn inside(typed: &str, field: &str, example: &str) -> Result<String> {
         return Err(wrong("folders are divided by `/`, not by a backslash"));
     }
     if typed.contains(char::is_control) {
-        return Err(wrong("it has a sign that no path has"));
+        return Err(wrong("it has a character that no path has"));
     }
     if typed.contains("://") {
         return Err(wrong("this is an address"));

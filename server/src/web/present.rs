@@ -7,6 +7,7 @@ use super::views::builds::{BuildFacts, BuildRow};
 use super::views::facts::{Commit, Signature, State};
 use super::views::repository::{Cause, Durations, RepositoryHead};
 use crate::app::App;
+use crate::builds;
 use crate::builds::view::Queue;
 use crate::db::{self, BuildState, Trigger, Visibility, rows};
 use crate::error::Result;
@@ -14,6 +15,7 @@ use crate::names::{Digest, RefName};
 use crate::policy::{self, Principal, RepositoryAccess};
 use crate::registry::tags::MoveStory;
 use crate::trust::{self, Place, Verdict, VerdictState};
+use uuid::Uuid;
 
 pub fn state(state: BuildState) -> State {
     match state {
@@ -158,9 +160,9 @@ pub fn head_uncounted(principal: &Principal, on: &RepositoryAccess) -> Repositor
 }
 
 /// The stream of a repository's builds, while the newest one is open: a page that counts on it follows.
-pub fn while_open(head: &RepositoryHead, newest: Option<&rows::Build>) -> Option<String> {
-    let is_open = newest.is_some_and(|build| state(build.state).is_open());
-    is_open.then(|| format!("{}/-/builds/events", head.url()))
+pub async fn while_open(app: &App, head: &RepositoryHead, repository_id: Uuid) -> Result<Option<String>> {
+    let is_open = builds::is_any_open(app, repository_id).await?;
+    Ok(is_open.then(|| format!("{}/-/builds/events", head.url())))
 }
 
 /// Signed by whom, and when that was checked.

@@ -58,7 +58,7 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
         layout: head
             .layout("Overview", viewer, RepositoryTab::Overview)
             .flash(page::flash(&app, &request))
-            .following(present::while_open(&head, newest.first())),
+            .following(present::while_open(&app, &head, on.id).await?),
         gone: source.as_ref().and_then(|s| gone(&app, s, known, &head)),
         turned_private: turned_private(&app, on.id, known, head.admin.then(|| head.settings_url("#visibility")))
             .await?,

@@ -9,7 +9,6 @@ use super::views::repository::RepositoryTab;
 use super::views::tags::{LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use super::{offer, present};
 use crate::app::App;
-use crate::builds;
 use crate::error::Result;
 use crate::names::{Digest, TagName};
 use crate::policy::{Allowed, DeleteImage, ReadRepository, RepositoryAccess};
@@ -58,9 +57,8 @@ pub async fn list(
     }
     let rows = offer::rows(&app, on, &found).await?;
     let viewer = page::viewer(&app, allowed.principal()).await?;
-    let newest = builds::newest(&app, on.id, 1).await?;
     let layout = head.layout("Tags", viewer, RepositoryTab::Tags).flash(page::flash(&app, &request));
-    let layout = layout.following(present::while_open(&head, newest.first()));
+    let layout = layout.following(present::while_open(&app, &head, on.id).await?);
     let pages = query.pages(total, &url);
     page::html_after_form(&app, &request, &TagList { layout, head, rows, query: part, sorts, pages })
 }

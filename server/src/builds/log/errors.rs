@@ -26,7 +26,8 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// Looks at a line without its colours: the shapes of rustc, gcc, tsc, npm, pip, make, Go, and of GitHub's commands.
+    /// Looks at a line without its colours: the shapes of rustc, gcc, tsc, npm, pip, make, Go, Maven, Gradle, of threads that
+    /// panic or throw, and of GitHub's commands.
     pub fn of(line: &str) -> Self {
         let line = line.trim_start();
         let lower: String = line.chars().take(200).collect::<String>().to_ascii_lowercase();
@@ -45,8 +46,12 @@ impl Mark {
             "e: ",
             "traceback (most recent",
             "make: ***",
-        ]) || holds(&[": error:", ": fatal error:", ": error ts", "): error "])
+            "[error]",
+            "failure: ",
+            "exception in thread ",
+        ]) || holds(&[": error:", ": fatal error:", ": error ts", "): error ", " panicked at ", ": fatal: "])
             || (starts(&["make["]) && holds(&["]: ***"]))
+            || is_of_go(&lower)
         {
             Self::Error
         } else if starts(&["warning:", "warning[", "warn:", "npm warn", "::warning", "w: ", "deprecation:"])
@@ -57,6 +62,13 @@ impl Mark {
             Self::None
         }
     }
+}
+
+/// `./main.go:5:2: undefined: x`, as Go's compiler and `go vet` say it.
+fn is_of_go(line: &str) -> bool {
+    let Some((_, place)) = line.split_once(".go:") else { return false };
+    let place = place.split_once(": ").map_or("", |(place, _)| place);
+    !place.is_empty() && place.split(':').all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// Whether a line of output, with what a terminal obeys, tells of an error.
@@ -119,6 +131,18 @@ mod tests {
             ("src/a.ts(1,2): error TS2304: no", Mark::Error),
             ("npm ERR! code ELIFECYCLE", Mark::Error),
             ("make[1]: *** [all] Error 2", Mark::Error),
+            ("thread 'main' panicked at src/main.rs:3:5:", Mark::Error),
+            ("thread 'main' (4711) panicked at src/main.rs:3:5:", Mark::Error),
+            ("[ERROR] Failed to execute goal org.apache.maven.plugins:x", Mark::Error),
+            ("FAILURE: Build failed with an exception.", Mark::Error),
+            ("Exception in thread \"main\" java.lang.NullPointerException", Mark::Error),
+            ("./main.go:5:2: undefined: x", Mark::Error),
+            ("cmd/api/main.go:12: undefined: x", Mark::Error),
+            ("vet: ./main.go:5:2: undefined: x", Mark::Error),
+            ("git: fatal: not a repository", Mark::Error),
+            ("    main.go:5:2", Mark::None),
+            ("main.go: ok", Mark::None),
+            ("[INFO] errors are fine", Mark::None),
             ("warning: unused import", Mark::Warning),
             ("a.c:1:1: warning: unused", Mark::Warning),
             ("errors are fine", Mark::None),

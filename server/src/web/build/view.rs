@@ -137,7 +137,7 @@ async fn ready(
     // A tag that moved on names another image by now: this one is pulled by its digest.
     let here = registry::tags::still_on(app, on.id, &digest, tags).await?.into_iter().next();
     let short = digest.as_str().get(..19).unwrap_or_default();
-    let moved_on = here.is_none().then(|| format!("`{tag}` points to another image by now."));
+    let moved_on = here.is_none().then(|| format!("`{tag}` now points to another image."));
     let branch = build.ref_name.strip_prefix("refs/heads/").map(|name| format!(" to {name}")).unwrap_or_default();
     let told = match source.map(|s| s.hook_state) {
         Some(HookState::Active) => "a webhook tells Slipway".to_owned(),

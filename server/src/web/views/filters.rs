@@ -84,9 +84,16 @@ fn code_html(text: &str) -> String {
 
 /// The first word between backticks, with what stands before and behind it.
 fn quoted(text: &str) -> Option<(&str, &str, &str)> {
-    let (before, rest) = text.split_once('`')?;
-    let (word, after) = rest.split_once('`')?;
-    (!word.is_empty()).then_some((before, word, after))
+    let mut from = 0;
+    loop {
+        let start = from + text[from..].find('`')?;
+        let end = start + 1 + text[start + 1..].find('`')?;
+        if end > start + 1 {
+            return Some((&text[..start], &text[start + 1..end], &text[end + 1..]));
+        }
+        // A pair with nothing in it stays as it is.
+        from = end + 1;
+    }
 }
 
 fn escape(html: &mut String, text: &str) {
@@ -193,6 +200,7 @@ mod tests {
             ("none", "none"),
             ("``", "``"),
             ("it's \"x\"", "it&#39;s &#34;x&#34;"),
+            ("`` of `a`, ``", "`` of <code>a</code>, ``"),
         ] {
             assert_eq!(code_html(text), html);
         }

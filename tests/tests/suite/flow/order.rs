@@ -21,7 +21,7 @@ async fn a_slow_build_and_a_re_run_of_it_leave_the_tag_to_the_newer_one() {
     let newest = project.digest("main").await.expect("build 3 moved it");
     assert_eq!(project.build(2).await.state, "running");
     let first = project.build(1).await.page;
-    first.assert_says("`main` points to another image by now.");
+    first.assert_says("`main` now points to another image.");
     first.assert_says("/mona/overtaken@sha256:");
 
     let slow = project.built(2).await;

@@ -92,6 +92,25 @@ async fn a_failed_branch_does_not_make_the_repository_look_broken() {
 }
 
 #[tokio::test]
+async fn pages_follow_whichever_build_is_open() {
+    let owner = Owner::new(false).await;
+    owner.ended("succeeded").await;
+    let follows = |page: &str| page.contains("data-follows=");
+    for path in ["", "/-/tags"] {
+        assert!(!follows(&owner.page(path).await.is(200).text), "{path}: nothing is open");
+    }
+    owner.build(2, "refs/heads/feature/login", "queued").await;
+    owner.build(3, "refs/heads/main", "succeeded").await;
+    for path in ["", "/-/tags"] {
+        assert!(follows(&owner.page(path).await.is(200).text), "{path}: one that is not the newest is open");
+    }
+    owner.build(4, "refs/heads/main", "running").await;
+    let page = owner.page("").await.is(200);
+    let header = page.text.split("id=\"latest-build\"").nth(1).expect("a build in the header");
+    assert!(header.split("</div>").next().unwrap_or_default().contains("<span data-runs>"), "{header}");
+}
+
+#[tokio::test]
 async fn pull_and_cards_offer_latest_else_the_default_branch() {
     let owner = Owner::new(false).await;
     let offered = async || {
