@@ -159,7 +159,7 @@ pub fn head_uncounted(principal: &Principal, on: &RepositoryAccess) -> Repositor
     }
 }
 
-/// The stream of a repository's builds, while the newest one is open: a page that counts on it follows.
+/// The stream of a repository's builds, while one of them is open: a page that counts on it follows.
 pub async fn while_open(app: &App, head: &RepositoryHead, repository_id: Uuid) -> Result<Option<String>> {
     let is_open = builds::is_any_open(app, repository_id).await?;
     Ok(is_open.then(|| format!("{}/-/builds/events", head.url())))
