@@ -25,7 +25,7 @@ pub mod rules;
 mod tests;
 pub mod versions;
 
-pub use missing::{Missing, missing_dockerfile};
+pub use missing::{Missing, missing};
 pub use pages::{change_rule, dockerfiles_of, may_read, of_build, of_repository, rule_of_repository, some_refs};
 
 use crate::app::App;

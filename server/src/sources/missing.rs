@@ -1,4 +1,5 @@
-//! Whether the Dockerfile of a rule is where the rule says. Nobody is kept from naming one that a later push brings.
+//! Whether the Dockerfile and the context folder of a rule are where the rule says. Nobody is kept from naming what a later
+//! push brings.
 
 use super::{dockerfiles, link, of_repository, rule_of_repository};
 use crate::app::App;
@@ -10,19 +11,22 @@ use std::time::Duration;
 /// For the forge, while an admin waits.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// A file that is not there.
+/// What is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    pub dockerfile: String,
-    /// Where it was looked for.
-    pub branch: String,
-    /// Dockerfiles that are there.
-    pub found: Vec<String>,
+pub enum Missing {
+    Dockerfile {
+        path: String,
+        /// Dockerfiles that are there.
+        found: Vec<String>,
+    },
+    Context {
+        folder: String,
+    },
 }
 
-/// The Dockerfile that a repository is built from, when the forge says that its default branch has no such file; `None`
-/// also when the forge says nothing.
-pub async fn missing_dockerfile(app: &App, allowed: &Allowed<AdministerRepository>) -> Result<Option<Missing>> {
+/// What a repository is built from, when the forge says that its default branch has no such file or folder, and that branch;
+/// `None` also when the forge says nothing.
+pub async fn missing(app: &App, allowed: &Allowed<AdministerRepository>) -> Result<Option<(Missing, String)>> {
     let id = allowed.on().id;
     let (Some(source), Some(rule)) = (of_repository(app, id).await?, rule_of_repository(app, id).await?) else {
         return Ok(None);
@@ -36,9 +40,17 @@ pub async fn missing_dockerfile(app: &App, allowed: &Allowed<AdministerRepositor
         Err(Error::Forge(_) | Error::Unavailable(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
-    if !is_complete || files.contains(&rule.dockerfile) {
-        return Ok(None);
+    let missing = of(&files, rule.dockerfile, rule.context).filter(|_| is_complete);
+    Ok(missing.map(|missing| (missing, source.default_branch)))
+}
+
+fn of(files: &[String], dockerfile: String, context: String) -> Option<Missing> {
+    if !files.contains(&dockerfile) {
+        return Some(Missing::Dockerfile { path: dockerfile, found: dockerfiles::find(files) });
     }
-    let found = dockerfiles::find(&files);
-    Ok(Some(Missing { dockerfile: rule.dockerfile, branch: source.default_branch, found }))
+    // One that is listed as a file may be a link to a folder.
+    let holds =
+        |file: &String| file.strip_prefix(&context).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let is_there = context.is_empty() || files.iter().any(holds);
+    (!is_there).then_some(Missing::Context { folder: context })
 }

@@ -123,8 +123,8 @@ pub async fn save_rule(
     match sources::change_rule(&app, &allowed, &input.dockerfile, &input.context, &input.build_args).await? {
         Ok(()) => {
             let to = format!("/{}/-/settings", allowed.on().name);
-            Ok(match sources::missing_dockerfile(&app, &allowed).await? {
-                Some(missing) => page::see_warning(&app, &to, &told_of(&missing)),
+            Ok(match sources::missing(&app, &allowed).await? {
+                Some((missing, branch)) => page::see_warning(&app, &to, &told_of(&missing, &branch)),
                 None => page::see_saying(&app, &to, "Saved. The next build uses it."),
             })
         }
@@ -145,8 +145,13 @@ pub async fn save_rule(
 }
 
 /// What was saved, and that nothing is built from it.
-fn told_of(missing: &Missing) -> String {
-    let Missing { dockerfile, branch, found } = missing;
+fn told_of(missing: &Missing, branch: &str) -> String {
+    let (path, found) = match missing {
+        Missing::Dockerfile { path, found } => (path, found),
+        Missing::Context { folder } => {
+            return format!("Saved, but {branch} has no folder {folder}: builds fail until that is pushed.");
+        }
+    };
     let there = match found.as_slice() {
         [] => "No other Dockerfile was found there".to_owned(),
         few if few.len() <= FOUND_TOLD => format!("Found there: {}", few.join(", ")),
@@ -159,7 +164,7 @@ fn told_of(missing: &Missing) -> String {
             )
         }
     };
-    format!("Saved, but {branch} has no {dockerfile}: builds of it fail until that is pushed. {there}.")
+    format!("Saved, but {branch} has no {path}: builds of it fail until that is pushed. {there}.")
 }
 
 #[derive(Deserialize)]

@@ -13,7 +13,7 @@ const seen = new Set();
 
 async function look(page, what, part) {
   const found = await page.evaluate(async part => {
-    const { violations } = await axe.run(part ?? document, { resultTypes: ['violations'] });
+    const { violations } = await axe.run(part ?? document, { resultTypes: ['violations'], rules: { 'target-size': { enabled: true } } });
     return violations.map(v => `${v.id}: ${v.nodes.map(n => n.target).join(' | ')}`);
   }, part);
   ok(what, found.length === 0, found);
@@ -24,6 +24,8 @@ async function visit(page, said, name, { colorScheme, width, axed, menus }) {
   said.length = 0;
   await page.goto(site.base + name, { waitUntil: 'load' });
   ok(`${what}: scrolls sideways`, await page.evaluate(() => document.documentElement.scrollWidth <= document.documentElement.clientWidth));
+  const cut = () => [...document.querySelectorAll('.tbl--cards')].filter(table => table.parentElement.scrollWidth > table.parentElement.clientWidth).length;
+  if (width < 768) ok(`${what}: a table of cards is cut`, await page.evaluate(cut) === 0);
   ok(`${what}: console`, said.length === 0, [...said]);
   if (shots) await page.screenshot({ path: `${shots}/${name}-${colorScheme}-${width}.png`, fullPage: true });
   if (!axed) return;

@@ -73,6 +73,16 @@ async fn a_dockerfile_that_is_not_there_is_saved_with_a_word() {
         .says("Found there: Dockerfile.")
         .lacks("The next build uses it");
     missing.says("flash-warn").says("value=\"docker/Dockerfile\"");
+    to.repo.change("main").file("web/x", "x").quietly().commit("A folder");
+    for (context, told) in [
+        ("web", "Saved. The next build uses it."),
+        ("nofolder", "Saved, but main has no folder nofolder: builds fail until that is pushed."),
+        ("we", "Saved, but main has no folder we: builds"),
+    ] {
+        let fields = [("dockerfile", "Dockerfile"), ("context", context), ("build_args", "")];
+        browser.post(&format!("{settings}/rule"), &fields).await.is(303);
+        browser.get(&settings).await.is(200).says(told);
+    }
     // A forge that says nothing keeps nobody from saving.
     site.forge.fail_next_at(&format!("/repositories/{}/git/trees", to.repo.id()), 1, 500);
     saved("other/Dockerfile").await.says("Saved. The next build uses it.");
