@@ -1,6 +1,7 @@
 //! What a Dockerfile says of itself: the frontend that it asks for, and its stages.
 
 use crate::checkout::Places;
+use crate::checkout::links::{Lead, follow};
 use std::io::Read;
 
 /// Far more than a Dockerfile has; of a longer one the rest is not looked at.
@@ -9,10 +10,11 @@ const MOST_STAGES: usize = 10;
 
 /// The text of the Dockerfile that is built; empty where it cannot be read.
 pub(super) fn read(places: &Places) -> String {
-    let path = places.files.join(&places.dockerfile_dir).join(&places.dockerfile_name);
+    // By its path without links: the system would follow an absolute one to a file of this machine.
+    let asked = places.dockerfile_dir.join(&places.dockerfile_name);
+    let Lead::There(path) = follow(&places.files, &asked) else { return String::new() };
     let mut text = Vec::new();
-    // `find` saw that it lies in the source, links followed.
-    let _ = std::fs::File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut text));
+    let _ = std::fs::File::open(places.files.join(path)).and_then(|file| file.take(MOST_BYTES).read_to_end(&mut text));
     String::from_utf8_lossy(&text).into_owned()
 }
 
@@ -69,6 +71,24 @@ pub(super) fn stages(text: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_is_read_in_the_source_and_never_on_the_machine() {
+        let machine = tempfile::tempdir().unwrap();
+        let outside = machine.path().canonicalize().unwrap().join("D");
+        std::fs::write(&outside, "FROM scratch AS of-the-machine\n").unwrap();
+        let source = tempfile::tempdir().unwrap();
+        let files = source.path().canonicalize().unwrap();
+        let inside = files.join(outside.strip_prefix("/").unwrap());
+        std::fs::create_dir_all(inside.parent().unwrap()).unwrap();
+        std::fs::write(inside, "FROM scratch AS of-the-source\n").unwrap();
+        std::os::unix::fs::symlink(&outside, files.join("Dockerfile")).unwrap();
+        let places = Places { files: files.clone(), dockerfile_name: "Dockerfile".to_owned(), ..Places::default() };
+        assert_eq!(read(&places), "FROM scratch AS of-the-source\n");
+        std::fs::remove_file(files.join("Dockerfile")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", files.join("Dockerfile")).unwrap();
+        assert_eq!(read(&places), "", "it is not in the source");
+    }
 
     #[test]
     fn a_frontend_from_elsewhere_is_known_by_the_first_lines() {

@@ -70,10 +70,13 @@ fn relative(what: &str, path: &str) -> Result<PathBuf, Failed> {
 /// Finds both in the checkout, refusing links that lead out of it.
 pub(super) fn find(files: &Path, entries: &[Entry], wanted: &Wanted) -> Result<Places, Failed> {
     let files = files.canonicalize().map_err(|error| internal("read the checkout", &error.into()))?;
-    let context = resolve(&files, &wanted.context, Reason::FileMissing)?;
-    let context = context
-        .filter(|path| files.join(path).is_dir())
-        .ok_or_else(|| because(Reason::FileMissing, no_folder(&files, entries, &wanted.context)))?;
+    let context = match resolve(&files, &wanted.context, Reason::FileMissing)? {
+        Some(path) if files.join(&path).is_dir() => path,
+        found => {
+            let text = no_folder(found.is_some(), entries, &wanted.context);
+            return Err(because(Reason::FileMissing, text));
+        }
+    };
     let dockerfile = resolve(&files, &wanted.dockerfile, Reason::DockerfileMissing)?;
     match dockerfile.map(|path| files.join(path)) {
         Some(path) if path.is_file() => {}
@@ -119,9 +122,9 @@ fn resolve(files: &Path, path: &Path, missing: Reason) -> Result<Option<PathBuf>
     }
 }
 
-fn no_folder(files: &Path, entries: &[Entry], path: &Path) -> String {
+fn no_folder(is_file: bool, entries: &[Entry], path: &Path) -> String {
     let shown = path.display();
-    if files.join(path).is_file() {
+    if is_file {
         return format!("`{shown}` is a file, and the context is a folder: name the folder that it lies in");
     }
     match entries.iter().flat_map(|entry| entry.path.ancestors().skip(1)).find(|folder| is_like(folder, path)) {

@@ -165,6 +165,24 @@ async fn links_out_of_the_source_are_refused_where_they_are_followed() {
 }
 
 #[tokio::test]
+async fn a_link_that_is_in_the_source_too_tells_nothing_of_the_machine() {
+    let machine = tempfile::tempdir().unwrap();
+    let there = machine.path().canonicalize().unwrap();
+    std::fs::write(there.join("file"), "").unwrap();
+    let [file, absent] = ["file", "absent"].map(|name| there.join(name).to_str().unwrap().to_owned());
+    let files = [
+        DOCKERFILE,
+        ("120000", file.as_str(), "present"),
+        ("120000", absent.as_str(), "gone"),
+        ("100644", "x", file.trim_start_matches('/')),
+        ("100644", "x", absent.trim_start_matches('/')),
+    ];
+    let bench = Bench::with(&files).await;
+    let [present, gone] = [bench.refused("present", "Dockerfile").await, bench.refused("gone", "Dockerfile").await];
+    assert_eq!(present.message.replace("present", "gone"), gone.message, "they differ by what the machine has");
+}
+
+#[tokio::test]
 async fn filters_and_hooks_of_a_source_do_not_run() {
     let attributes = "* filter=evil export-ignore\n*.txt ident\n";
     let files = [DOCKERFILE, ("100644", attributes, ".gitattributes"), ("100644", "hi", "a.dat")];
