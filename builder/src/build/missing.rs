@@ -32,16 +32,30 @@ pub(super) fn from<'a>(instruction: &'a str, path: Option<&str>) -> Option<&'a s
         }
         let Some(mount) = flag.strip_prefix("--mount=") else { continue };
         let value = |keys: &[&str]| {
-            mount.split(',').find_map(|part| part.split_once('=').filter(|(key, _)| keys.contains(key))).map(|(_, v)| v)
+            let mut pairs = mount.split(',').filter_map(|part| part.split_once('='));
+            pairs.find(|(key, _)| keys.iter().any(|known| key.eq_ignore_ascii_case(known))).map(|(_, value)| value)
         };
-        let source = value(&["source", "src"]).map(|source| source.trim_matches(['"', '/']));
-        if path.is_none_or(|path| source == Some(path))
+        let source = value(&["source", "src"]).map(|source| cleaned(source.trim_matches('"')));
+        if path.is_none_or(|path| source.as_deref() == Some(path))
             && let Some(name) = value(&["from"])
         {
             return plain(name);
         }
     }
     None
+}
+
+/// A path as BuildKit tells it: from the top, without what says nothing in it.
+fn cleaned(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
+        if part == ".." {
+            parts.pop();
+        } else {
+            parts.push(part);
+        }
+    }
+    parts.join("/")
 }
 
 /// Says where a path of the context is, or what keeps it out. `None` where BuildKit's words are all there is to say.

@@ -46,6 +46,12 @@ impl Patterns {
         self.0.iter().any(|pattern| pattern.exception)
     }
 
+    /// Whether an exception names something below a directory, as `!dir/keep` does.
+    pub(super) fn excepts_below(&self, dir: &str) -> bool {
+        let dir = format!("{dir}/");
+        self.0.iter().any(|pattern| pattern.exception && pattern.literal.starts_with(&dir))
+    }
+
     /// Whether `path` is matched, given which patterns matched its directory (`MatchesUsingParentResults`).
     ///
     /// An exception that was not due at the directory is tried on the path itself only: `!keep` does not bring back

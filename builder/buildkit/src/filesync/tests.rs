@@ -113,7 +113,7 @@ async fn what_is_not_really_here_fails_only_those_who_want_it() {
         let list = Receiver::of_dir(dir, asked, Limits::default()).list().await;
         list.err().map(|error| error.message().to_owned())
     };
-    let cases: [(&[&str], &[&str], Option<&str>); 13] = [
+    let cases: [(&[&str], &[&str], Option<&str>); 15] = [
         (&["app/main"], &[], None),
         (&["docs", "app/ma*"], &[], None),
         (&["."], &["**/*.bin", "lib"], None),
@@ -126,6 +126,8 @@ async fn what_is_not_really_here_fails_only_those_who_want_it() {
         (&["."], &["app", "lib/dep/**"], None),
         (&["."], &["app", "lib/dep/*", "!lib/dep/file"], Some("no lib/dep")),
         (&["."], &["app", "lib/dep/*.md"], Some("no lib/dep")),
+        (&["."], &["app", "lib/dep/*", "!lib/dep/keep.c"], Some("no lib/dep")),
+        (&["."], &["app", "lib/dep/*", "!README.md"], None),
         (&["app"], &[], Some("no app/model.bin")),
         (&["model"], &[], Some("no app/model.bin")),
     ];

@@ -143,10 +143,12 @@ impl<'a> Walk<'a> {
 
     /// Refuses a directory whose files come from elsewhere, if one of them would be wanted. Its level is the last.
     fn refuse_emptied(&mut self, path: &str) -> Result<(), Failure> {
-        if !self.absent.contains_key(path) || !self.judge(&format!("{path}/file"), false)?.0 {
+        if !self.absent.contains_key(path) {
             return Ok(());
         }
-        self.refuse_absent(path)
+        let is_excepted = self.exclude.as_ref().is_some_and(|exclude| exclude.excepts_below(path));
+        let is_needed = is_excepted || self.judge(&format!("{path}/file"), false)?.0;
+        if is_needed { self.refuse_absent(path) } else { Ok(()) }
     }
 
     /// Whether a path is wanted, whether something below it may be, and what its children need to know.

@@ -58,6 +58,8 @@ fn the_path_is_read_from_buildkits_words() {
             Some("d"),
         ),
         ("RUN --mount=type=bind,source=gone,target=/n echo \"select from=tbl\"", "gone", None),
+        ("RUN --mount=from=deps,source=./gone,target=/x true", "gone", Some("deps")),
+        ("RUN --mount=From=deps,Source=a/../b//gone,target=/x true", "b/gone", Some("deps")),
         ("COPY data/from=here.txt /x", "data/from=here.txt", None),
         ("COPY nope.txt /from=here/", "nope.txt", None),
         ("COPY --chmod=755 nope-from=a /d", "nope-from=a", None),
