@@ -4,6 +4,7 @@
 //! two are one step (`twins`).
 
 mod twins;
+mod untold;
 
 use std::collections::HashMap;
 
@@ -22,6 +23,8 @@ pub(crate) struct Steps {
     twins: Twins,
     /// When the first of them did: what others had done by then was there already.
     began: Option<i128>,
+    /// The last time that was told, in milliseconds since 1970.
+    last: i64,
 }
 
 /// What was last said of a vertex.
@@ -71,6 +74,7 @@ impl Steps {
         // Lazy work starts a vertex again (exporting, then pushing): a new time of start re-opens it.
         if let Some(at) = vertex.started.filter(|at| seen.started.as_ref() != Some(at)) {
             self.began.get_or_insert(nanos(&at));
+            self.last = self.last.max(millis(&at));
             seen.started = Some(at);
             seen.is_open = true;
             if let Some(known) = self.index_of(&vertex.digest) {
@@ -79,10 +83,12 @@ impl Steps {
             }
             // Work that goes on already is not begun again.
             if !self.others_of(&vertex.digest).any(|other| other.is_open) {
+                self.before(&vertex.digest, millis(&at), starts);
                 starts.push(self.start(&vertex.digest, millis(&at)));
             }
         }
         if let Some(at) = ended {
+            self.last = self.last.max(millis(&at));
             let index = self.index(&vertex.digest, millis(&at), starts);
             if let Some(seen) = self.seen.get_mut(&vertex.digest) {
                 seen.completed = Some(at);
@@ -153,6 +159,7 @@ impl Steps {
         if let Some(index) = self.index_of(digest) {
             return index;
         }
+        self.before(digest, at, events);
         events.push(self.start(digest, at));
         self.len()
     }

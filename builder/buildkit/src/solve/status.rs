@@ -25,7 +25,7 @@ pub(super) async fn follow(
 ) -> u32 {
     let mut steps = Steps::default();
     let mut stream = None;
-    let mut waiting = Waiting { end: Some(end), patience: None };
+    let mut waiting = Waiting { end: Some(end), succeeded: false, patience: None };
     loop {
         let asked = waiting.next(steps.len() > 0, async {
             if stream.is_none() {
@@ -36,6 +36,11 @@ pub(super) async fn follow(
         let Some(message) = asked.await else { break };
         for event in steps.apply(message) {
             // A reader who left does not stop the build; the steps are still counted.
+            let _ = events.send(event).await;
+        }
+    }
+    if waiting.succeeded().await {
+        for event in steps.rest() {
             let _ = events.send(event).await;
         }
     }
@@ -55,7 +60,9 @@ async fn ask(client: &Client, reference: &str) -> Streaming<StatusResponse> {
 
 /// How long a message is waited for: any time while the solve runs, then only so long.
 struct Waiting {
+    /// Brings whether the solve went well; none when that is known.
     end: Option<oneshot::Receiver<bool>>,
+    succeeded: bool,
     patience: Option<Duration>,
 }
 
@@ -67,12 +74,20 @@ impl Waiting {
             tokio::select! {
                 message = &mut message => return message,
                 succeeded = end => {
-                    let refused = !succeeded.unwrap_or(false);
-                    self.patience = Some(if refused && !any_seen { NO_JOB } else { LAST_WORDS });
+                    self.succeeded = succeeded.unwrap_or(false);
+                    self.patience = Some(if any_seen || self.succeeded { LAST_WORDS } else { NO_JOB });
                     self.end = None;
                 }
             }
         }
         timeout(self.patience.unwrap_or(LAST_WORDS), message).await.ok()?
+    }
+
+    /// Whether the solve went well, once it is over.
+    async fn succeeded(self) -> bool {
+        match self.end {
+            Some(end) => end.await.unwrap_or(false),
+            None => self.succeeded,
+        }
     }
 }

@@ -148,3 +148,52 @@ fn a_failure_of_shared_work_is_a_failure_of_each() {
     let theirs = short(&steps.apply(vertexes(vec![failed])));
     assert_eq!(theirs[1], "1 done false Some(\"exit code: 1\") 2000");
 }
+
+/// A step with its place, of a build that begins.
+fn placed(digest: &str, name: &str, inputs: &[&str], started: Option<Timestamp>, completed: Option<Timestamp>) -> Vertex {
+    Vertex { name: name.to_owned(), ..vertex(digest, inputs, started, completed) }
+}
+
+/// Three steps and what they are made of, announced only.
+fn announced() -> Steps {
+    let mut steps = Steps::default();
+    let vertexes = vertexes(vec![
+        placed("c", "[3/3] RUN c", &["b"], None, None),
+        placed("b", "[2/3] COPY b /b", &["a", "context"], None, None),
+        placed("a", "[1/3] FROM a", &[], None, None),
+        placed("context", "[internal] load build context", &[], None, None),
+    ]);
+    assert!(steps.apply(vertexes).is_empty());
+    steps
+}
+
+#[test]
+fn what_a_step_is_made_of_was_there_when_nothing_is_said_of_it() {
+    let mut steps = announced();
+    // Another build looked for `a` and `b` at the same time.
+    let theirs = placed("theirs", "[3/3] RUN c", &["of theirs"], at(5), None);
+    let begun = short(&steps.apply(vertexes(vec![theirs])));
+    let expected = [
+        "1 started \"[1/3] FROM a\" [] 5000",
+        "1 done true None 5000",
+        "2 started \"[2/3] COPY b /b\" [1] 5000",
+        "2 done true None 5000",
+        "3 started \"[3/3] RUN c\" [2] 5000",
+    ];
+    assert_eq!(begun, expected);
+    assert!(steps.rest().is_empty());
+}
+
+#[test]
+fn steps_that_a_good_build_says_nothing_of_were_there() {
+    let mut steps = announced();
+    steps.apply(vertexes(vec![placed("a", "[1/3] FROM a", &[], at(1), at(2))]));
+    let expected = [
+        "2 started \"[2/3] COPY b /b\" [1] 2000",
+        "2 done true None 2000",
+        "3 started \"[3/3] RUN c\" [2] 2000",
+        "3 done true None 2000",
+    ];
+    assert_eq!(short(&steps.rest()), expected);
+    assert_eq!(steps.len(), 3);
+}

@@ -49,6 +49,11 @@ impl Twins {
     }
 }
 
+/// Whether a vertex is a step of the Dockerfile.
+pub(super) fn is_step(name: &str) -> bool {
+    parse(name).is_some()
+}
+
 /// Only the Dockerfile's own steps have a place.
 fn parse(name: &str) -> Option<Name<'_>> {
     let (inside, rest) = name.strip_prefix('[')?.split_once("] ")?;

@@ -14,7 +14,7 @@ fn steps(events: &[Event]) -> Vec<(String, bool)> {
             _ => {}
         }
     }
-    steps.into_values().filter(|(name, _)| name.is_empty() || name.contains("/3] ")).collect()
+    steps.into_values().filter(|(name, _)| name.is_empty() || name.contains("] ") && !name.starts_with("[internal]")).collect()
 }
 
 #[tokio::test]
@@ -42,5 +42,25 @@ async fn work_that_two_builds_share_is_one_step_of_each() {
         assert_eq!(output(&events), "line 1\nline 2\nline 3\n", "{events:#?}");
         // What went on meanwhile was not there before.
         assert!(!steps(&events)[2].1, "{events:#?}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_that_another_build_looked_up_is_one_of_each() {
+    let daemon = Daemon::start().await;
+    let before = Tree::with_dockerfile(&format!("{BASE}RUN echo before\n"));
+    daemon.build(before.request()).await.1.unwrap();
+    // Two commits of one repository that begin alike, pushed together.
+    let dockerfile = format!("{BASE}RUN sleep 1; echo same\nRUN echo more\n");
+    let trees = [Tree::with_dockerfile(&dockerfile), Tree::with_dockerfile(&dockerfile)];
+    trees[1].write("note", "not copied");
+    let (one, two) = tokio::join!(daemon.build(trees[0].request()), daemon.build(trees[1].request()));
+    for (events, outcome) in [one, two] {
+        assert_eq!(outcome.unwrap().steps, 7, "{events:#?}");
+        let steps = steps(&events);
+        let places: Vec<&str> = steps.iter().map(|(name, _)| name.split_once(' ').unwrap().0).collect();
+        assert_eq!(places, ["[1/4]", "[2/4]", "[3/4]", "[4/4]"], "{steps:#?}");
+        let cached: Vec<bool> = steps.iter().map(|(_, cached)| *cached).collect();
+        assert_eq!(cached, [true, true, false, false], "{steps:#?}");
     }
 }
