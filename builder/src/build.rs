@@ -1,5 +1,6 @@
 //! One build: source and daemon, solve, digest.
 
+mod base;
 mod dockerfile;
 mod explain;
 mod materials;

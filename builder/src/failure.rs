@@ -32,9 +32,17 @@ impl std::ops::DerefMut for Failed {
     }
 }
 
+/// Bytes of a sentence that names hostile paths.
+const LONGEST: usize = 4_000;
+
 /// A failure with a sentence, and nothing of a Dockerfile.
 pub(crate) fn because(reason: Reason, message: impl Into<String>) -> Failed {
-    Failed::from(Failure { reason, message: message.into(), ..Failure::default() })
+    let mut message = message.into();
+    if message.len() > LONGEST {
+        message.truncate(message.floor_char_boundary(LONGEST));
+        message.push('…');
+    }
+    Failed::from(Failure { reason, message, ..Failure::default() })
 }
 
 /// Something went wrong in the builder itself: the log of the builder has it whole.

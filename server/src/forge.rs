@@ -79,6 +79,8 @@ pub struct Heads {
     pub refs: Vec<(RefName, CommitHash)>,
     /// False when there are more than we read: what is missing here may exist.
     pub is_complete: bool,
+    /// Why the forge lists branches only.
+    pub no_tags: Option<ForgeError>,
     /// Opaque; given back with the next question, it may answer "nothing changed" for free.
     pub memory: String,
 }

@@ -85,8 +85,16 @@ async function without_scripts(open, input) {
   await page.locator("#to-end").click();
   await page.waitForTimeout(CALM);
   const end = await page.locator(`#s${input.step}-L${input.lines}`).boundingBox();
+  // The address of a number, as somebody else opens it: the line is in a gap of the page.
+  const far = `s${input.step}-L${Math.round(input.lines / 3)}`;
+  await page.goto(`${input.url}?from=${far}`);
+  const address = await page.locator(`#${far} > a`).evaluate((link) => link.href);
+  await page.goto("about:blank");
+  await page.goto(address);
+  await page.waitForTimeout(CALM);
+  const line = await page.locator(`#${far}`).boundingBox();
   const there = (place) => Boolean(place) && place.y >= 0 && place.y < 900;
-  return { told, error: there(box), end: there(end) };
+  return { told, error: there(box), end: there(end), permalink: there(line) };
 }
 
 await main(async (input, open) => ({

@@ -115,6 +115,8 @@ struct Progress {
     files: AtomicU64,
     bytes: AtomicU64,
     failure: OnceLock<String>,
+    /// Of an ignore file that was sent: the first line that is no pattern.
+    wrong_line: OnceLock<ignore::Place>,
 }
 
 impl FileSync {

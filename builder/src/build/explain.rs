@@ -1,6 +1,6 @@
 //! Says in the words of the build page why BuildKit failed.
 
-use super::{dockerfile, missing};
+use super::{base, dockerfile, missing};
 use crate::attempt::Journal;
 use crate::checkout::Places;
 use crate::failure::Failed;
@@ -28,7 +28,7 @@ pub(super) async fn explain(error: BuildError, journal: &Journal, about: About<'
         last_line: location.last_line,
         excerpt: location.excerpt.into_iter().map(|line| (line.number, journal.clean(&line.text))).collect(),
     });
-    let image = base_image(&error.message).map(|image| journal.clean(image));
+    let image = base::image(&error.message).map(|image| journal.clean(image));
     let (reason, message, image) = match told.cause {
         Some((reason, message)) => (reason, message, None),
         None => (reason(error.class, error.exit_code, image.as_deref()), error.message, image),
@@ -66,7 +66,9 @@ fn by_the_source(error: &BuildError, places: &Places, name: &str) -> Told {
             Some((Reason::SourceUnsupported, error.message.clone()))
         }
         ErrorClass::BaseImageMissing | ErrorClass::BaseImageDenied => {
-            no_stage(&error.message, missing::from(&instruction, None), &text).map(|told| (Reason::Syntax, told))
+            let stage = no_stage(&error.message, missing::from(&instruction, None), &text);
+            let away = || base::away(&error.message).map(|told| (Reason::BaseImageMissing, told));
+            stage.map(|told| (Reason::Syntax, told)).or_else(away)
         }
         ErrorClass::FileMissing => {
             missing::path_of(&error.message).and_then(|path| match missing::from(&instruction, Some(&path)) {
@@ -74,6 +76,7 @@ fn by_the_source(error: &BuildError, places: &Places, name: &str) -> Told {
                 None => missing::why(places, name, &path),
             })
         }
+        ErrorClass::Syntax => base::empty(&error.message).map(|told| (Reason::Syntax, told)),
         _ => None,
     };
     let note = dockerfile::foreign_frontend(&text).map(|found| dockerfile::told(name, found));
@@ -95,13 +98,6 @@ fn no_stage(message: &str, from: Option<&str>, text: &str) -> Option<String> {
         }),
         None => None,
     }
-}
-
-/// `… failed to resolve source metadata for registry.example.com/acme/base:main: pull access denied …`
-fn base_image(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("failed to resolve source metadata for ")?;
-    let image = rest.split_once(": ").map_or(rest, |(image, _)| image).trim();
-    (!image.is_empty() && image.len() <= LONGEST && !image.contains(char::is_whitespace)).then_some(image)
 }
 
 /// 128 and SIGKILL: what the kernel does to a step that takes too much.

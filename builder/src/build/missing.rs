@@ -36,7 +36,9 @@ pub(super) fn from<'a>(instruction: &'a str, path: Option<&str>) -> Option<&'a s
             pairs.find(|(key, _)| keys.iter().any(|known| key.eq_ignore_ascii_case(known))).map(|(_, value)| value)
         };
         let source = value(&["source", "src"]).map(|source| cleaned(source.trim_matches('"')));
-        if path.is_none_or(|path| source.as_deref() == Some(path))
+        // Nobody here knows the value of an argument.
+        let may_be = |path| source.as_deref().is_some_and(|source| source == path || source.contains('$'));
+        if path.is_none_or(may_be)
             && let Some(name) = value(&["from"])
         {
             return plain(name);
@@ -75,8 +77,8 @@ pub(super) fn why(places: &Places, dockerfile: &str, path: &str) -> Option<(Reas
     if context.holds(path)
         && let Some((file, IgnoreLine { number, text })) = left_out(path)
     {
-        let told = format!("`{path}` is there, and line {number} of `{file}` leaves it out of the build: `{text}`");
-        return missing(told);
+        let told = format!("`{path}` is there, and line {number} of `{file}` leaves it out of the build");
+        return missing(if text == path { told } else { format!("{told}: `{text}`") });
     }
     match follow(&places.files.join(&places.context), Path::new(path)) {
         Lead::There(real) if real == Path::new(path) => return None,

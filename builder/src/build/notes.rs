@@ -61,6 +61,17 @@ mod tests {
         assert!(lost.len() == 1 && lost[0].starts_with("`web/.dockerignore` is a link"), "{lost:?}");
         assert!(told("", "web/Dockerfile").is_empty(), "through all of the source it leads nowhere else");
         assert!(told("web", "Dockerfile")[0].starts_with("line 1 of `Dockerfile` asks for the frontend `a/b`"));
+        for (target, where_to) in [
+            ("gone", "to `gone`, which is not in the context folder"),
+            ("/etc/gone", "to `/etc/gone`, which is not in the context folder"),
+            (".dockerignore", "that leads back to itself"),
+        ] {
+            std::fs::remove_file(files.join("web/.dockerignore")).unwrap();
+            symlink(target, files.join("web/.dockerignore")).unwrap();
+            let lost = told("web", "web/Dockerfile");
+            let text = format!("`web/.dockerignore` is a link {where_to}, so it leaves nothing out");
+            assert!(lost.len() == 1 && lost[0].starts_with(&text), "{lost:?}");
+        }
         std::fs::write(files.join("web/Dockerfile.dockerignore"), "").unwrap();
         assert!(told("web", "web/Dockerfile").is_empty(), "that one is not read");
     }

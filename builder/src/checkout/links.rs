@@ -13,7 +13,8 @@ const MOST_LINKS: usize = 40;
 pub(crate) enum Lead {
     /// To something, by its path without links.
     There(PathBuf),
-    /// To nothing; `by_link` unless the path itself is the one that is not there.
+    /// To nothing; `by_link` unless the path itself is the one that is not there. Behind an absolute link the path is
+    /// absolute: it may be meant for an image.
     Nowhere { path: PathBuf, by_link: bool },
     /// Above the top.
     Out,
@@ -21,7 +22,7 @@ pub(crate) enum Lead {
     Round,
 }
 
-/// Follows `path` below `root`, which no link leaves: absolute ones begin there, and lead out where that is nothing.
+/// Follows `path` below `root`, which no link leaves: absolute ones begin there.
 pub(crate) fn follow(root: &Path, path: &Path) -> Lead {
     let mut left: VecDeque<OsString> = VecDeque::new();
     let (mut at, mut links, mut is_absolute) = (PathBuf::new(), 0, false);
@@ -36,9 +37,9 @@ pub(crate) fn follow(root: &Path, path: &Path) -> Lead {
         let next = at.join(&part);
         let whole = root.join(&next);
         match whole.symlink_metadata() {
-            Err(_absent) if is_absolute => return Lead::Out,
             Err(_absent) => {
                 let path = left.iter().fold(next, |path, part| path.join(part));
+                let path = if is_absolute { Path::new("/").join(path) } else { path };
                 return Lead::Nowhere { path, by_link: links > 0 };
             }
             Ok(found) if found.is_symlink() => {
@@ -114,7 +115,7 @@ mod tests {
             ("present", Lead::Out),
             ("not-present", Lead::Out),
             ("far", Lead::Out),
-            ("of-the-machine", Lead::Out),
+            ("of-the-machine", nowhere(absolute.to_str().unwrap(), true)),
             ("etc/passwd", Lead::Out),
             ("round", Lead::Round),
         ] {

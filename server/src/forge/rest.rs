@@ -68,7 +68,7 @@ impl Forge {
         if !known.is_empty() && self.is_unchanged(&known).await? {
             return Ok(Changed::Nothing);
         }
-        let mut heads = Heads { refs: Vec::new(), is_complete: true, memory: String::new() };
+        let mut heads = Heads { refs: Vec::new(), is_complete: true, no_tags: None, memory: String::new() };
         let mut seen = Vec::new();
         for kind in ["branches", "tags"] {
             let prefix = if kind == "branches" { "refs/heads/" } else { "refs/tags/" };
@@ -76,7 +76,14 @@ impl Forge {
             // On to a page that is not full: then nothing can hide behind the last one.
             loop {
                 let path = format!("/repositories/{id}/{kind}?per_page={PAGE}&page={page}");
-                let reply = self.client.get(&path, None).await?;
+                let reply = match self.client.get(&path, None).await {
+                    // A gateway before the forge may know nothing of tags; the branches are worth having.
+                    Err(error @ (ForgeError::NotFound | ForgeError::Refused(_))) if kind == "tags" => {
+                        (heads.is_complete, heads.no_tags) = (false, Some(error));
+                        return Ok(Changed::New(heads));
+                    }
+                    reply => reply?,
+                };
                 seen.push((path, reply.etag().unwrap_or_default().to_owned()));
                 let items: Vec<RefShape> = reply.json()?;
                 let is_last = items.len() < PAGE;
@@ -100,8 +107,10 @@ impl Forge {
 
     async fn is_unchanged(&self, known: &[(String, String)]) -> Result<bool> {
         for (path, etag) in known {
-            if !self.client.get(path, Some(etag)).await?.is_unchanged() {
-                return Ok(false);
+            match self.client.get(path, Some(etag)).await {
+                Ok(reply) if reply.is_unchanged() => {}
+                Ok(_) | Err(ForgeError::NotFound | ForgeError::Refused(_)) => return Ok(false),
+                Err(error) => return Err(error),
             }
         }
         Ok(true)

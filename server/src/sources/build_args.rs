@@ -16,7 +16,11 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
         let line = line.trim_end_matches('\r');
         match parse_line(line) {
             _ if line.trim().is_empty() => {}
-            Ok((name, value)) => drop(args.insert(name.to_owned(), value.to_owned())),
+            Ok((name, value)) => {
+                if args.insert(name.to_owned(), value.to_owned()).is_some() {
+                    wrong.push(format!("line {number}: `{name}` was set before, and an argument has one value"));
+                }
+            }
             Err(why) => wrong.push(format!("line {number}: {why}")),
         }
     }
@@ -72,6 +76,7 @@ mod tests {
         }
         assert!(parse(&format!("A={}", "x".repeat(LONGEST_VALUE + 1))).is_err());
         let many = |count| (0..count).map(|n| format!("A{n}=1")).collect::<Vec<_>>().join("\n");
+        assert_eq!(parse("A=1\nB=1\nA=1\n").unwrap_err(), "line 3: `A` was set before, and an argument has one value");
         assert!(parse(&many(MOST)).is_ok());
         assert_eq!(parse(&many(MOST + 1)).unwrap_err(), "there are 101, and at most 100 are taken");
     }

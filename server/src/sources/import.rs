@@ -98,6 +98,10 @@ async fn ask(
     let Changed::New(heads) = forge.heads(&remote.id, None).await? else {
         return Err(ForgeError::Unreachable("it answered a question that was not asked".into()).into());
     };
+    if let Some(error) = heads.no_tags {
+        let without = "lists its branches, but not its tags, so that nobody could tell old ones from new ones";
+        return Err(ForgeError::Refused(format!("it {without}: {error}")).into());
+    }
     // The last question of all: the others may have taken a minute.
     let private = db::sources::private_of_remote(&app.db, forge.url(), &remote.id).await?;
     remote.is_private = forge.repository(&remote.id).await?.is_private;
@@ -142,7 +146,11 @@ async fn first_dockerfile(
 ) -> Result<String> {
     let mut known = listing::dockerfiles_of(listed);
     if known.is_empty() {
-        known = listing::scan(app, forge, listed).await?;
+        let scanned = listing::scan(app, forge, listed).await?;
+        known = scanned.ok_or_else(|| {
+            let name = &remote.full_name;
+            Error::invalid(format!("the forge does not list the files of `{name}`: type the path of its Dockerfile"))
+        })?;
     }
     known.into_iter().next().ok_or_else(|| {
         Error::invalid(format!(

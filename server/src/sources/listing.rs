@@ -176,18 +176,25 @@ fn row(connection_id: Uuid, remote: RemoteRepository, now: Millis) -> rows::Forg
     }
 }
 
-/// Finds the Dockerfiles at the default branch and keeps them with the row.
-pub async fn scan(app: &App, forge: &Forge, listed: &rows::ForgeRepository) -> Result<Vec<String>> {
-    let (state, found) = match forge.tree(&listed.remote_id, &listed.default_branch).await {
-        Ok(tree) => (ScanState::Done, dockerfiles::find(&tree.files)),
-        // No commit yet (404 or 409), or gone since.
-        Err(ForgeError::NotFound | ForgeError::Refused(_)) => (ScanState::Done, Vec::new()),
+/// Finds the Dockerfiles at the default branch and keeps them with the row; `None` where the forge does not list files.
+pub async fn scan(app: &App, forge: &Forge, listed: &rows::ForgeRepository) -> Result<Option<Vec<String>>> {
+    let found = match forge.tree(&listed.remote_id, &listed.default_branch).await {
+        Ok(tree) => Some(dockerfiles::find(&tree.files)),
+        // No commit yet (404 or 409), or gone since; where there is a branch, the list itself is refused.
+        Err(ForgeError::NotFound | ForgeError::Refused(_)) => {
+            match forge.branch_head(&listed.remote_id, &listed.default_branch).await {
+                Ok(_) => None,
+                Err(ForgeError::NotFound | ForgeError::Refused(_)) => Some(Vec::new()),
+                Err(error) => return Err(error.into()),
+            }
+        }
         Err(error @ (ForgeError::Revoked | ForgeError::RateLimited(_) | ForgeError::Unreachable(_))) => {
             return Err(error.into());
         }
-        Err(ForgeError::NotApproved) => (ScanState::Failed, Vec::new()),
+        Err(ForgeError::NotApproved) => None,
     };
-    scanned(app, listed, state, &found).await?;
+    let state = if found.is_some() { ScanState::Done } else { ScanState::Failed };
+    scanned(app, listed, state, found.as_deref().unwrap_or_default()).await?;
     Ok(found)
 }
 

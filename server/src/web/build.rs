@@ -24,6 +24,7 @@ use super::paging::{ListQuery, Order};
 use super::present;
 use super::views::build::BuildPage;
 use super::views::builds::{BuildList, BuildRow};
+use super::views::layout::Flash;
 use super::views::repository::RepositoryTab;
 use crate::app::App;
 use crate::auth::extract::Then;
@@ -60,9 +61,8 @@ pub async fn find(app: &App, allowed: &Allowed<ReadRepository>, number: i64) -> 
 
 /// `/{ns}/{repo}/-/builds/{n}?q=&from=&ts=&wrap=&plain=`.
 pub async fn show(
-    allowed: Allowed<ReadRepository>,
+    Then(allowed, query): Then<Allowed<ReadRepository>, Query<LogQuery>>,
     path: Path<BuildPath>,
-    query: Query<LogQuery>,
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
@@ -124,8 +124,7 @@ const STATES: [Order<Option<BuildState>>; 9] = [
 
 /// `/{ns}/{repo}/-/builds?q=&branch=&state=&page=`.
 pub async fn list(
-    allowed: Allowed<ReadRepository>,
-    query: Query<ListQuery>,
+    Then(allowed, query): Then<Allowed<ReadRepository>, Query<ListQuery>>,
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
@@ -133,7 +132,9 @@ pub async fn list(
     if let Some(last) = query.beyond(page.total, &page.list_url()) {
         return Ok(page::see(&last));
     }
-    let page = BuildList { layout: page.layout.clone().flash(page::flash(&app, &request)), ..page };
+    let unknown = query.unknown_state(&STATES).map(|text| Flash { good: false, text });
+    let layout = page.layout.clone().flash(page::flash(&app, &request).or(unknown));
+    let page = BuildList { layout, ..page };
     page::html_after_form(&app, &request, &page)
 }
 
@@ -167,6 +168,7 @@ async fn list_page(
     layout.live = true;
     Ok(BuildList {
         layout,
+        no_builder: builds::no_builder(app).filter(|_| source.is_some()),
         rows,
         total,
         pages: query.pages(total, &format!("{}/-/builds", head.url())),

@@ -153,7 +153,7 @@ fn way_on(request: &HttpRequest, error: &Error) -> Option<(String, String)> {
         }
         Error::Forge(ForgeError::Revoked) => link("/login/github?purpose=connect", "Connect again"),
         // A page that cannot be shown is no way on from itself.
-        Error::Conflict(_) | Error::Invalid(_) if is_look(request) => None,
+        Error::Conflict(_) | Error::Invalid(_) if is_look(request) => list_of(request),
         Error::Forge(_) | Error::Conflict(_) | Error::Invalid(_) => link(&back(request), "Back to the page"),
         _ => None,
     }

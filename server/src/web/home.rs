@@ -37,6 +37,7 @@ async fn welcome(app: &App, request: &HttpRequest, principal: &Principal) -> Res
     page::html(&Welcome {
         layout: Layout::new("Welcome", None).flash(page::flash(app, request)),
         providers: sign_in::providers(app, "/"),
+        builds: builds::no_builder(app).is_none(),
         callback_url: app.config.public_link("/login/github/callback"),
         examples,
     })
@@ -59,7 +60,11 @@ async fn dashboard(app: &App, request: &HttpRequest, allowed: &Allowed<UseAccoun
     let mut layout = Layout::new("Home", viewer).flash(page::flash(app, request));
     layout.live = !running.is_empty();
     layout.refresh = layout.live;
-    page::html_after_form(app, request, &Dashboard { layout, running, failed, repositories })
+    page::html_after_form(
+        app,
+        request,
+        &Dashboard { layout, no_builder: builds::no_builder(app), running, failed, repositories },
+    )
 }
 
 /// Builds as rows; those whose repository went meanwhile are left out.

@@ -127,7 +127,7 @@ fn row(app: &App, listed: &rows::ForgeRepository, imported: &[listing::Filled]) 
         },
         (None, ScanState::Pending) => ImportRowState::Looking,
         (None, ScanState::Failed) => ImportRowState::Blocked {
-            reason: "its files could not be listed at the forge; press Refresh to try again".to_owned(),
+            reason: "the forge did not list its files; press Refresh to try again".to_owned(),
         },
         (None, ScanState::Done) if dockerfiles.is_empty() => ImportRowState::NoDockerfile,
         (None, ScanState::Done) => ImportRowState::Found { dockerfiles },
@@ -161,10 +161,18 @@ pub async fn build(
         Ok((name, number)) => Ok(page::see(&format!("/{name}/-/builds/{number}"))),
         Err(error @ (Error::Internal { .. } | Error::NotFound(_))) => Err(error),
         Err(error) => {
-            let page = page_of(&app, &allowed, &query, Some(error.to_string())).await?;
+            let told = told_of(&app, &allowed, form.repository, &error).await?;
+            let page = page_of(&app, &allowed, &query, Some(told)).await?;
             page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
+}
+
+/// What went wrong, and with which repository: the list is long.
+async fn told_of(app: &App, allowed: &Allowed<UseAccount>, listed_id: Uuid, error: &Error) -> Result<String> {
+    let (listed, ..) = listing::find(app, allowed, listed_id).await?;
+    let (name, text) = (&listed.full_name, error.to_string());
+    Ok(if text.contains(name.as_str()) { text } else { format!("`{name}` was not imported: {text}") })
 }
 
 /// `POST /new/import/refresh?q=&page=`: asks the forge again.

@@ -26,6 +26,13 @@ pub async fn tag(app: &App, repository_id: Uuid, source: Option<&rows::Source>) 
     images::offered(app, repository_id, &first_tags(source.map(|source| source.default_branch.as_str()))).await
 }
 
+/// What to say of an offered tag that is not one of the tags that come first: nothing of the default branch is there yet.
+pub fn stands_in(tag: &rows::Tag, source: Option<&rows::Source>) -> Option<String> {
+    let branch = source?.default_branch.as_str();
+    (!first_tags(Some(branch)).contains(&tag.name))
+        .then(|| format!("There is no image of `{branch}` yet. `{}` is the tag that moved last.", tag.name))
+}
+
 fn first_tags(default_branch: Option<&str>) -> Vec<String> {
     let mut names = vec!["latest".to_owned()];
     for branch in default_branch.as_ref().map_or(&USUAL_BRANCHES[..], std::slice::from_ref) {
@@ -93,7 +100,14 @@ async fn row(app: &App, on: &RepositoryAccess, image: &Image, signature: Signatu
         size: size(image),
         at: when(app, newest.map_or(image.manifest.created_at, |t| t.updated_at)),
         cause: cause(on, story.as_ref()),
+        moved: newest.and_then(|newest| not_the_title(image, newest)),
     })
+}
+
+/// The name of the tag that moved last, where the row's title did not move with it.
+fn not_the_title(image: &Image, newest: &rows::Tag) -> Option<String> {
+    let title = image.tags.first()?;
+    (title.name != newest.name && title.updated_at != newest.updated_at).then(|| newest.name.clone())
 }
 
 /// The commands for one image.
@@ -123,6 +137,7 @@ pub fn pull_box(
         plain_http,
         login: (on.visibility == Visibility::Private).then(|| kind.login(&host, user, plain_http)),
         kind,
+        note: None,
     }
 }
 

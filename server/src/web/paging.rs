@@ -55,6 +55,13 @@ impl ListQuery {
         choice(&self.state, states)
     }
 
+    /// What to tell of a state that no entry can have: it picks nothing out.
+    pub fn unknown_state<T>(&self, states: &[Order<T>]) -> Option<String> {
+        let typed = plain(&self.state, 40).replace('`', "'");
+        let is_known = states.iter().any(|(word, ..)| *word == self.state);
+        (!is_known).then(|| format!("No build has the state `{typed}`. Builds of any state are listed."))
+    }
+
     /// Links around this page of `total` entries at `path`, which keep filter and order.
     pub fn pages(&self, total: u64, path: &str) -> Pages {
         self.pages_around(self.number(), total, path)
@@ -138,5 +145,15 @@ mod tests {
         let (order, options) = asked("'; --").order(&orders);
         assert_eq!(order, 1);
         assert!(options[0].chosen && !options[1].chosen);
+    }
+
+    #[test]
+    fn an_unknown_state_is_told() {
+        let asked = |state: &str| ListQuery { state: state.to_owned(), ..ListQuery::default() };
+        let states = [("", "Any", 0), ("failed", "Failed", 1)];
+        assert_eq!(asked("failed").unknown_state(&states), None);
+        assert_eq!(asked("").unknown_state(&states), None);
+        let told = "No build has the state `broken'`. Builds of any state are listed.";
+        assert_eq!(asked("broken`").unknown_state(&states).as_deref(), Some(told));
     }
 }

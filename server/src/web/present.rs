@@ -113,8 +113,7 @@ pub async fn build_row(
     queue: &Queue,
 ) -> Result<BuildRow> {
     let origin = Origin::of(app, principal, on, build).await?;
-    let place =
-        if build.state == BuildState::Queued { Some(place_text(queue.place_of(app, build).await?)) } else { None };
+    let place = if build.state == BuildState::Queued { Some(place(app, build, queue).await?) } else { None };
     let failure = build.detail.clone().filter(|_| build.state == BuildState::Failed);
     Ok(BuildRow {
         repository: on.name.to_string(),
@@ -124,8 +123,16 @@ pub async fn build_row(
     })
 }
 
+/// What a queued build waits for: its turn, or a builder.
+pub async fn place(app: &App, build: &rows::Build, queue: &Queue) -> Result<String> {
+    if builds::no_builder(app).is_some() {
+        return Ok("waits for a builder".to_owned());
+    }
+    Ok(place_text(queue.place_of(app, build).await?))
+}
+
 /// `next in line`, `3rd in line`; nobody counts the builds before one that is far behind.
-pub fn place_text(before: Option<usize>) -> String {
+fn place_text(before: Option<usize>) -> String {
     let Some(place) = before.map(|n| n + 1) else {
         return format!("{} or more builds before it", crate::builds::LOOKED_AT);
     };

@@ -3,12 +3,13 @@
 use super::origin::UNTOLD;
 use super::page::{self, count, when};
 use super::views::facts::Signature;
-use super::views::pull::PushLines;
+use super::views::pull::{PullBox, PushLines};
 use super::views::repository::{
     Overview, Pushes, RepositoryHead, RepositoryTab, SourceFacts, SourceGone, Storage, TurnedPrivate,
 };
 use super::{offer, present, standing};
 use crate::app::App;
+use crate::builds;
 use crate::builds::view::Queue;
 use crate::db::{HookState, SourceState, rows};
 use crate::error::{Error, Result};
@@ -46,7 +47,8 @@ pub async fn show(allowed: Allowed<ReadRepository>, request: HttpRequest, app: D
     let pull = offered.zip(first).filter(|(tag, (image, _))| tag.digest == image.manifest.digest);
     let pull = pull.map(|(tag, (image, row))| {
         let signed = matches!(row.signature, Signature::Verified { .. });
-        offer::pull_box(&app, allowed.principal(), on, Some(&tag.name), image, signed)
+        let note = offer::stands_in(&tag, source.as_ref());
+        PullBox { note, ..offer::pull_box(&app, allowed.principal(), on, Some(&tag.name), image, signed) }
     });
     let known = sources::may_read(&app, allowed.principal(), on, source.as_ref()).await?;
     let (own, shared) = repositories::storage(&app, allowed.principal(), on).await?;
@@ -137,5 +139,6 @@ pub fn source_facts(app: &App, source: &rows::Source, known: bool) -> SourceFact
         url: known.then(|| source.html_url.clone()),
         default_branch: source.default_branch.clone(),
         pushes,
+        no_builder: builds::no_builder(app),
     }
 }

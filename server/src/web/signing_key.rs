@@ -120,8 +120,7 @@ async fn revoke_page(
 /// `GET …/-/settings/key/revoke?key=`.
 pub async fn confirm_revoke(
     _allowed: Allowed<ManageSigningKey>,
-    repository: Allowed<AdministerRepository>,
-    query: Query<KeyQuery>,
+    Then(repository, query): Then<Allowed<AdministerRepository>, Query<KeyQuery>>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let page = revoke_page(&app, &repository, query.key.trim(), "", None).await?;

@@ -9,6 +9,7 @@ use super::views::repository::RepositoryTab;
 use super::views::tags::{LayerRow, PlatformRow, TagDelete, TagList, TagMove, TagPage};
 use super::{offer, present};
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::error::Result;
 use crate::names::{Digest, TagName};
 use crate::policy::{Allowed, DeleteImage, ReadRepository, RepositoryAccess};
@@ -37,8 +38,7 @@ const ORDERS: [Order<TagOrder>; 3] = [
 
 /// `/{ns}/{repo}/-/tags?q=&sort=&page=`.
 pub async fn list(
-    allowed: Allowed<ReadRepository>,
-    query: Query<ListQuery>,
+    Then(allowed, query): Then<Allowed<ReadRepository>, Query<ListQuery>>,
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {
@@ -71,9 +71,8 @@ pub struct ShowQuery {
 
 /// `/{ns}/{repo}/-/tags/{tag}?platform=`.
 pub async fn show(
-    allowed: Allowed<ReadRepository>,
+    Then(allowed, query): Then<Allowed<ReadRepository>, Query<ShowQuery>>,
     path: Path<TagPath>,
-    query: Query<ShowQuery>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let on = allowed.on();
@@ -244,7 +243,7 @@ mod tests {
         let who = Who::User { id: Uuid::now_v7(), name: "mona".into(), is_site_admin: false };
         let allowed = policy::check(&Principal { who, bound: Bound::None }, on).unwrap();
         let (path, query) = (TagPath { tag: "t00000".into() }, ShowQuery { platform: String::new() });
-        let page = show(allowed, path.into(), Query(query), Data::from(app.app.clone())).await.unwrap();
+        let page = show(Then(allowed, Query(query)), path.into(), Data::from(app.app.clone())).await.unwrap();
         let page = String::from_utf8(to_bytes(page.into_body()).await.unwrap().into()).unwrap();
         let count = |text: &str| page.matches(text).count();
         assert_eq!((count(">removed<"), count("and 7 more")), (50, 1), "{page}");

@@ -62,7 +62,7 @@ await page.waitForSelector('#s1-L2.sel');
 ok('a log with a warning only has a way to it', await page.isVisible('#next-mark'));
 await page.keyboard.press('n');
 const over = await told(page);
-ok('lines that are passed over are told', hash(page) === '#s1-L41002' && over === 'Error or warning 1 of 1 · Lines 1001 to 41000 are not loaded and were passed over', [hash(page), over]);
+ok('lines that are passed over are told', hash(page) === '#s1-L41002' && over === 'Error or warning 1 of 1 · Lines 1,001 to 41,000 are not loaded and were passed over', [hash(page), over]);
 await page.close();
 
 page = await context.newPage();

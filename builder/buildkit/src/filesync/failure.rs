@@ -25,6 +25,8 @@ pub(super) enum Failure {
     TooLarge { limit: u64 },
     #[error("`{pattern}` is not a pattern: {reason}")]
     Pattern { pattern: String, reason: String },
+    #[error("line {number} of `{file}`, `{pattern}`, is not a pattern: {reason}")]
+    IgnoreLine { file: String, number: u32, pattern: String, reason: String },
     #[error("the files to send are chosen by more than {limit} patterns; .dockerignore may have that many lines")]
     TooManyPatterns { limit: usize },
     #[error("the patterns that choose the files to send, of .dockerignore above all, are larger than {limit} bytes")]

@@ -10,24 +10,44 @@ use super::effort::Effort;
 use super::failure::Failure;
 use super::follow::follow;
 use super::glob::Room;
-use super::pattern::{Patterns, check_size, clean};
+use super::pattern::{LONGEST, Patterns, check_size, clean};
 
 /// Its own name, or what follows that of a Dockerfile.
 const NAME: &str = ".dockerignore";
 /// Comments included.
 const MOST_BYTES: usize = 4 << 20;
 
-/// Refuses those among the files that are asked for which stand for too much. What is wrong in another way may be right
-/// for BuildKit.
-pub(super) fn check(root: &Dir, asked: &[String], effort: &mut Effort<'_>) -> Result<(), Failure> {
+/// Refuses those among the files that are asked for which stand for too much. The first line that is no pattern is given
+/// back: it matters only to a build that takes files.
+pub(super) fn check(root: &Dir, asked: &[String], effort: &mut Effort<'_>) -> Result<Option<Place>, Failure> {
+    let mut wrong = None;
     for name in asked.iter().filter(|name| name.ends_with(NAME)) {
         for path in follow(root, slice::from_ref(name), effort)?.unwrap_or_default() {
             if root.symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
-                check_file(root, &path, effort)?;
+                let found = check_file(root, &path, effort)?;
+                wrong = wrong.or(found.map(|number| Place { file: path, number }));
             }
         }
     }
-    Ok(())
+    Ok(wrong)
+}
+
+/// A line of a file, counted from 1.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    file: String,
+    number: u32,
+}
+
+impl Place {
+    /// A failure of a pattern, told with its line.
+    pub(super) fn told(&self, failure: Failure) -> Failure {
+        let Self { file, number } = self.clone();
+        match failure {
+            Failure::Pattern { pattern, reason } => Failure::IgnoreLine { file, number, pattern, reason },
+            other => other,
+        }
+    }
 }
 
 /// A line of an ignore file, counted from 1.
@@ -70,17 +90,22 @@ fn read(root: &Dir, path: &str) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-fn check_file(root: &Dir, path: &str, effort: &mut Effort<'_>) -> Result<(), Failure> {
-    let patterns: Vec<String> = lines(&read(root, path)?).into_iter().map(|line| line.text).collect();
-    check_size(&patterns)?;
-    let mut space = Room::new();
-    for pattern in &patterns {
-        match Patterns::new(slice::from_ref(pattern), &mut space, effort) {
-            Err(Failure::Pattern { .. }) if !space.is_full() => {}
-            made => drop(made?),
+fn check_file(root: &Dir, path: &str, effort: &mut Effort<'_>) -> Result<Option<u32>, Failure> {
+    let lines = lines(&read(root, path)?);
+    let at = |number: u32| Place { file: path.to_owned(), number };
+    let patterns: Vec<String> = lines.iter().map(|line| line.text.clone()).collect();
+    check_size(&patterns).map_err(|failure| match lines.iter().find(|line| line.text.len() > LONGEST) {
+        Some(long) => at(long.number).told(failure),
+        None => failure,
+    })?;
+    let (mut space, mut wrong) = (Room::new(), None);
+    for line in &lines {
+        match Patterns::new(slice::from_ref(&line.text), &mut space, effort) {
+            Err(Failure::Pattern { .. }) if !space.is_full() => wrong = wrong.or(Some(line.number)),
+            made => drop(made.map_err(|failure| at(line.number).told(failure))?),
         }
     }
-    Ok(())
+    Ok(wrong)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub(super) const MOST_PATTERNS: usize = 10_000;
 /// Of all patterns together.
 const MOST_BYTES: usize = 1 << 20;
 /// Linux knows no longer path.
-const LONGEST: usize = 4 << 10;
+pub(super) const LONGEST: usize = 4 << 10;
 
 #[derive(Debug)]
 pub(super) struct Patterns(Vec<Pattern>);

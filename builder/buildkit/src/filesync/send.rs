@@ -124,12 +124,19 @@ impl Inner {
         let mut include = self.asked.include.clone();
         if !self.asked.follow.is_empty() {
             check_size(&self.asked.follow)?;
-            ignore::check(root, &self.asked.follow, &mut effort)?;
+            if let Some(place) = ignore::check(root, &self.asked.follow, &mut effort)? {
+                let _ = self.progress.wrong_line.set(place);
+            }
             include.extend(follow(root, &self.asked.follow, &mut effort)?.unwrap_or_default());
         }
         let mut space = Room::new();
         let include = Patterns::new(&include, &mut space, &mut effort)?;
-        let exclude = Patterns::new(&self.asked.exclude, &mut space, &mut effort)?;
+        let exclude = Patterns::new(&self.asked.exclude, &mut space, &mut effort);
+        // The daemon has the patterns from an ignore file, in its order.
+        let exclude = exclude.map_err(|failure| match self.progress.wrong_line.get() {
+            Some(place) => place.told(failure),
+            None => failure,
+        })?;
         let (mut next, mut bytes) = (0, 0_u64);
         let mut tell = |found: Found| {
             bytes = bytes.saturating_add(u64::try_from(found.stat.size).unwrap_or(0));

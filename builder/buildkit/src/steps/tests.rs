@@ -150,7 +150,13 @@ fn a_failure_of_shared_work_is_a_failure_of_each() {
 }
 
 /// A step with its place, of a build that begins.
-fn placed(digest: &str, name: &str, inputs: &[&str], started: Option<Timestamp>, completed: Option<Timestamp>) -> Vertex {
+fn placed(
+    digest: &str,
+    name: &str,
+    inputs: &[&str],
+    started: Option<Timestamp>,
+    completed: Option<Timestamp>,
+) -> Vertex {
     Vertex { name: name.to_owned(), ..vertex(digest, inputs, started, completed) }
 }
 

@@ -107,6 +107,19 @@ async fn a_dockerignore_that_cannot_be_sent_fails_the_build() {
 }
 
 #[tokio::test]
+async fn a_line_of_an_ignore_file_that_is_no_pattern_is_named() {
+    let daemon = Daemon::start().await;
+    let tree = Tree::with_dockerfile(&format!("{BASE}COPY . /src\n"));
+    for file in [".dockerignore", "Dockerfile.dockerignore"] {
+        tree.write(file, "# secrets\n\n*.key\n/sub/../[z-a\n[y-a\n");
+        let error = daemon.build(tree.request()).await.1.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Transfer);
+        let told = format!("line 4 of `{file}`, ");
+        assert!(error.message.starts_with(&told) && error.message.contains("is not a pattern"), "{}", error.message);
+    }
+}
+
+#[tokio::test]
 async fn a_name_that_is_not_utf8_fails_the_build_with_its_reason() {
     let daemon = Daemon::start().await;
     let tree = Tree::with_dockerfile(&format!("{BASE}COPY . /src\n"));

@@ -14,7 +14,10 @@ fn steps(events: &[Event]) -> Vec<(String, bool)> {
             _ => {}
         }
     }
-    steps.into_values().filter(|(name, _)| name.is_empty() || name.contains("] ") && !name.starts_with("[internal]")).collect()
+    steps
+        .into_values()
+        .filter(|(name, _)| name.is_empty() || name.contains("] ") && !name.starts_with("[internal]"))
+        .collect()
 }
 
 #[tokio::test]

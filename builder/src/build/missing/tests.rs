@@ -59,6 +59,7 @@ fn the_path_is_read_from_buildkits_words() {
         ),
         ("RUN --mount=type=bind,source=gone,target=/n echo \"select from=tbl\"", "gone", None),
         ("RUN --mount=from=deps,source=./gone,target=/x true", "gone", Some("deps")),
+        ("RUN --mount=from=deps,source=$DIR,target=/x true", "gone", Some("deps")),
         ("RUN --mount=From=deps,Source=a/../b//gone,target=/x true", "b/gone", Some("deps")),
         ("COPY data/from=here.txt /x", "data/from=here.txt", None),
         ("COPY nope.txt /from=here/", "nope.txt", None),
@@ -97,6 +98,8 @@ fn a_file_that_is_left_out_is_told_with_the_line() {
         told("", "deploy", "prod.env"),
         is("`prod.env` is there, and line 1 of `deploy/Dockerfile.dockerignore` leaves it out of the build: `prod.*`")
     );
+    let echo = "`dist` is there, and line 1 of `web/.dockerignore` leaves it out of the build";
+    assert_eq!(told("web", "", "dist"), is(echo), "the line says nothing new");
     assert_eq!(told("", "", "keep.env"), None, "it is there, so BuildKit knows better");
     assert_eq!(told("web", "", "prod.env"), None);
 }

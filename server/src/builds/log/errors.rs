@@ -29,8 +29,7 @@ impl Mark {
     /// Looks at a line without its colours: the shapes of rustc, gcc, tsc, npm, pip, make, Go, Maven, Gradle, of threads that
     /// panic or throw, and of GitHub's commands.
     pub fn of(line: &str) -> Self {
-        let line = line.trim_start();
-        let lower: String = line.chars().take(200).collect::<String>().to_ascii_lowercase();
+        let lower = start_of(line);
         let starts = |words: &[&str]| words.iter().any(|word| lower.starts_with(word));
         let holds = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         if starts(&[
@@ -64,6 +63,11 @@ impl Mark {
     }
 }
 
+/// Enough of a line to know its shape, in small letters.
+fn start_of(line: &str) -> String {
+    line.trim_start().chars().take(200).collect::<String>().to_ascii_lowercase()
+}
+
 /// `./main.go:5:2: undefined: x`, as Go's compiler and `go vet` say it.
 fn is_of_go(line: &str) -> bool {
     let Some((_, place)) = line.split_once(".go:") else { return false };
@@ -71,15 +75,47 @@ fn is_of_go(line: &str) -> bool {
     !place.is_empty() && place.split(':').all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether a line of output, with what a terminal obeys, tells of an error.
-pub(super) fn is_error(text: &str) -> bool {
-    // A progress bar writes one line over and over; the last time counts.
-    let shown = text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default();
-    Mark::of(&plain(shown)) == Mark::Error
+/// What a line of output without its colours says of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It says what is wrong.
+    Cause,
+    /// It only passes on that something failed before.
+    PassedOn,
 }
 
-/// Adds a line to those of its step: the first ones and the last ones stay.
-pub(super) fn note(lines: &mut Vec<u32>, line: u32) {
+impl Failure {
+    /// Of a line with what a terminal obeys.
+    pub(super) fn of(text: &str) -> Option<Self> {
+        // A progress bar writes one line over and over; the last time counts.
+        let shown = plain(text.trim_end_matches('\r').rsplit('\r').next().unwrap_or_default());
+        if Mark::of(&shown) != Mark::Error {
+            return None;
+        }
+        Some(if passes_on(&start_of(&shown)) { Self::PassedOn } else { Self::Cause })
+    }
+}
+
+/// As make, cargo, linkers, npm, yarn, just and bun end when what they ran has failed.
+fn passes_on(line: &str) -> bool {
+    let starts = |words: &[&str]| words.iter().any(|word| line.starts_with(word));
+    let holds = |words: &[&str]| words.iter().any(|word| line.contains(word));
+    // `make[1]: *** [Makefile:3: all] Error 2`; without the target it says itself what is wrong.
+    (starts(&["make: ***", "make["]) && (holds(&["*** ["]) && holds(&["] error "]) || holds(&["*** waiting for"])))
+        || (starts(&["error: "])
+            && holds(&["could not compile", "aborting due to", " exit code ", " exited with code "]))
+        || (starts(&["npm err! ", "npm error "])
+            && holds(&["elifecycle", "errno ", "exit status ", "lifecycle script"]))
+        || starts(&["error command failed"])
+        || holds(&["linker command failed", ": error: ld returned "])
+}
+
+/// Adds a line to those of its step: the first ones and the last ones stay, and of those that only pass a failure on the
+/// ones that have nothing before them.
+pub(super) fn note(lines: &mut Vec<u32>, line: u32, failure: Failure) {
+    if failure == Failure::PassedOn && !lines.is_empty() {
+        return;
+    }
     if lines.len() == MOST {
         lines.remove(FIRST);
     }
@@ -103,11 +139,11 @@ pub async fn main_error(app: &App, attempt_id: Uuid, step: u32) -> Result<Option
     if let Some(lines) = parse(&row) {
         return Ok(main_of(&lines));
     }
-    if let Some(line) = first_line(app, attempt_id, step, is_error).await? {
+    if let Some(line) = first_line(app, attempt_id, step, |text| Failure::of(text).is_some()).await? {
         return Ok(Some((line, true)));
     }
     let near_the_end = lines_of_step(app, attempt_id, step).await?.saturating_sub(LAST_LINES) + 1;
-    let found = first_line_from(app, attempt_id, step, near_the_end, is_error).await?;
+    let found = first_line_from(app, attempt_id, step, near_the_end, |text| Failure::of(text).is_some()).await?;
     Ok(found.map(|line| (line, true)))
 }
 
@@ -155,16 +191,16 @@ mod tests {
     #[test]
     fn an_error_is_known_behind_colours_and_progress() {
         for text in ["\u{1b}[1;31merror\u{1b}[0m: no", "10 %\r20 %\rerror: no", "error: no\r"] {
-            assert!(is_error(text), "{text:?}");
+            assert_eq!(Failure::of(text), Some(Failure::Cause), "{text:?}");
         }
-        assert!(!is_error("error: no\rdone     "));
+        assert_eq!(Failure::of("error: no\rdone     "), None);
     }
 
     #[test]
     fn the_first_errors_and_the_last_ones_are_kept() {
         let mut lines = Vec::new();
         for line in 1..=1_000 {
-            note(&mut lines, line);
+            note(&mut lines, line, Failure::Cause);
         }
         assert_eq!(lines, (1..=32).chain(969..=1_000).collect::<Vec<_>>());
     }
@@ -180,6 +216,33 @@ mod tests {
             (full, Some((1, true))),
         ] {
             assert_eq!(main_of(&lines), main, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_passes_a_failure_on_belongs_to_the_error_before_it() {
+        for text in [
+            "make: *** [Makefile:3: all] Error 2",
+            "make[2]: *** [src/a.o] Error 1",
+            "\u{1b}[31mmake[2]: *** Waiting for unfinished jobs....",
+            "error: could not compile `x` (lib) due to 1 previous error",
+            "error: aborting due to 2 previous errors; 1 warning emitted",
+            "error: Recipe `build` failed on line 3 with exit code 1",
+            "npm ERR! code ELIFECYCLE",
+            "npm error Lifecycle script `build` failed with error:",
+            "error Command failed with exit code 1.",
+            "clang: error: linker command failed with exit code 1 (use -v to see invocation)",
+            "collect2: error: ld returned 1 exit status",
+        ] {
+            assert_eq!(Failure::of(text), Some(Failure::PassedOn), "{text:?}");
+            let mut lines = Vec::new();
+            note(&mut lines, 9, Failure::PassedOn);
+            note(&mut lines, 10, Failure::Cause);
+            note(&mut lines, 49_990, Failure::PassedOn);
+            assert_eq!(lines, [9, 10]);
+        }
+        for text in ["make: *** No rule to make target 'x'.  Stop.", "npm ERR! code ERESOLVE", "error: no such file"] {
+            assert_eq!(Failure::of(text), Some(Failure::Cause), "{text:?}");
         }
     }
 }

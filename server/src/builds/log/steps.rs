@@ -1,6 +1,6 @@
 //! Steps as the page shows them, folded from records as these come.
 
-use super::errors;
+use super::errors::{self, Failure};
 use super::limits::{LONGEST_SHOWN, MOST_NOTICES};
 use crate::db::{self, Tx, rows};
 use crate::error::Result;
@@ -148,8 +148,8 @@ impl Step {
             }
             Record::Line(line) => {
                 step.lines = step.lines.max(line.line.into());
-                if errors::is_error(&line.text) {
-                    self.note_error(line.line);
+                if let Some(failure) = Failure::of(&line.text) {
+                    self.note_error(line.line, failure);
                 }
             }
             Record::Progress { id, current, total, .. } => self.note_progress(id, *current, *total),
@@ -164,11 +164,11 @@ impl Step {
     }
 
     /// Of a step whose first lines came to a version that noted none, none is noted.
-    fn note_error(&mut self, line: u32) {
+    fn note_error(&mut self, line: u32, failure: Failure) {
         if self.errors.is_none() {
             self.errors = errors::parse(&self.row);
         }
-        self.errors.iter_mut().for_each(|lines| errors::note(lines, line));
+        self.errors.iter_mut().for_each(|lines| errors::note(lines, line, failure));
     }
 
     /// `{"id": [current, total]}`.

@@ -142,6 +142,7 @@ mod tests {
         let heads = |commit: &str| Heads {
             refs: vec![(main.clone(), commit.repeat(40).parse().unwrap())],
             is_complete: true,
+            no_tags: None,
             memory: "etag".to_owned(),
         };
         assert_eq!(memory(&heads("1"), &main, &ours).as_deref(), Some("etag"));

@@ -79,6 +79,58 @@ async fn one_repository_whose_files_cannot_be_listed_holds_up_no_other() {
 }
 
 #[tokio::test]
+async fn a_forge_that_does_not_list_files_is_not_said_to_have_no_dockerfile() {
+    let scene = Scene::start(NEVER).await;
+    let mona = scene.someone("mona").await;
+    let code = scene.code("mona", "web", false);
+    scene.forge.repository("mona", "empty", false);
+    scene.forge.fail_next_at("/git/trees", 1_000, 404);
+    assert_eq!(error_of_list(&scene, &mona).await, None);
+    let (rows, _) = listing::search(&scene.app, mona.connection_id, "", 1).await.unwrap();
+    let found = |name| rows.iter().find(|row| row.full_name == name).unwrap();
+    assert_eq!(found("mona/web").scan_state, ScanState::Failed);
+    assert_eq!(found("mona/empty").scan_state, ScanState::Done);
+    let (allowed, listed) = (may_use(&mona), found("mona/web").id);
+    let error = crate::sources::import::import(&scene.app, &allowed, listed, None).await.unwrap_err().to_string();
+    assert_eq!(error, "the forge does not list the files of `mona/web`: type the path of its Dockerfile");
+    // Whoever types it needs no list.
+    let typed = Some("Dockerfile".to_owned());
+    let (name, _) = crate::sources::import::import(&scene.app, &allowed, listed, typed).await.unwrap();
+    assert_eq!((name.to_string(), code.head("main").is_some()), ("mona/web".to_owned(), true));
+}
+
+#[tokio::test]
+async fn branches_are_compared_where_the_forge_does_not_list_tags() {
+    let scene = Scene::start(NEVER).await;
+    let mona = scene.someone("mona").await;
+    let code = scene.code("mona", "web", false);
+    let head = code.head("main").unwrap();
+    scene.forge.fail_next_at("/tags", 1, 404);
+    let error = scene.import(&mona, "mona/web").await.unwrap_err().to_string();
+    assert!(error.contains("it lists its branches, but not its tags"), "{error}");
+    code.change("main").file("a", "1").quietly().commit("Nobody told");
+    let (name, _) = scene.import(&mona, "mona/web").await.unwrap();
+    scene.quiet().await;
+    code.tags(&["v1.0.0"], &head);
+    scene.poll("mona/web").await;
+    // What is known of tags stays.
+    let known =
+        async || crate::db::sources::refs::live(&scene.app.db, scene.source("mona/web").await.id).await.unwrap().len();
+    assert_eq!(known().await, 2);
+    for status in [404, 403] {
+        let head = code.change("main").file("a", status.to_string()).quietly().commit("Nobody told again");
+        // What the hook told of a moment ago is newer than the list.
+        scene.app.clock.advance(2 * crate::clock::MINUTE);
+        scene.forge.fail_next_at("/tags", 2, status);
+        let source = scene.poll("mona/web").await;
+        assert_eq!(source.state, crate::db::SourceState::Active, "{status}");
+        scene.build_of(&name, "refs/heads/main", &head).await;
+        assert_eq!(known().await, 2);
+        scene.forge.heal();
+    }
+}
+
+#[tokio::test]
 async fn a_forge_that_pings_no_hook_has_one_all_the_same() {
     let scene = Scene::start(NEVER).await;
     let code = scene.code("mona", "web", false);

@@ -7,6 +7,7 @@ use super::follower::Follower;
 use super::{BuildPath, find};
 use crate::app::App;
 use crate::auth::address::client_address;
+use crate::auth::extract::Then;
 use crate::auth::places::{Place, Places};
 use crate::db::{BuildState, rows};
 use crate::error::Result;
@@ -115,9 +116,8 @@ impl fmt::Display for Position {
 
 /// `…/builds/{n}/events?after=1-57-7-running`, or after `Last-Event-ID`.
 pub async fn stream(
-    allowed: Allowed<ReadRepository>,
+    Then(allowed, query): Then<Allowed<ReadRepository>, Query<After>>,
     path: Path<BuildPath>,
-    query: Query<After>,
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {

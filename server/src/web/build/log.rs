@@ -11,6 +11,7 @@ use super::pieces::in_turns;
 use super::{BuildPath, find};
 use crate::app::App;
 use crate::auth::address::client_address;
+use crate::auth::extract::Then;
 use crate::auth::turns::Asker;
 use crate::builds::{self, log::Conceal};
 use crate::db::{BuildState, rows};
@@ -97,9 +98,8 @@ pub struct RawQuery {
 
 /// `…/builds/{n}/raw?plain=1`: the log as text, with `Range`.
 pub async fn raw(
-    allowed: Allowed<ReadRepository>,
+    Then(allowed, query): Then<Allowed<ReadRepository>, Query<RawQuery>>,
     path: Path<BuildPath>,
-    query: Query<RawQuery>,
     request: HttpRequest,
     app: Data<App>,
 ) -> Result<HttpResponse> {

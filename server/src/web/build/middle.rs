@@ -7,6 +7,7 @@ use super::super::views::log::{CHUNK, Chunk, Gap, Step};
 use super::lines::{Lines, Room, note_errors};
 use super::{BuildPath, find};
 use crate::app::App;
+use crate::auth::extract::Then;
 use crate::builds::{self, log::Conceal};
 use crate::error::{Error, Result};
 use crate::policy::{Allowed, ReadRepository};
@@ -72,9 +73,8 @@ const OPENED: usize = 384 << 10;
 
 /// `…/builds/{n}/lines?step=&from=&to=&at=`: chunks in the place of a gap, as a fragment.
 pub async fn lines(
-    allowed: Allowed<ReadRepository>,
+    Then(allowed, query): Then<Allowed<ReadRepository>, Query<LinesQuery>>,
     path: Path<BuildPath>,
-    query: Query<LinesQuery>,
     app: Data<App>,
 ) -> Result<HttpResponse> {
     let build = find(&app, &allowed, path.number).await?;

@@ -82,7 +82,7 @@ async fn result(
     let note = |text: &str| BuildResult::Note(origin.told(build.detail.clone().unwrap_or_else(|| text.to_owned())));
     Ok(match build.state {
         BuildState::Queued => BuildResult::Queued(Queued {
-            place: capital(&present::place_text(Queue::default().place_of(app, build).await?)),
+            place: capital(&present::place(app, build, &Queue::default()).await?),
             hold: builds::why_waiting(app, build).await?.map(hold),
         }),
         BuildState::Running => BuildResult::None,
@@ -92,6 +92,8 @@ async fn result(
             base::explain(app, principal, on, build, &mut failure).await?;
             BuildResult::Failed(Box::new(failure))
         }
+        // The state says by whom.
+        BuildState::Cancelled if matches!(build.reason.as_deref(), None | Some("cancelled")) => BuildResult::None,
         BuildState::Cancelled => note("It was cancelled."),
         BuildState::TimedOut => note("It took longer than the operator allows."),
         BuildState::Skipped => note("It was skipped."),
@@ -180,6 +182,7 @@ fn failure(app: &App, on: &RepositoryAccess, build: &rows::Build, origin: &Origi
             text: error.text,
         }),
         place,
+        is_unread: known.reason == slipway_protocol::Reason::Syntax,
         file: known.location.as_ref().map(|l| l.file.clone()).unwrap_or_default(),
         excerpt: excerpt.collect(),
         hint: hint::of(&on.name.to_string(), &told(build, &known, &detail), bases::is_of_this_registry(app, &known)),

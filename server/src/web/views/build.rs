@@ -145,6 +145,8 @@ pub struct Failure {
     pub first_error: Option<ErrorLink>,
     /// `Dockerfile:13` and its page at the forge.
     pub place: Option<(String, Option<String>)>,
+    /// The place could not be read, so it defines no step.
+    pub is_unread: bool,
     pub file: String,
     pub excerpt: Vec<ExcerptLine>,
     /// What to do next, if there is something better than to look at the log.

@@ -53,7 +53,7 @@ pub struct BuildRow {
     pub facts: BuildFacts,
     /// First sentence of the failure.
     pub failure: Option<String>,
-    /// `next in line`, `3rd in line`, when it is queued.
+    /// `next in line`, `3rd in line`, `waits for a builder`, when it is queued.
     pub place: Option<String>,
 }
 
@@ -89,6 +89,8 @@ pub struct BuildList {
     pub build_ref: Option<String>,
     /// What was wrong with the ref that the form sent (status 422), beside `build_ref`.
     pub build_error: Option<String>,
+    /// Why nothing is built, on a server without a builder.
+    pub no_builder: Option<String>,
     /// The stream that swaps `#builds` when a build appears or changes.
     pub events_url: Option<String>,
 }

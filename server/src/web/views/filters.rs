@@ -21,6 +21,12 @@ impl Count for u64 {
     }
 }
 
+impl Count for u32 {
+    fn count(&self) -> u64 {
+        (*self).into()
+    }
+}
+
 impl<T: Count> Count for &T {
     fn count(&self) -> u64 {
         (*self).count()

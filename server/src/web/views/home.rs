@@ -17,6 +17,8 @@ pub struct Welcome {
     pub providers: Vec<Provider>,
     /// `https://slipway.example.org/login/github/callback`, for the text to the operator.
     pub callback_url: String,
+    /// Otherwise only images are kept here.
+    pub builds: bool,
     /// A public repository, if there is one.
     pub examples: Vec<RepositoryCard>,
 }
@@ -26,6 +28,8 @@ pub struct Welcome {
 #[template(path = "home/dashboard.html")]
 pub struct Dashboard {
     pub layout: Layout,
+    /// Why nothing is built, on a server without a builder.
+    pub no_builder: Option<String>,
     /// Queued and running builds of the namespaces that this person is in.
     pub running: Cut<BuildRow>,
     /// The last build of a ref of these namespaces that failed.

@@ -51,6 +51,8 @@ impl Kind {
 /// Commands for one image, chart or artifact. The host is the public one.
 #[derive(Debug, Clone)]
 pub struct PullBox {
+    /// What to know about it first.
+    pub note: Option<String>,
     pub kind: Kind,
     /// `registry.example.org/acme/web:main`.
     pub by_tag: String,
@@ -177,6 +179,7 @@ mod tests {
 
     fn pull(kind: Kind, tag: &str, plain_http: bool) -> PullBox {
         PullBox {
+            note: None,
             kind,
             by_tag: format!("localhost:8080/acme/web:{tag}"),
             by_digest: "localhost:8080/acme/web@sha256:00".to_owned(),

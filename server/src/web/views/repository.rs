@@ -143,6 +143,8 @@ pub struct ImageRow {
     pub size: Size,
     pub at: When,
     pub cause: Cause,
+    /// The tag that moved then, where that is not the row's title.
+    pub moved: Option<String>,
 }
 
 /// Why a tag points where it points.
@@ -164,6 +166,8 @@ pub struct SourceFacts {
     pub url: Option<String>,
     pub default_branch: String,
     pub pushes: Pushes,
+    /// Why pushes are not built, on a server without a builder.
+    pub no_builder: Option<String>,
 }
 
 /// How a push is known.

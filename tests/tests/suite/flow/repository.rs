@@ -124,9 +124,13 @@ async fn pull_and_cards_offer_latest_else_the_default_branch() {
     };
     owner.push("feature-login", "feature").await;
     assert_eq!(offered().await, "feature-login", "there is nothing else");
+    let stands_in =
+        "There is no image of <code>main</code> yet. <code>feature-login</code> is the tag that moved last.";
+    owner.page("").await.says(stands_in);
     owner.push("main", "main").await;
     owner.push("feature-login", "feature again").await;
     assert_eq!(offered().await, "main");
+    owner.page("").await.lacks("There is no image of");
     owner.push("latest", "latest").await;
     for n in 0..40 {
         owner.push(&format!("by-hand-{n}"), &n.to_string()).await;
@@ -135,6 +139,20 @@ async fn pull_and_cards_offer_latest_else_the_default_branch() {
     let tags = owner.page("/-/tags").await.is(200);
     tags.says("/-/tags/latest\">latest</a>").says("Page 1 of 2").lacks("/-/tags/main\"");
     owner.page("/-/tags?page=2").await.is(200).says("/-/tags/main\"").lacks("/-/tags/latest\"");
+}
+
+#[tokio::test]
+async fn a_row_of_several_tags_names_the_one_that_moved_last() {
+    let owner = Owner::new(false).await;
+    owner.push("latest", "same").await;
+    owner.push("by-hand", "same").await;
+    let origin = "<span class=\"mono\">by-hand</span>: Pushed by mona";
+    for rest in ["", "/-/tags"] {
+        owner.page(rest).await.is(200).says("/-/tags/latest\">latest</a>").says(origin);
+    }
+    // Of one that moved with the title, or is it, nothing is to be told.
+    owner.push("latest", "other").await;
+    owner.page("/-/tags?q=latest").await.is(200).says("Pushed by mona").lacks("</span>: Pushed");
 }
 
 #[tokio::test]
@@ -201,6 +219,10 @@ async fn builds_are_searched_by_state_and_branch() {
     assert_eq!(listed("?state=failed&branch=main").await, [3]);
     assert_eq!(listed("?q=%233&state=failed").await, [3]);
     assert_eq!(listed("?state=nonsense").await, [4, 3, 2, 1]);
+    let told = "No build has the state <code>nonsense</code>. Builds of any state are listed.";
+    owner.page("/-/builds?state=nonsense").await.says(told);
+    let wrong = owner.page("/-/builds?page=two").await.is(400);
+    wrong.says(">All builds of mona/web</").says("aria-label=\"Repository\"");
     let page = owner.page("/-/builds?state=failed&branch=main").await.is(200);
     page.says("<option value=\"failed\" selected>").says("name=\"branch\" value=\"main\"");
     page.lacks("id=\"live\"");

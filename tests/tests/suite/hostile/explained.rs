@@ -71,6 +71,23 @@ async fn a_stage_with_a_slip_of_the_pen_is_no_private_image() {
 }
 
 #[tokio::test]
+async fn a_base_image_that_cannot_be_asked_for_is_told_in_short() {
+    let shop = Workshop::shared().await;
+    for (branch, dockerfile, expected) in [
+        (
+            "base-away",
+            "FROM nowhere.invalid/acme/base:1\n",
+            "the registry `nowhere.invalid` of `nowhere.invalid/acme/base:1` cannot be reached: ",
+        ),
+        ("base-empty", "ARG BASE\nFROM ${BASE}\n", "`FROM ${BASE}` names nothing: none of the build arguments"),
+    ] {
+        let change = shop.bench.repo.change(branch).file("Dockerfile", dockerfile);
+        let built = shop.push(&shop.bench, change).await;
+        built.is("failed").page.tells(expected).lacks("failed to resolve source metadata");
+    }
+}
+
+#[tokio::test]
 async fn a_frontend_from_elsewhere_is_told_to_be_off() {
     let shop = Workshop::shared().await;
     let off = "line 1 of `Dockerfile` asks for the frontend `acme/frontend:2`: frontends from elsewhere are off here";

@@ -37,13 +37,14 @@ async fn each_wrong_build_argument_is_told_and_nothing_is_saved() {
     let browser = site.signed_in("forms-args").await;
     let to = site.connected(&browser, "forms-args", "web", false).await;
     let settings = format!("/{}/-/settings", to.name);
-    let args = "GOOD=1\nno value\n1A=x\nBUILDKIT_X=1";
+    let args = "GOOD=1\nno value\n1A=x\nBUILDKIT_X=1\nGOOD=2";
     let fields = [("dockerfile", "Dockerfile"), ("context", ""), ("build_args", args)];
     let page = browser.post(&format!("{settings}/rule"), &fields).await.is(422);
     for part in [
         "Line 2: <code>no value</code>",
         "Line 3: <code>1A</code>",
         "Line 4: <code>BUILDKIT_X</code>",
+        "Line 5: <code>GOOD</code> was set before",
         "Nothing was saved",
         "GOOD=1\nno value",
     ] {
@@ -109,7 +110,13 @@ async fn a_site_without_a_builder_starts_and_says_that_builds_need_one() {
     let words = "this server is set up without one, and builds need one";
     let build = mona.get(&format!("/{}/-/builds/1", to.name)).await.is(200);
     build.says("data-state=\"queued\"").says("No builder:").says(words).says("<code>builder.embedded</code>");
-    mona.get("/new/import").await.is(200).says("No builder:").says(words);
+    for page in ["/new/import", "/", "/mona/web", "/mona/web/-/builds", "/mona/web/-/settings"] {
+        mona.get(page).await.is(200).says("id=\"no-builder\"").says(words).lacks("next in line");
+    }
+    for list in ["/", "/mona/web/-/builds"] {
+        mona.get(list).await.says("Queued, waits for a builder");
+    }
+    site.browser().get("/").await.is(200).says("This server has no builder");
     // One that waits for a builder elsewhere is another matter.
     Site::shared().await.signed_in("forms-builder").await.get("/new/import").await.is(200).lacks("No builder:");
 }

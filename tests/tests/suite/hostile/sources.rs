@@ -31,13 +31,10 @@ async fn links_that_lead_out_of_the_source_bring_nothing_in() {
 #[tokio::test]
 async fn a_dockerfile_that_is_a_link_out_of_the_source_is_refused() {
     let shop = Workshop::shared().await;
-    for (branch, target) in [
-        ("link-abs", "/etc/passwd"),
-        ("link-up", "../../../../../../../../../../../../etc/passwd"),
-        ("link-proc", "/proc/self/environ"),
-    ] {
+    for (branch, target) in [("link-abs", "/etc/passwd"), ("link-proc", "/proc/self/environ"), ("link-no", "/no")] {
         let change = shop.bench.repo.change(branch).symlink("Dockerfile", target);
-        shop.push(&shop.bench, change).await.is("failed").page.says("link out of the source").lacks("root:x");
+        let told = format!("`Dockerfile` is a link to `{target}`, which is not in this commit");
+        shop.push(&shop.bench, change).await.is("failed").page.tells(&told).lacks("root:x");
     }
     let change = shop.bench.repo.change("link-self").symlink("Dockerfile", "Dockerfile");
     shop.push(&shop.bench, change).await.is("failed").page.tells("`Dockerfile` is a link that leads back to itself");

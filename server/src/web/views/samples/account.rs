@@ -32,12 +32,14 @@ fn home() -> Pages_ {
         layout: Layout::new("Push code, pull a signed image", None),
         providers,
         callback_url: "https://slipway.example.org/login/github/callback".to_owned(),
+        builds: true,
         examples: super::lists::cards().into_iter().take(1).collect(),
     };
     let mut failed = build(149, State::Failed, "Add /healthz endpoint");
     failed.failure = Some("cargo build exited with code 101".to_owned());
     let dashboard = |empty: bool| Dashboard {
         layout: Layout::new("Home", mona()).here("Home"),
+        no_builder: empty.then(|| "this server is set up without one".to_owned()),
         running: if empty { vec![] } else { vec![build(150, State::Running, "Write the changelog")] }.into(),
         failed: Cut { shown: if empty { vec![] } else { vec![failed.clone()] }, more: if empty { 0 } else { 3 } },
         repositories: if empty { vec![] } else { cards() },

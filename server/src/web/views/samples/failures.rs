@@ -25,6 +25,7 @@ pub(super) fn failure() -> Failure {
             "Dockerfile:13".to_owned(),
             Some("https://github.com/acme/api/blob/a1b2c3d4/Dockerfile#L13-L14".to_owned()),
         )),
+        is_unread: false,
         file: "Dockerfile".to_owned(),
         excerpt: (10..)
             .zip(excerpt)
