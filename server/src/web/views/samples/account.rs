@@ -101,7 +101,13 @@ fn rows() -> Vec<ImportRow> {
         row("7", "acme/shop", imported(&["Dockerfile", "api/Dockerfile"], &["web/Dockerfile", HOSTILE])),
         row("4", "acme/docs", ImportRowState::NoDockerfile),
         row("5", "acme/new", ImportRowState::Looking),
-        row("6", "other/thing", ImportRowState::Blocked { reason: "Only an owner of other can connect it".to_owned() }),
+        row(
+            "6",
+            "other/thing",
+            ImportRowState::Blocked {
+                reason: "the forge did not list its files; press Refresh to try again".to_owned(),
+            },
+        ),
     ]
 }
 

@@ -119,7 +119,7 @@ pub(super) fn images() -> Vec<ImageRow> {
     let chart = ImageRow { kind: Kind::Chart, ..row(&["0.1.0"], &[], Signature::NotSigned, 9_000_000, pushed.clone()) };
     let many = ImageRow {
         tags: Cut { shown: vec!["nightly-1".to_owned(), "nightly-2".to_owned()], more: 2_988 },
-        moved: Some("nightly-2".to_owned()),
+        moved: Some("nightly-".repeat(16)),
         ..row(&[], &["amd64"], Signature::NotSigned, 8_000_000, pushed.clone())
     };
     vec![
