@@ -5,6 +5,7 @@ pub mod bodies;
 mod connections;
 mod cross_origin;
 pub mod drawing;
+mod encodings;
 mod expect;
 pub mod faces;
 mod head;

@@ -35,7 +35,12 @@ pub use ignore::IgnoreLine;
 
 /// A directory that the daemon may read, open since it was named.
 #[derive(Debug, Clone)]
-pub struct LocalDir(Arc<Dir>, Absent);
+pub struct LocalDir {
+    dir: Arc<Dir>,
+    absent: Absent,
+    /// How messages name it.
+    called: Arc<Path>,
+}
 
 /// Paths of a directory that have no content here, each with the sentence that says why.
 type Absent = Arc<BTreeMap<String, String>>;
@@ -49,30 +54,36 @@ impl LocalDir {
     /// Opens a directory below this one, by a path nobody trusts: an absolute path, `..` and links are refused as
     /// soon as they lead outside.
     pub fn open_below(&self, path: impl AsRef<Path>) -> io::Result<Self> {
-        self.0.open_dir(path).map(Self::from)
+        self.dir.open_dir(path).map(Self::from)
     }
 
     /// The same directory, some of whose files or directories are not really here: a build that asks for one of them
     /// fails with its sentence, and one that asks for none goes on.
     #[must_use]
     pub fn without(self, absent: BTreeMap<String, String>) -> Self {
-        Self(self.0, Arc::new(absent))
+        Self { absent: Arc::new(absent), ..self }
+    }
+
+    /// The same directory, whose files messages name below this path.
+    #[must_use]
+    pub fn called(self, path: &Path) -> Self {
+        Self { called: Arc::from(path), ..self }
     }
 
     /// Whether there is something at a path below; links that lead out lead to nothing.
     pub fn holds(&self, path: &str) -> bool {
-        self.0.symlink_metadata(path).is_ok()
+        self.dir.symlink_metadata(path).is_ok()
     }
 
     /// The line of an ignore file in this directory that keeps a path out of builds, if one does.
     pub fn left_out(&self, ignore_file: &str, path: &str) -> Option<IgnoreLine> {
-        ignore::left_out(&self.0, ignore_file, path)
+        ignore::left_out(&self.dir, ignore_file, path)
     }
 }
 
 impl From<Dir> for LocalDir {
     fn from(dir: Dir) -> Self {
-        Self(Arc::new(dir), Absent::default())
+        Self { dir: Arc::new(dir), absent: Absent::default(), called: Arc::from(Path::new("")) }
     }
 }
 
@@ -115,8 +126,8 @@ struct Progress {
     files: AtomicU64,
     bytes: AtomicU64,
     failure: OnceLock<String>,
-    /// Of an ignore file that was sent: the first line that is no pattern.
-    wrong_line: OnceLock<ignore::Place>,
+    /// What is to be said of the first line of an ignore file that is no pattern.
+    wrong_line: OnceLock<String>,
 }
 
 impl FileSync {
@@ -127,6 +138,11 @@ impl FileSync {
     pub fn sent(&self) -> Sent {
         let Progress { entries, files, bytes, .. } = &*self.progress;
         Sent { entries: entries.load(Relaxed), files: files.load(Relaxed), bytes: bytes.load(Relaxed) }
+    }
+
+    /// The first line of an ignore file that is no pattern, in words, if there is one.
+    pub(crate) fn wrong_line(&self) -> Option<String> {
+        self.progress.wrong_line.get().cloned()
     }
 
     /// Why a transfer failed at this end, if one did.

@@ -81,22 +81,36 @@ async fn run(client: Client, request: BuildRequest, events: mpsc::Sender<Event>)
     drop(session);
     // It may be over by itself already, when the daemon went away.
     let _ = ended.send(reply.is_ok());
-    let steps = status.await.unwrap_or(0);
+    let steps = status.await.unwrap_or_default();
     match (reply, files.failure()) {
         // BuildKit takes a `.dockerignore` that cannot be had for one that is not there.
         (Ok(_), Some(failure)) => Err(BuildError::new(ErrorClass::Transfer, failure)),
         (Ok(reply), None) => {
             let response: BTreeMap<_, _> = reply.into_inner().exporter_response.into_iter().collect();
-            Ok(Outcome { digest: response.get("containerimage.digest").cloned(), response, steps, sent: files.sent() })
+            Ok(Outcome {
+                digest: response.get("containerimage.digest").cloned(),
+                response,
+                steps: steps.len(),
+                sent: files.sent(),
+            })
         }
-        (Err(refusal), _) => Err(explain(&refusal, &files)),
+        (Err(refusal), _) => {
+            let error = explain(&refusal, &files);
+            Err(BuildError { vertex: error.vertex.map(|vertex| steps.named(&vertex)), ..error })
+        }
     }
 }
+
+/// How a line of an ignore file is refused: by Go's matcher, by the reader of the file, and by ours.
+const PATTERNS: &[&str] = &["syntax error in pattern", "illegal exclusion pattern", "is not a pattern"];
 
 /// The daemon's account of the failure, or ours when the transfer failed at our end: the daemon only passes that on.
 fn explain(refusal: &tonic::Status, files: &FileSync) -> BuildError {
     let error = BuildError::from_status(refusal);
-    match files.failure() {
+    let words = files.failure().unwrap_or_else(|| error.message.clone());
+    // BuildKit, or the transfer, compiled the patterns without a word of where they stand.
+    let is_pattern = PATTERNS.iter().any(|text| words.contains(text));
+    match files.wrong_line().filter(|_| is_pattern).or(files.failure()) {
         Some(failure) => BuildError { class: ErrorClass::Transfer, message: failure, ..error },
         None => error,
     }

@@ -56,7 +56,7 @@ pub(super) fn make(assignment: &Assignment, places: &Places) -> std::io::Result<
     let source = LocalDir::open(&places.files)?;
     let below = |path: &Path| {
         let dir = if path.as_os_str().is_empty() { source.clone() } else { source.open_below(path)? };
-        std::io::Result::Ok(dir.without(absent(places, path)))
+        std::io::Result::Ok(dir.without(absent(places, path)).called(path))
     };
     let local_dirs = BTreeMap::from([
         ("context".to_owned(), below(&places.context)?),

@@ -1,7 +1,8 @@
 //! All that stands between a connection and the handlers.
 
 use super::{
-    bodies, connections, cross_origin, drawing, faces, head, request_id, routes, surface, traffic, under_way, unread,
+    bodies, connections, cross_origin, drawing, encodings, faces, head, request_id, routes, surface, traffic,
+    under_way, unread,
 };
 use crate::app::App;
 use crate::web::guard;
@@ -38,6 +39,7 @@ pub(super) fn application(
         .wrap(from_fn(cross_origin::middleware))
         .wrap(from_fn(head::middleware))
         .wrap(Compress::default())
+        .wrap(from_fn(encodings::middleware))
         .wrap(from_fn(unread::middleware))
         .wrap(from_fn(request_id::middleware))
         .wrap(from_fn(traffic::middleware))

@@ -65,12 +65,27 @@ fn of_framework(status: StatusCode, text: Option<&str>) -> Error {
 }
 
 fn keep_headers(mut drawn: HttpResponse, from: &HeaderMap) -> HttpResponse {
+    if from.contains_key(header::ALLOW) {
+        // The router knows it better.
+        drawn.headers_mut().remove(header::ALLOW);
+    }
     for name in [header::ALLOW, header::WWW_AUTHENTICATE, header::SET_COOKIE] {
         for value in from.get_all(&name) {
-            drawn.headers_mut().append(name.clone(), value.clone());
+            let value = if name == header::ALLOW { with_head(value) } else { value.clone() };
+            drawn.headers_mut().append(name.clone(), value);
         }
     }
     drawn
+}
+
+/// `HEAD` is answered wherever `GET` is, by a middleware that the router knows nothing of.
+fn with_head(allowed: &HeaderValue) -> HeaderValue {
+    let text = allowed.to_str().unwrap_or_default();
+    let methods: Vec<&str> = text.split(',').map(str::trim).collect();
+    if !methods.contains(&"GET") || methods.contains(&"HEAD") {
+        return allowed.clone();
+    }
+    HeaderValue::from_str(&text.replacen("GET", "GET, HEAD", 1)).unwrap_or_else(|_| allowed.clone())
 }
 
 fn draw(request: &HttpRequest, surface: Surface, error: &Error) -> HttpResponse {
@@ -100,13 +115,13 @@ fn registry_face(request: &HttpRequest, error: &Error) -> HttpResponse {
         Error::Forbidden(_) | Error::Full => "DENIED",
         Error::NotFound(_) | Error::Absent(_) | Error::Gone(_) => "NAME_UNKNOWN",
         Error::TooManyRequests { .. } | Error::TooMany(_) | Error::Busy { .. } => "TOOMANYREQUESTS",
-        Error::TooLarge(_) => "MANIFEST_INVALID",
+        Error::TooLarge(_) if request.match_info().get("reference").is_some() => "MANIFEST_INVALID",
         // The specification has none for it; clients go by the status.
         Error::Precondition(_) => "PRECONDITION_FAILED",
         Error::RangeNotSatisfiable { .. } | Error::WrongOffset { .. } => "BLOB_UPLOAD_INVALID",
         // Only the addresses of uploads have an id.
         Error::Conflict(_) if request.match_info().get("id").is_some() => "BLOB_UPLOAD_INVALID",
-        Error::Invalid(_) | Error::Conflict(_) | Error::TooSlow => "UNSUPPORTED",
+        Error::Invalid(_) | Error::Conflict(_) | Error::TooSlow | Error::TooLarge(_) => "UNSUPPORTED",
         Error::Unavailable(_) | Error::Forge(_) | Error::Internal { .. } => "UNKNOWN",
     };
     let status = if matches!(error, Error::Full) { StatusCode::FORBIDDEN } else { error.status_code() };

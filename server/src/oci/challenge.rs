@@ -39,7 +39,14 @@ pub fn challenge(app: &App, request: &HttpRequest) -> String {
 
 /// RFC 6750, section 3.1: what is wrong with the bearer that came. Without one there is no code.
 fn wrong_with(request: &HttpRequest) -> Option<&'static str> {
-    bearer_of(request)?;
+    let given = request.headers().get(header::AUTHORIZATION)?.as_bytes();
+    let scheme = given.split(|byte| *byte == b' ').next().unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return None;
+    }
+    if bearer_of(request).is_none_or(str::is_empty) {
+        return Some("invalid_token");
+    }
     // Whoever reads a good bearer leaves its principal with the request.
     let is_good = request.extensions().get::<Principal>().is_some();
     Some(if is_good { "insufficient_scope" } else { "invalid_token" })

@@ -92,7 +92,7 @@ async fn answer(app: &App, credential: Credential, principal: &Principal, scopes
             scopes.len()
         )));
     }
-    let catalog = scopes.is_empty() || scopes.contains(&CATALOG);
+    let catalog = scopes.is_empty() || scopes.iter().any(|scope| is_of_catalog(scope));
     let mut access = Vec::new();
     for scope in scopes {
         if let Some(granted) = grant(app, principal, scope).await? {
@@ -112,21 +112,25 @@ async fn answer(app: &App, credential: Credential, principal: &Principal, scopes
     })))
 }
 
-/// Name and actions of `repository:NAME:ACTIONS`. A class in brackets, `repository(plugin)`, tells what is stored there;
-/// it changes no right.
-fn parts(scope: &str) -> Option<(&str, &str)> {
-    let (kind, rest) = scope.split_once(':')?;
+fn is_of_catalog(scope: &str) -> bool {
+    parts(scope, "registry").is_some_and(|(name, actions)| name == "catalog" && actions.split(',').any(|a| a == "*"))
+}
+
+/// Name and actions of `repository:NAME:ACTIONS`, or of another kind. A class in brackets, `repository(plugin)`, tells
+/// what is stored there; it changes no right.
+fn parts<'a>(scope: &'a str, kind: &str) -> Option<(&'a str, &'a str)> {
+    let (found, rest) = scope.split_once(':')?;
     let is_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let is_class = |text: &str| {
         text.is_empty() || text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).is_some_and(is_word)
     };
-    let is_repository = kind.strip_prefix("repository").is_some_and(is_class);
-    rest.rsplit_once(':').filter(|_| is_repository)
+    let is_kind = found.strip_prefix(kind).is_some_and(is_class);
+    rest.rsplit_once(':').filter(|_| is_kind)
 }
 
 /// What of a scope policy allows; `None` for nothing. Unknown words grant nothing.
 async fn grant(app: &App, principal: &Principal, scope: &str) -> Result<Option<Access>> {
-    let Some((name, actions)) = parts(scope) else { return Ok(None) };
+    let Some((name, actions)) = parts(scope, "repository") else { return Ok(None) };
     let Ok(parsed) = name.parse::<RepositoryName>() else { return Ok(None) };
     let on = match repository_access(app, principal, &parsed).await? {
         Some(existing) => existing,
@@ -163,9 +167,19 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
+    fn the_scope_of_the_catalog_has_a_class_and_actions_as_others_have() {
+        for scope in [CATALOG, "registry(x):catalog:*", "registry:catalog:pull,*"] {
+            assert!(is_of_catalog(scope), "{scope}");
+        }
+        for scope in ["registry:catalog:pull", "registry:other:*", "repository:catalog:*", "registryx:catalog:*"] {
+            assert!(!is_of_catalog(scope), "{scope}");
+        }
+    }
+
+    #[test]
     fn a_scope_has_a_kind_with_or_without_a_class() {
         for scope in ["repository:mona/web:pull", "repository(plugin):mona/web:pull", "repository(a1):mona/web:pull"] {
-            assert_eq!(parts(scope), Some(("mona/web", "pull")), "{scope}");
+            assert_eq!(parts(scope, "repository"), Some(("mona/web", "pull")), "{scope}");
         }
         for scope in [
             "repository():mona/web:pull",
@@ -177,7 +191,7 @@ mod tests {
             "plugin(repository):mona/web:pull",
             "repository(plugin):mona/web",
         ] {
-            assert_eq!(parts(scope), None, "{scope}");
+            assert_eq!(parts(scope, "repository"), None, "{scope}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reading a manifest: every descriptor in it, whatever its media type.
 
 mod meaning;
+mod shape;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use crate::db::EdgeKind;
 use crate::error::{Error, OciCode, Result};
 use crate::names::Digest;
 use serde::Deserialize;
+use serde_json::Value;
 
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -59,16 +61,21 @@ struct Raw {
 #[serde(rename_all = "camelCase")]
 struct Descriptor {
     media_type: Option<String>,
-    digest: String,
-    size: i64,
+    digest: Option<String>,
+    size: Option<i64>,
     platform: Option<Platform>,
-    urls: Option<Vec<String>>,
+    urls: Option<Vec<Option<String>>>,
 }
 
 impl Descriptor {
     /// One without a value, as a program in Go writes a struct that it did not fill.
     fn is_empty(&self) -> bool {
-        self.digest.is_empty() && self.size == 0 && self.media_type.as_ref().is_none_or(String::is_empty)
+        let is_empty = |text: &Option<String>| text.as_ref().is_none_or(String::is_empty);
+        is_empty(&self.digest) && self.size.unwrap_or_default() == 0 && is_empty(&self.media_type)
+    }
+
+    fn digest(&self) -> Result<Digest> {
+        given(self.digest.clone()).ok_or_else(|| invalid("a descriptor has no `digest`"))?.parse()
     }
 }
 
@@ -119,7 +126,8 @@ pub fn is_index(media_type: &str) -> bool {
 
 /// Parses what is pushed as `content_type`. What is stored already may have a media type that is not taken any more.
 pub fn parse_pushed(content_type: &str, body: &[u8]) -> Result<Document> {
-    let document = parse(content_type, body)?;
+    let (document, value) = parse(content_type, body)?;
+    shape::check(&value)?;
     let media_type = document.media_type.as_str();
     media_type::check(media_type)?;
     if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(media_type) && *known != media_type) {
@@ -131,10 +139,10 @@ pub fn parse_pushed(content_type: &str, body: &[u8]) -> Result<Document> {
 
 /// Parses a manifest that the server made, which names its own media type.
 pub(super) fn parse_own(body: &[u8]) -> Result<Document> {
-    parse("", body)
+    Ok(parse("", body)?.0)
 }
 
-fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
+fn parse(content_type: &str, body: &[u8]) -> Result<(Document, Value)> {
     if body.len() > MOST_BYTES {
         return Err(Error::TooLarge("a manifest has at most 4 MiB".into()));
     }
@@ -142,6 +150,8 @@ fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
     let mut raw: Raw =
         serde_json::from_slice(body).map_err(|e| invalid(format!("the manifest has a wrong shape: {e}")))?;
     (raw.media_type, raw.artifact_type) = (given(raw.media_type), given(raw.artifact_type));
+    raw.config = raw.config.filter(|config| !config.is_empty());
+    raw.subject = raw.subject.filter(|subject| !subject.is_empty());
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let media_type = media_type(&raw, content_type)?;
     check_shape(&raw, &media_type)?;
@@ -149,12 +159,12 @@ fn parse(content_type: &str, body: &[u8]) -> Result<Document> {
     if is_index(&media_type) && value.get("manifests").is_none() {
         return Err(invalid("an image index has `manifests`"));
     }
-    let subject = raw.subject.as_ref().filter(|subject| !subject.is_empty());
-    let subject = subject.map(|subject| subject.digest.parse()).transpose()?;
+    let subject = raw.subject.as_ref().map(Descriptor::digest).transpose()?;
     plain(raw.artifact_type.as_deref().unwrap_or_default(), "the artifact type")?;
     let config_type = raw.config.as_ref().and_then(|c| given(c.media_type.clone())).filter(|_| is_image(&media_type));
     let edges = edges(raw.config, raw.layers, raw.manifests, raw.blobs)?;
-    Ok(Document { artifact_type: raw.artifact_type.or(config_type), media_type, subject, edges })
+    let artifact_type = raw.artifact_type.or(config_type);
+    Ok((Document { media_type, artifact_type, subject, edges }, value))
 }
 
 /// Texts that go into rows and headers.
@@ -219,19 +229,21 @@ fn edges(
     ];
     for (kind, descriptors) in groups {
         for descriptor in descriptors {
+            let digest = descriptor.digest()?;
             let media_type = descriptor.media_type.unwrap_or_default();
             plain(&media_type, "a descriptor's media type")?;
-            if descriptor.size < 0 {
-                return Err(invalid(format!("{} has a negative size", descriptor.digest)));
+            let size_bytes = descriptor.size.ok_or_else(|| invalid(format!("{digest} has no `size`")))?;
+            if size_bytes < 0 {
+                return Err(invalid(format!("{digest} has a negative size")));
             }
             let platform = descriptor.platform.and_then(Platform::name);
             plain(platform.as_deref().unwrap_or_default(), "a platform")?;
             edges.push(Edge {
                 kind,
-                digest: descriptor.digest.parse()?,
+                digest,
                 is_foreign: descriptor.urls.is_some_and(|urls| !urls.is_empty()) && is_foreign_layer(&media_type),
                 media_type,
-                size_bytes: descriptor.size,
+                size_bytes,
                 platform,
             });
         }

@@ -21,7 +21,7 @@ pub async fn same_origin(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let changes = !matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let changes = !matches!(*req.method(), Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
     if Surface::of(req.path()) == Surface::Page && changes && !is_same_origin(&app_of(&req), req.headers()) {
         let refusal =
             Error::Forbidden("this form was sent by another site; open the page here and send it again".into());

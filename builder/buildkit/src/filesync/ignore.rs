@@ -6,6 +6,7 @@ use std::slice;
 
 use cap_std::fs::Dir;
 
+use super::LocalDir;
 use super::effort::Effort;
 use super::failure::Failure;
 use super::follow::follow;
@@ -17,37 +18,19 @@ const NAME: &str = ".dockerignore";
 /// Comments included.
 const MOST_BYTES: usize = 4 << 20;
 
-/// Refuses those among the files that are asked for which stand for too much. The first line that is no pattern is given
-/// back: it matters only to a build that takes files.
-pub(super) fn check(root: &Dir, asked: &[String], effort: &mut Effort<'_>) -> Result<Option<Place>, Failure> {
+/// Refuses those among the files that are asked for which stand for too much, and gives the first line that is no pattern:
+/// whoever compiles the patterns, we or BuildKit, fails and does not know where it stands.
+pub(super) fn check(dir: &LocalDir, asked: &[String], effort: &mut Effort<'_>) -> Result<Option<Failure>, Failure> {
     let mut wrong = None;
     for name in asked.iter().filter(|name| name.ends_with(NAME)) {
-        for path in follow(root, slice::from_ref(name), effort)?.unwrap_or_default() {
-            if root.symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
-                let found = check_file(root, &path, effort)?;
-                wrong = wrong.or(found.map(|number| Place { file: path, number }));
+        for path in follow(&dir.dir, slice::from_ref(name), effort)?.unwrap_or_default() {
+            if dir.dir.symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {
+                let found = check_file(dir, &path, effort)?;
+                wrong = wrong.or(found);
             }
         }
     }
     Ok(wrong)
-}
-
-/// A line of a file, counted from 1.
-#[derive(Debug, Clone)]
-pub(super) struct Place {
-    file: String,
-    number: u32,
-}
-
-impl Place {
-    /// A failure of a pattern, told with its line.
-    pub(super) fn told(&self, failure: Failure) -> Failure {
-        let Self { file, number } = self.clone();
-        match failure {
-            Failure::Pattern { pattern, reason } => Failure::IgnoreLine { file, number, pattern, reason },
-            other => other,
-        }
-    }
 }
 
 /// A line of an ignore file, counted from 1.
@@ -90,22 +73,32 @@ fn read(root: &Dir, path: &str) -> Result<String, Failure> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-fn check_file(root: &Dir, path: &str, effort: &mut Effort<'_>) -> Result<Option<u32>, Failure> {
-    let lines = lines(&read(root, path)?);
-    let at = |number: u32| Place { file: path.to_owned(), number };
+fn check_file(dir: &LocalDir, path: &str, effort: &mut Effort<'_>) -> Result<Option<Failure>, Failure> {
+    let lines = lines(&read(&dir.dir, path)?);
     let patterns: Vec<String> = lines.iter().map(|line| line.text.clone()).collect();
     check_size(&patterns).map_err(|failure| match lines.iter().find(|line| line.text.len() > LONGEST) {
-        Some(long) => at(long.number).told(failure),
+        Some(long) => placed(failure, dir, path, long),
         None => failure,
     })?;
     let (mut space, mut wrong) = (Room::new(), None);
     for line in &lines {
         match Patterns::new(slice::from_ref(&line.text), &mut space, effort) {
-            Err(Failure::Pattern { .. }) if !space.is_full() => wrong = wrong.or(Some(line.number)),
-            made => drop(made.map_err(|failure| at(line.number).told(failure))?),
+            Err(failure @ Failure::Pattern { .. }) if !space.is_full() => {
+                wrong = wrong.or_else(|| Some(placed(failure, dir, path, line)));
+            }
+            made => drop(made.map_err(|failure| placed(failure, dir, path, line))?),
         }
     }
     Ok(wrong)
+}
+
+/// A failure of a pattern with its line.
+fn placed(failure: Failure, dir: &LocalDir, path: &str, line: &IgnoreLine) -> Failure {
+    let (file, number) = (dir.called.join(path).display().to_string(), line.number);
+    match failure {
+        Failure::Pattern { pattern, reason } => Failure::IgnoreLine { file, number, pattern, reason },
+        other => other,
+    }
 }
 
 #[cfg(test)]
@@ -147,9 +140,9 @@ mod tests {
     #[test]
     fn patterns_that_stand_for_too_much_are_not_shown_to_buildkit() {
         let tree = tempfile::tempdir().unwrap();
-        let root = Dir::open_ambient_dir(tree.path(), ambient_authority()).unwrap();
+        let dir = LocalDir::open(tree.path()).unwrap();
         let asked = [".dockerignore".to_owned(), "docker/Dockerfile.dockerignore".to_owned(), "Dockerfile".to_owned()];
-        let said = || check(&root, &asked, &mut Effort::new(&|| true)).err().map(|failure| failure.to_string());
+        let said = || check(&dir, &asked, &mut Effort::new(&|| true)).err().map(|failure| failure.to_string());
         assert_eq!(said(), None, "there is none");
         let hostile = format!("?{}\n", "a{1000}".repeat(14)).repeat(200);
         std::fs::create_dir(tree.path().join("docker")).unwrap();

@@ -118,25 +118,20 @@ impl Inner {
     }
 
     fn list(&self, packets: &Packets) -> Result<(), Failure> {
-        let root = &self.dir.0;
+        let root = &self.dir.dir;
         let is_wanted = || !packets.is_closed();
         let mut effort = Effort::new(&is_wanted);
         let mut include = self.asked.include.clone();
         if !self.asked.follow.is_empty() {
             check_size(&self.asked.follow)?;
-            if let Some(place) = ignore::check(root, &self.asked.follow, &mut effort)? {
-                let _ = self.progress.wrong_line.set(place);
+            if let Some(line) = ignore::check(&self.dir, &self.asked.follow, &mut effort)? {
+                let _ = self.progress.wrong_line.set(line.to_string());
             }
             include.extend(follow(root, &self.asked.follow, &mut effort)?.unwrap_or_default());
         }
         let mut space = Room::new();
         let include = Patterns::new(&include, &mut space, &mut effort)?;
-        let exclude = Patterns::new(&self.asked.exclude, &mut space, &mut effort);
-        // The daemon has the patterns from an ignore file, in its order.
-        let exclude = exclude.map_err(|failure| match self.progress.wrong_line.get() {
-            Some(place) => place.told(failure),
-            None => failure,
-        })?;
+        let exclude = Patterns::new(&self.asked.exclude, &mut space, &mut effort)?;
         let (mut next, mut bytes) = (0, 0_u64);
         let mut tell = |found: Found| {
             bytes = bytes.saturating_add(u64::try_from(found.stat.size).unwrap_or(0));
@@ -151,7 +146,7 @@ impl Inner {
             send(packets, stat_packet(Some(found.stat)))
         };
         let most = self.limits.entries.min(u32::MAX.into());
-        Walk::new((include, exclude), &self.dir.1, most, effort, &mut tell).dir(root, "")?;
+        Walk::new((include, exclude), &self.dir.absent, most, effort, &mut tell).dir(root, "")?;
         send(packets, stat_packet(None))
     }
 
@@ -162,7 +157,7 @@ impl Inner {
                 return Ok(());
             };
             self.progress.files.fetch_add(1, Relaxed);
-            listed.read(&self.dir.0, |chunk| {
+            listed.read(&self.dir.dir, |chunk| {
                 self.progress.bytes.fetch_add(chunk.len() as u64, Relaxed);
                 send(packets, packet(PacketType::PacketData, id, chunk))
             })?;

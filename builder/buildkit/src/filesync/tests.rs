@@ -244,7 +244,7 @@ fn a_walk_that_sends_nothing_ends_when_nobody_waits() {
     let root = LocalDir::open(tree.path()).unwrap();
     let none = std::collections::BTreeMap::new();
     let mut walk = Walk::new((None, exclude), &none, 1_000, Effort::new(&is_wanted), &mut tell);
-    let ended = walk.dir(&root.0, "");
+    let ended = walk.dir(&root.dir, "");
     assert!(matches!(ended, Err(Failure::Gone)), "{ended:?}");
     assert_eq!(looks.get(), 3);
 }

@@ -15,36 +15,44 @@ use crate::steps::Steps;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 /// A solve refused before there was a job: the daemon would look for the job for 6 s, and then find none.
 const NO_JOB: Duration = Duration::from_millis(200);
+/// A step that cannot begin says so at once; one that says nothing for so long runs.
+const SETTLED: Duration = Duration::from_millis(500);
 
-/// Runs until the daemon has said all, and returns the number of steps. `end` brings whether the solve went well.
+/// Runs until the daemon has said all, and returns the steps. `end` brings whether the solve went well.
 pub(super) async fn follow(
     client: Client,
     reference: String,
     events: mpsc::Sender<Event>,
     end: oneshot::Receiver<bool>,
-) -> u32 {
+) -> Steps {
     let mut steps = Steps::default();
     let mut stream = None;
     let mut waiting = Waiting { end: Some(end), succeeded: false, patience: None };
-    loop {
+    let is_whole = loop {
         let asked = waiting.next(steps.len() > 0, async {
             if stream.is_none() {
                 stream = Some(ask(&client, &reference).await);
             }
-            stream.as_mut()?.message().await.ok()?
+            stream.as_mut()?.message().await.transpose()
         });
-        let Some(message) = asked.await else { break };
-        for event in steps.apply(message) {
+        let limit = if steps.is_unsettled() { SETTLED } else { Duration::MAX };
+        let new = match timeout(limit, asked).await {
+            Ok(Heard::Message(message)) => steps.apply(message),
+            Ok(Heard::End) => break true,
+            Ok(Heard::Nothing) => break false,
+            Err(_quiet) => steps.settle(),
+        };
+        for event in new {
             // A reader who left does not stop the build; the steps are still counted.
             let _ = events.send(event).await;
         }
+    };
+    // Of a build whose messages broke off nobody knows what was cached.
+    let succeeded = waiting.succeeded().await && is_whole;
+    for event in steps.finish(succeeded) {
+        let _ = events.send(event).await;
     }
-    if waiting.succeeded().await {
-        for event in steps.rest() {
-            let _ = events.send(event).await;
-        }
-    }
-    steps.len()
+    steps
 }
 
 /// Asks until the daemon knows the build; the caller gives up when the solve has ended.
@@ -58,6 +66,27 @@ async fn ask(client: &Client, reference: &str) -> Streaming<StatusResponse> {
     }
 }
 
+type Message = Result<StatusResponse, tonic::Status>;
+
+/// What came of waiting for a message.
+enum Heard {
+    Message(StatusResponse),
+    /// The daemon has said all.
+    End,
+    /// It took too long after the end of the solve, or the stream broke.
+    Nothing,
+}
+
+impl From<Option<Message>> for Heard {
+    fn from(message: Option<Message>) -> Self {
+        match message {
+            Some(Ok(message)) => Self::Message(message),
+            None => Self::End,
+            Some(Err(_broken)) => Self::Nothing,
+        }
+    }
+}
+
 /// How long a message is waited for: any time while the solve runs, then only so long.
 struct Waiting {
     /// Brings whether the solve went well; none when that is known.
@@ -67,12 +96,11 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// None when there is no next message, or it took too long after the end of the solve.
-    async fn next<T>(&mut self, any_seen: bool, message: impl Future<Output = Option<T>>) -> Option<T> {
+    async fn next(&mut self, any_seen: bool, message: impl Future<Output = Option<Message>>) -> Heard {
         tokio::pin!(message);
         if let Some(end) = self.end.as_mut() {
             tokio::select! {
-                message = &mut message => return message,
+                message = &mut message => return Heard::from(message),
                 succeeded = end => {
                     self.succeeded = succeeded.unwrap_or(false);
                     self.patience = Some(if any_seen || self.succeeded { LAST_WORDS } else { NO_JOB });
@@ -80,7 +108,8 @@ impl Waiting {
                 }
             }
         }
-        timeout(self.patience.unwrap_or(LAST_WORDS), message).await.ok()?
+        let heard = timeout(self.patience.unwrap_or(LAST_WORDS), message).await;
+        heard.map_or(Heard::Nothing, Heard::from)
     }
 
     /// Whether the solve went well, once it is over.

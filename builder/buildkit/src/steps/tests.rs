@@ -128,8 +128,7 @@ fn shared_work_that_is_told_late_opens_its_step_again() {
 fn a_step_that_both_builds_had_is_cached() {
     let mut steps = Steps::default();
     steps.apply(vertexes(vec![shared("own", true, at(1), at(1))]));
-    let theirs = steps.apply(vertexes(vec![shared("theirs", true, at(2), at(2))]));
-    assert_eq!(short(&theirs), ["1 started \"[2/3] RUN make\" [] 2000", "1 done true None 2000"]);
+    assert!(steps.apply(vertexes(vec![shared("theirs", true, at(2), at(2))])).is_empty());
 }
 
 #[test]
@@ -178,7 +177,9 @@ fn what_a_step_is_made_of_was_there_when_nothing_is_said_of_it() {
     let mut steps = announced();
     // Another build looked for `a` and `b` at the same time.
     let theirs = placed("theirs", "[3/3] RUN c", &["of theirs"], at(5), None);
-    let begun = short(&steps.apply(vertexes(vec![theirs])));
+    // It may be there only to say that it cannot begin.
+    assert!(steps.apply(vertexes(vec![theirs])).is_empty() && steps.is_unsettled());
+    let begun = short(&steps.settle());
     let expected = [
         "1 started \"[1/3] FROM a\" [] 5000",
         "1 done true None 5000",
@@ -187,7 +188,7 @@ fn what_a_step_is_made_of_was_there_when_nothing_is_said_of_it() {
         "3 started \"[3/3] RUN c\" [2] 5000",
     ];
     assert_eq!(begun, expected);
-    assert!(steps.rest().is_empty());
+    assert!(!steps.is_unsettled() && steps.finish(true).is_empty());
 }
 
 #[test]
@@ -200,6 +201,96 @@ fn steps_that_a_good_build_says_nothing_of_were_there() {
         "3 started \"[3/3] RUN c\" [2] 2000",
         "3 done true None 2000",
     ];
-    assert_eq!(short(&steps.rest()), expected);
+    assert_eq!(short(&steps.finish(true)), expected);
     assert_eq!(steps.len(), 3);
+}
+
+#[test]
+fn what_is_before_a_step_that_cannot_begin_is_not_said_to_be_there() {
+    let mut steps = announced();
+    let failed =
+        Vertex { error: "\"/b\": not found".to_owned(), ..placed("b", "[2/3] COPY b /b", &["a"], at(3), at(3)) };
+    let expected = ["1 started \"[2/3] COPY b /b\" [] 3000", "1 done false Some(\"\\\"/b\\\": not found\") 3000"];
+    assert_eq!(short(&steps.apply(vertexes(vec![failed]))), expected);
+    assert!(steps.finish(false).is_empty());
+    // The words may come after the start.
+    let mut steps = announced();
+    assert!(steps.apply(vertexes(vec![placed("b", "[2/3] COPY b /b", &["a"], at(3), None)])).is_empty());
+    let failed = Vertex { error: "no".to_owned(), ..placed("b", "[2/3] COPY b /b", &["a"], at(3), at(3)) };
+    assert_eq!(steps.apply(vertexes(vec![failed])).len(), 2);
+    assert_eq!(steps.len(), 1);
+}
+
+#[test]
+fn what_a_step_prints_proves_that_it_runs() {
+    let mut steps = announced();
+    assert!(steps.apply(vertexes(vec![placed("c", "[3/3] RUN c", &["b"], at(3), None)])).is_empty());
+    let said = short(&steps.apply(log("c", "hi\n", 1)));
+    assert_eq!(said.last().map(String::as_str), Some("3 Stdout b\"hi\\n\""));
+    assert_eq!(said[4], "3 started \"[3/3] RUN c\" [2] 3000");
+    let failed = Vertex { error: "exit code: 1".to_owned(), ..placed("c", "[3/3] RUN c", &["b"], at(3), at(4)) };
+    assert_eq!(short(&steps.apply(vertexes(vec![failed]))), ["3 done false Some(\"exit code: 1\") 4000"]);
+}
+
+fn given_up(started: Option<Timestamp>, completed: Option<Timestamp>) -> Vertex {
+    Vertex { error: "context canceled: context canceled".to_owned(), ..shared("own", false, started, completed) }
+}
+
+#[test]
+fn a_vertex_that_is_given_up_for_another_builds_is_no_failure() {
+    // Before the other one ends, and after.
+    for order in [[true, false], [false, true]] {
+        let mut steps = Steps::default();
+        steps.apply(vertexes(vec![shared("own", false, None, None)]));
+        let mut all = short(&steps.apply(vertexes(vec![shared("own", false, at(2), None)])));
+        for own in order {
+            let vertex = if own { given_up(at(2), at(4)) } else { shared("theirs", false, at(1), at(3)) };
+            all.extend(short(&steps.apply(vertexes(vec![vertex]))));
+        }
+        all.extend(short(&steps.finish(true)));
+        assert!(all.iter().all(|event| !event.contains("canceled")), "{all:#?}");
+        assert_eq!(all.last().map(String::as_str), Some("1 done false None 3000"), "{order:?} {all:#?}");
+    }
+}
+
+#[test]
+fn a_vertex_that_is_given_up_was_not_needed_in_a_good_build_and_is_told_in_another() {
+    let begin = || {
+        let mut steps = Steps::default();
+        steps.apply(vertexes(vec![shared("own", false, None, None)]));
+        steps.apply(vertexes(vec![shared("own", false, at(2), None)]));
+        assert!(steps.apply(vertexes(vec![given_up(at(2), at(4))])).is_empty());
+        steps
+    };
+    assert_eq!(short(&begin().finish(true)), ["1 done true None 4000"]);
+    let told = ["1 done false Some(\"context canceled: context canceled\") 4000"];
+    assert_eq!(short(&begin().finish(false)), told);
+    let mut printed = begin();
+    printed.apply(log("own", "hi\n", 1));
+    assert_eq!(short(&printed.finish(true)), ["1 done false None 4000"]);
+}
+
+#[test]
+fn work_that_another_build_did_takes_as_long_as_it_took() {
+    let mut steps = Steps::default();
+    steps.apply(vertexes(vec![shared("own", false, None, None)]));
+    steps.apply(vertexes(vec![shared("theirs", false, at(1), at(2))]));
+    // Our own vertex finds it when it comes to it.
+    assert!(steps.apply(vertexes(vec![shared("own", false, at(9), None)])).is_empty());
+    assert!(steps.apply(vertexes(vec![shared("own", true, at(9), at(9))])).is_empty());
+    assert!(steps.finish(true).is_empty());
+}
+
+#[test]
+fn what_another_build_has_and_this_one_not_is_none_of_its_steps() {
+    let mut steps = announced();
+    let other = placed("x", "[other 2/2] RUN x", &["y"], at(1), at(2));
+    assert!(steps.apply(vertexes(vec![other])).is_empty());
+    assert!(steps.apply(log("x", "hi\n", 1)).is_empty());
+    assert_eq!(steps.len(), 0);
+    let exporting = vertex("exporting", &[], at(3), None);
+    let exporting = Vertex { name: "exporting to image".to_owned(), ..exporting };
+    let names: Vec<String> = short(&steps.apply(vertexes(vec![exporting])));
+    assert_eq!(names.len(), 7, "the steps come before what is made of them: {names:#?}");
+    assert!(names[6].starts_with("4 started \"exporting to image\""));
 }

@@ -1,51 +1,119 @@
 //! Which vertices are one step of the Dockerfile: the build's own, and those of other builds whose work it shares.
+//!
+//! The build's own vertices are announced before anything happens to them; another build's come with what happened.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// `[build 2/4] RUN make`: stage, place, number of places, and the rest.
-type Name<'a> = (&'a str, u32, u32, &'a str);
+use bollard_buildkit_proto::moby::buildkit::v1::Vertex;
 
-/// The vertices that were told of, by what they are called.
+/// `[build 2/4] RUN make`.
+struct Name<'a> {
+    stage: &'a str,
+    place: u32,
+    text: &'a str,
+    is_link: bool,
+}
+
+/// `COPY --link` is two vertices: a layer of what is copied, and that layer put on those below it, which has this before
+/// its text.
+const LINK: &str = "LINK ";
+
+/// The vertices that were told of.
 #[derive(Debug, Default)]
 pub(super) struct Twins {
-    /// How many steps a stage has: the build's own are told of first.
-    places: HashMap<String, u32>,
-    /// Of a stage and an instruction: the place of each, and its own vertex.
-    own: HashMap<(String, String), Vec<(u32, String)>>,
-    /// From a vertex of others to the build's own.
+    own: HashMap<String, Own>,
+    /// From an instruction to the build's own vertices of it.
+    by_text: HashMap<String, Vec<String>>,
+    /// What the build's own vertices are made of.
+    inputs: HashSet<String>,
+    /// From a vertex to the first one of its step.
     first: HashMap<String, String>,
+    /// The build's own vertices among those.
+    linked: HashSet<String>,
+    /// Other builds' vertices that are no step of this build.
+    foreign: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Own {
+    stage: String,
+    place: u32,
+    is_link: bool,
+    inputs: Vec<String>,
 }
 
 impl Twins {
-    /// Takes in what a vertex is called.
-    pub(super) fn note(&mut self, name: &str, digest: &str) {
-        let Some((stage, place, places, rest)) = parse(name) else { return };
-        if self.first.contains_key(digest) {
+    pub(super) fn note(&mut self, vertex: &Vertex) {
+        let digest = &vertex.digest;
+        if self.own.contains_key(digest) || self.first.contains_key(digest) || self.foreign.contains(digest) {
             return;
         }
-        let own_places = *self.places.entry(stage.to_owned()).or_insert(places);
-        let known = self.own.entry((stage.to_owned(), rest.to_owned())).or_default();
-        if known.iter().any(|(_, own)| own == digest) {
-            return;
-        }
-        // Another commit may have more steps before this one.
-        let near = known.iter().filter(|(at, _)| *at == place || places != own_places);
-        match near.min_by_key(|(at, _)| at.abs_diff(place)) {
-            Some((_, own)) => drop(self.first.insert(digest.to_owned(), own.clone())),
-            None => known.push((place, digest.to_owned())),
+        let Some(name) = parse(&vertex.name) else { return };
+        if vertex.started.is_none() && vertex.completed.is_none() {
+            self.announced(vertex, &name);
+        } else if let Some(own) = self.own_of(vertex, &name) {
+            self.first.insert(digest.clone(), own);
+        } else if self.own.is_empty() || self.inputs.contains(digest) {
+            self.announced(vertex, &name);
+        } else {
+            self.foreign.insert(digest.clone());
         }
     }
 
-    /// The build's own vertex of a step.
+    fn announced(&mut self, vertex: &Vertex, name: &Name<'_>) {
+        self.inputs.extend(vertex.inputs.iter().cloned());
+        let is_other_half = |own: &&String| {
+            let own = &self.own[*own];
+            own.stage == name.stage && own.place == name.place && own.is_link != name.is_link
+        };
+        if let Some(half) = self.by_text.get(name.text).into_iter().flatten().find(is_other_half).cloned() {
+            self.first.insert(vertex.digest.clone(), half);
+            self.linked.insert(vertex.digest.clone());
+            return;
+        }
+        let own = Own {
+            stage: name.stage.to_owned(),
+            place: name.place,
+            is_link: name.is_link,
+            inputs: vertex.inputs.clone(),
+        };
+        self.own.insert(vertex.digest.clone(), own);
+        self.by_text.entry(name.text.to_owned()).or_default().push(vertex.digest.clone());
+    }
+
+    /// The build's own vertex that another build's is like. Another commit may have more steps and stages before it.
+    fn own_of(&self, vertex: &Vertex, name: &Name<'_>) -> Option<String> {
+        let alike = self.by_text.get(name.text)?;
+        let inputs: Vec<&str> = vertex.inputs.iter().map(|input| self.first(input)).collect();
+        let difference = |digest: &&String| {
+            let own = &self.own[*digest];
+            let is_same = own.stage == name.stage && own.place == name.place;
+            let has_inputs = own.inputs.iter().any(|input| inputs.contains(&self.first(input)));
+            (!is_same, !has_inputs, own.stage != name.stage, own.place.abs_diff(name.place))
+        };
+        alike.iter().min_by_key(difference).cloned()
+    }
+
+    /// The first vertex of a step.
     pub(super) fn first<'a>(&'a self, digest: &'a str) -> &'a str {
         self.first.get(digest).map_or(digest, String::as_str)
     }
 
-    /// All vertices of a step, its own among them.
+    /// All vertices of a step, the first among them.
     pub(super) fn of<'a>(&'a self, digest: &'a str) -> impl Iterator<Item = &'a str> {
         let own = self.first(digest);
         let others = self.first.iter().filter(move |(_, first)| first.as_str() == own).map(|(other, _)| other.as_str());
         std::iter::once(own).chain(others)
+    }
+
+    /// Whether a vertex is one of this build.
+    pub(super) fn is_own(&self, digest: &str) -> bool {
+        !self.first.contains_key(digest) || self.linked.contains(digest)
+    }
+
+    /// Whether a vertex belongs to another build, and to no step of this one.
+    pub(super) fn is_foreign(&self, digest: &str) -> bool {
+        self.foreign.contains(digest)
     }
 }
 
@@ -54,51 +122,20 @@ pub(super) fn is_step(name: &str) -> bool {
     parse(name).is_some()
 }
 
+/// What a step is called, both halves of `COPY --link` alike.
+pub(super) fn shown(name: &str) -> String {
+    name.replacen(&format!("] {LINK}"), "] ", 1)
+}
+
 /// Only the Dockerfile's own steps have a place.
 fn parse(name: &str) -> Option<Name<'_>> {
-    let (inside, rest) = name.strip_prefix('[')?.split_once("] ")?;
+    let (inside, text) = name.strip_prefix('[')?.split_once("] ")?;
     let (stage, place) = inside.rsplit_once(' ').unwrap_or(("", inside));
     let (place, places) = place.split_once('/')?;
-    Some((stage, place.parse().ok()?, places.parse().ok()?, rest))
+    places.parse::<u32>().ok()?;
+    let plain = text.strip_prefix(LINK);
+    Some(Name { stage, place: place.parse().ok()?, text: plain.unwrap_or(text), is_link: plain.is_some() })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_vertex_of_another_build_is_the_one_of_the_same_name() {
-        let mut twins = Twins::default();
-        for (name, digest) in [
-            ("[1/3] FROM a", "a"),
-            ("[2/3] RUN true", "b"),
-            ("[3/3] RUN true", "c"),
-            ("[build 3/3] RUN true", "d"),
-            ("[internal] load build context", "e"),
-            ("exporting to image", "f"),
-            // Others.
-            ("[2/3] RUN true", "B"),
-            ("[3/3] RUN true", "C"),
-            ("[4/4] RUN true", "C4"),
-            ("[2/4] RUN false", "x"),
-            ("[internal] load build context", "E"),
-        ] {
-            twins.note(name, digest);
-        }
-        let first = |digest: &'static str| twins.first(digest).to_owned();
-        assert_eq!(["a", "b", "c", "d", "e", "f", "x", "E"].map(first), ["a", "b", "c", "d", "e", "f", "x", "E"]);
-        assert_eq!(["B", "C", "C4"].map(first), ["b", "c", "c"]);
-        let mut all: Vec<&str> = twins.of("C").collect();
-        all.sort_unstable();
-        assert_eq!(all, ["C", "C4", "c"]);
-    }
-
-    #[test]
-    fn what_was_said_once_holds() {
-        let mut twins = Twins::default();
-        for digest in ["a", "b", "a", "b"] {
-            twins.note("[1/1] RUN x", digest);
-        }
-        assert_eq!((twins.first("a"), twins.first("b")), ("a", "a"));
-    }
-}
+mod tests;

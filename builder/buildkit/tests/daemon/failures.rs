@@ -110,13 +110,27 @@ async fn a_dockerignore_that_cannot_be_sent_fails_the_build() {
 async fn a_line_of_an_ignore_file_that_is_no_pattern_is_named() {
     let daemon = Daemon::start().await;
     let tree = Tree::with_dockerfile(&format!("{BASE}COPY . /src\n"));
-    for file in [".dockerignore", "Dockerfile.dockerignore"] {
-        tree.write(file, "# secrets\n\n*.key\n/sub/../[z-a\n[y-a\n");
+    for (file, line) in [
+        (".dockerignore", "/sub/../[z-a"),
+        (".dockerignore", "[a"),
+        (".dockerignore", "!"),
+        (".dockerignore", "sub\\"),
+        ("Dockerfile.dockerignore", "[a"),
+        ("Dockerfile.dockerignore", "[z-a"),
+    ] {
+        tree.write(file, format!("\u{feff}# secrets\r\n\r\n*.key\r\n{line}\r\n[y-a\r\n"));
         let error = daemon.build(tree.request()).await.1.unwrap_err();
-        assert_eq!(error.class, ErrorClass::Transfer);
-        let told = format!("line 4 of `{file}`, ");
-        assert!(error.message.starts_with(&told) && error.message.contains("is not a pattern"), "{}", error.message);
+        assert_eq!(error.class, ErrorClass::Transfer, "{error:?}");
+        let told = format!("line 4 of `{file}`, `{line}`, is not a pattern: ");
+        assert!(error.message.starts_with(&told), "{}", error.message);
     }
+    // A build that takes no file reads it all the same.
+    let tree = Tree::with_dockerfile(&format!("{BASE}RUN true\n"));
+    tree.write(".dockerignore", "[a\n");
+    let dir = slipway_buildkit::LocalDir::open(tree.path()).unwrap().called(std::path::Path::new("web"));
+    let local_dirs = [("context".to_owned(), dir.clone()), ("dockerfile".to_owned(), dir)].into();
+    let error = daemon.build(BuildRequest { local_dirs, ..tree.request() }).await.1.unwrap_err();
+    assert!(error.message.starts_with("line 1 of `web/.dockerignore`, `[a`,"), "{}", error.message);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ fn descriptor(size: i64) -> Value {
 }
 
 fn read(content_type: &str, body: &Value) -> Result<Document> {
-    parse(content_type, body.to_string().as_bytes())
+    Ok(parse(content_type, body.to_string().as_bytes())?.0)
 }
 
 #[test]

@@ -63,11 +63,13 @@ impl Condition {
 impl Tags {
     fn read(value: &str) -> Self {
         let mut tags = Vec::new();
-        for one in value.split(',').map(str::trim) {
+        let mut left = value;
+        while let Some((one, rest)) = first_of(left) {
             if one == "*" {
                 return Self::Any;
             }
             tags.push(Tag::read(one));
+            left = rest;
         }
         Self::Of(tags)
     }
@@ -80,6 +82,18 @@ impl Tags {
             Self::Of(tags) => tags.iter().any(|tag| tag.text == current && !(strong && tag.is_weak)),
         }
     }
+}
+
+/// The first element of a list and what follows its comma. In quotes a comma is a letter as any other (section 8.8.3).
+fn first_of(list: &str) -> Option<(&str, &str)> {
+    let list = list.trim_start_matches([' ', '\t', ',']);
+    let mut is_quoted = false;
+    let is_end = |c: char| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    };
+    let (one, rest) = list.split_once(is_end).unwrap_or((list, ""));
+    (!list.is_empty()).then_some((one.trim(), rest))
 }
 
 impl Tag {
@@ -125,6 +139,11 @@ mod tests {
             (None, Some(""), Some(HERE), true),
             (Some("\"sha256:aa\""), Some("\"sha256:ab\""), Some(HERE), true),
             (Some("\"sha256:aa\""), Some("*"), Some(HERE), false),
+            // One tag with commas in it.
+            (Some("\"x,*,y\""), None, Some(HERE), false),
+            (Some("\"x,sha256:aa,y\""), None, Some(HERE), false),
+            (Some("\"x,y\",\t,\"sha256:aa\""), None, Some(HERE), true),
+            (None, Some("\"x,*,y\""), Some(HERE), true),
         ] {
             let condition = Condition::of(is, is_not);
             assert_eq!(condition.check(current).is_ok(), done, "{is:?} {is_not:?} {current:?}");
