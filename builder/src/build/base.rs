@@ -22,32 +22,42 @@ const AWAY: &[&str] = &[
 
 /// `… failed to resolve source metadata for registry.example.com/acme/base:main: pull access denied …`
 pub(super) fn image(message: &str) -> Option<&str> {
-    let (image, _why) = refused(message)?;
-    (!image.is_empty() && image.len() <= LONGEST && !image.contains(char::is_whitespace)).then_some(image)
+    refused(message).map(|(image, _why)| image)
 }
 
 /// The image and why it was not to be had.
 fn refused(message: &str) -> Option<(&str, &str)> {
     let (_, rest) = message.split_once("failed to resolve source metadata for ")?;
     let (image, why) = rest.split_once(": ").unwrap_or((rest, ""));
-    Some((image.trim(), why.trim()))
+    let image = image.trim();
+    let is_name = !image.is_empty() && image.len() <= LONGEST && !image.contains(char::is_whitespace);
+    is_name.then_some((image, why.trim()))
 }
 
 /// A registry that cannot be reached, in place of the request and the name server that BuildKit tells of.
 pub(super) fn away(message: &str) -> Option<String> {
-    let (image, why) = (image(message)?, refused(message)?.1);
+    let (image, why) = refused(message)?;
     let (host, _) = image.split_once('/')?;
+    // BuildKit's suggestion stands behind the cause.
+    let why = why.split(" (did you mean ").next().unwrap_or_default();
     let why = AWAY.iter().find(|end| why.ends_with(**end))?.trim_end_matches(')');
     Some(format!("the registry `{host}` of `{image}` cannot be reached: {why}"))
 }
 
-/// `base name (${BASE}) should not be blank`
-pub(super) fn empty(message: &str) -> Option<String> {
-    let (written, _) = message.split_once("base name (")?.1.split_once(") should not be blank")?;
-    Some(format!(
-        "`FROM {written}` names nothing: none of the build arguments in it has a value. Give them one by `ARG NAME=value` \
-         before the first FROM, or under Settings"
-    ))
+/// A base image that is named by build arguments without a value: `base name (${BASE}) should not be blank`, or
+/// `failed to parse stage name "alpine:": invalid reference format` of `FROM alpine:$VERSION`.
+pub(super) fn unset(message: &str, instruction: &str) -> Option<String> {
+    let is_blank = message.contains("base name (") && message.contains(") should not be blank");
+    let is_cut = message.contains("failed to parse stage name") && message.contains("invalid reference format");
+    let written = instruction.lines().next()?.split_whitespace().skip(1).find(|word| !word.starts_with("--"))?;
+    let argument = written.split_once('$')?.1.trim_start_matches('{');
+    let name: String = argument.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+    ((is_blank || is_cut) && !name.is_empty()).then(|| {
+        format!(
+            "`FROM {written}` names no image: a build argument in it has no value. Set it under Settings → Build \
+             arguments, or give it one above: `ARG {name}=…`"
+        )
+    })
 }
 
 #[cfg(test)]
@@ -77,9 +87,18 @@ mod tests {
     }
 
     #[test]
-    fn a_base_without_a_name_is_told_as_it_was_written() {
-        let told = empty("failed to solve: dockerfile parse error on line 2: base name (${X}) should not be blank");
-        assert!(told.is_some_and(|told| told.starts_with("`FROM ${X}` names nothing")));
-        assert_eq!(empty("unknown instruction: COPPY"), None);
+    fn a_base_image_without_a_value_is_told_as_it_was_written() {
+        let blank = "failed to solve: dockerfile parse error on line 2: base name (${X}) should not be blank";
+        let cut = "failed to parse stage name \"alpine:\": invalid reference format";
+        for (message, instruction, written, name) in [
+            (blank, "FROM ${X}", "${X}", "X"),
+            (cut, "FROM --platform=$P alpine:$VERSION AS b", "alpine:$VERSION", "VERSION"),
+        ] {
+            let told = unset(message, instruction).expect("it is told");
+            assert!(told.starts_with(&format!("`FROM {written}` names no image")), "{told}");
+            assert!(told.ends_with(&format!("`ARG {name}=…`")), "{told}");
+        }
+        assert_eq!(unset("unknown instruction: COPPY", "FROM ${X}"), None);
+        assert_eq!(unset(cut, "FROM alpine:"), None);
     }
 }

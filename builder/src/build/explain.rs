@@ -67,8 +67,14 @@ fn by_the_source(error: &BuildError, places: &Places, name: &str) -> Told {
         }
         ErrorClass::BaseImageMissing | ErrorClass::BaseImageDenied => {
             let stage = no_stage(&error.message, missing::from(&instruction, None), &text);
-            let away = || base::away(&error.message).map(|told| (Reason::BaseImageMissing, told));
-            stage.map(|told| (Reason::Syntax, told)).or_else(away)
+            let is_sure = error.message.contains("(did you mean ");
+            let has_stages = !dockerfile::stages(&text).is_empty();
+            match (stage, base::away(&error.message).filter(|_| !is_sure)) {
+                (None, None) => None,
+                (Some(stage), None) => Some((Reason::Syntax, stage)),
+                (Some(stage), Some(away)) if has_stages => Some((Reason::BaseImageMissing, format!("{stage}; {away}"))),
+                (_, Some(away)) => Some((Reason::BaseImageMissing, away)),
+            }
         }
         ErrorClass::FileMissing => {
             missing::path_of(&error.message).and_then(|path| match missing::from(&instruction, Some(&path)) {
@@ -76,7 +82,7 @@ fn by_the_source(error: &BuildError, places: &Places, name: &str) -> Told {
                 None => missing::why(places, name, &path),
             })
         }
-        ErrorClass::Syntax => base::empty(&error.message).map(|told| (Reason::Syntax, told)),
+        ErrorClass::Syntax => base::unset(&error.message, &instruction).map(|told| (Reason::BaseImageMissing, told)),
         _ => None,
     };
     let note = dockerfile::foreign_frontend(&text).map(|found| dockerfile::told(name, found));

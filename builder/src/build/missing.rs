@@ -24,27 +24,38 @@ pub(super) fn path_of(message: &str) -> Option<String> {
 pub(super) fn from<'a>(instruction: &'a str, path: Option<&str>) -> Option<&'a str> {
     // The line goes on behind a backslash; what comes behind the flags is its own matter.
     let words = instruction.split([' ', '\t', '\n', '\r']).filter(|word| !matches!(*word, "" | "\\"));
-    let flags = words.skip(1).take_while(|word| word.starts_with("--"));
-    let plain = |value: &'a str| Some(value.trim_matches('"')).filter(|value| !value.is_empty());
-    for flag in flags {
-        if let Some(name) = flag.strip_prefix("--from=") {
-            return plain(name);
-        }
-        let Some(mount) = flag.strip_prefix("--mount=") else { continue };
+    let flags: Vec<&str> = words.skip(1).take_while(|word| word.starts_with("--")).collect();
+    if let Some(name) = flags.iter().find_map(|flag| flag.strip_prefix("--from=")) {
+        return plain(name);
+    }
+    let mounts: Vec<Mount<'_>> =
+        flags.iter().filter_map(|flag| flag.strip_prefix("--mount=")).map(Mount::read).collect();
+    let Some(path) = path else { return mounts.iter().find_map(|mount| mount.from).and_then(plain) };
+    let exact = mounts.iter().find(|mount| mount.source.as_deref() == Some(path));
+    // Nobody here knows the value of an argument.
+    let with_argument = || mounts.iter().find(|mount| mount.source.as_ref().is_some_and(|source| source.contains('$')));
+    exact.or_else(with_argument)?.from.and_then(plain)
+}
+
+fn plain(value: &str) -> Option<&str> {
+    Some(value.trim_matches('"')).filter(|value| !value.is_empty())
+}
+
+/// `type=bind,from=build,source=path`
+struct Mount<'a> {
+    from: Option<&'a str>,
+    source: Option<String>,
+}
+
+impl<'a> Mount<'a> {
+    fn read(text: &'a str) -> Self {
         let value = |keys: &[&str]| {
-            let mut pairs = mount.split(',').filter_map(|part| part.split_once('='));
+            let mut pairs = text.split(',').filter_map(|part| part.split_once('='));
             pairs.find(|(key, _)| keys.iter().any(|known| key.eq_ignore_ascii_case(known))).map(|(_, value)| value)
         };
         let source = value(&["source", "src"]).map(|source| cleaned(source.trim_matches('"')));
-        // Nobody here knows the value of an argument.
-        let may_be = |path| source.as_deref().is_some_and(|source| source == path || source.contains('$'));
-        if path.is_none_or(may_be)
-            && let Some(name) = value(&["from"])
-        {
-            return plain(name);
-        }
+        Self { from: value(&["from"]), source }
     }
-    None
 }
 
 /// A path as BuildKit tells it: from the top, without what says nothing in it.
@@ -91,17 +102,25 @@ pub(super) fn why(places: &Places, dockerfile: &str, path: &str) -> Option<(Reas
         }
         Lead::Nowhere { by_link: false, .. } => {}
         Lead::Nowhere { path: target, .. } => {
+            if let Some(told) = absent(places, path, &places.context.join(&target)) {
+                return Some((Reason::SourceUnsupported, told));
+            }
             let target = target.display();
             return missing(format!("`{path}` leads by a link to `{target}`, which is not in the build's files"));
         }
         Lead::Out => return missing(format!("`{path}` leads by a link out of the build's files")),
         Lead::Round => return missing(format!("`{path}` is a link that leads back to itself")),
     }
-    let whole = places.context.join(path);
-    if let Some((_, why)) = places.absent.iter().find(|(absent, _)| whole.starts_with(absent)) {
-        return Some((Reason::SourceUnsupported, format!("`{path}` is not there: {why}")));
+    if let Some(told) = absent(places, path, &places.context.join(path)) {
+        return Some((Reason::SourceUnsupported, told));
     }
     missing(elsewhere(places, path))
+}
+
+/// What the commit names and does not hold, where `path` leads there.
+fn absent(places: &Places, path: &str, whole: &Path) -> Option<String> {
+    let (_, why) = places.absent.iter().find(|(absent, _)| whole.starts_with(absent))?;
+    Some(format!("`{path}` is not there: {why}"))
 }
 
 /// The ignore file that counts, and its line that leaves a path out.

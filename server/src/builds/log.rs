@@ -7,6 +7,7 @@ mod conceal;
 mod errors;
 mod index;
 mod limits;
+mod marks;
 mod notices;
 pub mod raw;
 mod read;
@@ -16,7 +17,8 @@ mod spans;
 mod steps;
 
 pub use conceal::Conceal;
-pub use errors::{Mark, errors, main_error};
+pub use errors::{errors, main_error};
+pub use marks::Mark;
 pub use notices::{all_notices, fill_some, with_unread_notices};
 pub use raw::open;
 #[cfg(test)]

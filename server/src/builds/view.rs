@@ -133,8 +133,8 @@ pub async fn why_waiting(app: &App, build: &rows::Build) -> Result<Option<WaitsF
 
 /// What to do about a server that has no builder and is to have none, as `builder.embedded` and `builder.tokens` say.
 pub fn no_builder(app: &App) -> Option<String> {
-    let none = "this server is set up without one, and builds need one: the operator sets `builder.embedded` to `true`, or \
-                gives `builder.tokens` a token for a `slipway-builder` elsewhere";
+    let none = "this server has none; its operator sets `builder.embedded` to `true`, or adds the token of a remote \
+                `slipway-builder` to `builder.tokens`";
     app.config.builder.is_none().then(|| none.to_owned())
 }
 

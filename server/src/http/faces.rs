@@ -58,9 +58,9 @@ fn of_framework(status: StatusCode, text: Option<&str>) -> Error {
         413 => Error::TooLarge("the request is larger than this page accepts".into()),
         status if status >= 500 => Error::internal("the framework", text.unwrap_or("no text").to_owned()),
         _ if text.is_some_and(|text| text.starts_with("Query ")) => {
-            Error::invalid("the address has a part that is not understood")
+            Error::invalid("part of this address could not be understood")
         }
-        _ => Error::invalid("the request has a part that is not understood"),
+        _ => Error::invalid("part of this request could not be understood"),
     }
 }
 

@@ -11,15 +11,16 @@ const SHOWN: usize = 60;
 
 /// `NAME=value`, one a line. BuildKit's own names are not for users. The error has a sentence for each line that is wrong.
 pub fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
-    let (mut args, mut wrong) = (BTreeMap::new(), Vec::new());
-    for (number, line) in (1..).zip(text.lines()) {
+    let (mut args, mut wrong, mut lines) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+    for (number, line) in (1_usize..).zip(text.lines()) {
         let line = line.trim_end_matches('\r');
         match parse_line(line) {
             _ if line.trim().is_empty() => {}
             Ok((name, value)) => {
-                if args.insert(name.to_owned(), value.to_owned()).is_some() {
-                    wrong.push(format!("line {number}: `{name}` was set before, and an argument has one value"));
+                if let Some(first) = lines.insert(name, number) {
+                    wrong.push(format!("line {number}: `{name}` is already set on line {first}"));
                 }
+                args.insert(name.to_owned(), value.to_owned());
             }
             Err(why) => wrong.push(format!("line {number}: {why}")),
         }
@@ -76,7 +77,7 @@ mod tests {
         }
         assert!(parse(&format!("A={}", "x".repeat(LONGEST_VALUE + 1))).is_err());
         let many = |count| (0..count).map(|n| format!("A{n}=1")).collect::<Vec<_>>().join("\n");
-        assert_eq!(parse("A=1\nB=1\nA=1\n").unwrap_err(), "line 3: `A` was set before, and an argument has one value");
+        assert_eq!(parse("A=1\nB=1\nA=1\n").unwrap_err(), "line 3: `A` is already set on line 1");
         assert!(parse(&many(MOST)).is_ok());
         assert_eq!(parse(&many(MOST + 1)).unwrap_err(), "there are 101, and at most 100 are taken");
     }

@@ -99,8 +99,14 @@ async fn ask(
         return Err(ForgeError::Unreachable("it answered a question that was not asked".into()).into());
     };
     if let Some(error) = heads.no_tags {
-        let without = "lists its branches, but not its tags, so that nobody could tell old ones from new ones";
-        return Err(ForgeError::Refused(format!("it {without}: {error}")).into());
+        let why = match error {
+            ForgeError::Refused(why) => why,
+            _ => "not found".to_owned(),
+        };
+        let name = &remote.full_name;
+        return Err(Error::Unavailable(format!(
+            "the forge does not list the tags of `{name}` ({why}), so old ones could not be told from new ones"
+        )));
     }
     // The last question of all: the others may have taken a minute.
     let private = db::sources::private_of_remote(&app.db, forge.url(), &remote.id).await?;
@@ -149,7 +155,7 @@ async fn first_dockerfile(
         let scanned = listing::scan(app, forge, listed).await?;
         known = scanned.ok_or_else(|| {
             let name = &remote.full_name;
-            Error::invalid(format!("the forge does not list the files of `{name}`: type the path of its Dockerfile"))
+            Error::invalid(format!("the files of `{name}` could not be listed: type the path of its Dockerfile"))
         })?;
     }
     known.into_iter().next().ok_or_else(|| {

@@ -101,6 +101,12 @@ fn list_of(request: &HttpRequest) -> Option<(String, String)> {
     })
 }
 
+/// The page of an address whose query cannot be read.
+fn without_query(request: &HttpRequest) -> Option<(String, String)> {
+    let is_queried = !request.query_string().is_empty();
+    is_queried.then(|| (next::safe(Some(request.path())), "Open this page afresh".to_owned()))
+}
+
 fn login_url(request: &HttpRequest) -> String {
     let next = serde_urlencoded::to_string([("next", back(request))]).unwrap_or_default();
     format!("/login?{next}")
@@ -153,7 +159,9 @@ fn way_on(request: &HttpRequest, error: &Error) -> Option<(String, String)> {
         }
         Error::Forge(ForgeError::Revoked) => link("/login/github?purpose=connect", "Connect again"),
         // A page that cannot be shown is no way on from itself.
-        Error::Conflict(_) | Error::Invalid(_) if is_look(request) => list_of(request),
+        Error::Conflict(_) | Error::Invalid(_) if is_look(request) => {
+            list_of(request).or_else(|| without_query(request))
+        }
         Error::Forge(_) | Error::Conflict(_) | Error::Invalid(_) => link(&back(request), "Back to the page"),
         _ => None,
     }

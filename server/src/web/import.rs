@@ -126,9 +126,9 @@ fn row(app: &App, listed: &rows::ForgeRepository, imported: &[listing::Filled]) 
                 .collect(),
         },
         (None, ScanState::Pending) => ImportRowState::Looking,
-        (None, ScanState::Failed) => ImportRowState::Blocked {
-            reason: "the forge did not list its files; press Refresh to try again".to_owned(),
-        },
+        (None, ScanState::Failed) => {
+            ImportRowState::Blocked { reason: "Its files could not be listed. Press Refresh to try again".to_owned() }
+        }
         (None, ScanState::Done) if dockerfiles.is_empty() => ImportRowState::NoDockerfile,
         (None, ScanState::Done) => ImportRowState::Found { dockerfiles },
     };
@@ -161,7 +161,7 @@ pub async fn build(
         Ok((name, number)) => Ok(page::see(&format!("/{name}/-/builds/{number}"))),
         Err(error @ (Error::Internal { .. } | Error::NotFound(_))) => Err(error),
         Err(error) => {
-            let told = told_of(&app, &allowed, form.repository, &error).await?;
+            let told = told_of(&app, &allowed, form.repository, &error).await;
             let page = page_of(&app, &allowed, &query, Some(told)).await?;
             page::with_status(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
@@ -169,10 +169,16 @@ pub async fn build(
 }
 
 /// What went wrong, and with which repository: the list is long.
-async fn told_of(app: &App, allowed: &Allowed<UseAccount>, listed_id: Uuid, error: &Error) -> Result<String> {
-    let (listed, ..) = listing::find(app, allowed, listed_id).await?;
-    let (name, text) = (&listed.full_name, error.to_string());
-    Ok(if text.contains(name.as_str()) { text } else { format!("`{name}` was not imported: {text}") })
+async fn told_of(app: &App, allowed: &Allowed<UseAccount>, listed_id: Uuid, error: &Error) -> String {
+    let text = error.to_string();
+    let name = match listing::find(app, allowed, listed_id).await {
+        Ok((listed, ..)) if !text.contains(&listed.full_name) => listed.full_name,
+        _ => return text,
+    };
+    match error {
+        Error::Forge(_) | Error::Unavailable(_) => format!("`{name}` was not imported: {text}"),
+        _ => format!("`{name}`: {text}"),
+    }
 }
 
 /// `POST /new/import/refresh?q=&page=`: asks the forge again.

@@ -26,11 +26,11 @@ pub async fn tag(app: &App, repository_id: Uuid, source: Option<&rows::Source>) 
     images::offered(app, repository_id, &first_tags(source.map(|source| source.default_branch.as_str()))).await
 }
 
-/// What to say of an offered tag that is not one of the tags that come first: nothing of the default branch is there yet.
+/// What to say of an offered tag that is neither `latest` nor the default branch's.
 pub fn stands_in(tag: &rows::Tag, source: Option<&rows::Source>) -> Option<String> {
     let branch = source?.default_branch.as_str();
     (!first_tags(Some(branch)).contains(&tag.name))
-        .then(|| format!("There is no image of `{branch}` yet. `{}` is the tag that moved last.", tag.name))
+        .then(|| format!("There is no image of `{branch}`. `{}` is the tag that moved last.", tag.name))
 }
 
 fn first_tags(default_branch: Option<&str>) -> Vec<String> {

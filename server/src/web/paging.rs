@@ -58,8 +58,8 @@ impl ListQuery {
     /// What to tell of a state that no entry can have: it picks nothing out.
     pub fn unknown_state<T>(&self, states: &[Order<T>]) -> Option<String> {
         let typed = plain(&self.state, 40).replace('`', "'");
-        let is_known = states.iter().any(|(word, ..)| *word == self.state);
-        (!is_known).then(|| format!("No build has the state `{typed}`. Builds of any state are listed."))
+        let is_known = states.iter().any(|(word, ..)| word.eq_ignore_ascii_case(&self.state));
+        (!is_known).then(|| format!("`{typed}` is not a state of builds, so it was ignored."))
     }
 
     /// Links around this page of `total` entries at `path`, which keep filter and order.
@@ -85,7 +85,7 @@ fn plain(typed: &str, most: usize) -> String {
 }
 
 fn choice<T: Copy>(asked: &str, options: &[Order<T>]) -> (T, Vec<SortOption>) {
-    let at = options.iter().position(|(word, ..)| *word == asked).unwrap_or(0);
+    let at = options.iter().position(|(word, ..)| word.eq_ignore_ascii_case(asked)).unwrap_or(0);
     let option = |(n, (word, label, _)): (usize, &Order<T>)| SortOption { word, label, chosen: n == at };
     (options[at].2, options.iter().enumerate().map(option).collect())
 }
@@ -151,9 +151,10 @@ mod tests {
     fn an_unknown_state_is_told() {
         let asked = |state: &str| ListQuery { state: state.to_owned(), ..ListQuery::default() };
         let states = [("", "Any", 0), ("failed", "Failed", 1)];
-        assert_eq!(asked("failed").unknown_state(&states), None);
+        assert_eq!(asked("Failed").unknown_state(&states), None);
+        assert_eq!(asked("Failed").state(&states).0, 1);
         assert_eq!(asked("").unknown_state(&states), None);
-        let told = "No build has the state `broken'`. Builds of any state are listed.";
+        let told = "`broken'` is not a state of builds, so it was ignored.";
         assert_eq!(asked("broken`").unknown_state(&states).as_deref(), Some(told));
     }
 }

@@ -60,6 +60,7 @@ fn the_path_is_read_from_buildkits_words() {
         ("RUN --mount=type=bind,source=gone,target=/n echo \"select from=tbl\"", "gone", None),
         ("RUN --mount=from=deps,source=./gone,target=/x true", "gone", Some("deps")),
         ("RUN --mount=from=deps,source=$DIR,target=/x true", "gone", Some("deps")),
+        ("RUN --mount=from=deps,source=$DIR,target=/x --mount=source=gone,target=/n true", "gone", None),
         ("RUN --mount=From=deps,Source=a/../b//gone,target=/x true", "b/gone", Some("deps")),
         ("COPY data/from=here.txt /x", "data/from=here.txt", None),
         ("COPY nope.txt /from=here/", "nope.txt", None),

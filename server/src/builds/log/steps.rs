@@ -1,7 +1,8 @@
 //! Steps as the page shows them, folded from records as these come.
 
-use super::errors::{self, Failure};
+use super::errors;
 use super::limits::{LONGEST_SHOWN, MOST_NOTICES};
+use super::marks::Failure;
 use crate::db::{self, Tx, rows};
 use crate::error::Result;
 use serde_json::{Map, Value, json};

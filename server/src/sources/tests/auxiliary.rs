@@ -92,7 +92,7 @@ async fn a_forge_that_does_not_list_files_is_not_said_to_have_no_dockerfile() {
     assert_eq!(found("mona/empty").scan_state, ScanState::Done);
     let (allowed, listed) = (may_use(&mona), found("mona/web").id);
     let error = crate::sources::import::import(&scene.app, &allowed, listed, None).await.unwrap_err().to_string();
-    assert_eq!(error, "the forge does not list the files of `mona/web`: type the path of its Dockerfile");
+    assert_eq!(error, "the files of `mona/web` could not be listed: type the path of its Dockerfile");
     // Whoever types it needs no list.
     let typed = Some("Dockerfile".to_owned());
     let (name, _) = crate::sources::import::import(&scene.app, &allowed, listed, typed).await.unwrap();
@@ -107,7 +107,7 @@ async fn branches_are_compared_where_the_forge_does_not_list_tags() {
     let head = code.head("main").unwrap();
     scene.forge.fail_next_at("/tags", 1, 404);
     let error = scene.import(&mona, "mona/web").await.unwrap_err().to_string();
-    assert!(error.contains("it lists its branches, but not its tags"), "{error}");
+    assert!(error.contains("does not list the tags of `mona/web` (not found)"), "{error}");
     code.change("main").file("a", "1").quietly().commit("Nobody told");
     let (name, _) = scene.import(&mona, "mona/web").await.unwrap();
     scene.quiet().await;

@@ -14,8 +14,10 @@ pub(super) fn of(repository: &str, failure: &Failure, is_own: bool) -> Option<St
         Reason::BaseImageMissing | Reason::BaseImageDenied if is_own => {
             "Look at the name in FROM. Builds read public images, those of their own repository, and the private ones that its settings list."
         }
+        // The message says what to do.
+        Reason::BaseImageMissing if failure.message.contains(" names no image: ") => return None,
         Reason::BaseImageMissing if failure.message.contains(" cannot be reached: ") => {
-            "Look at the name in FROM. If it is right, re-run the build when its registry answers; the operator can add a mirror."
+            "Look at the name of the image. If it is right, re-run the build when its registry answers; the operator can add a mirror."
         }
         Reason::BaseImageMissing => {
             "Look at the name in FROM. The operator can add a mirror or a login for its registry."

@@ -12,7 +12,7 @@ async fn a_build_page_works_without_scripts() {
     let lines: Vec<_> = page.between_each("<div class=\"ln\" id=\"", "\"").into_iter().map(str::to_owned).collect();
     assert_eq!(lines.len(), 3, "{page}");
     for id in &lines {
-        assert!(page.body.contains(&format!("href=\"#{id}\"")), "{id} has no link to itself");
+        assert!(page.body.contains(&format!("href=\"?from={id}#{id}\"")), "{id} has no link to itself");
     }
     assert!(!page.body.contains("<script>alert"), "{page}");
     assert!(page.body.contains("&#60;script&#62;alert(1)"), "{page}");
@@ -103,7 +103,7 @@ async fn a_page_that_cannot_be_shown_leads_on_and_offers_no_second_sign_in() {
     let stage = Stage::start().await;
     let stranger = Visitor::new(&stage.server);
     for (path, words) in [
-        ("/settings/tokens?page=abc", "The address has a part that is not understood."),
+        ("/settings/tokens?page=abc", "Part of this address could not be understood."),
         ("/mona/hel%6co", "as a percent code"),
     ] {
         let page = stage.mona.get(path).await;

@@ -79,7 +79,17 @@ async fn a_base_image_that_cannot_be_asked_for_is_told_in_short() {
             "FROM nowhere.invalid/acme/base:1\n",
             "the registry `nowhere.invalid` of `nowhere.invalid/acme/base:1` cannot be reached: ",
         ),
-        ("base-empty", "ARG BASE\nFROM ${BASE}\n", "`FROM ${BASE}` names nothing: none of the build arguments"),
+        (
+            "base-empty",
+            "ARG BASE\nFROM ${BASE}\n",
+            "`FROM ${BASE}` names no image: a build argument in it has no value",
+        ),
+        ("base-cut", "ARG V\nFROM alpine:$V\n", "`FROM alpine:$V` names no image: a build argument in it has no value"),
+        (
+            "stage-away",
+            "FROM scratch\nCOPY --from=nowhere.invalid/x:1 /etc /x\n",
+            "the registry `nowhere.invalid` of `nowhere.invalid/x:1` cannot be reached: ",
+        ),
     ] {
         let change = shop.bench.repo.change(branch).file("Dockerfile", dockerfile);
         let built = shop.push(&shop.bench, change).await;

@@ -44,7 +44,7 @@ async fn each_wrong_build_argument_is_told_and_nothing_is_saved() {
         "Line 2: <code>no value</code>",
         "Line 3: <code>1A</code>",
         "Line 4: <code>BUILDKIT_X</code>",
-        "Line 5: <code>GOOD</code> was set before",
+        "Line 5: <code>GOOD</code> is already set on line 1",
         "Nothing was saved",
         "GOOD=1\nno value",
     ] {
@@ -107,7 +107,7 @@ async fn a_site_without_a_builder_starts_and_says_that_builds_need_one() {
     let site = Site::new(&[("SLIPWAY_BUILDER_TOKENS", "")]).await;
     let mona = site.signed_in("mona").await;
     let to = site.connected(&mona, "mona", "web", false).await;
-    let words = "this server is set up without one, and builds need one";
+    let words = "this server has none; its operator sets";
     let build = mona.get(&format!("/{}/-/builds/1", to.name)).await.is(200);
     build.says("data-state=\"queued\"").says("No builder:").says(words).says("<code>builder.embedded</code>");
     for page in ["/new/import", "/", "/mona/web", "/mona/web/-/builds", "/mona/web/-/settings"] {

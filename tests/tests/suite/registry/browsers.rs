@@ -11,6 +11,8 @@ both! {
     options_names_the_methods_of_an_address,
     a_plus_in_a_media_type_is_a_plus,
     any_range_of_nothing_is_all_of_it,
+    a_plain_answer_is_given_though_it_is_forbidden,
+    parameters_of_others_may_come_twice,
 }
 
 async fn head_answers_what_get_would(kind: Kind) {
@@ -63,6 +65,11 @@ async fn options_names_the_methods_of_an_address(kind: Kind) {
         assert_eq!(answer.header("access-control-allow-origin"), "", "{answer}");
         let wrong = registry.with(None).send(Method::TRACE, &path, &[], "").await.fails(405, "UNSUPPORTED");
         assert_eq!(format!("{}, OPTIONS", wrong.header("allow")), expected, "{wrong}");
+        if !expected.contains("DELETE") {
+            let wrong = registry.with(None).send(Method::DELETE, &path, &[], "").await.fails(405, "UNSUPPORTED");
+            assert_eq!(format!("{}, OPTIONS", wrong.header("allow")), expected, "{wrong}");
+            assert_eq!(wrong.headers.get_all("allow").iter().count(), 1, "{wrong}");
+        }
     }
     registry.with(None).send(Method::OPTIONS, "/v2/nothing", &[], "").await.fails(404, "NAME_UNKNOWN");
 }
@@ -97,6 +104,25 @@ async fn any_range_of_nothing_is_all_of_it(kind: Kind) {
     }
     let head = mona.send(Method::HEAD, &path, &[("range", "bytes=0-")], "").await.is(200);
     assert_eq!(head.header("content-length"), "0");
+}
+
+async fn a_plain_answer_is_given_though_it_is_forbidden(kind: Kind) {
+    let (name, mona, image) = Registry::on(kind).await.with_image().await;
+    let blob = format!("/v2/{name}/blobs/{}", digest(&image.layer));
+    for asked in ["identity;q=0", "*;q=0", "gzip, identity;q=0", "br;q=1.0, *; q=0"] {
+        for path in [&blob, &format!("/v2/{name}/manifests/v1"), &format!("/v2/{name}/tags/list")] {
+            mona.send(Method::GET, path, &[("accept-encoding", asked)], "").await.is(200);
+        }
+        mona.send(Method::GET, &blob, &[("accept-encoding", asked), ("range", "bytes=0-0")], "").await.is(206);
+    }
+}
+
+async fn parameters_of_others_may_come_twice(kind: Kind) {
+    let (name, mona, _) = Registry::on(kind).await.with_image().await;
+    for query in ["foo=1&foo=2", "ns=docker.io&ns=x&n=1"] {
+        mona.get(&format!("/v2/{name}/tags/list?{query}")).await.is(200);
+    }
+    mona.get(&format!("/v2/{name}/tags/list?n=1&n=2")).await.fails(400, "UNSUPPORTED");
 }
 
 const UI: &str = "https://ui.example.com";

@@ -39,7 +39,7 @@ fn home() -> Pages_ {
     failed.failure = Some("cargo build exited with code 101".to_owned());
     let dashboard = |empty: bool| Dashboard {
         layout: Layout::new("Home", mona()).here("Home"),
-        no_builder: empty.then(|| "this server is set up without one".to_owned()),
+        no_builder: empty.then(|| "this server has none".to_owned()),
         running: if empty { vec![] } else { vec![build(150, State::Running, "Write the changelog")] }.into(),
         failed: Cut { shown: if empty { vec![] } else { vec![failed.clone()] }, more: if empty { 0 } else { 3 } },
         repositories: if empty { vec![] } else { cards() },
@@ -104,9 +104,7 @@ fn rows() -> Vec<ImportRow> {
         row(
             "6",
             "other/thing",
-            ImportRowState::Blocked {
-                reason: "the forge did not list its files; press Refresh to try again".to_owned(),
-            },
+            ImportRowState::Blocked { reason: "Its files could not be listed. Press Refresh to try again".to_owned() },
         ),
     ]
 }
@@ -141,8 +139,7 @@ fn import() -> Pages_ {
     let ready = || ImportState::Ready { at: ago(90) };
     let failed = |at| ImportState::Failed { at, reason: "the forge cannot be reached: it answered 502".to_owned() };
     let hostile = Import { error: Some(format!("{HOSTILE} cannot be built")), ..show(ready(), rows(), HOSTILE) };
-    let alone =
-        Import { no_builder: Some("this server is set up without one".to_owned()), ..show(ready(), rows(), "") };
+    let alone = Import { no_builder: Some("this server has none".to_owned()), ..show(ready(), rows(), "") };
     vec![
         page("import-no-builder", &alone),
         page("import", &show(ready(), rows(), "")),

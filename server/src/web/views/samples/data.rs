@@ -118,7 +118,7 @@ pub(super) fn images() -> Vec<ImageRow> {
     let pushed = Cause { text: "pushed by mona".to_owned(), ..Cause::default() };
     let chart = ImageRow { kind: Kind::Chart, ..row(&["0.1.0"], &[], Signature::NotSigned, 9_000_000, pushed.clone()) };
     let many = ImageRow {
-        tags: Cut { shown: vec!["nightly-1".to_owned(), "nightly-2".to_owned()], more: 2_988 },
+        tags: Cut { shown: vec!["nightly-1".to_owned(), "nightly-".repeat(16)], more: 2_988 },
         moved: Some("nightly-".repeat(16)),
         ..row(&[], &["amd64"], Signature::NotSigned, 8_000_000, pushed.clone())
     };
@@ -138,7 +138,7 @@ pub(super) fn images() -> Vec<ImageRow> {
 pub(super) fn pull(private: bool) -> PullBox {
     PullBox {
         kind: Kind::Image,
-        note: private.then(|| "There is no image of `main` yet. `latest` is the tag that moved last.".to_owned()),
+        note: private.then(|| "There is no image of `main`. `latest` is the tag that moved last.".to_owned()),
         by_tag: "slipway.example.org/acme/api:latest".to_owned(),
         by_digest: format!("slipway.example.org/acme/api@{DIGEST}"),
         plain_http: private,

@@ -96,7 +96,7 @@ fn build_lists() -> Pages_ {
         source: connected.then(|| "acme/api".to_owned()),
         build_ref: connected.then(|| error.map_or("main", |_| HOSTILE).to_owned()),
         build_error: error.map(str::to_owned),
-        no_builder: error.map(|_| "this server is set up without one".to_owned()),
+        no_builder: error.map(|_| "this server has none".to_owned()),
         events_url: None,
     };
     vec![
