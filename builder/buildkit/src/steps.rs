@@ -48,7 +48,7 @@ impl Steps {
         message.vertexes.sort_by_key(|vertex| vertex.started.as_ref().map(nanos));
         let mut ends = Vec::new();
         for vertex in message.vertexes {
-            self.vertex(vertex, &mut events, &mut ends);
+            self.vertex(&vertex, &mut events, &mut ends);
         }
         for log in message.logs {
             self.log(log, &mut events);
@@ -82,8 +82,8 @@ impl Steps {
         events
     }
 
-    fn vertex(&mut self, vertex: Vertex, starts: &mut Vec<Event>, ends: &mut Vec<Event>) {
-        self.twins.note(&vertex);
+    fn vertex(&mut self, vertex: &Vertex, starts: &mut Vec<Event>, ends: &mut Vec<Event>) {
+        self.twins.note(vertex);
         if self.twins.is_foreign(&vertex.digest) {
             return;
         }
@@ -91,7 +91,7 @@ impl Steps {
         let was_done = self.others_of(&vertex.digest).any(Seen::went_well);
         let is_found = was_done && self.twins.is_own(&vertex.digest);
         let seen = self.seen.entry(vertex.digest.clone()).or_default();
-        let (started, ended) = seen.take(&vertex);
+        let (started, ended) = seen.take(vertex);
         if was_done && ended.is_some() && vertex.cached && vertex.error.is_empty() {
             // It was done; this one finds it now.
             return;

@@ -43,7 +43,7 @@ fn steps(events: &[Event]) -> Vec<Step> {
             _ => {}
         }
     }
-    let is_step = |step: &Step| step.name.contains("/") && step.name.contains("] ") && step.name.starts_with('[');
+    let is_step = |step: &Step| step.name.contains('/') && step.name.contains("] ") && step.name.starts_with('[');
     steps.into_values().filter(is_step).collect()
 }
 

@@ -107,13 +107,17 @@ mod tests {
     fn a_line_that_passes_a_failure_on_belongs_to_the_error_before_it() {
         let noted = |failures: &[(u32, Failure)]| {
             let mut lines = Vec::new();
-            failures.iter().for_each(|(line, failure)| note(&mut lines, *line, *failure));
+            for (line, failure) in failures {
+                note(&mut lines, *line, *failure);
+            }
             lines
         };
-        use Failure::{Cause, PassedOn};
-        assert_eq!(told(&noted(&[(10, Cause), (49_990, PassedOn)])), [10]);
+        assert_eq!(told(&noted(&[(10, Failure::Cause), (49_990, Failure::PassedOn)])), [10]);
         // Where nothing better comes, the first of them is what there is.
-        assert_eq!(main_of(&noted(&[(9, PassedOn), (700, PassedOn)])), Some((9, true)));
-        assert_eq!(main_of(&noted(&[(9, PassedOn), (10, Cause), (11, PassedOn)])), Some((10, true)));
+        assert_eq!(main_of(&noted(&[(9, Failure::PassedOn), (700, Failure::PassedOn)])), Some((9, true)));
+        assert_eq!(
+            main_of(&noted(&[(9, Failure::PassedOn), (10, Failure::Cause), (11, Failure::PassedOn)])),
+            Some((10, true))
+        );
     }
 }

@@ -30,7 +30,7 @@ fn descriptor(descriptor: &Value, of: &str) -> Result<()> {
     text(descriptor, "artifactType")?;
     texts_by_name(descriptor, "annotations")?;
     if let Some(data) = given(descriptor, "data")
-        && !data.as_str().is_some_and(|data| STANDARD.decode(data).is_ok())
+        && data.as_str().is_none_or(|data| STANDARD.decode(data).is_err())
     {
         return Err(invalid(format!("`data` of a descriptor of `{of}` is not base64")));
     }
