@@ -109,7 +109,7 @@ fn explain(refusal: &tonic::Status, files: &FileSync) -> BuildError {
     let error = BuildError::from_status(refusal);
     let words = files.failure().unwrap_or_else(|| error.message.clone());
     // BuildKit, or the transfer, compiled the patterns without a word of where they stand.
-    let is_pattern = PATTERNS.iter().any(|text| words.contains(text));
+    let is_pattern = error.exit_code.is_none() && PATTERNS.iter().any(|text| words.contains(text));
     match files.wrong_line().filter(|_| is_pattern).or(files.failure()) {
         Some(failure) => BuildError { class: ErrorClass::Transfer, message: failure, ..error },
         None => error,

@@ -45,6 +45,7 @@ impl Steps {
     /// The events of one message, in the order in which they make sense: starts, output, ends.
     pub(crate) fn apply(&mut self, mut message: StatusResponse) -> Vec<Event> {
         let mut events = Vec::new();
+        self.twins.note(&message.vertexes);
         message.vertexes.sort_by_key(|vertex| vertex.started.as_ref().map(nanos));
         let mut ends = Vec::new();
         for vertex in message.vertexes {
@@ -72,7 +73,8 @@ impl Steps {
         for step in given_up {
             let at = self.last;
             let index = self.index(&step, at, succeeded, &mut events);
-            let error = self.seen.get(&step).and_then(|seen| seen.error.clone()).filter(|_| !succeeded);
+            let members = self.twins.of(&step).filter_map(|vertex| self.seen.get(vertex));
+            let error = members.filter(|_| !succeeded).find_map(|seen| seen.error.clone());
             let cached = succeeded && !self.printed.contains(&step);
             events.push(Event::StepDone { index, cached, error, at });
         }
@@ -83,7 +85,6 @@ impl Steps {
     }
 
     fn vertex(&mut self, vertex: &Vertex, starts: &mut Vec<Event>, ends: &mut Vec<Event>) {
-        self.twins.note(vertex);
         if self.twins.is_foreign(&vertex.digest) {
             return;
         }

@@ -47,17 +47,30 @@ pub(super) fn away(message: &str) -> Option<String> {
 /// A base image that is named by build arguments without a value: `base name (${BASE}) should not be blank`, or
 /// `failed to parse stage name "alpine:": invalid reference format` of `FROM alpine:$VERSION`.
 pub(super) fn unset(message: &str, instruction: &str) -> Option<String> {
-    let is_blank = message.contains("base name (") && message.contains(") should not be blank");
-    let is_cut = message.contains("failed to parse stage name") && message.contains("invalid reference format");
     let written = instruction.lines().next()?.split_whitespace().skip(1).find(|word| !word.starts_with("--"))?;
-    let argument = written.split_once('$')?.1.trim_start_matches('{');
-    let name: String = argument.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-    ((is_blank || is_cut) && !name.is_empty()).then(|| {
+    let (argument, without) = without_arguments(written)?;
+    let is_blank = message.contains("base name (") && message.contains(") should not be blank");
+    let is_cut = message.contains(&format!("failed to parse stage name \"{without}\""));
+    (is_blank || is_cut).then(|| {
         format!(
             "`FROM {written}` names no image: a build argument in it has no value. Set it under Settings → Build \
-             arguments, or give it one above: `ARG {name}=…`"
+             arguments, or give it one above the first FROM: `ARG {argument}=…`"
         )
     })
+}
+
+/// The first argument of `alpine:${VERSION}`, and what is left where none has a value: `alpine:`.
+fn without_arguments(written: &str) -> Option<(&str, String)> {
+    let (mut first, mut left, mut rest) = (None, String::new(), written);
+    while let Some((before, after)) = rest.split_once('$') {
+        left.push_str(before);
+        let name = after.trim_start_matches('{');
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+        first = first.or(Some(&name[..end]));
+        rest = name[end..].strip_prefix('}').unwrap_or(&name[end..]);
+    }
+    left.push_str(rest);
+    first.filter(|name| !name.is_empty()).map(|first| (first, left))
 }
 
 #[cfg(test)]
@@ -100,5 +113,12 @@ mod tests {
         }
         assert_eq!(unset("unknown instruction: COPPY", "FROM ${X}"), None);
         assert_eq!(unset(cut, "FROM alpine:"), None);
+        // It has a value, and a wrong one.
+        for (said, instruction) in
+            [("Alpine:3", "FROM ${IMG}:3"), ("alpine:a/b", "FROM alpine:$V"), ("alpine:", "FROM ${A}:${B}")]
+        {
+            let message = format!("failed to parse stage name \"{said}\": invalid reference format");
+            assert_eq!(unset(&message, instruction), None, "{instruction}");
+        }
     }
 }

@@ -10,8 +10,12 @@ use std::path::{Path, PathBuf};
 const MOST_LOOKED_AT: usize = 200_000;
 const IGNORE: &str = ".dockerignore";
 
-/// `… "/app/main.js": not found` → `app/main.js`.
+/// `… "/app/main.js": not found` → `app/main.js`; and of a stage `lstat /app/main.js: no such file or directory`.
 pub(super) fn path_of(message: &str) -> Option<String> {
+    if let Some((_, path)) = message.rsplit_once("lstat /") {
+        let (path, _) = path.split_once(": no such file or directory")?;
+        return Some(path.trim_matches('/').to_owned()).filter(|path| !path.is_empty());
+    }
     let (quoted, _) = message.rsplit_once("\": not found")?;
     let (_, path) = quoted.rsplit_once("\"/")?;
     let path = path.trim_matches('/');

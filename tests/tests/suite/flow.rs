@@ -19,4 +19,5 @@ mod pushes;
 mod refs;
 mod repository;
 mod tls;
+mod together;
 mod upstream;

@@ -117,6 +117,7 @@ fn work_that_two_builds_share_is_one_step() {
 #[test]
 fn shared_work_that_is_told_late_opens_its_step_again() {
     let mut steps = Steps::default();
+    steps.apply(vertexes(vec![shared("own", false, None, None)]));
     let own = steps.apply(vertexes(vec![shared("own", true, at(1), at(1))]));
     assert_eq!(short(&own), ["1 started \"[2/3] RUN make\" [] 1000", "1 done true None 1000"]);
     let theirs = steps.apply(vertexes(vec![shared("theirs", false, at(0), at(3))]));
@@ -127,6 +128,7 @@ fn shared_work_that_is_told_late_opens_its_step_again() {
 #[test]
 fn a_step_that_both_builds_had_is_cached() {
     let mut steps = Steps::default();
+    steps.apply(vertexes(vec![shared("own", false, None, None)]));
     steps.apply(vertexes(vec![shared("own", true, at(1), at(1))]));
     assert!(steps.apply(vertexes(vec![shared("theirs", true, at(2), at(2))])).is_empty());
 }
@@ -293,4 +295,14 @@ fn what_another_build_has_and_this_one_not_is_none_of_its_steps() {
     let names: Vec<String> = short(&steps.apply(vertexes(vec![exporting])));
     assert_eq!(names.len(), 7, "the steps come before what is made of them: {names:#?}");
     assert!(names[6].starts_with("4 started \"exporting to image\""));
+}
+
+#[test]
+fn what_another_builds_end_cut_short_is_told_as_such() {
+    let mut steps = Steps::default();
+    steps.apply(vertexes(vec![shared("own", false, None, None)]));
+    steps.apply(vertexes(vec![shared("theirs", false, at(1), None)]));
+    let cut = Vertex { error: "context canceled".to_owned(), ..shared("theirs", false, at(1), at(3)) };
+    assert!(steps.apply(vertexes(vec![cut])).is_empty());
+    assert_eq!(short(&steps.finish(false)), ["1 done false Some(\"context canceled\") 3000"]);
 }

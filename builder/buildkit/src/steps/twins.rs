@@ -1,6 +1,8 @@
 //! Which vertices are one step of the Dockerfile: the build's own, and those of other builds whose work it shares.
 //!
-//! The build's own vertices are announced before anything happens to them; another build's come with what happened.
+//! The build's own graph is announced when it is loaded, from its last vertex on. Of a vertex that another build has too,
+//! with the same digest, the first word may be how far that one is; it is own all the same, since the graph leads to it.
+//! Where no word comes before what happened, all of the graph was there: then every vertex is own.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,8 +26,12 @@ pub(super) struct Twins {
     own: HashMap<String, Own>,
     /// From an instruction to the build's own vertices of it.
     by_text: HashMap<String, Vec<String>>,
-    /// What the build's own vertices are made of.
-    inputs: HashSet<String>,
+    /// What each vertex is made of.
+    inputs: HashMap<String, Vec<String>>,
+    /// All that announced vertices are made of, and they themselves.
+    reached: HashSet<String>,
+    /// Whether a step was announced.
+    has_graph: bool,
     /// From a vertex to the first one of its step.
     first: HashMap<String, String>,
     /// The build's own vertices among those.
@@ -43,25 +49,48 @@ struct Own {
 }
 
 impl Twins {
-    pub(super) fn note(&mut self, vertex: &Vertex) {
-        let digest = &vertex.digest;
-        if self.own.contains_key(digest) || self.first.contains_key(digest) || self.foreign.contains(digest) {
-            return;
+    /// Takes in all vertices of a message before anything is made of it.
+    pub(super) fn note(&mut self, vertexes: &[Vertex]) {
+        let mut new = Vec::new();
+        for vertex in vertexes {
+            if self.inputs.contains_key(&vertex.digest) {
+                continue;
+            }
+            self.inputs.insert(vertex.digest.clone(), vertex.inputs.clone());
+            let name = parse(&vertex.name);
+            let is_announced = name.is_some() && vertex.started.is_none() && vertex.completed.is_none();
+            self.has_graph |= is_announced;
+            if is_announced || self.reached.contains(&vertex.digest) {
+                self.reach(&vertex.digest);
+            }
+            new.extend(name.map(|name| (vertex, name)));
         }
-        let Some(name) = parse(&vertex.name) else { return };
-        if vertex.started.is_none() && vertex.completed.is_none() {
-            self.announced(vertex, &name);
-        } else if let Some(own) = self.own_of(vertex, &name) {
-            self.first.insert(digest.clone(), own);
-        } else if self.own.is_empty() || self.inputs.contains(digest) {
-            self.announced(vertex, &name);
-        } else {
-            self.foreign.insert(digest.clone());
+        // What was taken for another build's, and is not.
+        self.foreign.retain(|digest| !self.reached.contains(digest));
+        let is_own = |vertex: &Vertex| !self.has_graph || self.reached.contains(&vertex.digest);
+        let (own, theirs): (Vec<_>, Vec<_>) = new.into_iter().partition(|(vertex, _)| is_own(vertex));
+        for (vertex, name) in own {
+            self.put_own(vertex, &name);
+        }
+        for (vertex, name) in theirs {
+            match self.own_of(vertex, &name) {
+                Some(own) => drop(self.first.insert(vertex.digest.clone(), own)),
+                None => drop(self.foreign.insert(vertex.digest.clone())),
+            }
         }
     }
 
-    fn announced(&mut self, vertex: &Vertex, name: &Name<'_>) {
-        self.inputs.extend(vertex.inputs.iter().cloned());
+    /// Notes a vertex and all that it is made of, as far as that was told.
+    fn reach(&mut self, digest: &str) {
+        let mut ahead = vec![digest.to_owned()];
+        while let Some(digest) = ahead.pop() {
+            let inputs = self.inputs.get(&digest).into_iter().flatten();
+            ahead.extend(inputs.filter(|input| !self.reached.contains(*input)).cloned());
+            self.reached.insert(digest);
+        }
+    }
+
+    fn put_own(&mut self, vertex: &Vertex, name: &Name<'_>) {
         let is_other_half = |own: &&String| {
             let own = &self.own[*own];
             own.stage == name.stage && own.place == name.place && own.is_link != name.is_link

@@ -63,7 +63,9 @@ impl Steps {
 
     /// Of a step that runs more will be said.
     fn is_untold_step(&self, step: &str) -> bool {
-        let is_step = self.seen.get(step).is_some_and(|seen| twins::is_step(&seen.name));
+        // Whatever is kept of another build's vertex is none of ours.
+        let is_step =
+            !self.twins.is_foreign(step) && self.seen.get(step).is_some_and(|seen| twins::is_step(&seen.name));
         is_step && self.index_of(step).is_none() && !self.is_open(step)
     }
 

@@ -48,12 +48,22 @@ impl Mark {
             "exception in thread ",
             "ninja: build stopped",
             "test result: failed",
-            "not ok ",
+            "cmake error",
+            "\u{2718} [error]",
             "\u{2715} ",
             "\u{2717} ",
             "--- fail:",
-        ]) || holds(&[": error:", ": fatal error:", ": error ts", "): error ", " panicked at ", ": fatal: "])
-            || holds(&[": undefined reference to ", ": multiple definition of "])
+        ]) || holds(&[
+            ": error:",
+            ": fatal error:",
+            ": error ts",
+            " - error ts",
+            ": error msb",
+            "): error ",
+            " panicked at ",
+        ]) || holds(&[": fatal: ", ": undefined reference to ", ": multiple definition of ", ": cannot find -l"])
+            || (lower.starts_with("not ok ") && !holds(&["# todo", "# skip"]))
+            || (starts(&["sh: ", "bash: ", "/bin/sh: ", "/bin/bash: "]) && lower.ends_with("not found"))
             || is_of_make(&lower)
             || is_of_go(&lower)
             || is_of_tests(line)
@@ -94,11 +104,15 @@ fn is_of_make(line: &str) -> bool {
         .is_some_and(|rest| rest.starts_with(": ***") || (rest.starts_with('[') && rest.contains("]: ***")))
 }
 
-/// `./main.go:5:2: undefined: x`, as Go's compiler and `go vet` say it.
+/// `./main.go:5:2: undefined: x`, as Go's compiler and `go vet` say it. A test that goes well logs its lines as those that
+/// fail do, with a line number and no column.
 fn is_of_go(line: &str) -> bool {
-    let Some((_, place)) = line.split_once(".go:") else { return false };
+    let Some((file, place)) = line.split_once(".go:") else { return false };
     let place = place.split_once(": ").map_or("", |(place, _)| place);
-    !place.is_empty() && place.split(':').all(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+    let is_number = |number: &str| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let file = file.rsplit(' ').next().unwrap_or_default();
+    let is_compiler = place.contains(':') || (file.contains('/') && !file.ends_with("_test"));
+    is_compiler && place.split(':').all(is_number)
 }
 
 /// `FAIL src/app.test.js`, `FAILED tests/test_app.py::test_x`, `FAILED: app.o`, and pytest's `E   assert 1 == 2`.
@@ -123,7 +137,14 @@ fn passes_on(line: &str) -> bool {
     let holds = |words: &[&str]| words.iter().any(|word| line.contains(word));
     // `make[1]: *** [Makefile:3: all] Error 2`; without the target it says itself what is wrong.
     (is_of_make(line) && holds(&["*** [", "*** waiting for"]))
-        || starts(&["ninja: build stopped", "error command failed", "[error] -> [help", "[error] re-run maven"])
+        || starts(&[
+            "ninja: build stopped",
+            "error command failed",
+            "[error] -> [help",
+            "[error] re-run maven",
+            "[error] [help",
+        ])
+        || line == "[error]"
         || starts(&["[error] to see the full stack", "[error] for more information about the errors"])
         || holds(&["linker command failed", ": error: ld returned "])
         || (starts(&["error: "]) && holds(OF_OTHERS))
@@ -149,6 +170,10 @@ fn is_end_of_npm(line: &str) -> bool {
         || said.strip_prefix("code ").is_some_and(|code| code == "elifecycle" || is_number(code))
         || [
             "errno ",
+            "syscall ",
+            "file ",
+            "workspace ",
+            "location ",
             "exit status ",
             "lifecycle script ",
             "command ",
@@ -185,6 +210,14 @@ mod tests {
             ("cmd/api/main.go:12: undefined: x", Mark::Error),
             ("vet: ./main.go:5:2: undefined: x", Mark::Error),
             ("git: fatal: not a repository", Mark::Error),
+            ("    a_test.go:5: starting", Mark::None),
+            ("2026/12/01 http.go:12: GET / 200", Mark::None),
+            ("CMake Error at CMakeLists.txt:7 (find_package):", Mark::Error),
+            ("not ok 2 - adds", Mark::Error),
+            ("not ok 2 - adds # TODO later", Mark::None),
+            ("sh: 1: tsc: not found", Mark::Error),
+            ("TypeError: x is not a function", Mark::Error),
+            ("E       assert 1 == 2", Mark::Error),
             ("    main.go:5:2", Mark::None),
             ("main.go: ok", Mark::None),
             ("[INFO] errors are fine", Mark::None),

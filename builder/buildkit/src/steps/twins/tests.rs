@@ -1,3 +1,5 @@
+//! Vertices as they are told, and the steps that they are.
+
 use super::*;
 
 /// Announced, or told with what happened to it.
@@ -12,14 +14,18 @@ fn vertex(name: &str, digest: &str, inputs: &[&str], is_announced: bool) -> Vert
     }
 }
 
-fn twins(own: &[(&str, &str, &[&str])], others: &[(&str, &str, &[&str])]) -> Twins {
+/// Name, digest and inputs.
+type Told<'a> = (&'a str, &'a str, &'a [&'a str]);
+
+fn twins(own: &[Told<'_>], others: &[Told<'_>]) -> Twins {
     let mut twins = Twins::default();
     for (is_announced, list) in [(true, own), (false, others)] {
-        for (name, digest, inputs) in list {
-            // What was said once holds.
-            twins.note(&vertex(name, digest, inputs, is_announced));
-            twins.note(&vertex(name, digest, inputs, false));
-        }
+        let message = |is_announced| -> Vec<Vertex> {
+            list.iter().map(|(name, digest, inputs)| vertex(name, digest, inputs, is_announced)).collect()
+        };
+        twins.note(&message(is_announced));
+        // What was said once holds.
+        twins.note(&message(false));
     }
     twins
 }
@@ -87,4 +93,46 @@ fn both_halves_of_a_linked_copy_are_one_step_and_equal_instructions_are_two() {
     assert!(twins.is_own("c") && !twins.is_own("L"));
     assert_eq!(shown("[x 2/2] LINK COPY --link a /a"), "[x 2/2] COPY --link a /a");
     assert_eq!(shown("[x 2/2] RUN echo '] LINK'"), "[x 2/2] RUN echo '] LINK'");
+}
+
+#[test]
+fn a_step_whose_first_word_is_how_far_another_build_is_with_it_is_own() {
+    // Two stages with equal steps on one image; another build is at the steps of both.
+    let told: &[(Told<'_>, bool)] = &[
+        (("[x 1/2] FROM a", "a", &[]), false),
+        (("[x 2/2] RUN j", "x2", &["a"]), true),
+        (("[y 2/3] RUN i", "y2", &["a"]), false),
+        (("[y 3/3] RUN j", "y3", &["y2"]), false),
+        (("[z 1/1] COPY --from=y / /", "z", &["x2", "y3"]), true),
+        (("[y 2/2] RUN j", "Y", &["elsewhere"]), false),
+    ];
+    let mut twins = Twins::default();
+    let message: Vec<Vertex> =
+        told.iter().map(|((name, digest, inputs), is_announced)| vertex(name, digest, inputs, *is_announced)).collect();
+    twins.note(&message);
+    for digest in ["a", "x2", "y2", "y3", "z"] {
+        assert!(twins.is_own(digest) && !twins.is_foreign(digest) && twins.first(digest) == digest, "{digest}");
+    }
+    assert_eq!(twins.first("Y"), "y3");
+}
+
+#[test]
+fn where_nothing_is_announced_every_step_is_own() {
+    let message = [
+        vertex("[1/2] FROM a", "a", &[], false),
+        vertex("[2/2] RUN b", "b", &["a"], false),
+        vertex("x", "x", &[], true),
+    ];
+    let mut twins = Twins::default();
+    twins.note(&message);
+    assert!(["a", "b"].iter().all(|digest| twins.is_own(digest) && !twins.is_foreign(digest)));
+}
+
+#[test]
+fn what_the_graph_leads_to_later_was_own_all_the_time() {
+    let mut twins = Twins::default();
+    twins.note(&[vertex("[x 1/1] COPY a /a", "side", &[], true), vertex("[y 1/2] RUN b", "b", &[], false)]);
+    assert!(twins.is_foreign("b"));
+    twins.note(&[vertex("[y 2/2] RUN c", "c", &["side", "b"], true)]);
+    assert!(!twins.is_foreign("b") && twins.is_own("b"));
 }
