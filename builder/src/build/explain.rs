@@ -79,6 +79,8 @@ fn by_the_source(error: &BuildError, places: &Places, name: &str) -> Told {
         ErrorClass::FileMissing => {
             missing::path_of(&error.message).and_then(|path| match missing::from(&instruction, Some(&path)) {
                 Some(from) => Some((Reason::FileMissing, format!("there is no `/{path}` in `{from}`"))),
+                // Of a path of BuildKit's own folders nothing is known here.
+                None if missing::is_of_a_stage(&error.message) => None,
                 None => missing::why(places, name, &path),
             })
         }

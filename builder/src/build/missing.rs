@@ -10,9 +10,16 @@ use std::path::{Path, PathBuf};
 const MOST_LOOKED_AT: usize = 200_000;
 const IGNORE: &str = ".dockerignore";
 
+/// How BuildKit begins to tell of a path that a stage or an image does not have.
+const LSTAT: &str = "lstat /";
+
+pub(super) fn is_of_a_stage(message: &str) -> bool {
+    message.contains(LSTAT)
+}
+
 /// `… "/app/main.js": not found` → `app/main.js`; and of a stage `lstat /app/main.js: no such file or directory`.
 pub(super) fn path_of(message: &str) -> Option<String> {
-    if let Some((_, path)) = message.rsplit_once("lstat /") {
+    if let Some((_, path)) = message.rsplit_once(LSTAT) {
         let (path, _) = path.split_once(": no such file or directory")?;
         return Some(path.trim_matches('/').to_owned()).filter(|path| !path.is_empty());
     }

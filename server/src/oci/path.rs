@@ -24,8 +24,8 @@ pub(super) fn reference(request: &HttpRequest) -> Result<Reference> {
 /// The query parameters that something here reads once.
 const READ: &[&str] = &["digest", "digest-algorithm", "mount", "from", "n", "last", "artifactType"];
 
-/// Query parameters. One of ours that comes twice has no one meaning; those of others are theirs. A `+` is a plus, as in `application/spdx+json`: clients do
-/// not encode it, and nothing here has a space.
+/// Query parameters. One of ours that comes twice has no one meaning; those of others are theirs. A `+` is a plus, as in
+/// `application/spdx+json`: clients do not encode it, and nothing here has a space.
 pub(super) fn query(request: &HttpRequest) -> Result<HashMap<String, String>> {
     let mut query = HashMap::new();
     for (key, value) in pairs(request)? {

@@ -37,6 +37,8 @@ fn the_path_is_read_from_buildkits_words() {
         ("x: \"/dist/\": not found", Some("dist")),
         ("x: \"/\": not found", None),
         ("docker.io/library/x: not found", None),
+        ("failed to solve: lstat /app/main.js: no such file or directory", Some("app/main.js")),
+        ("lstat /app: permission denied", None),
     ] {
         assert_eq!(path_of(message).as_deref(), path, "{message}");
     }

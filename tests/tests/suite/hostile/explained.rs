@@ -14,6 +14,7 @@ async fn a_file_that_is_missing_is_told_with_its_place() {
         ("no-where", "COPY dist /\n", "there is no `dist` in this commit: only what is committed is there"),
         ("no-mount", "RUN --mount=type=bind,source=dist,target=/d true\n", "there is no `dist` in this commit"),
         ("no-stage", "COPY --from=0 /nothing /\n", "there is no `/nothing` in `0`"),
+        ("no-stage-file", "RUN true\nFROM scratch\nCOPY --from=0 /nope /x\n", "there is no `/nope` in `0`"),
     ] {
         let start = if branch == "no-stage" { "FROM scratch\nCOPY busybox /\n" } else { "" };
         let change = with_busybox(shop.bench.repo.change(branch), dockerfile)

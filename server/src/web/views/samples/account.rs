@@ -47,6 +47,7 @@ fn home() -> Pages_ {
     vec![
         page("home-signed-out", &welcome(vec![github()])),
         page("home-no-forge", &welcome(vec![])),
+        page("home-registry-only", &Welcome { builds: false, ..welcome(vec![github()]) }),
         page("home", &dashboard(false)),
         page("home-empty", &dashboard(true)),
     ]
